@@ -1,0 +1,142 @@
+//! Writes chat chunks for events that have none yet.
+//!
+//! One writer serves one answer: id, created and model are the same in every chunk, and the first
+//! chunk of a choice says its role.
+
+use std::fmt::Write;
+
+use crate::{
+    event::EventKind,
+    json::quote,
+    usage::{Usage, UsageShape},
+};
+
+/// What every chunk and the whole answer say alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    pub id: String,
+    /// Unix seconds.
+    pub created: u64,
+    /// The model as the client asked for it.
+    pub model: String,
+    pub system_fingerprint: Option<String>,
+}
+
+/// The members that the model's page always shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AnswerShape {
+    pub usage: UsageShape,
+    /// `system_fingerprint`, null where there is none.
+    pub system_fingerprint: bool,
+    /// `matched_stop` in a choice, null where there is none.
+    pub matched_stop: bool,
+}
+
+/// The writer's state: which choices have had their role.
+#[derive(Debug)]
+pub struct ChunkWriter {
+    head: Head,
+    /// Whether the client asked for usage: then each chunk says `usage: null`.
+    include_usage: bool,
+    opened: Vec<u32>,
+}
+
+impl ChunkWriter {
+    pub fn new(head: Head, include_usage: bool) -> Self {
+        Self {
+            head,
+            include_usage,
+            opened: Vec::new(),
+        }
+    }
+
+    /// The chunk's JSON for `event`; `None` for what has no chunk of its own.
+    pub fn write(&mut self, event: &EventKind) -> Option<String> {
+        let (choice, delta, finish) = match event {
+            EventKind::Start(_) | EventKind::Usage(_) | EventKind::Other { .. } => return None,
+            EventKind::Text { choice, text } => (*choice, member("content", text), None),
+            EventKind::Refusal { choice, text } => (*choice, member("refusal", text), None),
+            EventKind::Reasoning { choice, text } => (*choice, member("reasoning_content", text), None),
+            EventKind::ToolCall {
+                choice,
+                index,
+                id,
+                name,
+                arguments,
+            } => (*choice, tool_call(*index, id.as_deref(), name.as_deref(), arguments), None),
+            EventKind::Finish(finish) => (finish.choice, String::new(), Some(finish)),
+        };
+        let mut json = self.open();
+        let _ = write!(json, "\"choices\":[{{\"index\":{choice},\"delta\":{{");
+        if self.open_choice(choice) {
+            json.push_str("\"role\":\"assistant\"");
+            if !delta.is_empty() {
+                json.push(',');
+            }
+        }
+        json.push_str(&delta);
+        json.push_str("},\"logprobs\":null,\"finish_reason\":");
+        match finish {
+            None => json.push_str("null"),
+            Some(finish) => json.push_str(&quote(finish.reason.as_str())),
+        }
+        if let Some(stop) = finish.and_then(|finish| finish.matched_stop.as_deref()) {
+            json.push_str(",\"matched_stop\":");
+            json.push_str(&quote(stop));
+        }
+        json.push_str("}]");
+        if self.include_usage {
+            json.push_str(",\"usage\":null");
+        }
+        json.push('}');
+        Some(json)
+    }
+
+    /// The last chunk, for a client that asked for usage: no choices.
+    pub fn usage(&self, usage: &Usage, shape: &UsageShape) -> String {
+        let mut json = self.open();
+        json.push_str("\"choices\":[],\"usage\":");
+        json.push_str(&usage.to_json(shape));
+        json.push('}');
+        json
+    }
+
+    /// Notes that a ready-made chunk has opened `choice`. Returns whether it was the first.
+    pub fn open_choice(&mut self, choice: u32) -> bool {
+        let first = !self.opened.contains(&choice);
+        if first {
+            self.opened.push(choice);
+        }
+        first
+    }
+
+    fn open(&self) -> String {
+        let mut json = String::with_capacity(256);
+        let _ = write!(
+            json,
+            "{{\"id\":{},\"object\":\"chat.completion.chunk\",\"created\":{},\"model\":{},\"system_fingerprint\":{},",
+            quote(&self.head.id),
+            self.head.created,
+            quote(&self.head.model),
+            self.head.system_fingerprint.as_deref().map_or_else(|| "null".to_owned(), quote),
+        );
+        json
+    }
+}
+
+fn member(name: &str, text: &str) -> String {
+    format!("\"{name}\":{}", quote(text))
+}
+
+fn tool_call(index: u32, id: Option<&str>, name: Option<&str>, arguments: &str) -> String {
+    let mut json = format!("\"tool_calls\":[{{\"index\":{index},");
+    if let Some(id) = id {
+        let _ = write!(json, "\"id\":{},\"type\":\"function\",", quote(id));
+    }
+    json.push_str("\"function\":{");
+    if let Some(name) = name {
+        let _ = write!(json, "\"name\":{},", quote(name));
+    }
+    let _ = write!(json, "\"arguments\":{}}}}}]", quote(arguments));
+    json
+}

@@ -1,0 +1,111 @@
+//! What a dialect reads out of a provider's bytes, before it becomes a chat chunk.
+
+use bytes::Bytes;
+
+use crate::usage::Usage;
+
+/// Something a provider said, and what of it is already on the wire.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub kind: EventKind,
+    pub wire: Wire,
+}
+
+impl Event {
+    /// An event for which a chunk has yet to be written.
+    pub fn new(kind: EventKind) -> Self {
+        Self {
+            kind,
+            wire: Wire::Unwritten,
+        }
+    }
+}
+
+/// Who writes the chat chunk of an event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wire {
+    /// The relay does.
+    Unwritten,
+    /// The provider did: these bytes are a whole chunk in our form, without SSE framing.
+    Chunk(Bytes),
+    /// A chunk that came with an earlier event says this too.
+    Covered,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind {
+    /// The provider has begun; nothing is said yet.
+    Start(Start),
+    /// A piece of the answer's text.
+    Text { choice: u32, text: String },
+    /// A piece of a refusal.
+    Refusal { choice: u32, text: String },
+    /// A piece of the reasoning.
+    Reasoning { choice: u32, text: String },
+    /// A piece of a tool call. `id` and `name` come with the first piece of an `index`.
+    ToolCall {
+        choice: u32,
+        index: u32,
+        id: Option<String>,
+        name: Option<String>,
+        arguments: String,
+    },
+    /// Anything else that a chunk carries and that is real output (audio, log probabilities alone).
+    Other { choice: u32 },
+    /// The end of a choice.
+    Finish(Finish),
+    /// The provider's counts so far; the last one counts.
+    Usage(Usage),
+}
+
+impl EventKind {
+    /// Whether the client would see output: after that no other channel can answer unnoticed.
+    pub fn is_content(&self) -> bool {
+        match self {
+            Self::Text { text, .. } | Self::Refusal { text, .. } | Self::Reasoning { text, .. } => !text.is_empty(),
+            Self::ToolCall { .. } | Self::Other { .. } => true,
+            Self::Start(_) | Self::Finish(_) | Self::Usage(_) => false,
+        }
+    }
+}
+
+/// What the provider says of the whole answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Start {
+    pub id: Option<String>,
+    /// Unix seconds.
+    pub created: Option<u64>,
+    pub system_fingerprint: Option<String>,
+}
+
+/// How a choice ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finish {
+    pub choice: u32,
+    pub reason: FinishReason,
+    /// The stop string that was met, where somebody knows.
+    pub matched_stop: Option<String>,
+}
+
+/// OpenAI's finish reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReason {
+    Stop,
+    Length,
+    ToolCalls,
+    ContentFilter,
+    FunctionCall,
+}
+
+impl FinishReason {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ToolCalls => "tool_calls",
+            Self::ContentFilter => "content_filter",
+            Self::FunctionCall => "function_call",
+        }
+    }
+}
