@@ -1,0 +1,55 @@
+//! One channel's settings, resolved: every value is final, no `Option` means "default".
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::{model::ModelId, provider::Provider, serving::Serving};
+
+/// Name of a channel: what operators, logs and metrics call it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChannelName(Arc<str>);
+
+impl ChannelName {
+    /// Takes the name as it is; which names are allowed is the configuration's business.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChannelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One credentialed route to a provider.
+#[derive(Debug, Clone)]
+pub struct ChannelSettings {
+    pub name: ChannelName,
+    pub provider: Arc<Provider>,
+    /// Chat-speaking providers: the path before `/chat/completions`, without a final slash.
+    pub base_url: Url,
+    pub api_key: SecretString,
+    /// What this channel serves, and how. Public model ID to the provider's side of it.
+    pub models: BTreeMap<ModelId, Arc<Serving>>,
+    /// 0 is tried first.
+    pub priority: u32,
+    /// Share of the traffic among channels of one priority; at least 1.
+    pub weight: u32,
+    pub connect_timeout: Duration,
+    /// From the last byte of the request to the first of the answer.
+    pub first_byte_timeout: Duration,
+    /// Between two reads of a stream.
+    pub idle_timeout: Duration,
+    /// Sent with each request, after the dialect's own.
+    pub headers: Vec<(String, String)>,
+    /// Whether references into the provider's own storage (`file_id`, `ms://`, `gs://`) may pass:
+    /// they resolve with the operator's credential.
+    pub provider_files: bool,
+}

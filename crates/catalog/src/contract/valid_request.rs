@@ -1,0 +1,101 @@
+//! A request that keeps its model's contract. Only [`super::check`] makes one.
+
+use std::sync::Arc;
+
+use tollgate_chat::request::ChatRequest;
+
+use crate::{model::Model, thinking::Thinking};
+
+/// A checked request: the client's bytes, and what the stations after validation need to know of
+/// them, so that nobody has to read them twice.
+#[derive(Debug, Clone)]
+pub struct ValidRequest {
+    /// The body as it came, with the places of its members.
+    pub request: ChatRequest,
+    pub model: Arc<Model>,
+    pub stream: bool,
+    /// Whether the client asked for usage in the stream.
+    pub include_usage: bool,
+    /// The output limit: `max_completion_tokens`, else `max_tokens`, else the documented default.
+    pub max_tokens: Option<u64>,
+    /// Choices asked for; at least 1.
+    pub n: u32,
+    /// Stop strings in the client's order; empty where it sent none.
+    pub stop: Vec<String>,
+    /// What the three thinking switches say together, the documented default included.
+    pub thinking: Thinking,
+    pub response_format: ResponseFormatAsked,
+    /// Function tools offered.
+    pub tools: u32,
+    /// `Auto` where the client sent none.
+    pub tool_choice: ToolChoice,
+    pub traits: MessageTraits,
+    /// Numbers in force for the embedded model and for range checks of providers: the client's,
+    /// `None` where it sent none.
+    pub temperature: Option<f64>,
+    pub top_p: Option<f64>,
+    pub frequency_penalty: Option<f64>,
+    pub presence_penalty: Option<f64>,
+    pub seed: Option<i64>,
+}
+
+/// `response_format` as asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ResponseFormatAsked {
+    #[default]
+    Text,
+    JsonObject,
+    JsonSchema,
+}
+
+/// `tool_choice` as asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ToolChoice {
+    #[default]
+    Auto,
+    None,
+    Required,
+    Named(String),
+}
+
+/// What the messages hold, gathered while they are checked. A dialect looks at a message again
+/// only when one of these says that its provider needs it changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MessageTraits {
+    /// Number of messages.
+    pub count: u32,
+    /// Some role is `developer`.
+    pub developer: bool,
+    /// Some message has a `name`.
+    pub name: bool,
+    /// Some content is an array of parts that are all text.
+    pub text_part_arrays: bool,
+    pub images: bool,
+    /// Some image is an http(s) URL, not a data URI.
+    pub image_urls: bool,
+    pub videos: bool,
+    /// Some video is an http(s) URL, not a data URI.
+    pub video_urls: bool,
+    pub audio: bool,
+    pub files: bool,
+    /// Some part refers to a provider's own storage (`file_id`, `ms://`, `gs://`); the path of the
+    /// first such member's message.
+    pub provider_file: Option<u32>,
+    /// Some assistant message has `content` null, absent or an empty array.
+    pub assistant_without_content: bool,
+    /// Some assistant message has `reasoning_content`.
+    pub reasoning_content: bool,
+    /// Some assistant message has tool calls.
+    pub tool_calls: bool,
+    /// Some assistant message has a member beyond role, content, name, tool_calls and
+    /// reasoning_content (`refusal`, `annotations`, …).
+    pub assistant_extras: bool,
+    /// Some message or part has a member whose value is null (other than an assistant's content).
+    pub null_members: bool,
+    /// Legacy `function` role or `function_call` member.
+    pub legacy_functions: bool,
+    /// Some function tool has `strict`.
+    pub tool_strict: bool,
+    /// The first message is from the system or the developer.
+    pub leading_system: bool,
+}

@@ -1,0 +1,135 @@
+//! What files say, before it is complete: every value may be missing, and knows its place.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use jiff::civil::Date;
+
+use super::problem::{Place, Placed};
+use crate::{dialect_name::DialectName, model::Modalities, price::Price};
+
+/// Quirk columns as written, each checked by itself.
+pub(super) type Columns = BTreeMap<String, Placed<toml::Value>>;
+
+/// The content of one or more files.
+#[derive(Debug, Default)]
+pub(super) struct Layer {
+    pub providers: BTreeMap<String, ProviderDraft>,
+    pub quirk_sets: BTreeMap<String, QuirkSetDraft>,
+    pub models: BTreeMap<String, ModelDraft>,
+}
+
+#[derive(Debug)]
+pub(super) struct ProviderDraft {
+    pub place: Place,
+    pub title: Option<String>,
+    pub base_url: Option<String>,
+    pub dialect: Option<DialectName>,
+    pub abort_stops_billing: Option<bool>,
+    pub serves_any_model: Option<bool>,
+    pub serves_catalogue: Option<bool>,
+    pub quirks: Columns,
+}
+
+/// Columns under a name, for models that have them in common.
+#[derive(Debug)]
+pub(super) struct QuirkSetDraft {
+    pub place: Place,
+    pub columns: Columns,
+}
+
+#[derive(Debug)]
+pub(super) struct ModelDraft {
+    pub place: Place,
+    pub owner: Option<String>,
+    pub contract: Option<Placed<String>>,
+    pub context: Option<u64>,
+    pub max_output: Option<Placed<u64>>,
+    pub modalities: Option<Modalities>,
+    /// In order of preference.
+    pub servings: Vec<ServingDraft>,
+}
+
+#[derive(Debug)]
+pub(super) struct ServingDraft {
+    pub place: Place,
+    pub provider: String,
+    pub upstream_id: Option<String>,
+    pub dialect: Option<DialectName>,
+    pub quirk_set: Option<Placed<String>>,
+    pub quirks: Columns,
+    pub price: Option<Price>,
+    pub retires: Option<Date>,
+    pub source: Option<String>,
+}
+
+impl Layer {
+    /// Lays `over` on top: what it says counts, what it leaves out stays.
+    pub fn lay(&mut self, over: Self) {
+        lay_all(&mut self.providers, over.providers, ProviderDraft::lay);
+        lay_all(&mut self.quirk_sets, over.quirk_sets, |under, over| {
+            under.columns.extend(over.columns);
+        });
+        lay_all(&mut self.models, over.models, ModelDraft::lay);
+    }
+}
+
+fn lay_all<T>(under: &mut BTreeMap<String, T>, over: BTreeMap<String, T>, lay: impl Fn(&mut T, T)) {
+    for (name, draft) in over {
+        match under.entry(name) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(draft);
+            }
+            Entry::Occupied(mut occupied) => lay(occupied.get_mut(), draft),
+        }
+    }
+}
+
+fn lay_value<T>(under: &mut Option<T>, over: Option<T>) {
+    if over.is_some() {
+        *under = over;
+    }
+}
+
+impl ProviderDraft {
+    fn lay(&mut self, over: Self) {
+        lay_value(&mut self.title, over.title);
+        lay_value(&mut self.base_url, over.base_url);
+        lay_value(&mut self.dialect, over.dialect);
+        lay_value(&mut self.abort_stops_billing, over.abort_stops_billing);
+        lay_value(&mut self.serves_any_model, over.serves_any_model);
+        lay_value(&mut self.serves_catalogue, over.serves_catalogue);
+        self.quirks.extend(over.quirks);
+    }
+}
+
+impl ModelDraft {
+    fn lay(&mut self, over: Self) {
+        lay_value(&mut self.owner, over.owner);
+        lay_value(&mut self.contract, over.contract);
+        lay_value(&mut self.context, over.context);
+        lay_value(&mut self.max_output, over.max_output);
+        lay_value(&mut self.modalities, over.modalities);
+        for serving in over.servings {
+            match self
+                .servings
+                .iter_mut()
+                .find(|known| known.provider == serving.provider)
+            {
+                Some(known) => known.lay(serving),
+                None => self.servings.push(serving),
+            }
+        }
+    }
+}
+
+impl ServingDraft {
+    fn lay(&mut self, over: Self) {
+        lay_value(&mut self.upstream_id, over.upstream_id);
+        lay_value(&mut self.dialect, over.dialect);
+        lay_value(&mut self.quirk_set, over.quirk_set);
+        self.quirks.extend(over.quirks);
+        lay_value(&mut self.price, over.price);
+        lay_value(&mut self.retires, over.retires);
+        lay_value(&mut self.source, over.source);
+    }
+}

@@ -1,0 +1,198 @@
+//! Makes complete values out of what the files say, and checks what only the whole can tell.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Deserialize;
+
+use super::{
+    layer::{Columns, Layer, ModelDraft, ProviderDraft, QuirkSetDraft, ServingDraft},
+    problem::{CatalogErrors, Place, Problems, suggestion},
+};
+use crate::{
+    catalog::Catalog,
+    contract::Contract,
+    model::{Model, ModelId},
+    provider::Provider,
+    quirks::Quirks,
+    serving::Serving,
+};
+
+/// The catalogue that `layer` and `contracts` describe.
+pub(super) fn catalog(layer: Layer, contracts: Vec<Contract>) -> Result<Catalog, CatalogErrors> {
+    let problems = Problems::default();
+    let contracts: BTreeMap<String, Arc<Contract>> = contracts
+        .into_iter()
+        .map(|contract| (contract.name.to_string(), Arc::new(contract)))
+        .collect();
+    let resolver = Resolver {
+        providers: layer
+            .providers
+            .iter()
+            .map(|(name, draft)| (name.clone(), provider(name, draft, &problems)))
+            .collect(),
+        columns: layer
+            .providers
+            .into_iter()
+            .map(|(name, draft)| (name, draft.quirks))
+            .collect(),
+        quirk_sets: layer.quirk_sets,
+        contracts,
+        problems,
+    };
+    let models = layer
+        .models
+        .into_iter()
+        .filter_map(|(id, draft)| resolver.model(&id, draft))
+        .map(Arc::new)
+        .collect();
+    resolver.problems.into_result()?;
+    let providers = resolver.providers.into_values().map(Arc::new).collect();
+    let general = resolver.contracts[Catalog::GENERAL].clone();
+    Ok(Catalog::new(
+        models,
+        providers,
+        resolver.contracts.into_values().collect(),
+        general,
+    ))
+}
+
+fn provider(name: &str, draft: &ProviderDraft, problems: &Problems) -> Provider {
+    let field = |key: &str| format!("provider.{name}.{key}");
+    if draft.dialect.is_none() {
+        problems.add(&draft.place, field("dialect"), "is missing");
+    }
+    Provider {
+        name: name.into(),
+        title: draft.title.as_deref().unwrap_or(name).into(),
+        base_url: draft.base_url.as_deref().map(Into::into),
+        dialect: draft
+            .dialect
+            .unwrap_or(crate::dialect_name::DialectName::OpenaiChat),
+        abort_stops_billing: draft.abort_stops_billing.unwrap_or(false),
+        serves_any_model: draft.serves_any_model.unwrap_or(false),
+        serves_catalogue: draft.serves_catalogue.unwrap_or(false),
+        quirks: quirks(
+            &[&draft.quirks],
+            &draft.place,
+            &format!("provider.{name}"),
+            problems,
+        ),
+    }
+}
+
+/// What models are resolved against.
+struct Resolver {
+    providers: BTreeMap<String, Provider>,
+    /// Each provider's own columns.
+    columns: BTreeMap<String, Columns>,
+    quirk_sets: BTreeMap<String, QuirkSetDraft>,
+    contracts: BTreeMap<String, Arc<Contract>>,
+    problems: Problems,
+}
+
+impl Resolver {
+    fn model(&self, id: &str, draft: ModelDraft) -> Option<Model> {
+        let field = |key: &str| format!("model.{id}.{key}");
+        if draft.owner.is_none() {
+            self.problems.add(&draft.place, field("owner"), "is missing");
+        }
+        if let (Some(context), Some(max_output)) = (draft.context, &draft.max_output)
+            && max_output.value > context
+        {
+            let problem = format!("is {}, more than the context of {context}", max_output.value);
+            self.problems.add(&max_output.place, field("max_output"), problem);
+        }
+        let contract = self.contract(id, &draft);
+        let mut servings: Vec<Arc<Serving>> = draft
+            .servings
+            .iter()
+            .filter_map(|serving| self.serving(id, serving))
+            .map(Arc::new)
+            .collect();
+        for provider in self
+            .providers
+            .values()
+            .filter(|provider| provider.serves_catalogue)
+        {
+            if !draft
+                .servings
+                .iter()
+                .any(|serving| *serving.provider == *provider.name)
+            {
+                servings.push(Arc::new(Serving::unlisted(id, provider)));
+            }
+        }
+        Some(Model {
+            id: ModelId::new(id),
+            owner: draft.owner?.into(),
+            contract: contract?,
+            context: draft.context,
+            max_output: draft.max_output.map(|limit| limit.value),
+            modalities: draft.modalities.unwrap_or_default(),
+            servings,
+        })
+    }
+
+    fn contract(&self, id: &str, draft: &ModelDraft) -> Option<Arc<Contract>> {
+        let field = format!("model.{id}.contract");
+        let Some(name) = &draft.contract else {
+            self.problems.add(&draft.place, field, "is missing");
+            return None;
+        };
+        let found = self.contracts.get(&name.value);
+        if found.is_none() {
+            let near = suggestion(&name.value, self.contracts.keys().map(String::as_str));
+            let problem = format!("there is no contract `{}`{near}", name.value);
+            self.problems.add(&name.place, field, problem);
+        }
+        found.cloned()
+    }
+
+    fn serving(&self, id: &str, draft: &ServingDraft) -> Option<Serving> {
+        let path = format!("model.{id}.serving.{}", draft.provider);
+        let Some(provider) = self.providers.get(&draft.provider) else {
+            let near = suggestion(&draft.provider, self.providers.keys().map(String::as_str));
+            let problem = format!("there is no provider `{}`{near}", draft.provider);
+            self.problems
+                .add(&draft.place, format!("{path}.provider"), problem);
+            return None;
+        };
+        let mut columns = vec![&self.columns[&draft.provider]];
+        if let Some(name) = &draft.quirk_set {
+            match self.quirk_sets.get(&name.value) {
+                Some(set) => columns.push(&set.columns),
+                None => {
+                    let near = suggestion(&name.value, self.quirk_sets.keys().map(String::as_str));
+                    let problem = format!("there is no quirk set `{}`{near}", name.value);
+                    self.problems
+                        .add(&name.place, format!("{path}.quirk_set"), problem);
+                }
+            }
+        }
+        columns.push(&draft.quirks);
+        Some(Serving {
+            provider: provider.name.clone(),
+            upstream_id: draft.upstream_id.as_deref().unwrap_or(id).into(),
+            dialect: draft.dialect.unwrap_or(provider.dialect),
+            quirks: quirks(&columns, &draft.place, &path, &self.problems),
+            price: draft.price.clone(),
+            retires: draft.retires,
+            source: draft.source.as_deref().unwrap_or_default().into(),
+        })
+    }
+}
+
+/// The columns laid over each other, the last on top, and over [`Quirks::default`].
+fn quirks(layers: &[&Columns], place: &Place, path: &str, problems: &Problems) -> Quirks {
+    let merged: Columns = layers.iter().copied().flat_map(Columns::clone).collect();
+    let table: toml::Table = merged
+        .iter()
+        .map(|(name, written)| (name.clone(), written.value.clone()))
+        .collect();
+    let quirks = Quirks::deserialize(table).expect("each column was read by itself before");
+    for (column, problem) in quirks.contradictions() {
+        let place = merged.get(column).map_or(place, |written| &written.place);
+        problems.add(place, format!("{path}.quirks.{column}"), problem);
+    }
+    quirks
+}

@@ -1,0 +1,261 @@
+//! What an answer costs: prices per million tokens by class, and the arithmetic of one charge.
+//!
+//! A price is a list of rows, each complete in itself, with the conditions under which it holds
+//! (length of the prompt, service tier, hour and weekday, dates). The last row whose conditions all
+//! hold decides for the whole request. Where none holds the cost is unknown, which is never zero.
+//! Not here: who pays, and when (`ledger`).
+
+use std::{fmt, sync::Arc};
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer, de};
+use tollgate_chat::usage::Usage;
+
+use crate::money::Money;
+
+/// Tokens of one class above which an answer is a fault and not a charge; below it every product
+/// with a rate is exact in 96 bits.
+const MOST_TOKENS: u64 = 1_000_000_000_000;
+
+/// The price of one model at one provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Price {
+    rows: Vec<PriceRow>,
+}
+
+/// Rates, and when they hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PriceRow {
+    pub when: Conditions,
+    pub rates: Rates,
+}
+
+/// Conditions of a row; all have to hold. The default holds always, at the standard service tier.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Conditions {
+    /// The prompt, cached tokens included, has more tokens than this. 0: any prompt.
+    pub above_prompt_tokens: u64,
+    /// The request was served at this tier. `None`: the standard one, and no other.
+    pub service_tier: Option<Arc<str>>,
+    /// Spans of the day in UTC; empty: the whole day.
+    pub hours_utc: Vec<HourSpan>,
+    /// Days of the week in UTC, 1 Monday to 7 Sunday; empty: all.
+    pub weekdays: Vec<u8>,
+    /// First day (UTC) on which the row holds.
+    pub from: Option<Date>,
+    /// Last day (UTC) on which the row holds.
+    pub until: Option<Date>,
+}
+
+/// A span of the day, in minutes after midnight: `start` is in it, `end` is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HourSpan {
+    pub start: u16,
+    pub end: u16,
+}
+
+/// Dollars per million tokens of each class. A class without a figure of its own costs what the
+/// class around it costs: cached, written and spoken input like `input`, reasoning and images like
+/// `output`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rates {
+    pub input: PerMillion,
+    pub output: PerMillion,
+    pub cached_input: Option<PerMillion>,
+    pub cache_write_5m: Option<PerMillion>,
+    pub cache_write_1h: Option<PerMillion>,
+    pub reasoning: Option<PerMillion>,
+    pub audio_input: Option<PerMillion>,
+    pub image_output: Option<PerMillion>,
+}
+
+/// Dollars per million tokens: not negative, below a million, at most nine decimal places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PerMillion(Decimal);
+
+/// What one answer used up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent<'a> {
+    pub usage: Usage,
+    /// Those of `usage.cache_write` that were written for an hour; the others are for 5 minutes.
+    pub cache_write_1h: u64,
+    /// As the answer names it. `None`, `default`, `standard` and `auto` are the standard tier.
+    pub service_tier: Option<&'a str>,
+}
+
+/// Why an answer's cost cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CostUnknown {
+    #[error("the catalogue has no price for this service tier, day and length of prompt")]
+    NoRow,
+    #[error("a count of {tokens} tokens is beyond what one answer can hold")]
+    TooManyTokens { tokens: u64 },
+}
+
+impl Price {
+    /// A price of these rows, in the order in which a later one overrides an earlier.
+    pub fn new(rows: Vec<PriceRow>) -> Self {
+        Self { rows }
+    }
+
+    /// A price that depends on nothing.
+    pub fn flat(rates: Rates) -> Self {
+        Self::new(vec![PriceRow {
+            when: Conditions::default(),
+            rates,
+        }])
+    }
+
+    pub fn rows(&self) -> &[PriceRow] {
+        &self.rows
+    }
+
+    /// The exact cost of an answer that was served at `at`, rounded up once to a nano-dollar.
+    ///
+    /// Classes lie inside their total (OpenAI's meaning); parts that exceed it are charged each at
+    /// its own rate, and the rest counts as nothing.
+    pub fn cost(&self, spent: &Spent<'_>, at: Timestamp) -> Result<Money, CostUnknown> {
+        let Spent {
+            usage,
+            cache_write_1h,
+            ..
+        } = *spent;
+        let row = self
+            .row(usage.prompt, spent.service_tier, at)
+            .ok_or(CostUnknown::NoRow)?;
+        let rates = &row.rates;
+        let cache_write_5m = usage.cache_write.saturating_sub(cache_write_1h);
+        let plain_prompt = usage
+            .prompt
+            .saturating_sub(usage.cached)
+            .saturating_sub(usage.cache_write)
+            .saturating_sub(usage.prompt_audio);
+        let plain_completion = usage
+            .completion
+            .saturating_sub(usage.reasoning)
+            .saturating_sub(usage.completion_image);
+        let classes = [
+            (plain_prompt, rates.input),
+            (usage.cached, rates.cached_input.unwrap_or(rates.input)),
+            (cache_write_5m, rates.cache_write_5m.unwrap_or(rates.input)),
+            (
+                cache_write_1h,
+                rates
+                    .cache_write_1h
+                    .or(rates.cache_write_5m)
+                    .unwrap_or(rates.input),
+            ),
+            (usage.prompt_audio, rates.audio_input.unwrap_or(rates.input)),
+            (plain_completion, rates.output),
+            (usage.reasoning, rates.reasoning.unwrap_or(rates.output)),
+            (usage.completion_image, rates.image_output.unwrap_or(rates.output)),
+        ];
+        let mut per_million = Decimal::ZERO;
+        for (tokens, rate) in classes {
+            if tokens > MOST_TOKENS {
+                return Err(CostUnknown::TooManyTokens { tokens });
+            }
+            per_million += Decimal::from(tokens) * rate.0;
+        }
+        Money::from_dollars_rounded_up(per_million / Decimal::from(1_000_000)).ok_or(
+            CostUnknown::TooManyTokens {
+                tokens: usage.prompt.max(usage.completion),
+            },
+        )
+    }
+
+    fn row(&self, prompt_tokens: u64, service_tier: Option<&str>, at: Timestamp) -> Option<&PriceRow> {
+        let tier = service_tier.filter(|tier| !matches!(*tier, "default" | "standard" | "auto"));
+        let moment = TimeZone::UTC.to_datetime(at);
+        let minute = moment.hour() as u16 * 60 + moment.minute() as u16;
+        let weekday = moment.weekday().to_monday_one_offset() as u8;
+        self.rows.iter().rev().find(|row| {
+            let when = &row.when;
+            (when.above_prompt_tokens == 0 || prompt_tokens > when.above_prompt_tokens)
+                && when.service_tier.as_deref() == tier
+                && (when.weekdays.is_empty() || when.weekdays.contains(&weekday))
+                && (when.hours_utc.is_empty() || when.hours_utc.iter().any(|span| span.contains(minute)))
+                && when.from.is_none_or(|from| from <= moment.date())
+                && when.until.is_none_or(|until| moment.date() <= until)
+        })
+    }
+}
+
+impl HourSpan {
+    fn contains(self, minute: u16) -> bool {
+        (self.start..self.end).contains(&minute)
+    }
+
+    /// Reads `"HH:MM-HH:MM"`, the end up to `24:00` and after the start.
+    pub fn parse(text: &str) -> Option<Self> {
+        let minutes = |clock: &str| -> Option<u16> {
+            let (hours, minutes) = clock.split_once(':')?;
+            if hours.len() != 2 || minutes.len() != 2 {
+                return None;
+            }
+            let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+            (minutes < 60 && hours * 60 + minutes <= 24 * 60).then_some(hours * 60 + minutes)
+        };
+        let (start, end) = text.split_once('-')?;
+        let span = Self {
+            start: minutes(start)?,
+            end: minutes(end)?,
+        };
+        (span.start < span.end).then_some(span)
+    }
+}
+
+impl<'de> Deserialize<'de> for HourSpan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            de::Error::custom(format_args!(
+                "`{text}` is not a span of the day; write it like \"04:00-06:00\", one over midnight as two"
+            ))
+        })
+    }
+}
+
+impl PerMillion {
+    pub fn dollars(self) -> Decimal {
+        self.0
+    }
+}
+
+impl PerMillion {
+    /// Reads an amount such as `0.25`.
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let dollars = Decimal::from_str_exact(text).map_err(|_| "is not an amount in dollars")?;
+        if dollars < Decimal::ZERO {
+            return Err("is negative, which no price can be");
+        }
+        if dollars >= Decimal::from(1_000_000) || dollars.scale() > 9 {
+            return Err("is a million dollars or more, or has more than nine decimal places");
+        }
+        Ok(Self(dollars))
+    }
+}
+
+impl<'de> Deserialize<'de> for PerMillion {
+    /// From a string: a TOML number would already have lost its exactness.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Amount;
+        impl de::Visitor<'_> for Amount {
+            type Value = PerMillion;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an amount in dollars as a string, such as \"0.25\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<PerMillion, E> {
+                PerMillion::parse(text).map_err(|problem| E::custom(format_args!("`{text}` {problem}")))
+            }
+        }
+        deserializer.deserialize_str(Amount)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,342 @@
+//! What a provider takes and how it wants it said, for one model: the columns of the catalogue.
+//!
+//! A provider's table gives the defaults (`providers.toml`), a model's `serving` entry overrides
+//! single columns (`<owner>.toml`). Dialects read these values and never ask which model or which
+//! provider it is. `catalog/README.md` has a row for each column.
+//! Not here: what the client may send (`contract`).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::thinking::Effort;
+
+mod columns;
+
+/// Peculiarities of one model at one provider, complete: every column has a value.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quirks {
+    /// Name under which the provider takes the output limit.
+    pub token_limit_field: TokenLimitField,
+    /// Whether role `developer` is known; else it is sent as `system`.
+    pub developer_role: bool,
+    /// On which messages `name` is taken; elsewhere it is left out.
+    pub message_name: MessageName,
+    /// Whether an array of text parts is taken; else the texts are joined to one string.
+    pub text_part_arrays: bool,
+    /// Whether `content: null` is taken on an assistant message; else it is sent as `""`.
+    pub null_content: bool,
+    /// Members of an assistant message that the provider refuses; left out.
+    pub drop_message_fields: Vec<String>,
+    /// What becomes of `reasoning_content` in the history.
+    pub reasoning_history: ReasoningHistory,
+    /// Where images may come from.
+    pub images: MediaSource,
+    /// Where videos may come from.
+    pub videos: MediaSource,
+    /// Whether `input_audio` parts are taken.
+    pub audio: bool,
+    /// Whether `file` parts are taken.
+    pub files: bool,
+    /// Values of `temperature` that are taken; `None`: not taken at all.
+    #[serde(deserialize_with = "range_or_none")]
+    pub temperature: Option<Range>,
+    /// Values of `top_p` that are taken; `None`: not taken at all.
+    #[serde(deserialize_with = "range_or_none")]
+    pub top_p: Option<Range>,
+    /// Sampling hints and labels that are not taken: left out with a note.
+    pub omit: Vec<String>,
+    /// Parameters that are not taken and would change the answer's meaning: refused with a 400.
+    pub refuse: Vec<String>,
+    /// Sampling hints that are not taken while the model thinks.
+    pub omit_while_thinking: Vec<String>,
+    /// Parameters that are refused only while the model thinks.
+    pub refuse_while_thinking: Vec<String>,
+    /// Most stop strings taken; 0: none at all.
+    pub stop_max: u32,
+    /// Most choices (`n`).
+    pub n_max: u32,
+    /// Response formats taken beside `text`.
+    pub response_formats: Vec<ResponseFormat>,
+    /// Response formats taken beside `text` while the model thinks.
+    pub response_formats_while_thinking: Vec<ResponseFormat>,
+    /// Forms of `tool_choice` taken.
+    pub tool_choices: Vec<ToolChoiceForm>,
+    /// Forms of `tool_choice` taken while the model thinks.
+    pub tool_choices_while_thinking: Vec<ToolChoiceForm>,
+    /// Whether function tools are taken at all.
+    pub tools: bool,
+    /// Whether the forerunners of tools are taken: `functions`, `function_call`, role `function`.
+    pub legacy_functions: bool,
+    /// Whether `strict` is taken in a function tool; else it is left out.
+    pub tool_strict: bool,
+    /// Whether tools together with reasoning are refused on this endpoint (OpenAI, gpt-5.4 and later).
+    pub tools_exclude_reasoning: bool,
+    /// Whether `stream_options.include_usage` is taken; else usage comes unasked, or not at all.
+    pub stream_usage_option: bool,
+    /// How thinking is switched.
+    pub thinking: ThinkingForm,
+    /// Whether the model thinks when nothing is said.
+    pub thinks_by_default: bool,
+    /// Whether thinking can be switched off.
+    pub thinking_optional: bool,
+    /// Levels of effort that are taken; a level that is missing moves to the nearest.
+    pub efforts: Vec<Effort>,
+    /// The effort in force when nothing is said, where the provider tells.
+    pub default_effort: Option<Effort>,
+    /// The effort that the model ID itself stands for (`gpt-5-codex-high`); an explicit one wins.
+    pub id_effort: Option<Effort>,
+    /// Whether a whole answer with thinking has to be fetched as a stream and folded.
+    pub fold_thinking_stream: bool,
+    /// Members added to each request, such as `reasoning_split = true`.
+    pub send: BTreeMap<String, toml::Value>,
+    /// The provider's own defaults, where known: a documented default that differs is sent.
+    pub provider_defaults: BTreeMap<String, toml::Value>,
+    /// Whether `completion_tokens` leaves reasoning out, so that it must be added.
+    pub usage_excludes_reasoning: bool,
+    /// Whether thinking may stand inside the content as `<think>…</think>`.
+    pub think_tags: bool,
+}
+
+impl Quirks {
+    /// The names of all columns, as the catalogue's files write them.
+    pub fn columns() -> &'static [&'static str] {
+        columns::names()
+    }
+
+    /// Columns whose values contradict each other or themselves, and what is wrong with them.
+    pub(crate) fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        for (column, range) in [("temperature", self.temperature), ("top_p", self.top_p)] {
+            if range.is_some_and(|range| !range.holds_a_value()) {
+                found.push((column, "no number lies in this range".to_owned()));
+            }
+        }
+        if self.n_max == 0 {
+            found.push(("n_max", "at least one choice has to be possible".to_owned()));
+        }
+        if self.thinking == ThinkingForm::ReasoningEffort && self.efforts.is_empty() {
+            found.push((
+                "efforts",
+                "thinking is switched by effort, but no level is taken".to_owned(),
+            ));
+        }
+        if !self.thinking_optional && self.efforts.contains(&Effort::None) {
+            found.push((
+                "efforts",
+                "level `none` is taken, but thinking is not optional".to_owned(),
+            ));
+        }
+        for (column, effort) in [
+            ("default_effort", self.default_effort),
+            ("id_effort", self.id_effort),
+        ] {
+            if let Some(effort) = effort.filter(|effort| !self.efforts.contains(effort)) {
+                found.push((
+                    column,
+                    format!("level `{}` is not among `efforts`", effort.as_str()),
+                ));
+            }
+        }
+        found
+    }
+}
+
+impl Default for Quirks {
+    /// A plain server that speaks OpenAI's chat completions and takes all of it.
+    fn default() -> Self {
+        Self {
+            token_limit_field: TokenLimitField::MaxTokens,
+            developer_role: false,
+            message_name: MessageName::All,
+            text_part_arrays: true,
+            null_content: true,
+            drop_message_fields: ["annotations", "audio", "function_call", "refusal"]
+                .map(String::from)
+                .to_vec(),
+            reasoning_history: ReasoningHistory::Pass,
+            images: MediaSource::Any,
+            videos: MediaSource::Any,
+            audio: true,
+            files: true,
+            temperature: Some(Range::closed(0.0, 2.0)),
+            top_p: Some(Range::closed(0.0, 1.0)),
+            omit: Vec::new(),
+            refuse: Vec::new(),
+            omit_while_thinking: Vec::new(),
+            refuse_while_thinking: Vec::new(),
+            stop_max: 16,
+            n_max: 128,
+            response_formats: vec![ResponseFormat::JsonObject, ResponseFormat::JsonSchema],
+            response_formats_while_thinking: vec![ResponseFormat::JsonObject, ResponseFormat::JsonSchema],
+            tool_choices: ToolChoiceForm::ALL.to_vec(),
+            tool_choices_while_thinking: ToolChoiceForm::ALL.to_vec(),
+            tools: true,
+            legacy_functions: false,
+            tool_strict: true,
+            tools_exclude_reasoning: false,
+            stream_usage_option: true,
+            thinking: ThinkingForm::Pass,
+            thinks_by_default: false,
+            thinking_optional: true,
+            efforts: Effort::ALL.to_vec(),
+            default_effort: None,
+            id_effort: None,
+            fold_thinking_stream: false,
+            send: BTreeMap::new(),
+            provider_defaults: BTreeMap::new(),
+            usage_excludes_reasoning: false,
+            think_tags: false,
+        }
+    }
+}
+
+/// The provider's name for the output limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenLimitField {
+    MaxTokens,
+    MaxCompletionTokens,
+}
+
+impl TokenLimitField {
+    /// The member's name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MaxTokens => "max_tokens",
+            Self::MaxCompletionTokens => "max_completion_tokens",
+        }
+    }
+}
+
+/// On which messages a provider takes `name`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageName {
+    All,
+    User,
+    None,
+}
+
+/// What becomes of `reasoning_content` that the client sends back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasoningHistory {
+    /// Left out: the provider refuses it.
+    Drop,
+    /// Sent as it came.
+    Pass,
+    /// Sent as it came, and filled with one space on assistant turns with tool calls that lack it,
+    /// since the provider refuses those (wire notes, sections 7 and 10).
+    Require,
+}
+
+/// Where media of one kind may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaSource {
+    /// Parts of this kind are refused.
+    None,
+    /// Only data URIs; the provider does not fetch.
+    Data,
+    /// Data URIs and http(s) URLs.
+    Any,
+}
+
+/// A response format beside plain text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseFormat {
+    JsonObject,
+    JsonSchema,
+}
+
+/// A form of `tool_choice`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolChoiceForm {
+    Auto,
+    None,
+    Required,
+    Named,
+}
+
+impl ToolChoiceForm {
+    pub const ALL: [Self; 4] = [Self::Auto, Self::None, Self::Required, Self::Named];
+}
+
+/// How a provider wants to be told to think, in the words of chat completions; the other dialects
+/// have the same three forms under names of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThinkingForm {
+    /// The model does not think, or has no switch: switches are left out.
+    None,
+    /// A level: `reasoning_effort: "…"` (Responses `reasoning.effort`, Gemini 3 `thinkingLevel`).
+    ReasoningEffort,
+    /// `thinking: {"type": "enabled" | "disabled"}`, with `reasoning_effort` beside it where
+    /// `efforts` has levels (Anthropic: adaptive thinking with an effort, else a budget).
+    ThinkingObject,
+    /// `enable_thinking: true | false`, with `thinking_budget` where the client gave one (Gemini
+    /// 2.5: `thinkingBudget`, 0 for off).
+    EnableThinking,
+    /// The fields as the client sent them: the other side understands all of them.
+    Pass,
+}
+
+/// A closed range of numbers, or one that leaves an end out.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    pub min: f64,
+    pub max: f64,
+    /// Smallest distance kept from `min` where `min` itself is refused; 0: `min` is taken.
+    #[serde(default)]
+    pub above_min: f64,
+    /// Smallest distance kept from `max` where `max` itself is refused; 0: `max` is taken.
+    #[serde(default)]
+    pub below_max: f64,
+}
+
+impl Range {
+    /// Both ends are taken.
+    pub const fn closed(min: f64, max: f64) -> Self {
+        Self {
+            min,
+            max,
+            above_min: 0.0,
+            below_max: 0.0,
+        }
+    }
+
+    /// Whether the ends are numbers in the right order; without it [`Range::nearest`] would panic.
+    fn holds_a_value(&self) -> bool {
+        let (low, high) = (self.min + self.above_min, self.max - self.below_max);
+        low.is_finite() && high.is_finite() && self.above_min >= 0.0 && self.below_max >= 0.0 && low <= high
+    }
+
+    /// The value in the range that is nearest to `value`.
+    pub fn nearest(&self, value: f64) -> f64 {
+        value.clamp(self.min + self.above_min, self.max - self.below_max)
+    }
+}
+
+/// TOML has no null: `temperature = "none"` says that the parameter is not taken.
+fn range_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Range>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Range(Range),
+        Word(Word),
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        None,
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Range(range) => Some(range),
+        Written::Word(Word::None) => None,
+    })
+}
