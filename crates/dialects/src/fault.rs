@@ -1,0 +1,59 @@
+//! What went wrong at a provider, in our words.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// A provider's failure. The message is the provider's own, for the log; what a client may see of
+/// it is decided by the gateway.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error("{kind:?}: {message}")]
+pub struct Fault {
+    pub kind: FaultKind,
+    pub message: String,
+    /// The client's parameter that the provider complains about, where it names one.
+    pub param: Option<String>,
+    /// The provider's own code.
+    pub code: Option<String>,
+    /// How long to wait, where the body says so.
+    pub retry_after: Option<Duration>,
+}
+
+impl Fault {
+    pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            param: None,
+            code: None,
+            retry_after: None,
+        }
+    }
+}
+
+/// Whose trouble it is and what may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// The client's: the provider refuses the request as it is.
+    BadRequest,
+    /// The client's: prompt and limit do not fit the model's context.
+    ContextLength,
+    /// The client's: the prompt was blocked.
+    ContentFilter,
+    /// The operator's: the credential is refused.
+    Credential,
+    /// The operator's: no money or quota left.
+    Quota,
+    /// The operator's: a catalogue model that the provider does not know, or a wrong address.
+    ModelUnknown,
+    /// Too many requests or tokens; later or elsewhere it may work.
+    RateLimited,
+    /// The provider has no room at the moment.
+    Overloaded,
+    /// The provider failed.
+    Server,
+    /// The answer is none: not readable, not whole, or not of the protocol.
+    Malformed,
+    /// The stream ended before the answer did.
+    Cut,
+}

@@ -1,0 +1,14 @@
+//! OpenAI's chat completions, as OpenAI and everybody who followed speak it.
+//!
+//! The raw path: the client's bytes go to the provider and the provider's bytes to the client, with
+//! edited members only, so nothing that we do not know gets lost.
+
+pub mod answer;
+pub mod fault;
+mod finish;
+mod message;
+mod messages;
+pub mod request;
+pub mod stream;
+mod thinking;
+mod usage;

@@ -1,0 +1,175 @@
+//! A whole answer: the provider's JSON, edited into our form.
+
+use bytes::Bytes;
+use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::{
+    answer::Answer,
+    edit::{Edits, ObjectEdit},
+    event::{Finish, FinishReason},
+    json::quote,
+    object::{Object, items},
+};
+
+use super::{
+    fault, finish,
+    message::{self, set_if_different},
+    usage,
+};
+use crate::{
+    Presentation,
+    fault::{Fault, FaultKind},
+    think_tags::{Piece, ThinkTags},
+};
+
+/// Members of an answer that concern the operator or nobody.
+pub(super) const PRIVATE_MEMBERS: &[&str] = &["obfuscation", "base_resp", "prompt_filter_results", "x_groq", "provider"];
+
+/// Reads an answer with status 200, which may be an error all the same.
+pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Result<Answer, Fault> {
+    let text = std::str::from_utf8(body).map_err(|_| malformed("the answer is not UTF-8"))?;
+    // DeepSeek sends blank lines while a request waits.
+    let text = text.trim();
+    let object = Object::parse(text).map_err(|error| malformed(&format!("the answer is not a JSON object: {error}")))?;
+    if let Some(fault) = fault::in_answer(&object) {
+        return Err(fault);
+    }
+    let choices = object.present("choices").and_then(|choices| items(choices).ok()).unwrap_or_default();
+    if choices.is_empty() {
+        return Err(malformed("the answer has no choices"));
+    }
+    let mut edits = Edits::of(text);
+    let mut edit = ObjectEdit::of(&object);
+    let mut finishes = Vec::with_capacity(choices.len());
+    for (position, choice) in choices.into_iter().enumerate() {
+        let choice = Object::parse(choice).map_err(|_| malformed("a choice is not an object"))?;
+        finishes.push(edit_choice(&choice, position as u32, quirks, presentation, &mut edits)?);
+    }
+    let usage = object
+        .present("usage")
+        .and_then(|json| usage::read(json, quirks.usage_excludes_reasoning));
+    edit_envelope(&object, presentation, &mut edit);
+    edit.set("usage", usage.unwrap_or_default().to_json(&presentation.shape.usage));
+    edit.finish(&mut edits);
+    let json = if edits.is_empty() { body.clone() } else { Bytes::from(edits.finish()) };
+    Ok(Answer { json, usage, finishes })
+}
+
+fn edit_envelope(object: &Object<'_>, presentation: &Presentation, edit: &mut ObjectEdit<'_, '_>) {
+    let head = &presentation.head;
+    if object.read::<String>("id").is_none_or(|id| id.is_empty()) {
+        edit.set("id", quote(&head.id));
+    }
+    set_if_different(object, edit, "object", "\"chat.completion\"".to_owned());
+    if object.read::<u64>("created").is_none() {
+        edit.set("created", head.created.to_string());
+    }
+    set_if_different(object, edit, "model", quote(&head.model));
+    if presentation.shape.system_fingerprint && object.get("system_fingerprint").is_none() {
+        edit.append("system_fingerprint", "null");
+    }
+    if object.get("service_tier").is_some_and(|tier| tier == "\"\"") {
+        edit.remove_named("service_tier");
+    }
+    for name in PRIVATE_MEMBERS {
+        edit.remove_named(name);
+    }
+}
+
+fn edit_choice(
+    choice: &Object<'_>,
+    position: u32,
+    quirks: &Quirks,
+    presentation: &Presentation,
+    edits: &mut Edits<'_>,
+) -> Result<Finish, Fault> {
+    let message = choice
+        .present("message")
+        .and_then(|json| Object::parse(json).ok())
+        .ok_or_else(|| malformed("a choice has no message"))?;
+    let word: String = choice.read("finish_reason").unwrap_or_default();
+    let calls = message.present("tool_calls").map(message::tool_calls).unwrap_or_default();
+    let reason = finish::read(&word, !calls.is_empty())?.unwrap_or(if calls.is_empty() {
+        FinishReason::Stop
+    } else {
+        FinishReason::ToolCalls
+    });
+
+    let mut edit = ObjectEdit::of(&message);
+    set_if_different(&message, &mut edit, "role", "\"assistant\"".to_owned());
+    let reasoning = message::unify_reasoning(&message, &mut edit);
+    if message.get("content").is_none() {
+        edit.append("content", "null");
+    } else if quirks.think_tags && reasoning.is_none() {
+        split_thinking(&message, &mut edit);
+    }
+    if message.get("refusal").is_none() {
+        edit.append("refusal", "null");
+    }
+    if calls.is_empty() {
+        edit.remove_named("tool_calls");
+    }
+    for name in ["function_call", "audio"] {
+        if message.get(name) == Some("null") {
+            edit.remove_named(name);
+        }
+    }
+    for (index, call) in calls.iter().enumerate() {
+        let id = call.id.clone().unwrap_or_else(|| made_up_id(&presentation.head.id, position, index as u32));
+        let arguments = if call.arguments.trim().is_empty() && reason != FinishReason::Length {
+            "{}"
+        } else {
+            &call.arguments
+        };
+        call.rewrite(None, Some(&id), Some(call.name.as_deref().unwrap_or_default()), arguments, edits);
+    }
+    edit.finish(edits);
+
+    let mut edit = ObjectEdit::of(choice);
+    let index = choice.read::<u32>("index");
+    if index.is_none() {
+        edit.set("index", position.to_string());
+    }
+    set_if_different(choice, &mut edit, "finish_reason", quote(reason.as_str()));
+    if choice.get("logprobs").is_none() {
+        edit.append("logprobs", "null");
+    }
+    if presentation.shape.matched_stop && choice.get("matched_stop").is_none() {
+        edit.append("matched_stop", "null");
+    }
+    edit.finish(edits);
+    Ok(Finish {
+        choice: index.unwrap_or(position),
+        reason,
+        matched_stop: choice.read("matched_stop"),
+    })
+}
+
+fn split_thinking(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
+    let Some(content) = message.read::<String>("content") else { return };
+    let mut tags = ThinkTags::default();
+    let mut pieces = Vec::new();
+    tags.split(&content, &mut pieces);
+    tags.end(&mut pieces);
+    let (mut text, mut reasoning) = (String::new(), String::new());
+    for piece in pieces {
+        match piece {
+            Piece::Text(piece) => text.push_str(&piece),
+            Piece::Reasoning(piece) => reasoning.push_str(&piece),
+        }
+    }
+    if !reasoning.is_empty() {
+        edit.set("content", quote(&text));
+        edit.set("reasoning_content", quote(&reasoning));
+    }
+}
+
+/// An ID for a tool call that came without one: the same for the same answer, choice and place.
+pub(super) fn made_up_id(answer_id: &str, choice: u32, index: u32) -> String {
+    let tail: String = answer_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    let tail = &tail[tail.len().saturating_sub(24)..];
+    format!("call_{tail}{choice}{index}")
+}
+
+fn malformed(message: &str) -> Fault {
+    Fault::new(FaultKind::Malformed, message)
+}

@@ -1,0 +1,439 @@
+//! A streamed answer: each of the provider's chunks, edited into our form.
+//!
+//! One provider chunk becomes at most one chunk for the client. Usage never passes through: it is an
+//! event, and the relay writes it at the end for a client that asked.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::{
+    edit::{Edits, ObjectEdit},
+    event::{Event, EventKind, Finish, FinishReason, Start, Wire},
+    json::quote,
+    object::{Object, items},
+    sse::{SseEvent, SseReader},
+};
+
+use super::{
+    answer::{PRIVATE_MEMBERS, made_up_id},
+    fault, finish,
+    message::{self, ToolCallPiece, set_if_different},
+    usage,
+};
+use crate::{
+    Presentation,
+    fault::{Fault, FaultKind},
+    think_tags::{Piece, ThinkTags},
+};
+
+/// Most tool calls followed in one choice.
+const TOOL_CALLS_LIMIT: usize = 1_024;
+
+/// The decoder's state between two chunks.
+#[derive(Debug)]
+pub struct Decoder {
+    reader: Option<SseReader>,
+    presentation: Presentation,
+    excludes_reasoning: bool,
+    think_tags: bool,
+    started: bool,
+    choices: BTreeMap<u32, Choice>,
+    done: bool,
+}
+
+/// What one choice has said so far.
+#[derive(Debug, Default)]
+struct Choice {
+    calls: Vec<Call>,
+    tags: ThinkTags,
+    finished: bool,
+}
+
+/// A tool call, followed so that its pieces get one dense index and its opener everything it needs.
+#[derive(Debug)]
+struct Call {
+    provider_index: Option<u32>,
+    provider_id: Option<String>,
+    has_arguments: bool,
+}
+
+impl Decoder {
+    pub fn new(quirks: &Quirks, presentation: Presentation, event_limit: usize) -> Self {
+        Self {
+            reader: Some(SseReader::new(event_limit)),
+            presentation,
+            excludes_reasoning: quirks.usage_excludes_reasoning,
+            think_tags: quirks.think_tags,
+            started: false,
+            choices: BTreeMap::new(),
+            done: false,
+        }
+    }
+
+    /// Takes the next bytes. Fails for an event that is not JSON, an error in the stream, and a
+    /// finish that is none.
+    pub fn read(&mut self, bytes: Bytes, events: &mut Vec<Event>) -> Result<(), Fault> {
+        let Some(reader) = &mut self.reader else { return Ok(()) };
+        let mut read = Vec::new();
+        let outcome = reader.read(bytes, &mut read);
+        self.take_all(read, events)?;
+        outcome.map_err(|error| Fault::new(FaultKind::Malformed, error.to_string()))
+    }
+
+    /// Whether `[DONE]` has come.
+    pub fn is_complete(&self) -> bool {
+        self.done
+    }
+
+    /// The end of the bytes. Fails with [`FaultKind::Cut`] unless every choice has finished.
+    pub fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Fault> {
+        if let Some(reader) = self.reader.take() {
+            let mut read = Vec::new();
+            reader.end(&mut read);
+            self.take_all(read, events)?;
+        }
+        if self.choices.is_empty() || self.choices.values().any(|choice| !choice.finished) {
+            return Err(Fault::new(FaultKind::Cut, "the stream ended before the answer did"));
+        }
+        Ok(())
+    }
+
+    fn take_all(&mut self, read: Vec<SseEvent>, events: &mut Vec<Event>) -> Result<(), Fault> {
+        for event in read {
+            if self.done {
+                break;
+            }
+            match event.data.trim_ascii() {
+                b"" => {}
+                b"[DONE]" => self.done = true,
+                _ => self.chunk(&event.data, events)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, data: &Bytes, events: &mut Vec<Event>) -> Result<(), Fault> {
+        let text = std::str::from_utf8(data).map_err(|_| malformed("an event is not UTF-8"))?.trim();
+        let object = Object::parse(text).map_err(|error| malformed(&format!("an event is not a JSON object: {error}")))?;
+        if let Some(fault) = fault::in_answer(&object) {
+            return Err(fault);
+        }
+        self.note_usage(&object, events);
+        let choices = object.present("choices").and_then(|choices| items(choices).ok()).unwrap_or_default();
+        if choices.is_empty() {
+            return Ok(());
+        }
+        self.start(&object, events);
+
+        let mut edits = Edits::of(text);
+        let mut kinds = Vec::new();
+        let mut opens = false;
+        for (position, choice) in choices.into_iter().enumerate() {
+            let choice = Object::parse(choice).map_err(|_| malformed("a choice is not an object"))?;
+            if let Some(json) = choice.present("usage") {
+                self.push_usage(json, events);
+            }
+            opens |= self.choice(&choice, position as u32, &mut kinds, events, &mut edits)?;
+        }
+        if kinds.is_empty() && !opens {
+            return Ok(());
+        }
+        let mut edit = ObjectEdit::of(&object);
+        self.envelope(&object, &mut edit);
+        edit.finish(&mut edits);
+        let json = if edits.is_empty() { data.clone() } else { Bytes::from(edits.finish()) };
+        let mut wire = Wire::Chunk(json);
+        if kinds.is_empty() {
+            kinds.push(EventKind::Start(Start::default()));
+        }
+        for kind in kinds {
+            events.push(Event { kind, wire });
+            wire = Wire::Covered;
+        }
+        Ok(())
+    }
+
+    /// Says once what the provider says of itself; from then on every chunk says the same.
+    fn start(&mut self, object: &Object<'_>, events: &mut Vec<Event>) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        let head = &mut self.presentation.head;
+        if let Some(id) = object.read::<String>("id").filter(|id| !id.is_empty()) {
+            head.id = id;
+        }
+        if let Some(created) = object.read::<u64>("created").filter(|created| *created > 0) {
+            head.created = created;
+        }
+        head.system_fingerprint = object.read("system_fingerprint");
+        let start = Start {
+            id: Some(head.id.clone()),
+            created: Some(head.created),
+            system_fingerprint: head.system_fingerprint.clone(),
+        };
+        events.push(Event {
+            kind: EventKind::Start(start),
+            wire: Wire::Covered,
+        });
+    }
+
+    fn note_usage(&self, object: &Object<'_>, events: &mut Vec<Event>) {
+        // Groq puts its counts beside its own request ID.
+        let groq = object.present("x_groq").and_then(|json| Object::parse(json).ok());
+        let json = object.present("usage").or_else(|| groq.as_ref()?.present("usage"));
+        if let Some(json) = json {
+            self.push_usage(json, events);
+        }
+    }
+
+    fn push_usage(&self, json: &str, events: &mut Vec<Event>) {
+        if let Some(usage) = usage::read(json, self.excludes_reasoning) {
+            events.push(Event {
+                kind: EventKind::Usage(usage),
+                wire: Wire::Covered,
+            });
+        }
+    }
+
+    fn envelope(&self, object: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
+        let head = &self.presentation.head;
+        set_text_if_different(object, edit, "id", &head.id);
+        set_if_different(object, edit, "object", "\"chat.completion.chunk\"".to_owned());
+        if object.read::<u64>("created") != Some(head.created) {
+            edit.set("created", head.created.to_string());
+        }
+        set_text_if_different(object, edit, "model", &head.model);
+        match (self.presentation.include_usage, object.position("usage")) {
+            (true, _) => set_if_different(object, edit, "usage", "null".to_owned()),
+            (false, Some(index)) => edit.remove(index),
+            (false, None) => {}
+        }
+        if self.presentation.shape.system_fingerprint && object.get("system_fingerprint").is_none() {
+            edit.append("system_fingerprint", "null");
+        }
+        for name in PRIVATE_MEMBERS {
+            edit.remove_named(name);
+        }
+    }
+
+    /// Edits one choice and says what it holds; what has to come before this chunk goes into
+    /// `events`. Returns whether it is the choice's first chunk.
+    fn choice(
+        &mut self,
+        choice: &Object<'_>,
+        position: u32,
+        kinds: &mut Vec<EventKind>,
+        events: &mut Vec<Event>,
+        edits: &mut Edits<'_>,
+    ) -> Result<bool, Fault> {
+        let sent_index = choice.read::<u32>("index");
+        let index = sent_index.unwrap_or(position);
+        let opens = !self.choices.contains_key(&index);
+        let state = self.choices.entry(index).or_default();
+        let before = kinds.len();
+
+        let empty = Object::parse("{}").map_err(|_| malformed("no delta"))?;
+        let has_delta = choice.present("delta").is_some();
+        let delta = match choice.present("delta") {
+            Some(json) => Object::parse(json).map_err(|_| malformed("a delta is not an object"))?,
+            None => empty,
+        };
+        let word: String = choice.read("finish_reason").unwrap_or_default();
+        let pieces = delta.present("tool_calls").map(message::tool_calls).unwrap_or_default();
+        let has_calls = !state.calls.is_empty() || !pieces.is_empty();
+        let reason = finish::read(&word, has_calls)?.filter(|_| !state.finished);
+
+        let mut edit = ObjectEdit::of(&delta);
+        match (opens, delta.position("role")) {
+            (true, _) => set_if_different(&delta, &mut edit, "role", "\"assistant\"".to_owned()),
+            (false, Some(position)) => edit.remove(position),
+            (false, None) => {}
+        }
+        let reasoning = message::unify_reasoning(&delta, &mut edit);
+        let content = delta.read::<String>("content");
+        let (reasoning, text) = match self.think_tags && reasoning.is_none() {
+            true => split_thinking(&mut state.tags, content, reason.is_some(), &delta, &mut edit),
+            false => (reasoning, content),
+        };
+        if let Some(text) = reasoning.filter(|text| !text.is_empty()) {
+            kinds.push(EventKind::Reasoning { choice: index, text });
+        }
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            kinds.push(EventKind::Text { choice: index, text });
+        }
+        if let Some(text) = delta.read::<String>("refusal").filter(|text| !text.is_empty()) {
+            kinds.push(EventKind::Refusal { choice: index, text });
+        }
+        if pieces.is_empty() {
+            edit.remove_named("tool_calls");
+        }
+        let answer_id = &self.presentation.head.id;
+        for piece in &pieces {
+            kinds.push(state.tool_call(piece, index, answer_id, reason, edits)?);
+        }
+        if reason.is_some_and(|reason| reason != FinishReason::Length) {
+            state.fill_arguments(index, events);
+        }
+        for name in ["refusal", "audio", "function_call"] {
+            if delta.get(name) == Some("null") {
+                edit.remove_named(name);
+            }
+        }
+        if has_other_content(&delta, choice) && kinds.len() == before {
+            kinds.push(EventKind::Other { choice: index });
+        }
+
+        let mut choice_edit = ObjectEdit::of(choice);
+        if has_delta {
+            edit.finish(edits);
+        } else {
+            choice_edit.set("delta", if opens { r#"{"role":"assistant"}"# } else { "{}" });
+        }
+        if sent_index.is_none() {
+            choice_edit.set("index", index.to_string());
+        }
+        choice_edit.remove_named("usage");
+        match reason {
+            Some(reason) => {
+                set_if_different(choice, &mut choice_edit, "finish_reason", quote(reason.as_str()));
+                state.finished = true;
+                kinds.push(EventKind::Finish(Finish {
+                    choice: index,
+                    reason,
+                    matched_stop: choice.read("matched_stop"),
+                }));
+            }
+            None => set_if_different(choice, &mut choice_edit, "finish_reason", "null".to_owned()),
+        }
+        choice_edit.finish(edits);
+        Ok(opens)
+    }
+}
+
+impl Choice {
+    /// Edits a piece of a tool call and says what it holds.
+    fn tool_call(
+        &mut self,
+        piece: &ToolCallPiece<'_>,
+        choice: u32,
+        answer_id: &str,
+        reason: Option<FinishReason>,
+        edits: &mut Edits<'_>,
+    ) -> Result<EventKind, Fault> {
+        let known = self.position_of(piece);
+        let index = known.unwrap_or(self.calls.len());
+        if index >= TOOL_CALLS_LIMIT {
+            return Err(malformed("too many tool calls"));
+        }
+        let opens = known.is_none();
+        let id = opens.then(|| {
+            let made_up = || made_up_id(answer_id, choice, index as u32);
+            piece.id.clone().unwrap_or_else(made_up)
+        });
+        let name = opens.then(|| piece.name.clone().unwrap_or_default());
+        if opens {
+            self.calls.push(Call {
+                provider_index: piece.index,
+                provider_id: piece.id.clone(),
+                has_arguments: false,
+            });
+        }
+        let call = &mut self.calls[index];
+        call.has_arguments |= !piece.arguments.trim().is_empty();
+        let ends = reason.is_some_and(|reason| reason != FinishReason::Length);
+        let arguments = if ends && !call.has_arguments { "{}" } else { &*piece.arguments };
+        call.has_arguments |= ends;
+        piece.rewrite(Some(index as u32), id.as_deref(), name.as_deref(), arguments, edits);
+        Ok(EventKind::ToolCall {
+            choice,
+            index: index as u32,
+            id,
+            name,
+            arguments: arguments.to_owned(),
+        })
+    }
+
+    /// Which call a piece belongs to: by the host's index, else by its ID, else the last one.
+    /// A new ID under an old index is a new call (some hosts number every call 0).
+    fn position_of(&self, piece: &ToolCallPiece<'_>) -> Option<usize> {
+        let same_id = |call: &Call| piece.id.is_none() || call.provider_id == piece.id;
+        match piece.index {
+            Some(_) => self
+                .calls
+                .iter()
+                .rposition(|call| call.provider_index == piece.index && same_id(call)),
+            None if piece.id.is_some() => self.calls.iter().rposition(|call| call.provider_id == piece.id),
+            None if piece.name.is_some() => None,
+            None => self.calls.len().checked_sub(1),
+        }
+    }
+
+    /// Gives `{}` to calls that end without arguments, since parsers expect an object.
+    fn fill_arguments(&mut self, choice: u32, events: &mut Vec<Event>) {
+        for (index, call) in self.calls.iter_mut().enumerate() {
+            if !std::mem::replace(&mut call.has_arguments, true) {
+                events.push(Event::new(EventKind::ToolCall {
+                    choice,
+                    index: index as u32,
+                    id: None,
+                    name: None,
+                    arguments: "{}".to_owned(),
+                }));
+            }
+        }
+    }
+}
+
+/// Sorts a piece of content with `<think>` tags. Returns reasoning and text.
+fn split_thinking(
+    tags: &mut ThinkTags,
+    content: Option<String>,
+    ends: bool,
+    delta: &Object<'_>,
+    edit: &mut ObjectEdit<'_, '_>,
+) -> (Option<String>, Option<String>) {
+    let mut pieces = Vec::new();
+    if let Some(content) = &content {
+        tags.split(content, &mut pieces);
+    }
+    if ends {
+        tags.end(&mut pieces);
+    }
+    let (mut reasoning, mut text) = (String::new(), String::new());
+    for piece in pieces {
+        match piece {
+            Piece::Text(piece) => text.push_str(&piece),
+            Piece::Reasoning(piece) => reasoning.push_str(&piece),
+        }
+    }
+    if content.as_deref().unwrap_or_default() != text {
+        edit.set("content", quote(&text));
+    }
+    if !reasoning.is_empty() {
+        set_if_different(delta, edit, "reasoning_content", quote(&reasoning));
+    }
+    (Some(reasoning), Some(text))
+}
+
+/// Whether a delta holds output of a kind without an event of its own.
+fn has_other_content(delta: &Object<'_>, choice: &Object<'_>) -> bool {
+    const OWN_EVENT: [&str; 7] =
+        ["role", "content", "refusal", "reasoning_content", "reasoning", "reasoning_details", "tool_calls"];
+    let says_something = |value: &str| !matches!(value, "null" | "\"\"" | "[]" | "{}");
+    delta
+        .members()
+        .iter()
+        .any(|member| !OWN_EVENT.contains(&&*member.name) && says_something(member.value))
+        || choice.present("logprobs").is_some_and(says_something)
+}
+
+fn set_text_if_different(object: &Object<'_>, edit: &mut ObjectEdit<'_, '_>, name: &str, text: &str) {
+    if object.read::<std::borrow::Cow<'_, str>>(name).as_deref() != Some(text) {
+        edit.set(name, quote(text));
+    }
+}
+
+fn malformed(message: &str) -> Fault {
+    Fault::new(FaultKind::Malformed, message)
+}

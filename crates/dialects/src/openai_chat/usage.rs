@@ -1,0 +1,60 @@
+//! A provider's token counts in OpenAI's meaning.
+
+use tollgate_chat::{object::Object, usage::Usage};
+
+/// Reads a `usage` object. `None` where it holds no counts.
+///
+/// `excludes_reasoning`: the provider leaves reasoning out of `completion_tokens` (xAI). The total
+/// tells better where it is there, so it decides.
+pub fn read(json: &str, excludes_reasoning: bool) -> Option<Usage> {
+    let usage = Object::parse(json).ok()?;
+    let prompt = count(&usage, "prompt_tokens")?;
+    let total = count(&usage, "total_tokens");
+    let mut completion =
+        count(&usage, "completion_tokens").or_else(|| total.map(|total| total.saturating_sub(prompt)))?;
+    let details = |name| usage.present(name).and_then(|json| Object::parse(json).ok());
+    let prompt_details = details("prompt_tokens_details");
+    let completion_details = details("completion_tokens_details");
+    let of_prompt = |name| prompt_details.as_ref().and_then(|details| count(details, name));
+    let of_completion = |name| completion_details.as_ref().and_then(|details| count(details, name));
+
+    let reasoning = of_completion("reasoning_tokens").unwrap_or(0);
+    let outside = match total {
+        Some(total) => reasoning > 0 && total == prompt + completion + reasoning,
+        None => excludes_reasoning,
+    };
+    if outside {
+        completion += reasoning;
+    }
+    let cached = of_prompt("cached_tokens")
+        .or_else(|| count(&usage, "prompt_cache_hit_tokens"))
+        .or_else(|| count(&usage, "cached_tokens"))
+        .unwrap_or(0);
+    let cache_write = of_prompt("cache_write_tokens")
+        .or_else(|| of_prompt("cache_creation_input_tokens"))
+        .or_else(|| of_prompt("cache_creation_tokens"))
+        .unwrap_or(0);
+    // Some hosts count more cached tokens than the prompt has (Azure-hosted Grok).
+    let cached = cached.min(prompt);
+    Some(Usage {
+        prompt,
+        completion,
+        cached,
+        cache_write: cache_write.min(prompt - cached),
+        prompt_audio: of_prompt("audio_tokens").unwrap_or(0),
+        prompt_image: of_prompt("image_tokens").unwrap_or(0),
+        prompt_video: of_prompt("video_tokens").unwrap_or(0),
+        reasoning: reasoning.min(completion),
+        completion_audio: of_completion("audio_tokens").unwrap_or(0),
+        completion_image: of_completion("image_tokens").unwrap_or(0),
+        accepted_prediction: of_completion("accepted_prediction_tokens").unwrap_or(0),
+        rejected_prediction: of_completion("rejected_prediction_tokens").unwrap_or(0),
+    })
+}
+
+/// A count, whatever number it is spelt as; negative ones count as zero. Counts beyond any model's
+/// context are not believed.
+fn count(object: &Object<'_>, name: &str) -> Option<u64> {
+    let value: f64 = object.read(name)?;
+    Some(value.clamp(0.0, 1e12) as u64)
+}
