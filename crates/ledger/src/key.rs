@@ -1,0 +1,205 @@
+//! API keys: their text, what is kept of it, and whether one may be used now.
+//!
+//! The text itself leaves this process once, when the key is made; from then on only its SHA-256
+//! is known. A plain hash is enough, since the text is random and cannot be guessed as a password
+//! can.
+//! Not here: finding a key (`store`), the status of a refusal (`gateway`).
+
+use std::{fmt, num::NonZeroU32, str::FromStr};
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+/// What every key's text starts with, as OpenAI's do, so that secret scanners know it.
+const MARK: &str = "sk-";
+/// Random characters after the mark: 62^48 texts, a little over 285 bits.
+const RANDOM_CHARS: usize = 48;
+/// Random characters that logs may show; the other 42 are still 250 bits.
+const SHOWN_CHARS: usize = 6;
+const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// The text of an API key, `sk-` and 48 letters and digits: what a client presents.
+///
+/// Never logged: [`fmt::Debug`] shows the prefix alone. [`KeyText::reveal`] is the one way to the
+/// whole text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyText(String);
+
+impl KeyText {
+    /// Random bytes needed to make a key.
+    pub const RANDOM_BYTES: usize = 64;
+
+    /// Makes a key's text out of random bytes.
+    ///
+    /// The bytes are read as one number that is written with 62 digits, its last 48 of them. With
+    /// 512 bits of number for 286 bits of text, no text is likelier than another by more than one
+    /// part in 2^226.
+    pub fn from_random(random: &[u8; Self::RANDOM_BYTES]) -> Self {
+        let mut number = *random;
+        let mut text = String::with_capacity(MARK.len() + RANDOM_CHARS);
+        text.push_str(MARK);
+        for _ in 0..RANDOM_CHARS {
+            text.push(char::from(ALPHABET[divide_by_62(&mut number)]));
+        }
+        Self(text)
+    }
+
+    /// SHA-256 of the whole text: what the database keeps and looks up.
+    pub fn hash(&self) -> KeyHash {
+        KeyHash(Sha256::digest(self.0.as_bytes()).into())
+    }
+
+    /// The part that may be shown and logged.
+    pub fn prefix(&self) -> KeyPrefix {
+        KeyPrefix(self.0[..MARK.len() + SHOWN_CHARS].to_owned())
+    }
+
+    /// The whole text. For the person who made the key, at that moment only.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Divides a number, highest byte first, by 62 in place and returns the remainder.
+fn divide_by_62(number: &mut [u8]) -> usize {
+    let mut remainder = 0_usize;
+    for byte in number {
+        let dividend = remainder * 256 + usize::from(*byte);
+        *byte = u8::try_from(dividend / 62).expect("the remainder before was below 62");
+        remainder = dividend % 62;
+    }
+    remainder
+}
+
+impl FromStr for KeyText {
+    type Err = NotAKey;
+
+    /// Recognises a key's text. Says nothing about whether such a key was ever made.
+    fn from_str(text: &str) -> Result<Self, NotAKey> {
+        let random = text.strip_prefix(MARK).ok_or(NotAKey)?;
+        let all_known = random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if random.len() == RANDOM_CHARS && all_known {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotAKey)
+        }
+    }
+}
+
+impl fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyText({}…)", self.prefix())
+    }
+}
+
+/// A text that no API key of this gate can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an API key: expected `sk-` and 48 letters and digits")]
+pub struct NotAKey;
+
+/// SHA-256 of a key's text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyHash {
+    /// The first four bytes: enough to tell two apart, of no use to anyone else.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, ..] = self.0;
+        write!(f, "KeyHash({a:02x}{b:02x}{c:02x}{d:02x}…)")
+    }
+}
+
+/// The first characters of a key's text, by which people and logs name it (`key_prefix`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPrefix(String);
+
+impl KeyPrefix {
+    /// Takes the prefix as it was stored.
+    pub fn from_stored(prefix: String) -> Self {
+        Self(prefix)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A key's number in the database: never reused, and the same after a rename.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(i64);
+
+impl KeyId {
+    pub fn new(id: i64) -> Self {
+        Self(id)
+    }
+
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What is known of an API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    pub id: KeyId,
+    /// What its maker called it; no two keys that are not revoked have the same.
+    pub name: String,
+    pub hash: KeyHash,
+    pub prefix: KeyPrefix,
+    pub created: Timestamp,
+    /// First moment at which it is of no more use; `None`: never.
+    pub expires: Option<Timestamp>,
+    pub revoked: Option<Timestamp>,
+    /// Most requests at once; `None`: no limit of its own.
+    pub concurrency: Option<NonZeroU32>,
+}
+
+impl ApiKey {
+    /// Whether the key may be used at `now`.
+    ///
+    /// A key that is revoked and expired counts as revoked: somebody decided that, and wants to see
+    /// it.
+    pub fn usable(&self, now: Timestamp) -> Result<(), Unusable> {
+        if self.revoked.is_some() {
+            Err(Unusable::Revoked)
+        } else if self.expires.is_some_and(|end| end <= now) {
+            Err(Unusable::Expired)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Why a known key may not be used; since when is in its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    #[error("expired")]
+    Expired,
+    #[error("revoked")]
+    Revoked,
+}
+
+#[cfg(test)]
+mod tests;

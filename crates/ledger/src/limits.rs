@@ -1,0 +1,3 @@
+//! Bounds on what one API key may do, each in its own file.
+
+pub mod concurrency;

@@ -1,0 +1,229 @@
+//! The API keys that are in use, in memory: what the hot path reads.
+//!
+//! [`WarmKeys::get`] takes no lock that is contended and waits for nothing. A key that is not here
+//! is read from the database once, however many requests bring it at that moment; that a key is
+//! unknown is remembered for a second, so that a client with a wrong key does not become a load on
+//! the database. A task looks twice a second whether keys have changed; what was read before the
+//! change counts no more. Memory, waiting look-ups and the look-ups under way are bounded.
+//!
+//! While the database is away, keys that are here keep working.
+//! Not here: whether a key may be used ([`ApiKey::usable`]).
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use moka::sync::Cache;
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    task::JoinHandle,
+    time::{self, MissedTickBehavior},
+};
+use tollgate_ledger::{ApiKey, InFlight, KeyHash};
+use tracing::{info, warn};
+
+use crate::{database::Store, error::StoreError, keys::KeysVersion, warm::counters::Counters};
+
+mod counters;
+
+/// Keys held at most, some 500 bytes each; the least used go first.
+const KEYS_MAX: u64 = 50_000;
+/// Hashes remembered as unknown at most.
+const UNKNOWN_MAX: u64 = 10_000;
+/// How long a hash is remembered as unknown.
+const UNKNOWN_FOR: Duration = Duration::from_secs(1);
+/// Look-ups that may wait for the database at once; more are refused.
+const LOOK_UPS_MAX: usize = 1_024;
+/// Twice a second, so that a revoked key is refused within a second.
+const POLL_EVERY: Duration = Duration::from_millis(500);
+
+/// A key in use, with the count of its requests under way.
+#[derive(Debug)]
+pub struct WarmKey {
+    pub key: ApiKey,
+    /// The same counter however often the key is read anew.
+    pub in_flight: InFlight,
+    /// The state of the table that it was read from.
+    version: KeysVersion,
+}
+
+/// Finds API keys by their hash. Dropping it ends its task.
+#[derive(Debug)]
+pub struct WarmKeys {
+    shared: Arc<Shared>,
+    poller: JoinHandle<()>,
+}
+
+impl WarmKeys {
+    /// Begins to watch the table of keys. Must be called within a tokio runtime.
+    pub fn start(store: Store) -> Self {
+        let shared = Arc::new(Shared {
+            store,
+            // No state has this number, so nothing counts as fresh before the first look.
+            version: AtomicI64::new(i64::MIN),
+            known: Cache::new(KEYS_MAX),
+            unknown: Cache::builder()
+                .max_capacity(UNKNOWN_MAX)
+                .time_to_live(UNKNOWN_FOR)
+                .build(),
+            counters: Counters::default(),
+            look_ups: Mutex::default(),
+            places: Semaphore::new(LOOK_UPS_MAX),
+            reads: AtomicU64::new(0),
+        });
+        let poller = tokio::spawn(poll(Arc::clone(&shared)));
+        Self { shared, poller }
+    }
+
+    /// The key with this hash, if it is in memory and fresh. Synchronous and fast.
+    ///
+    /// `None` says nothing about whether there is such a key; ask [`Self::find`].
+    pub fn get(&self, hash: &KeyHash) -> Option<Arc<WarmKey>> {
+        self.shared.get(hash)
+    }
+
+    /// The key with this hash, from memory or else from the database. `None`: there is none.
+    ///
+    /// Cancel safety: a look-up that is dropped is taken over by another that waits for the same
+    /// key.
+    pub async fn find(&self, hash: &KeyHash) -> Result<Option<Arc<WarmKey>>, StoreError> {
+        let shared = &*self.shared;
+        if let Some(key) = shared.get(hash) {
+            return Ok(Some(key));
+        }
+        if shared.unknown.contains_key(hash) {
+            return Ok(None);
+        }
+        let look_up = LookUp::join(shared, *hash);
+        look_up.answer.get_or_init(|| shared.read(hash)).await.clone()
+    }
+
+    /// How often the database was asked for a key.
+    pub fn reads(&self) -> u64 {
+        self.shared.reads.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for WarmKeys {
+    fn drop(&mut self) {
+        self.poller.abort();
+    }
+}
+
+type Answer = Result<Option<Arc<WarmKey>>, StoreError>;
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    /// The newest state of the table that anyone has seen.
+    version: AtomicI64,
+    known: Cache<KeyHash, Arc<WarmKey>>,
+    unknown: Cache<KeyHash, ()>,
+    counters: Counters,
+    /// The look-ups under way, so that requests with one key wait for one of them.
+    look_ups: Mutex<HashMap<KeyHash, Arc<OnceCell<Answer>>>>,
+    places: Semaphore,
+    reads: AtomicU64,
+}
+
+impl Shared {
+    fn get(&self, hash: &KeyHash) -> Option<Arc<WarmKey>> {
+        let fresh = self.version.load(Ordering::Acquire);
+        self.known.get(hash).filter(|key| key.version.0 == fresh)
+    }
+
+    /// Reads one key and keeps the answer.
+    async fn read(&self, hash: &KeyHash) -> Answer {
+        let _place = self.places.try_acquire().map_err(|_| StoreError::Overloaded)?;
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let (version, key) = self.store.find_key(hash).await?;
+        let Some(key) = key else {
+            self.unknown.insert(*hash, ());
+            return Ok(None);
+        };
+        // The table may have changed since the last look; then what was read before is stale now.
+        self.version.fetch_max(version.0, Ordering::AcqRel);
+        let in_flight = self.counters.of(key.id);
+        let key = Arc::new(WarmKey {
+            key,
+            in_flight,
+            version,
+        });
+        self.known.insert(*hash, Arc::clone(&key));
+        Ok(Some(key))
+    }
+
+    fn changed(&self, version: KeysVersion) {
+        let before = self.version.swap(version.0, Ordering::AcqRel);
+        if before != version.0 {
+            self.unknown.invalidate_all();
+        }
+    }
+}
+
+/// Looks for changes until it is aborted.
+async fn poll(shared: Arc<Shared>) {
+    let mut ticks = time::interval(POLL_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut reachable = true;
+    loop {
+        ticks.tick().await;
+        match shared.store.keys_version().await {
+            Ok(version) => {
+                shared.changed(version);
+                if !reachable {
+                    info!("database answers again");
+                }
+                reachable = true;
+            }
+            Err(error) => {
+                if reachable {
+                    warn!(%error, "database does not answer; known keys keep working, changes are not seen");
+                }
+                reachable = false;
+            }
+        }
+    }
+}
+
+/// One request's part in a look-up. It is open to others until it has an answer, or until the last
+/// one has given it up.
+struct LookUp<'a> {
+    shared: &'a Shared,
+    hash: KeyHash,
+    answer: Arc<OnceCell<Answer>>,
+}
+
+impl<'a> LookUp<'a> {
+    fn join(shared: &'a Shared, hash: KeyHash) -> Self {
+        let mut look_ups = shared.look_ups.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = Arc::clone(look_ups.entry(hash).or_default());
+        Self { shared, hash, answer }
+    }
+}
+
+impl Drop for LookUp<'_> {
+    fn drop(&mut self) {
+        let mut look_ups = self
+            .shared
+            .look_ups
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Copies are made under this lock only, so two are the map's and this one.
+        let is_over = self.answer.initialized() || Arc::strong_count(&self.answer) == 2;
+        let is_listed = look_ups
+            .get(&self.hash)
+            .is_some_and(|listed| Arc::ptr_eq(listed, &self.answer));
+        if is_over && is_listed {
+            look_ups.remove(&self.hash);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

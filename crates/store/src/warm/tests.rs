@@ -1,0 +1,188 @@
+#![allow(clippy::unwrap_used)]
+
+use std::{future::Future, time::Instant};
+
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::keys::tests::{at, new_key, store, text};
+
+/// Waits until `done` says so, a second at most: the promise to operators.
+async fn within_a_second<F: Future<Output = bool>>(mut done: impl FnMut() -> F) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(1) {
+        if done().await {
+            return true;
+        }
+        time::sleep(Duration::from_millis(10)).await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn a_key_that_was_found_is_there_without_waiting() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+    let keys = WarmKeys::start(store);
+
+    assert!(
+        keys.get(&text(1).hash()).is_none(),
+        "nothing is read before it is asked for"
+    );
+    let found = keys.find(&text(1).hash()).await.unwrap().unwrap();
+
+    assert_eq!(found.key.name, "app");
+    assert!(Arc::ptr_eq(&keys.get(&text(1).hash()).unwrap(), &found));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_requests_with_one_cold_key_read_the_database_once() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+    let keys = Arc::new(WarmKeys::start(store));
+    let mut requests = JoinSet::new();
+    for _ in 0..500 {
+        let keys = Arc::clone(&keys);
+        requests.spawn(async move {
+            keys.find(&text(1).hash())
+                .await
+                .unwrap()
+                .unwrap()
+                .key
+                .name
+                .clone()
+        });
+    }
+
+    for name in requests.join_all().await {
+        assert_eq!(name, "app");
+    }
+
+    assert_eq!(keys.reads(), 1);
+    assert!(
+        keys.shared.look_ups.lock().unwrap().is_empty(),
+        "nothing of the look-up stays"
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_looked_up_once_a_second() {
+    let (_dir, store) = store().await;
+    let keys = WarmKeys::start(store);
+
+    for _ in 0..100 {
+        assert!(keys.find(&text(1).hash()).await.unwrap().is_none());
+    }
+    assert!(keys.reads() <= 2, "a wrong key became {} reads", keys.reads());
+
+    assert!(
+        within_a_second(|| async {
+            let before = keys.reads();
+            keys.find(&text(1).hash()).await.unwrap();
+            keys.reads() > before
+        })
+        .await,
+        "a negative answer must not be kept"
+    );
+}
+
+#[tokio::test]
+async fn a_new_key_works_at_once() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("old", &text(1))).await.unwrap();
+    let keys = WarmKeys::start(store.clone());
+    keys.find(&text(1).hash()).await.unwrap().unwrap();
+
+    store.create_key(new_key("new", &text(2))).await.unwrap();
+
+    assert_eq!(keys.find(&text(2).hash()).await.unwrap().unwrap().key.name, "new");
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_seen_as_revoked_within_a_second() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+    let keys = WarmKeys::start(store.clone());
+    let before = keys.find(&text(1).hash()).await.unwrap().unwrap();
+    assert_eq!(before.key.usable(at(2_000)), Ok(()));
+
+    store.revoke_key("app", at(1_500)).await.unwrap();
+
+    let hash = text(1).hash();
+    let seen = within_a_second(|| async {
+        let key = keys.find(&hash).await.unwrap().unwrap();
+        key.key.usable(at(2_000)).is_err()
+    });
+    assert!(
+        seen.await,
+        "the gate still takes a key that was revoked a second ago"
+    );
+}
+
+#[tokio::test]
+async fn the_count_of_requests_under_way_outlives_a_change_of_the_key() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+    let keys = WarmKeys::start(store.clone());
+    let before = keys.find(&text(1).hash()).await.unwrap().unwrap();
+    let _request = before.in_flight.enter(None);
+
+    store.create_key(new_key("other", &text(2))).await.unwrap();
+    keys.find(&text(2).hash()).await.unwrap();
+    let after = keys.find(&text(1).hash()).await.unwrap().unwrap();
+
+    assert!(!Arc::ptr_eq(&before, &after), "it was read anew");
+    assert_eq!(after.in_flight.count(), 1);
+}
+
+#[tokio::test]
+async fn a_warm_key_works_while_the_database_is_away() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+    let keys = WarmKeys::start(store.clone());
+    keys.find(&text(1).hash()).await.unwrap();
+
+    store.close().await;
+
+    assert!(keys.find(&text(1).hash()).await.unwrap().is_some());
+    let cold = keys.find(&text(2).hash()).await;
+    assert!(
+        matches!(cold, Err(StoreError::Database(_))),
+        "not knowing is not the same as unknown"
+    );
+}
+
+#[tokio::test]
+async fn a_look_up_that_is_given_up_does_not_hold_up_the_next() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+    let keys = WarmKeys::start(store);
+    let hash = text(1).hash();
+
+    {
+        let mut given_up = Box::pin(keys.find(&hash));
+        let _ = poll_once(&mut given_up).await;
+    }
+
+    assert!(keys.find(&hash).await.unwrap().is_some());
+    assert!(keys.shared.look_ups.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn look_ups_beyond_the_bound_are_refused() {
+    let (_dir, store) = store().await;
+    let keys = WarmKeys::start(store);
+    let _all = keys.shared.places.try_acquire_many(LOOK_UPS_MAX as u32).unwrap();
+
+    let refused = keys.find(&text(1).hash()).await;
+
+    assert!(matches!(refused, Err(StoreError::Overloaded)));
+}
+
+/// Polls a future once, and says whether it was ready.
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> bool {
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(context).is_ready())
+    })
+    .await
+}
