@@ -1,0 +1,81 @@
+//! What was measured, round by round, and what is made of it.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::stand::Target;
+
+/// One thing that is measured of every target, in the order of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Figure {
+    /// Microseconds on a core for a request.
+    SyncCpu,
+    /// Requests a second.
+    Throughput,
+    /// Milliseconds.
+    LatencyP50,
+    LatencyP99,
+    FirstTokenP50,
+    FirstTokenP99,
+    /// Microseconds on a core for a chunk.
+    ChunkCpu,
+    /// Milliseconds on a core for a request with an image.
+    ImageCpu,
+    /// Megabytes (10⁶ bytes) with all streams open.
+    StreamMemory,
+    /// Megabytes before the first request.
+    IdleMemory,
+}
+
+/// All rounds of one run.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    /// By round, in order.
+    values: BTreeMap<(Figure, Target), Vec<f64>>,
+}
+
+impl Figures {
+    /// Writes down one round's value.
+    pub(crate) fn add(&mut self, figure: Figure, target: Target, value: f64) {
+        self.values.entry((figure, target)).or_default().push(value);
+    }
+
+    /// The median over the rounds; `None` where it was not measured.
+    pub(crate) fn median(&self, figure: Figure, target: Target) -> Option<f64> {
+        median(self.values.get(&(figure, target))?.clone())
+    }
+
+    /// The median of the gate's share of `other`, each taken within one round.
+    pub(crate) fn ratio(&self, figure: Figure, other: Target) -> Option<f64> {
+        self.paired(figure, Target::Gate, other, |gate, other| gate / other)
+    }
+
+    /// The median of what `target` adds to the provider called directly, each taken within one round.
+    pub(crate) fn added(&self, figure: Figure, target: Target) -> Option<f64> {
+        self.paired(figure, target, Target::Direct, |target, direct| target - direct)
+    }
+
+    fn paired(
+        &self,
+        figure: Figure,
+        target: Target,
+        other: Target,
+        of: impl Fn(f64, f64) -> f64,
+    ) -> Option<f64> {
+        let ours = self.values.get(&(figure, target))?;
+        let others = self.values.get(&(figure, other))?;
+        median(ours.iter().zip(others).map(|(&a, &b)| of(a, b)).collect())
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let upper = *values.get(middle)?;
+    if values.len() % 2 == 1 {
+        return Some(upper);
+    }
+    Some((values[middle - 1] + upper) / 2.0)
+}

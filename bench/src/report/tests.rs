@@ -1,0 +1,41 @@
+use super::*;
+
+fn figures() -> Figures {
+    let mut figures = Figures::default();
+    for (target, value) in [(Target::Direct, 0.1), (Target::Nginx, 0.2), (Target::Gate, 0.3)] {
+        figures.add(Figure::LatencyP99, target, value);
+    }
+    figures.add(Figure::SyncCpu, Target::Nginx, 10.0);
+    figures.add(Figure::SyncCpu, Target::Gate, 21.0);
+    figures.add(Figure::IdleMemory, Target::Gate, 12.0);
+    figures
+}
+
+#[test]
+fn a_row_says_whether_its_target_is_met() {
+    let table = table(&figures());
+
+    for row in [
+        "| CPU for a request | – | 10.0 µs | 21.0 µs | 2.10 × nginx | ≤ 2 × nginx | no |",
+        "| latency p99 | 0.100 ms | 0.200 ms | 0.300 ms | +0.200 ms direct | adds < 1 ms | yes |",
+        "| memory when idle | – | – | 12.0 MB |  | < 30 MB | yes |",
+        "| CPU for a streamed chunk | – | – | – |  | ≤ 1.5 × nginx |  |",
+    ] {
+        assert!(table.contains(row), "{row}\nis not in\n{table}");
+    }
+}
+
+#[test]
+fn only_what_stands_between_the_marks_is_replaced() {
+    let old = format!("before\n{START}\nold\n{END}\nafter\n");
+
+    let new = between_marks(&old, "new\n").expect("both marks are there");
+
+    assert_eq!(new, format!("before\n{START}\n\nnew\n\n{END}\nafter\n"));
+    assert_eq!(
+        between_marks(&new, "new\n"),
+        Some(new.clone()),
+        "once more changes nothing"
+    );
+    assert_eq!(between_marks("no marks", "new"), None);
+}

@@ -1,0 +1,188 @@
+//! Measures everything of every target, round after round.
+
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::task::LocalSet;
+
+use crate::cores::Cores;
+use crate::error::BenchError;
+use crate::figures::{Figure, Figures};
+use crate::load::open::Until;
+use crate::load::{closed, open, request, streams};
+use crate::plan::Plan;
+use crate::process::Account;
+use crate::stand::{Binaries, Providers, Stand, Target};
+
+/// What starts has finished starting by then, and memory is at rest.
+const SETTLING: Duration = Duration::from_secs(1);
+
+/// Runs the plan. Each round has a fresh nginx and a fresh gate, so that memory is not that of the
+/// round before, and another target first.
+pub(crate) async fn measure(plan: &Plan, binaries: &Binaries) -> Result<Figures, BenchError> {
+    raise_file_limit();
+    let cores = Cores::chosen()?;
+    cores.bind_load()?;
+    let mut providers = Providers::started(binaries, cores, plan)?;
+    let mut figures = Figures::default();
+    for number in 0..plan.rounds {
+        eprintln!("round {} of {}", number + 1, plan.rounds);
+        let stand = Stand::started(binaries, cores, &providers).await?;
+        let mut order = Target::ALL;
+        order.rotate_left(number % Target::ALL.len());
+        let round = Round {
+            plan,
+            stand: &stand,
+            order,
+        };
+        LocalSet::new().run_until(round.run(&mut figures)).await?;
+        if !providers.are_alive() {
+            return Err(BenchError::NotStarted {
+                name: "the fake provider",
+                reason: "it ended during the run".to_owned(),
+            });
+        }
+    }
+    Ok(figures)
+}
+
+/// A thousand streams need two thousand sockets in what stands between; children inherit the limit.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it may not be raised, opening the streams will say so.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
+}
+
+struct Round<'a> {
+    plan: &'a Plan,
+    stand: &'a Stand,
+    order: [Target; 3],
+}
+
+impl Round<'_> {
+    async fn run(&self, figures: &mut Figures) -> Result<(), BenchError> {
+        // Memory first: what large requests leave behind is another figure.
+        tokio::time::sleep(SETTLING).await;
+        self.idle(figures)?;
+        for target in self.order {
+            self.streams(target, figures).await?;
+        }
+        for target in self.order {
+            self.sync(target, figures).await?;
+        }
+        for target in self.order {
+            self.latency(target, figures).await?;
+        }
+        for target in self.order {
+            self.first_token(target, figures).await?;
+        }
+        for target in self.order {
+            self.image(target, figures).await?;
+        }
+        Ok(())
+    }
+
+    fn idle(&self, figures: &mut Figures) -> Result<(), BenchError> {
+        for target in self.order {
+            if let Some(account) = self.account(target)? {
+                figures.add(Figure::IdleMemory, target, megabytes(account.memory()?));
+            }
+        }
+        Ok(())
+    }
+
+    async fn streams(&self, target: Target, figures: &mut Figures) -> Result<(), BenchError> {
+        let Some(account) = self.account(target)? else {
+            return Ok(());
+        };
+        let address = self.stand.slow(target);
+        let request = request::slow_stream(address, self.stand.key());
+        let (count, window) = (self.plan.streams, self.plan.streaming);
+        let open = streams::run(target.name(), address, request, count, window, &account).await?;
+        let chunk = open.cpu.as_secs_f64() / open.chunks as f64;
+        figures.add(Figure::ChunkCpu, target, chunk * 1e6);
+        figures.add(Figure::StreamMemory, target, megabytes(open.memory));
+        // The next target must not share the core with this one's closing.
+        tokio::time::sleep(SETTLING).await;
+        Ok(())
+    }
+
+    async fn sync(&self, target: Target, figures: &mut Figures) -> Result<(), BenchError> {
+        let address = self.stand.fast(target);
+        let request = request::sync(address, self.stand.key());
+        let counted = self
+            .closed(target, address, request, self.plan.connections)
+            .await?;
+        let rate = counted.requests as f64 / counted.time.as_secs_f64();
+        figures.add(Figure::Throughput, target, rate);
+        if let Some(cpu) = counted.cpu {
+            let each = cpu.as_secs_f64() / counted.requests as f64;
+            figures.add(Figure::SyncCpu, target, each * 1e6);
+        }
+        Ok(())
+    }
+
+    async fn image(&self, target: Target, figures: &mut Figures) -> Result<(), BenchError> {
+        let address = self.stand.fast(target);
+        let request = request::image(address, self.stand.key());
+        let counted = self
+            .closed(target, address, request, self.plan.image_connections)
+            .await?;
+        if let Some(cpu) = counted.cpu {
+            let each = cpu.as_secs_f64() / counted.requests as f64;
+            figures.add(Figure::ImageCpu, target, each * 1e3);
+        }
+        Ok(())
+    }
+
+    async fn closed(
+        &self,
+        target: Target,
+        address: std::net::SocketAddr,
+        request: request::RequestBytes,
+        connections: usize,
+    ) -> Result<closed::ClosedLoop, BenchError> {
+        let account = self.account(target)?;
+        let times = (self.plan.warm_up, self.plan.closed);
+        let name = target.name();
+        closed::run(name, address, request, connections, times, account.as_ref()).await
+    }
+
+    async fn latency(&self, target: Target, figures: &mut Figures) -> Result<(), BenchError> {
+        let address = self.stand.fast(target);
+        let request = request::sync(address, self.stand.key());
+        let (rate, window) = (self.plan.rate, self.plan.open);
+        let latencies = open::run(target.name(), address, request, rate, window, Until::End).await?;
+        let milliseconds = |percent| latencies.percentile(percent).as_secs_f64() * 1e3;
+        figures.add(Figure::LatencyP50, target, milliseconds(50));
+        figures.add(Figure::LatencyP99, target, milliseconds(99));
+        Ok(())
+    }
+
+    async fn first_token(&self, target: Target, figures: &mut Figures) -> Result<(), BenchError> {
+        let address = self.stand.fast(target);
+        let request = request::stream(address, self.stand.key());
+        let (rate, window) = (self.plan.rate, self.plan.open);
+        let until = Until::FirstToken;
+        let latencies = open::run(target.name(), address, request, rate, window, until).await?;
+        let milliseconds = |percent| latencies.percentile(percent).as_secs_f64() * 1e3;
+        figures.add(Figure::FirstTokenP50, target, milliseconds(50));
+        figures.add(Figure::FirstTokenP99, target, milliseconds(99));
+        Ok(())
+    }
+
+    fn account(&self, target: Target) -> Result<Option<Account>, BenchError> {
+        let process = self.stand.process(target);
+        process.map(|process| process.account()).transpose()
+    }
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}

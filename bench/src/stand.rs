@@ -1,0 +1,169 @@
+//! The test stand: the provider, and what stands before it.
+
+mod gate;
+mod nginx;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use tollgate_testkit::gate::Written;
+
+use crate::cores::Cores;
+use crate::error::BenchError;
+use crate::plan::Plan;
+use crate::process::Process;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Target {
+    Direct,
+    Nginx,
+    Gate,
+}
+
+impl Target {
+    pub(crate) const ALL: [Self; 3] = [Self::Direct, Self::Nginx, Self::Gate];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Nginx => "nginx",
+            Self::Gate => "gate",
+        }
+    }
+}
+
+/// The programs that a run needs.
+pub(crate) struct Binaries {
+    gate: PathBuf,
+    nginx: PathBuf,
+    provider: PathBuf,
+    pub(crate) nginx_version: String,
+}
+
+impl Binaries {
+    /// Finds the gate and the provider beside this program, and an nginx.
+    pub(crate) async fn found(gate: Option<PathBuf>, nginx: Option<PathBuf>) -> Result<Self, BenchError> {
+        let own = std::env::current_exe().map_err(|error| BenchError::file("this program", error))?;
+        let beside = own.parent().unwrap_or(Path::new("."));
+        // Absolute, since each is started in a folder of its own.
+        let built = |path: PathBuf, package| {
+            path.canonicalize()
+                .map_err(|_| BenchError::NotBuilt { path, package })
+        };
+        let gate = gate.unwrap_or_else(|| beside.join("tollgate"));
+        let nginx = match nginx {
+            Some(path) => path,
+            None => nginx::found(&beside.join("nginx")).await?,
+        };
+        Ok(Self {
+            gate: built(gate, "tollgate")?,
+            provider: built(beside.join("fake-provider"), "tollgate-testkit")?,
+            nginx_version: nginx::version(&nginx)?,
+            nginx,
+        })
+    }
+}
+
+/// Two providers: one that answers at once, and one whose streams have a chunk a second.
+pub(crate) struct Providers {
+    fast: Process,
+    slow: Process,
+    pub(crate) fast_address: SocketAddr,
+    pub(crate) slow_address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Providers {
+    pub(crate) fn started(binaries: &Binaries, cores: Cores, plan: &Plan) -> Result<Self, BenchError> {
+        let folder = folder()?;
+        let start = |log: &str, chunks: u64, interval_ms: u32| {
+            let mut command = Command::new(&binaries.provider);
+            command
+                .args(["--listen", "127.0.0.1:0"])
+                .args(["--chunks", &chunks.to_string()])
+                .args(["--interval-ms", &interval_ms.to_string()]);
+            let log = folder.path().join(log);
+            cores.on(cores.provider, || {
+                Process::start("the fake provider", &mut command, &log)
+            })?
+        };
+        let mut fast = start("fast.log", 16, 0)?;
+        // A stream has to outlive the opening of all of them and the counting.
+        let mut slow = start("slow.log", plan.streaming.as_secs() + 60, 1000)?;
+        Ok(Self {
+            fast_address: fast.listening()?,
+            slow_address: slow.listening()?,
+            fast,
+            slow,
+            _folder: folder,
+        })
+    }
+
+    /// Whether both still run.
+    pub(crate) fn are_alive(&mut self) -> bool {
+        !self.fast.has_ended() && !self.slow.has_ended()
+    }
+}
+
+/// nginx and the gate in front of the providers, fresh for one round.
+pub(crate) struct Stand {
+    pub(crate) nginx: Process,
+    pub(crate) gate: Process,
+    fast: [SocketAddr; 3],
+    slow: [SocketAddr; 3],
+    key: String,
+    _gate_files: Written,
+    _folder: TempDir,
+}
+
+impl Stand {
+    pub(crate) async fn started(
+        binaries: &Binaries,
+        cores: Cores,
+        providers: &Providers,
+    ) -> Result<Self, BenchError> {
+        let folder = folder()?;
+        let nginx = nginx::started(&binaries.nginx, cores, providers, folder.path()).await?;
+        let gate = gate::started(&binaries.gate, cores, providers).await?;
+        Ok(Self {
+            fast: [providers.fast_address, nginx.fast, gate.address],
+            slow: [providers.slow_address, nginx.slow, gate.address],
+            nginx: nginx.process,
+            gate: gate.process,
+            key: gate.key,
+            _gate_files: gate.files,
+            _folder: folder,
+        })
+    }
+
+    /// Where to reach the provider that answers at once, through `target`.
+    pub(crate) fn fast(&self, target: Target) -> SocketAddr {
+        self.fast[target as usize]
+    }
+
+    /// Where to reach the provider with a chunk a second, through `target`.
+    pub(crate) fn slow(&self, target: Target) -> SocketAddr {
+        self.slow[target as usize]
+    }
+
+    /// The process that is `target`; the provider itself is not measured.
+    pub(crate) fn process(&self, target: Target) -> Option<&Process> {
+        match target {
+            Target::Direct => None,
+            Target::Nginx => Some(&self.nginx),
+            Target::Gate => Some(&self.gate),
+        }
+    }
+
+    /// The gate's API key; the others are sent the same header.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+fn folder() -> Result<TempDir, BenchError> {
+    TempDir::with_prefix("tollgate-bench-").map_err(|error| BenchError::file("a temporary folder", error))
+}

@@ -1,0 +1,63 @@
+//! The gate as an operator runs it: an API key, its default logs, two channels.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use tollgate_testkit::gate::{Channel, GateSetup, Written};
+
+use super::Providers;
+use crate::cores::Cores;
+use crate::error::BenchError;
+use crate::load::request::{FAST_MODEL, SLOW_MODEL};
+use crate::process::Process;
+
+pub(super) struct StartedGate {
+    pub(super) process: Process,
+    pub(super) address: SocketAddr,
+    pub(super) key: String,
+    /// Its configuration and database, removed when dropped.
+    pub(super) files: Written,
+}
+
+pub(super) async fn started(
+    binary: &Path,
+    cores: Cores,
+    providers: &Providers,
+) -> Result<StartedGate, BenchError> {
+    let channel = |name, address: SocketAddr, model| {
+        Channel::at(&format!("http://{address}/v1"))
+            .named(name)
+            .models([model])
+    };
+    let files = GateSetup::of(binary)
+        .channel(channel("fast", providers.fast_address, FAST_MODEL))
+        .channel(channel("slow", providers.slow_address, SLOW_MODEL))
+        .written();
+    let made = files.command(&["keys", "create", "--name", "bench"]).await;
+    if !made.success() {
+        return Err(BenchError::NotStarted {
+            name: "the gate",
+            reason: made.stderr,
+        });
+    }
+    let mut command = Command::new(binary);
+    command
+        .arg("serve")
+        .arg("--config")
+        .arg(files.config_path())
+        .current_dir(files.dir());
+    // Its logs go to a file, as they would in service.
+    let log = files.dir().join("gate.log");
+    let mut process = cores.on(cores.measured, || Process::start("the gate", &mut command, &log))??;
+    let address = process.listening().map_err(|_| BenchError::NotStarted {
+        name: "the gate",
+        reason: std::fs::read_to_string(&log).unwrap_or_default(),
+    })?;
+    Ok(StartedGate {
+        process,
+        address,
+        key: made.stdout.trim().to_owned(),
+        files,
+    })
+}

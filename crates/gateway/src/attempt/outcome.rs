@@ -1,0 +1,156 @@
+//! The table of outcomes: what a failed attempt means for the request, the log and the client.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use tollgate_catalog::contract::ValidRequest;
+use tollgate_dialects::FaultKind;
+
+use crate::{
+    channel::Server,
+    error::{AttemptFailure, Failure, GateError},
+};
+
+/// What to do after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Another channel may do better.
+    Elsewhere,
+    /// The same would happen everywhere.
+    GiveUp,
+}
+
+pub fn verdict(failure: &Failure) -> Verdict {
+    match failure {
+        Failure::Fault(fault) => match fault.kind {
+            FaultKind::BadRequest | FaultKind::ContextLength | FaultKind::ContentFilter => Verdict::GiveUp,
+            FaultKind::Credential
+            | FaultKind::Quota
+            | FaultKind::ModelUnknown
+            | FaultKind::RateLimited
+            | FaultKind::Overloaded
+            | FaultKind::Server
+            | FaultKind::Malformed
+            | FaultKind::Cut => Verdict::Elsewhere,
+        },
+        Failure::MemoryFull | Failure::Sandbox(_) => Verdict::GiveUp,
+        Failure::Unsupported(_)
+        | Failure::Connect(_)
+        | Failure::FirstByteTimeout { .. }
+        | Failure::IdleTimeout { .. }
+        | Failure::Broken(_)
+        | Failure::AnswerTooLarge { .. } => Verdict::Elsewhere,
+    }
+}
+
+/// A word for logs and metrics, from a closed set.
+pub fn label(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Unsupported(_) => "unsupported",
+        Failure::Connect(_) => "no_connection",
+        Failure::FirstByteTimeout { .. } => "first_byte_timeout",
+        Failure::IdleTimeout { .. } => "idle_timeout",
+        Failure::Broken(_) => "connection_broken",
+        Failure::AnswerTooLarge { .. } => "answer_too_large",
+        Failure::MemoryFull => "memory_full",
+        Failure::Sandbox(_) => "sandbox",
+        Failure::Fault(fault) => match fault.kind {
+            FaultKind::BadRequest => "refused",
+            FaultKind::ContextLength => "context_length",
+            FaultKind::ContentFilter => "content_filter",
+            FaultKind::Credential => "credential",
+            FaultKind::Quota => "quota",
+            FaultKind::ModelUnknown => "model_unknown",
+            FaultKind::RateLimited => "rate_limited",
+            FaultKind::Overloaded => "overloaded",
+            FaultKind::Server => "provider_error",
+            FaultKind::Malformed => "malformed",
+            FaultKind::Cut => "cut",
+        },
+    }
+}
+
+/// A failure as a log line may hold it: a provider's own message may repeat the prompt or show a
+/// part of the credential, so only its code and our own words appear.
+pub fn for_log(failure: &Failure) -> impl fmt::Display + '_ {
+    struct ForLog<'a>(&'a Failure);
+    impl fmt::Display for ForLog<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            match self.0 {
+                Failure::Fault(fault) => match &fault.code {
+                    Some(code) => write!(f, "provider code {code}"),
+                    None => f.write_str("no provider code"),
+                },
+                other => write!(f, "{other}"),
+            }
+        }
+    }
+    ForLog(failure)
+}
+
+/// What the client sees when no channel is left.
+pub fn to_client(mut failures: Vec<AttemptFailure>, servers: &[Server], request: &ValidRequest) -> GateError {
+    let best = failures
+        .iter()
+        .enumerate()
+        .min_by_key(|(place, attempt)| (rank(&attempt.failure), usize::MAX - place))
+        .map(|(place, _)| place);
+    let Some(best) = best else { return GateError::ProviderFailed };
+    let attempt = failures.swap_remove(best);
+    let server = servers
+        .iter()
+        .find(|server| server.channel.settings.name == attempt.channel);
+    if let (Failure::Fault(fault), Some(server)) = (&attempt.failure, server) {
+        let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let retired = server.serving.retires.filter(|date| *date <= today);
+        if let Some(date) = retired.filter(|_| fault.kind == FaultKind::ModelUnknown) {
+            return GateError::RetiredModel {
+                model: request.model.id.to_string(),
+                date: date.to_string(),
+            };
+        }
+    }
+    error_of(attempt.failure)
+}
+
+/// Which failure says most to the client: its own mistake, then what waiting mends, then the rest.
+fn rank(failure: &Failure) -> u8 {
+    match verdict(failure) {
+        Verdict::GiveUp => 0,
+        Verdict::Elsewhere => match label(failure) {
+            "rate_limited" => 1,
+            "overloaded" => 2,
+            "unsupported" => 5,
+            "credential" | "quota" | "model_unknown" => 4,
+            _ => 3,
+        },
+    }
+}
+
+/// The client's view of one failure.
+pub fn error_of(failure: Failure) -> GateError {
+    match failure {
+        Failure::Unsupported(unsupported) => GateError::Unsupported(unsupported),
+        Failure::Connect(_) => GateError::Unreachable,
+        Failure::FirstByteTimeout { .. } | Failure::IdleTimeout { .. } => GateError::ProviderTimeout,
+        Failure::Broken(_) => GateError::StreamCut,
+        Failure::AnswerTooLarge { .. } => GateError::AnswerTooLarge,
+        Failure::MemoryFull => GateError::MemoryFull,
+        Failure::Sandbox(error) => error,
+        Failure::Fault(fault) => match fault.kind {
+            FaultKind::BadRequest => GateError::Refused { fault },
+            FaultKind::ContextLength => GateError::ContextLength { fault },
+            FaultKind::ContentFilter => GateError::ContentFilter,
+            FaultKind::Credential | FaultKind::Quota | FaultKind::ModelUnknown => GateError::Misconfigured,
+            FaultKind::RateLimited => GateError::RateLimited {
+                retry_after: fault.retry_after,
+            },
+            FaultKind::Overloaded => GateError::Overloaded {
+                retry_after: fault.retry_after,
+            },
+            FaultKind::Server => GateError::ProviderFailed,
+            FaultKind::Malformed => GateError::ProviderMalformed,
+            FaultKind::Cut => GateError::StreamCut,
+        },
+    }
+}

@@ -1,0 +1,214 @@
+//! The one place from which bytes go to providers.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    pin::Pin,
+    sync::OnceLock,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
+use tollgate_dialects::ProviderRequest;
+
+use super::headers::retry_after;
+use crate::{buffered::Held, channel::Server, error::Failure};
+
+/// Most bytes that are read of an error's body.
+const ERROR_BODY_LIMIT: usize = 64 * 1024;
+/// How long a connection waits in the pool for its next request.
+const POOL_IDLE: Duration = Duration::from_secs(90);
+
+/// Connections to one channel's provider. Clones share them.
+#[derive(Debug, Clone)]
+pub struct ProviderClient {
+    inner: Client<HttpsConnector<HttpConnector>, Segments>,
+}
+
+impl ProviderClient {
+    pub fn new(connect_timeout: Duration) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(connect_timeout));
+        let https = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls_config())
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        let inner = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .build(https);
+        Self { inner }
+    }
+}
+
+/// TLS with the web's usual roots, built once for all channels.
+fn tls_config() -> rustls::ClientConfig {
+    static CONFIG: OnceLock<rustls::ClientConfig> = OnceLock::new();
+    CONFIG
+        .get_or_init(|| {
+            let provider = rustls::crypto::aws_lc_rs::default_provider();
+            rustls::ClientConfig::builder_with_provider(provider.into())
+                .with_safe_default_protocol_versions()
+                .expect("the provider supports the default TLS versions")
+                .with_webpki_roots()
+                .with_no_client_auth()
+        })
+        .clone()
+}
+
+/// Sends one request and waits for the head of a successful answer. Another status is read, and
+/// fails with what it means.
+///
+/// Cancel safety: dropping it lets the connection go.
+pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Response<Incoming>, Failure> {
+    let settings = &server.channel.settings;
+    let request = build(server, request)?;
+    let limit = settings.first_byte_timeout;
+    let response = timeout(limit, server.channel.client.inner.request(request))
+        .await
+        .map_err(|_| Failure::FirstByteTimeout { limit })?
+        .map_err(|error| {
+            if error.is_connect() {
+                Failure::Connect(root_cause(&error))
+            } else {
+                Failure::Broken(root_cause(&error))
+            }
+        })?;
+    if response.status() == StatusCode::OK {
+        return Ok(response);
+    }
+    let status = response.status().as_u16();
+    let wait = retry_after(response.headers(), Timestamp::now());
+    let body = read_error(response.into_body(), settings.idle_timeout).await;
+    let mut fault = server.dialect.fault(status, &body);
+    fault.retry_after = fault.retry_after.or(wait);
+    Err(Failure::Fault(fault))
+}
+
+fn build(server: &Server, request: ProviderRequest) -> Result<Request<Segments>, Failure> {
+    let settings = &server.channel.settings;
+    let uri = format!("{}{}", settings.base_url.as_str().trim_end_matches('/'), request.path);
+    let accept = if request.streamed { "text/event-stream" } else { "application/json" };
+    let mut http = Request::builder()
+        .method(Method::POST)
+        .uri(uri)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, accept)
+        .header(header::ACCEPT_ENCODING, "identity")
+        .header(header::USER_AGENT, concat!("tollgate/", env!("CARGO_PKG_VERSION")))
+        .body(Segments::new(request.body))
+        .map_err(|error| Failure::Connect(format!("the base URL cannot be used: {error}")))?;
+    let headers = http.headers_mut();
+    let mut credential = HeaderValue::from_str(&format!("Bearer {}", settings.api_key.expose_secret()))
+        .map_err(|_| Failure::Connect("the credential cannot stand in a header".to_owned()))?;
+    credential.set_sensitive(true);
+    headers.insert(header::AUTHORIZATION, credential);
+    for (name, value) in &settings.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    Ok(http)
+}
+
+/// Reads a whole body of at most `limit` bytes, with at most `idle` between two reads.
+pub async fn read_whole(mut body: Incoming, limit: usize, idle: Duration, held: &mut Held) -> Result<Bytes, Failure> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    loop {
+        let frame = timeout(idle, body.frame())
+            .await
+            .map_err(|_| Failure::IdleTimeout { limit: idle })?;
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|error| Failure::Broken(root_cause(&error)))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let so_far = first.len() + rest.len() + data.len();
+        if so_far > limit {
+            return Err(Failure::AnswerTooLarge { limit });
+        }
+        held.grow_to(so_far).map_err(|_| Failure::MemoryFull)?;
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&std::mem::take(&mut first));
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// As much of an error's body as comes in time.
+async fn read_error(mut body: Incoming, idle: Duration) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Ok(Some(Ok(frame))) = timeout(idle, body.frame()).await {
+        if let Some(data) = frame.data_ref() {
+            bytes.extend_from_slice(data);
+        }
+        if bytes.len() >= ERROR_BODY_LIMIT {
+            bytes.truncate(ERROR_BODY_LIMIT);
+            break;
+        }
+    }
+    bytes
+}
+
+/// The innermost cause: the outer ones only say that there is one.
+pub fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// A body in pieces whose length is known.
+#[derive(Debug)]
+pub struct Segments {
+    pieces: VecDeque<Bytes>,
+    left: u64,
+}
+
+impl Segments {
+    fn new(pieces: Vec<Bytes>) -> Self {
+        let left = pieces.iter().map(|piece| piece.len() as u64).sum();
+        Self {
+            pieces: pieces.into(),
+            left,
+        }
+    }
+}
+
+impl Body for Segments {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.pieces.pop_front();
+        self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}

@@ -1,0 +1,129 @@
+//! Bodies in both directions: a client's, read whole within bounds, and ours.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use http::{HeaderMap, Request, header};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+
+use crate::{
+    buffered::{Buffered, Held},
+    error::GateError,
+};
+
+/// How long a client may pause while it sends its body.
+const PAUSE_LIMIT: Duration = Duration::from_secs(30);
+
+/// An answer's body: one piece, or a stream.
+pub enum Body {
+    Whole(Full<Bytes>),
+    Stream(FrameStream),
+}
+
+pub type FrameStream = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
+pub type Response = http::Response<Body>;
+
+pub fn whole(bytes: impl Into<Bytes>) -> Body {
+    Body::Whole(Full::new(bytes.into()))
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        whole(Bytes::new())
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(context),
+            Self::Stream(frames) => frames.as_mut().poll_next(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Stream(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// A client's body, and its share of the memory.
+#[derive(Debug)]
+pub struct ReadBody {
+    pub bytes: Bytes,
+    pub held: Held,
+}
+
+/// Checks that the body is JSON and nobody compressed it.
+pub fn check_headers(headers: &HeaderMap) -> Result<(), GateError> {
+    if let Some(encoding) = headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
+        let encoding = String::from_utf8_lossy(encoding.as_bytes()).into_owned();
+        return Err(GateError::ContentEncoding(encoding));
+    }
+    let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let essence = essence.trim_ascii().to_ascii_lowercase();
+    if essence == b"application/json" || essence.ends_with(b"+json") {
+        return Ok(());
+    }
+    Err(GateError::ContentType(String::from_utf8_lossy(content_type.as_bytes()).into_owned()))
+}
+
+/// Reads a whole body of at most `limit` bytes.
+pub async fn read(request: Request<Incoming>, limit: usize, buffered: &Buffered) -> Result<ReadBody, GateError> {
+    let mut body = request.into_body();
+    let declared = body.size_hint().lower();
+    if declared > limit as u64 {
+        return Err(GateError::BodyTooLarge { limit });
+    }
+    let mut held = buffered.hold();
+    held.grow(declared as usize).map_err(|_| GateError::MemoryFull)?;
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    loop {
+        let frame = tokio::time::timeout(PAUSE_LIMIT, body.frame())
+            .await
+            .map_err(|_| GateError::BodyTimeout)?;
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame.map_err(|_| GateError::BodyCut)?.into_data() else { continue };
+        let so_far = first.len() + rest.len() + data.len();
+        if so_far > limit {
+            return Err(GateError::BodyTooLarge { limit });
+        }
+        held.grow_to(so_far).map_err(|_| GateError::MemoryFull)?;
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.reserve((declared as usize).max(so_far));
+                rest.extend_from_slice(&std::mem::take(&mut first));
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    let bytes = if rest.is_empty() { first } else { rest.freeze() };
+    Ok(ReadBody { bytes, held })
+}

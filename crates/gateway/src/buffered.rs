@@ -1,0 +1,67 @@
+//! One bound on the memory of all bodies and held answers together.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// Bytes in use, against a limit.
+#[derive(Debug, Clone)]
+pub struct Buffered {
+    used: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+/// A share of the bytes; given back when dropped.
+#[derive(Debug)]
+pub struct Held {
+    used: Arc<AtomicUsize>,
+    bytes: usize,
+    limit: usize,
+}
+
+/// The limit is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+impl Buffered {
+    pub fn new(limit: usize) -> Self {
+        Self {
+            used: Arc::default(),
+            limit,
+        }
+    }
+
+    /// A share of no bytes yet.
+    pub fn hold(&self) -> Held {
+        Held {
+            used: Arc::clone(&self.used),
+            bytes: 0,
+            limit: self.limit,
+        }
+    }
+}
+
+impl Held {
+    /// Takes `bytes` more. Fails without taking any where they do not fit.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), Full> {
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > self.limit {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(Full);
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Makes the share `bytes` large, if it is smaller.
+    pub fn grow_to(&mut self, bytes: usize) -> Result<(), Full> {
+        self.grow(bytes.saturating_sub(self.bytes))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}

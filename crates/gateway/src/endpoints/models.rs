@@ -1,0 +1,37 @@
+//! `/v1/models`: what can be called with this key.
+
+use http::{HeaderMap, StatusCode};
+use tollgate_catalog::{listing, model::Model};
+
+use super::json;
+use crate::{authenticate::authenticate, body::Response, error::GateError, gate::Gate, validate::find_model};
+
+/// All models that some channel serves, and with the sandbox on the whole catalogue.
+pub async fn list(gate: &Gate, headers: &HeaderMap) -> Result<Response, GateError> {
+    authenticate(gate, headers).await?;
+    let channels = gate.channels.load();
+    let models = gate
+        .catalog
+        .models()
+        .iter()
+        .filter(|model| is_served(gate, model))
+        .chain(channels.unlisted_models())
+        .map(AsRef::as_ref);
+    let body = serde_json::to_string(&listing::list(models)).expect("a listing always serialises");
+    Ok(json(StatusCode::OK, body))
+}
+
+/// One model, if it can be called.
+pub async fn one(gate: &Gate, headers: &HeaderMap, id: &str) -> Result<Response, GateError> {
+    authenticate(gate, headers).await?;
+    let model = find_model(gate, id)?;
+    if !is_served(gate, &model) {
+        return Err(GateError::NoChannel { model: id.to_owned() });
+    }
+    let body = serde_json::to_string(&listing::item(&model)).expect("a listing always serialises");
+    Ok(json(StatusCode::OK, body))
+}
+
+fn is_served(gate: &Gate, model: &Model) -> bool {
+    gate.sandbox_is_on() || !gate.channels.load().servers(&model.id).is_empty()
+}

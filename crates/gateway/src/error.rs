@@ -1,0 +1,310 @@
+//! Everything that can go wrong with a request, and the only table to status, type and code.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use thiserror::Error;
+use tollgate_catalog::{channel::ChannelName, contract::Violations};
+use tollgate_chat::{error::ErrorBody, request::BodyError};
+use tollgate_dialects::{Fault, Unsupported};
+use tollgate_store::StoreError;
+
+use crate::body::{Response, whole};
+
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// Why a request has no answer. The text is what the client reads.
+#[derive(Debug, Error)]
+pub enum GateError {
+    #[error("no API key: send `Authorization: Bearer sk-…`")]
+    MissingKey,
+    #[error("the Authorization header is not of the form `Bearer sk-…`")]
+    MalformedKey,
+    #[error("this API key is not known here; check it for typing errors, or ask the operator for a new one")]
+    UnknownKey,
+    #[error("this API key was revoked; ask the operator for a new one")]
+    RevokedKey,
+    #[error("this API key has expired; ask the operator for a new one")]
+    ExpiredKey,
+    #[error("{} {} is not a route here{}", method, path, nearest.as_ref().map(|route| format!("; did you mean {route}?")).unwrap_or_default())]
+    UnknownRoute { method: String, path: String, nearest: Option<String> },
+    #[error("{path} takes {allowed}, not {method}")]
+    WrongMethod { method: String, path: String, allowed: &'static str },
+    #[error("the body must be JSON: send `Content-Type: application/json`, not `{0}`")]
+    ContentType(String),
+    #[error("the body must not be compressed: send it without `Content-Encoding: {0}`")]
+    ContentEncoding(String),
+    #[error("the body is larger than {} MiB, the limit here", limit / (1024 * 1024))]
+    BodyTooLarge { limit: usize },
+    #[error("the body paused for too long before it was complete")]
+    BodyTimeout,
+    #[error("the connection broke before the body was complete")]
+    BodyCut,
+    #[error("{0}")]
+    Body(#[from] BodyError),
+    #[error("{}", .0.message())]
+    Invalid(Violations),
+    #[error("the model `{model}` does not exist or is not served here{}", nearest_models(nearest))]
+    UnknownModel { model: String, nearest: Vec<String> },
+    #[error("the model `{model}` was retired by its provider on {date}; see /v1/models for what can be called")]
+    RetiredModel { model: String, date: String },
+    #[error("{0}")]
+    Unsupported(Unsupported),
+    #[error("no channel serves the model `{model}`; the operator has to configure one")]
+    NoChannel { model: String },
+    #[error("this API key may have {limit} requests under way at once, and has")]
+    KeyConcurrency { limit: u32 },
+    #[error("the gate is at its limit of requests under way; try again shortly")]
+    TooManyInFlight,
+    #[error("the gate is at its limit of memory for requests under way; try again shortly")]
+    MemoryFull,
+    #[error("API keys cannot be looked up at the moment; try again shortly")]
+    Database(#[from] StoreError),
+    #[error("the request was not answered within its deadline of {} s", limit.as_secs())]
+    Deadline { limit: Duration },
+    /// The provider refuses what the client sent.
+    #[error("{}", shown(&fault.message, "the provider refused the request"))]
+    Refused { fault: Fault },
+    #[error("{}", shown(&fault.message, "prompt and output limit do not fit the model's context"))]
+    ContextLength { fault: Fault },
+    #[error("the provider's content filter blocked this request")]
+    ContentFilter,
+    #[error("the providers of this model are at their rate limit; try again later")]
+    RateLimited { retry_after: Option<Duration> },
+    #[error("the providers of this model are overloaded; try again shortly")]
+    Overloaded { retry_after: Option<Duration> },
+    /// Credential, quota, address or model name of a channel: the operator's trouble.
+    #[error("the provider cannot be used at the moment; the operator can find the cause by the request ID")]
+    Misconfigured,
+    #[error("the provider failed to answer")]
+    ProviderFailed,
+    #[error("the provider sent an answer that cannot be read")]
+    ProviderMalformed,
+    #[error("the provider's answer broke off before its end")]
+    StreamCut,
+    #[error("the provider cannot be reached")]
+    Unreachable,
+    #[error("the provider did not answer in time")]
+    ProviderTimeout,
+    #[error("the provider's answer is larger than the limit here")]
+    AnswerTooLarge,
+    #[error("the embedded model is not installed; run `tollgate models pull` and send the request again")]
+    SandboxMissing,
+    #[error("the embedded model cannot be loaded; the operator can find the cause by the request ID")]
+    SandboxBroken,
+    #[error("the embedded model has too many requests waiting; try again shortly")]
+    SandboxBusy,
+    #[error("the embedded model failed to answer")]
+    SandboxFailed,
+}
+
+/// A row of the table.
+struct Row {
+    status: StatusCode,
+    kind: &'static str,
+    code: Option<&'static str>,
+}
+
+const fn row(status: StatusCode, kind: &'static str, code: &'static str) -> Row {
+    Row {
+        status,
+        kind,
+        code: Some(code),
+    }
+}
+
+const INVALID: &str = "invalid_request_error";
+const AUTHENTICATION: &str = "authentication_error";
+const RATE_LIMIT: &str = "rate_limit_error";
+const SERVER: &str = "server_error";
+
+impl GateError {
+    fn row(&self) -> Row {
+        match self {
+            Self::MissingKey | Self::MalformedKey | Self::UnknownKey | Self::RevokedKey => {
+                row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "invalid_api_key")
+            }
+            Self::ExpiredKey => row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "api_key_expired"),
+            Self::UnknownRoute { .. } => row(StatusCode::NOT_FOUND, INVALID, "unknown_route"),
+            Self::WrongMethod { .. } => row(StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
+            Self::ContentType(_) => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type"),
+            Self::ContentEncoding(_) => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_content_encoding"),
+            Self::BodyTooLarge { .. } => row(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
+            Self::BodyTimeout => row(StatusCode::REQUEST_TIMEOUT, INVALID, "request_timeout"),
+            Self::BodyCut => row(StatusCode::BAD_REQUEST, INVALID, "incomplete_body"),
+            Self::Body(_) => row(StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
+            Self::Invalid(violations) => row(StatusCode::BAD_REQUEST, INVALID, violations.code().as_str()),
+            Self::UnknownModel { .. } | Self::RetiredModel { .. } => {
+                row(StatusCode::NOT_FOUND, INVALID, "model_not_found")
+            }
+            Self::Unsupported(_) => row(StatusCode::BAD_REQUEST, INVALID, "unsupported_parameter"),
+            Self::NoChannel { .. } => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "no_channel"),
+            Self::KeyConcurrency { .. } => row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "concurrency_limit_exceeded"),
+            Self::TooManyInFlight | Self::MemoryFull => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "overloaded"),
+            Self::Database(_) => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "database_unavailable"),
+            Self::Deadline { .. } => row(StatusCode::GATEWAY_TIMEOUT, SERVER, "deadline_exceeded"),
+            Self::Refused { .. } => Row {
+                status: StatusCode::BAD_REQUEST,
+                kind: INVALID,
+                code: None,
+            },
+            Self::ContextLength { .. } => row(StatusCode::BAD_REQUEST, INVALID, "context_length_exceeded"),
+            Self::ContentFilter => row(StatusCode::BAD_REQUEST, INVALID, "content_filter"),
+            Self::RateLimited { .. } => row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "rate_limit_exceeded"),
+            Self::Overloaded { .. } => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "provider_overloaded"),
+            Self::Misconfigured => row(StatusCode::BAD_GATEWAY, SERVER, "provider_unavailable"),
+            Self::ProviderFailed => row(StatusCode::BAD_GATEWAY, SERVER, "provider_error"),
+            Self::ProviderMalformed => row(StatusCode::BAD_GATEWAY, SERVER, "provider_malformed_answer"),
+            Self::StreamCut => row(StatusCode::BAD_GATEWAY, SERVER, "provider_stream_cut"),
+            Self::Unreachable => row(StatusCode::BAD_GATEWAY, SERVER, "provider_unreachable"),
+            Self::ProviderTimeout => row(StatusCode::GATEWAY_TIMEOUT, SERVER, "provider_timeout"),
+            Self::AnswerTooLarge => row(StatusCode::BAD_GATEWAY, SERVER, "provider_answer_too_large"),
+            Self::SandboxMissing => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "embedded_model_missing"),
+            Self::SandboxBroken => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "embedded_model_damaged"),
+            Self::SandboxBusy => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "embedded_model_busy"),
+            Self::SandboxFailed => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "embedded_model_failed"),
+        }
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.row().status
+    }
+
+    /// The body that the client reads.
+    pub fn body(&self) -> ErrorBody {
+        let row = self.row();
+        let (param, code) = match self {
+            Self::Invalid(violations) => (Some(violations.param().to_owned()), None),
+            Self::UnknownModel { .. } | Self::RetiredModel { .. } => (Some("model".to_owned()), None),
+            Self::Unsupported(unsupported) => (Some(unsupported.param.clone()), None),
+            Self::Refused { fault } => (fault.param.clone(), fault.code.clone()),
+            Self::ContextLength { .. } => (Some("messages".to_owned()), None),
+            _ => (None, None),
+        };
+        ErrorBody {
+            message: self.to_string(),
+            kind: row.kind,
+            param: param.filter(|param| !param.is_empty()),
+            code: code.or_else(|| row.code.map(str::to_owned)),
+        }
+    }
+
+    /// The code for logs and metrics: from a closed set.
+    pub fn code(&self) -> &'static str {
+        self.row().code.unwrap_or("provider_refused")
+    }
+
+    /// The answer with status, headers and body.
+    pub fn into_response(self) -> Response {
+        let mut response = http::Response::new(whole(Bytes::from(self.body().to_json())));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.write_advice(headers);
+        response
+    }
+
+    /// When to come back, and whether at all; the SDKs obey both.
+    fn write_advice(&self, headers: &mut HeaderMap) {
+        if let Some(wait) = self.retry_after() {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            headers.insert(RETRY_AFTER_MS, HeaderValue::from(wait.as_millis() as u64));
+        }
+        if self.is_final() {
+            headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        if let Self::WrongMethod { allowed, .. } = self {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        const SHORTLY: Duration = Duration::from_secs(1);
+        match self {
+            Self::RateLimited { retry_after } => Some(retry_after.unwrap_or(Duration::from_secs(5))),
+            Self::Overloaded { retry_after } => Some(retry_after.unwrap_or(SHORTLY)),
+            Self::KeyConcurrency { .. }
+            | Self::TooManyInFlight
+            | Self::MemoryFull
+            | Self::Database(_)
+            | Self::SandboxBusy => Some(SHORTLY),
+            Self::NoChannel { .. } => Some(Duration::from_secs(30)),
+            _ => None,
+        }
+    }
+
+    /// Whether the same request will fail again although its status invites another try.
+    fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Misconfigured
+                | Self::Deadline { .. }
+                | Self::NoChannel { .. }
+                | Self::SandboxMissing
+                | Self::SandboxBroken
+                | Self::AnswerTooLarge
+        )
+    }
+}
+
+/// One failed attempt.
+#[derive(Debug, Error)]
+pub enum Failure {
+    #[error("{0}")]
+    Unsupported(Unsupported),
+    #[error("{0}")]
+    Fault(Fault),
+    #[error("no connection: {0}")]
+    Connect(String),
+    #[error("no byte within {limit:?}")]
+    FirstByteTimeout { limit: Duration },
+    #[error("silence for {limit:?}")]
+    IdleTimeout { limit: Duration },
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    #[error("the answer is longer than {limit} bytes")]
+    AnswerTooLarge { limit: usize },
+    #[error("the gate's memory for held answers is used up")]
+    MemoryFull,
+    /// The embedded model failed, with what the client is told.
+    #[error("{0}")]
+    Sandbox(GateError),
+}
+
+/// A failure and the channel it happened on.
+#[derive(Debug)]
+pub struct AttemptFailure {
+    pub channel: ChannelName,
+    pub failure: Failure,
+}
+
+fn nearest_models(nearest: &[String]) -> String {
+    match nearest {
+        [] => "; GET /v1/models lists what can be called".to_owned(),
+        ids => format!("; did you mean {}?", ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" or ")),
+    }
+}
+
+/// A provider's own words as far as a client may read them: without keys, account IDs and hosts.
+fn shown(message: &str, otherwise: &str) -> String {
+    const PRIVATE: &[&str] = &["sk-", "org-", "proj_", "proj-", "acct", "ep-", "AIza", "xai-", "Bearer", "user-"];
+    let message = message.trim();
+    if message.is_empty() || message.starts_with('<') {
+        return otherwise.to_owned();
+    }
+    let is_private = |word: &str| {
+        let word = word.trim_start_matches(|c: char| !c.is_alphanumeric());
+        word.contains("://") || PRIVATE.iter().any(|mark| word.starts_with(mark) && word.len() > mark.len() + 3)
+    };
+    let words: Vec<&str> = message
+        .split(' ')
+        .map(|word| if is_private(word) { "[…]" } else { word })
+        .collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+use super::*;
+
+#[test]
+fn a_providers_words_lose_keys_accounts_and_hosts() {
+    let message = "Incorrect API key provided: sk-abcdef123456. See https://platform.example/keys (org-AbC123xyz).";
+    assert_eq!(shown(message, "-"), "Incorrect API key provided: […] See […] […]");
+    assert_eq!(shown("<html>502</html>", "the provider refused"), "the provider refused");
+    assert_eq!(
+        shown("Unknown parameter: 'foo'.", "-"),
+        "Unknown parameter: 'foo'.",
+        "the client needs the provider's own words"
+    );
+}
+
+#[test]
+fn trouble_with_a_credential_tells_sdks_not_to_retry() {
+    let response = GateError::Misconfigured.into_response();
+    assert_eq!(response.status(), 502);
+    assert_eq!(response.headers()["x-should-retry"], "false");
+}
+
+#[test]
+fn a_rate_limit_says_when_to_come_back_in_both_units() {
+    let wait = Some(Duration::from_millis(1_500));
+    let response = GateError::RateLimited { retry_after: wait }.into_response();
+    assert_eq!(response.status(), 429);
+    assert_eq!(response.headers()["retry-after"], "2");
+    assert_eq!(response.headers()["retry-after-ms"], "1500");
+}

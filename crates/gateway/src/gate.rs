@@ -1,0 +1,108 @@
+//! What every request needs, built once.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use http::HeaderValue;
+use tokio::sync::Semaphore;
+use tollgate_catalog::{Catalog, channel::ChannelSettings};
+use tollgate_engine::Engine;
+use tollgate_store::{Store, WarmKeys};
+
+use crate::{
+    buffered::Buffered,
+    channel::Channels,
+    metrics::Metrics,
+};
+
+/// Bounds and switches, resolved.
+#[derive(Debug, Clone)]
+pub struct GateSettings {
+    /// Largest request body, in bytes.
+    pub request_body_limit: usize,
+    /// Largest whole answer, and largest event of a stream, in bytes.
+    pub answer_limit: usize,
+    /// Most requests under way at once; more are answered with 503.
+    pub max_in_flight: usize,
+    /// All bodies and held answers together, in bytes.
+    pub buffered_limit: usize,
+    /// Most choices in one request.
+    pub n_max: u32,
+    /// Until a stream's first output, or a whole answer.
+    pub request_deadline: Duration,
+    /// Silence after which a stream gets a comment.
+    pub keep_alive: Duration,
+    /// How long requests under way may go on after a shutdown began.
+    pub drain: Duration,
+    /// Origins that browsers may call from; empty: none. `*` alone: all.
+    pub cors_origins: Vec<HeaderValue>,
+    pub sandbox: SandboxPolicy,
+}
+
+/// When the embedded model answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SandboxPolicy {
+    /// Only while no channel is configured.
+    Auto,
+    /// For every catalogue model without a channel.
+    On,
+    Off,
+}
+
+/// The gate: everything that requests share.
+pub struct Gate {
+    pub(crate) settings: GateSettings,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) store: Store,
+    pub(crate) keys: WarmKeys,
+    pub(crate) channels: ArcSwap<Channels>,
+    pub(crate) engine: Option<Arc<Engine>>,
+    pub(crate) buffered: Buffered,
+    pub(crate) in_flight: Arc<Semaphore>,
+    pub(crate) metrics: Metrics,
+    /// `/openapi.json`, which never changes while the process runs.
+    pub(crate) openapi: bytes::Bytes,
+}
+
+impl Gate {
+    /// Puts the parts together. Must be called within a tokio runtime, after the metrics recorder
+    /// was installed.
+    pub fn new(
+        settings: GateSettings,
+        catalog: Arc<Catalog>,
+        store: Store,
+        channels: Vec<ChannelSettings>,
+        engine: Option<Arc<Engine>>,
+    ) -> Arc<Self> {
+        let openapi = tollgate_catalog::openapi::openapi(&catalog).to_string().into();
+        Arc::new(Self {
+            keys: WarmKeys::start(store.clone()),
+            channels: ArcSwap::from_pointee(Channels::new(&catalog, channels, None)),
+            buffered: Buffered::new(settings.buffered_limit),
+            in_flight: Arc::new(Semaphore::new(settings.max_in_flight)),
+            metrics: Metrics::register(),
+            openapi,
+            settings,
+            catalog,
+            store,
+            engine,
+        })
+    }
+
+    /// Puts other channels in the place of those in use. Requests under way keep what they have,
+    /// and a channel whose settings did not change keeps its connections.
+    pub fn replace_channels(&self, channels: Vec<ChannelSettings>) {
+        let now = self.channels.load();
+        self.channels
+            .store(Arc::new(Channels::new(&self.catalog, channels, Some(&now))));
+    }
+
+    /// Whether the embedded model answers for models without a channel at this moment.
+    pub(crate) fn sandbox_is_on(&self) -> bool {
+        match self.settings.sandbox {
+            SandboxPolicy::Auto => self.channels.load().is_empty(),
+            SandboxPolicy::On => true,
+            SandboxPolicy::Off => false,
+        }
+    }
+}

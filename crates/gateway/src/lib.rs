@@ -1,0 +1,28 @@
+//! Carry one request from HTTP in to HTTP out.
+//!
+//! [`pipeline`] is the way of a request and reads top to bottom; each station has a file of its
+//! name. Not here: how a provider's JSON looks (`tollgate-dialects`), how a model's contract reads
+//! (`tollgate-catalog`), where keys are kept (`tollgate-store`).
+
+mod admit;
+mod attempt;
+mod authenticate;
+mod body;
+mod buffered;
+mod channel;
+mod endpoints;
+mod error;
+mod gate;
+mod metrics;
+mod pipeline;
+mod relay;
+mod request_id;
+mod route;
+mod sandbox;
+mod server;
+mod settle;
+mod validate;
+
+pub use channel::Channels;
+pub use gate::{Gate, GateSettings, SandboxPolicy};
+pub use server::{serve, serve_admin};

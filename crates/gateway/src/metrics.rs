@@ -1,0 +1,65 @@
+//! Numbers for operators. Every label comes from a closed set, or from the configuration.
+
+use metrics::{Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use tollgate_catalog::channel::ChannelName;
+use tollgate_chat::usage::Usage;
+
+/// Handles to what every request counts, looked up once.
+pub struct Metrics {
+    in_flight: Gauge,
+    duration: Histogram,
+    ok: Counter,
+    client_gone: Counter,
+    prompt_tokens: Counter,
+    completion_tokens: Counter,
+}
+
+impl Metrics {
+    /// Names the metrics and their handles. Counts go nowhere where no recorder is installed.
+    pub fn register() -> Self {
+        describe_gauge!("tollgate_requests_in_flight", "Chat requests under way");
+        describe_histogram!(
+            "tollgate_request_duration_seconds",
+            Unit::Seconds,
+            "From the request's arrival to the end of its answer"
+        );
+        describe_counter!("tollgate_requests_total", "Chat requests that ended, by outcome");
+        describe_counter!("tollgate_attempts_failed_total", "Failed attempts, by channel and outcome");
+        describe_counter!("tollgate_tokens_total", "Tokens as the providers counted them, by class");
+        Self {
+            in_flight: gauge!("tollgate_requests_in_flight"),
+            duration: histogram!("tollgate_request_duration_seconds"),
+            ok: counter!("tollgate_requests_total", "outcome" => "ok"),
+            client_gone: counter!("tollgate_requests_total", "outcome" => "client_gone"),
+            prompt_tokens: counter!("tollgate_tokens_total", "class" => "prompt"),
+            completion_tokens: counter!("tollgate_tokens_total", "class" => "completion"),
+        }
+    }
+
+    pub fn request_started(&self) {
+        self.in_flight.increment(1);
+    }
+
+    pub fn request_ended(&self, outcome: &'static str, seconds: f64, usage: Option<&Usage>) {
+        self.in_flight.decrement(1);
+        self.duration.record(seconds);
+        match outcome {
+            "ok" => self.ok.increment(1),
+            "client_gone" => self.client_gone.increment(1),
+            error => counter!("tollgate_requests_total", "outcome" => error).increment(1),
+        }
+        if let Some(usage) = usage {
+            self.prompt_tokens.increment(usage.prompt);
+            self.completion_tokens.increment(usage.completion);
+        }
+    }
+
+    /// A request that was refused before its settlement was armed.
+    pub fn request_refused(&self, code: &'static str) {
+        counter!("tollgate_requests_total", "outcome" => code).increment(1);
+    }
+
+    pub fn attempt_failed(&self, channel: &ChannelName, outcome: &'static str) {
+        counter!("tollgate_attempts_failed_total", "channel" => channel.to_string(), "outcome" => outcome).increment(1);
+    }
+}

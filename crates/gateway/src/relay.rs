@@ -1,0 +1,125 @@
+//! Drives the attempts and brings the answer to the client.
+//!
+//! A whole answer waits for its attempt. A stream waits too, but only until the keep-alive is due:
+//! then the status line goes out, and comments keep the connection alive while channels are still
+//! being tried.
+
+mod stream;
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, header};
+use tokio::time::timeout;
+use tollgate_catalog::contract::ValidRequest;
+use tollgate_chat::chunk::Head;
+use tollgate_dialects::Note;
+
+use crate::{
+    attempt::{Attempted, Outcome, attempt},
+    body::{Response, whole},
+    error::GateError,
+    gate::Gate,
+    request_id::RequestId,
+    route::Route,
+    settle::Settlement,
+};
+
+const X_TOLLGATE_CHANNEL: HeaderName = HeaderName::from_static("x-tollgate-channel");
+const X_TOLLGATE_NOTES: HeaderName = HeaderName::from_static("x-tollgate-notes");
+
+/// Answers the client. The error of a request that has no answer comes back as such, unless the
+/// stream had to begin before it was known.
+pub async fn relay(
+    gate: Arc<Gate>,
+    request: ValidRequest,
+    route: Route,
+    head: Head,
+    id: RequestId,
+    settlement: Settlement,
+) -> Result<Response, GateError> {
+    if request.stream {
+        return relay_stream(gate, request, route, head, id, settlement).await;
+    }
+    relay_whole(&gate, &request, &route, &head, &id, settlement).await
+}
+
+async fn relay_whole(
+    gate: &Gate,
+    request: &ValidRequest,
+    route: &Route,
+    head: &Head,
+    id: &RequestId,
+    mut settlement: Settlement,
+) -> Result<Response, GateError> {
+    let attempted = match attempt(gate, request, route, head, id).await {
+        Ok(attempted) => attempted,
+        Err(error) => {
+            settlement.fail(&error);
+            return Err(error);
+        }
+    };
+    settlement.answered_by(&attempted.channel);
+    let Outcome::Whole { answer, held } = attempted.outcome else {
+        settlement.fail(&GateError::ProviderMalformed);
+        return Err(GateError::ProviderMalformed);
+    };
+    if let Some(usage) = answer.usage {
+        settlement.count(usage);
+    }
+    settlement.complete();
+    let mut response = Response::new(whole(answer.json));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    write_origin(headers, &attempted.channel, &attempted.notes);
+    drop(held);
+    Ok(response)
+}
+
+async fn relay_stream(
+    gate: Arc<Gate>,
+    request: ValidRequest,
+    route: Route,
+    head: Head,
+    id: RequestId,
+    settlement: Settlement,
+) -> Result<Response, GateError> {
+    let keep_alive = gate.settings.keep_alive;
+    let writer = stream::Writer::new(&request, head.clone());
+    let mut attempting: stream::Attempting = Box::pin(async move {
+        let attempted = attempt(&gate, &request, &route, &head, &id).await;
+        // The request's memory is not needed any more once an answer has begun.
+        drop(request);
+        attempted
+    });
+    let mut response = match timeout(keep_alive, &mut attempting).await {
+        Ok(Ok(attempted)) => {
+            let Attempted { channel, notes, outcome } = attempted;
+            let mut response = Response::new(stream::body(writer, settlement, keep_alive, &channel, outcome));
+            write_origin(response.headers_mut(), &channel, &notes);
+            response
+        }
+        Ok(Err(error)) => {
+            settlement.fail(&error);
+            return Err(error);
+        }
+        Err(_) => Response::new(stream::body_while_attempting(writer, settlement, keep_alive, attempting)),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// Says where the answer comes from and what was changed on the way there.
+fn write_origin(headers: &mut http::HeaderMap, channel: &str, notes: &[Note]) {
+    if let Ok(channel) = HeaderValue::from_str(channel) {
+        headers.insert(X_TOLLGATE_CHANNEL, channel);
+    }
+    if !notes.is_empty() {
+        let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+        if let Ok(notes) = HeaderValue::from_str(&notes.join(", ")) {
+            headers.insert(X_TOLLGATE_NOTES, notes);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The body of a streamed answer: pulled by the client's connection, without a task of its own.
+//!
+//! When the client goes away the body is dropped, and with it the provider's connection.
+
+use std::{pin::Pin, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::unfold;
+use http_body::Frame;
+use tokio::time::{Instant, timeout_at};
+use tollgate_catalog::contract::ValidRequest;
+use tollgate_chat::{
+    chunk::{AnswerShape, ChunkWriter, Head},
+    event::{Event, EventKind, Wire},
+    sse::write::{DONE, KEEP_ALIVE, event as write_event},
+    usage::Usage,
+};
+
+use crate::{
+    attempt::{Attempted, OpenStream, Outcome, adopt, outcome, shape_of},
+    body::Body,
+    error::{Failure, GateError},
+    settle::Settlement,
+};
+
+/// The attempts, still under way.
+pub type Attempting = Pin<Box<dyn Future<Output = Result<Attempted, GateError>> + Send>>;
+
+/// Turns events into the bytes of the stream.
+pub struct Writer {
+    chunks: Option<ChunkWriter>,
+    head: Head,
+    shape: AnswerShape,
+    include_usage: bool,
+    usage: Option<Usage>,
+}
+
+impl Writer {
+    pub fn new(request: &ValidRequest, head: Head) -> Self {
+        Self {
+            chunks: None,
+            head,
+            shape: shape_of(request),
+            include_usage: request.include_usage,
+            usage: None,
+        }
+    }
+
+    fn write(&mut self, events: Vec<Event>, out: &mut BytesMut) {
+        for Event { kind, wire } in events {
+            match &kind {
+                EventKind::Start(start) if self.chunks.is_none() => adopt(&mut self.head, start),
+                EventKind::Usage(usage) => self.usage = Some(*usage),
+                _ => {}
+            }
+            match wire {
+                Wire::Covered => {}
+                Wire::Chunk(json) => {
+                    if let Some(choice) = choice_of(&kind) {
+                        self.chunks().open_choice(choice);
+                    }
+                    write_event(out, &json);
+                }
+                Wire::Unwritten => {
+                    if let Some(json) = self.chunks().write(&kind) {
+                        write_event(out, json.as_bytes());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The end of a complete answer.
+    fn finish(&mut self, out: &mut BytesMut) {
+        if let Some(usage) = self.usage.filter(|_| self.include_usage) {
+            let shape = self.shape.usage.clone();
+            let json = self.chunks().usage(&usage, &shape);
+            write_event(out, json.as_bytes());
+        }
+        out.extend_from_slice(DONE);
+    }
+
+    /// From the first chunk on, every chunk says the same of the whole answer.
+    fn chunks(&mut self) -> &mut ChunkWriter {
+        self.chunks
+            .get_or_insert_with(|| ChunkWriter::new(self.head.clone(), self.include_usage))
+    }
+}
+
+fn choice_of(kind: &EventKind) -> Option<u32> {
+    match kind {
+        EventKind::Text { choice, .. }
+        | EventKind::Refusal { choice, .. }
+        | EventKind::Reasoning { choice, .. }
+        | EventKind::ToolCall { choice, .. }
+        | EventKind::Other { choice } => Some(*choice),
+        EventKind::Finish(finish) => Some(finish.choice),
+        EventKind::Start(_) | EventKind::Usage(_) => None,
+    }
+}
+
+struct Streaming {
+    writer: Writer,
+    settlement: Settlement,
+    keep_alive: Duration,
+    source: Source,
+}
+
+enum Source {
+    Attempting(Attempting),
+    Open(OpenStream),
+}
+
+/// The body of a stream that has begun.
+pub fn body(writer: Writer, mut settlement: Settlement, keep_alive: Duration, channel: &str, outcome: Outcome) -> Body {
+    settlement.answered_by(channel);
+    frames(Streaming {
+        writer,
+        settlement,
+        keep_alive,
+        source: Source::Open(opened(outcome)),
+    })
+}
+
+/// The body of a stream for which channels are still being tried.
+pub fn body_while_attempting(
+    writer: Writer,
+    settlement: Settlement,
+    keep_alive: Duration,
+    attempting: Attempting,
+) -> Body {
+    let streaming = Streaming {
+        writer,
+        settlement,
+        keep_alive,
+        source: Source::Attempting(attempting),
+    };
+    Body::Stream(Box::pin(futures_util::StreamExt::chain(
+        futures_util::stream::once(async { Ok(Frame::data(Bytes::from_static(KEEP_ALIVE))) }),
+        unfold(Some(streaming), next_frame),
+    )))
+}
+
+fn frames(streaming: Streaming) -> Body {
+    Body::Stream(Box::pin(unfold(Some(streaming), next_frame)))
+}
+
+type Item = Result<Frame<Bytes>, std::convert::Infallible>;
+
+async fn next_frame(streaming: Option<Streaming>) -> Option<(Item, Option<Streaming>)> {
+    let (bytes, rest) = streaming?.next().await;
+    Some((Ok(Frame::data(bytes)), rest))
+}
+
+impl Streaming {
+    /// The next bytes, and what follows them.
+    async fn next(mut self) -> (Bytes, Option<Self>) {
+        let due = Instant::now() + self.keep_alive;
+        let mut out = BytesMut::new();
+        loop {
+            match &mut self.source {
+                Source::Attempting(attempting) => match timeout_at(due, attempting).await {
+                    Err(_) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
+                    Ok(Err(error)) => return (self.fail(error, out), None),
+                    Ok(Ok(attempted)) => {
+                        self.settlement.answered_by(&attempted.channel);
+                        self.source = Source::Open(opened(attempted.outcome));
+                    }
+                },
+                Source::Open(stream) => match timeout_at(due, stream.next()).await {
+                    Err(_) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
+                    Ok(Some(Ok(events))) => {
+                        self.writer.write(events, &mut out);
+                        if !out.is_empty() {
+                            return (out.freeze(), Some(self));
+                        }
+                    }
+                    Ok(Some(Err(failure))) => return (self.broken(failure, out), None),
+                    Ok(None) => return (self.complete(out), None),
+                },
+            }
+        }
+    }
+
+    fn complete(mut self, mut out: BytesMut) -> Bytes {
+        self.writer.finish(&mut out);
+        if let Some(usage) = self.writer.usage {
+            self.settlement.count(usage);
+        }
+        self.settlement.complete();
+        out.freeze()
+    }
+
+    fn broken(self, failure: Failure, out: BytesMut) -> Bytes {
+        tracing::warn!(
+            outcome = outcome::label(&failure),
+            error = %outcome::for_log(&failure),
+            "stream broke after its first output"
+        );
+        self.fail(outcome::error_of(failure), out)
+    }
+
+    /// An error object ends the stream; there is no `[DONE]`, which would look like success.
+    fn fail(mut self, error: GateError, mut out: BytesMut) -> Bytes {
+        if let Some(usage) = self.writer.usage {
+            self.settlement.count(usage);
+        }
+        write_event(&mut out, error.body().to_json().as_bytes());
+        self.settlement.fail(&error);
+        out.freeze()
+    }
+}
+
+/// The stream of an attempt. A whole answer cannot come back for a request that asked for a stream.
+fn opened(outcome: Outcome) -> OpenStream {
+    match outcome {
+        Outcome::Stream(stream) => stream,
+        Outcome::Whole { .. } => OpenStream::failed(Failure::Broken("a whole answer where a stream was due".to_owned())),
+    }
+}

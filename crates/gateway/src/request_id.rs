@@ -1,0 +1,68 @@
+//! The two IDs of a request: the client's, which is only repeated, and ours, which books go by.
+
+use std::{
+    fmt::Write,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const X_TOLLGATE_REQUEST_ID: HeaderName = HeaderName::from_static("x-tollgate-request-id");
+
+/// Longest client ID that is repeated.
+const CLIENT_ID_LIMIT: usize = 128;
+
+/// The IDs of one request.
+#[derive(Debug, Clone)]
+pub struct RequestId {
+    /// Ours: unique, and in the order of time.
+    own: String,
+    /// What `x-request-id` says: the client's if it sent a sane one, else ours.
+    shown: HeaderValue,
+}
+
+impl RequestId {
+    /// IDs for a request with these headers. `unix_millis`: now.
+    pub fn new(headers: &HeaderMap, unix_millis: u64) -> Self {
+        let own = next_id(unix_millis);
+        let shown = headers
+            .get(X_REQUEST_ID)
+            .filter(|id| is_sane(id))
+            .cloned()
+            .or_else(|| HeaderValue::from_str(&own).ok())
+            .unwrap_or_else(|| HeaderValue::from_static("unknown"));
+        Self { own, shown }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.own
+    }
+
+    /// Writes both into an answer's headers.
+    pub fn write(&self, headers: &mut HeaderMap) {
+        headers.insert(X_REQUEST_ID, self.shown.clone());
+        if let Ok(own) = HeaderValue::from_str(&self.own) {
+            headers.insert(X_TOLLGATE_REQUEST_ID, own);
+        }
+    }
+}
+
+fn is_sane(id: &HeaderValue) -> bool {
+    let bytes = id.as_bytes();
+    (1..=CLIENT_ID_LIMIT).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+}
+
+/// Time, a number drawn once per process, and a counter: unique without a random draw per request.
+fn next_id(unix_millis: u64) -> String {
+    static PROCESS: OnceLock<u64> = OnceLock::new();
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let process = PROCESS.get_or_init(|| getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id())));
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let mut id = String::with_capacity(40);
+    let _ = write!(id, "req_{unix_millis:011x}{:010x}{count:08x}", process & 0xff_ffff_ffff);
+    id
+}

@@ -1,0 +1,236 @@
+//! Listeners: from a connection to a route, with bounds on time and size, and a drain at the end.
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use http::{HeaderValue, Method, Request, header};
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tower::{ServiceExt, service_fn};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
+use tracing::{debug, warn};
+
+use crate::{
+    body::{Response, whole},
+    endpoints::{health, models, openapi},
+    error::GateError,
+    gate::Gate,
+    pipeline::chat_completions,
+    request_id::{RequestId, X_REQUEST_ID, X_TOLLGATE_REQUEST_ID},
+};
+
+/// How long a client may take for its headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most bytes of request line and headers, and most headers.
+const HEADER_BYTES: usize = 64 * 1024;
+const HEADER_COUNT: usize = 100;
+/// After a failed accept (no file descriptors left) the listener rests.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// How long browsers may remember a CORS answer.
+const CORS_MAX_AGE: Duration = Duration::from_secs(3_600);
+
+const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
+const MODELS: &str = "/v1/models";
+/// Every path of the data plane, for the nearest one in a 404.
+const ROUTES: [&str; 5] = [CHAT_COMPLETIONS, MODELS, "/openapi.json", "/healthz", "/readyz"];
+
+/// Serves the data plane until `shutdown`, then lets requests under way end.
+pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    let cors = cors(&gate);
+    let drain = gate.settings.drain;
+    let data_plane = service_fn(move |request| answer(Arc::clone(&gate), request));
+    let with_cors = tower::Layer::layer(&cors, data_plane.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (plain, with_cors) = (data_plane.clone(), with_cors.clone());
+        async move {
+            if request.uri().path().starts_with("/v1/") && request.headers().contains_key(header::ORIGIN) {
+                return with_cors.oneshot(request).await;
+            }
+            plain.oneshot(request).await
+        }
+    });
+    accept(listener, service, drain, shutdown).await;
+}
+
+/// Serves health and metrics for operators until `shutdown`. `metrics` writes Prometheus' text.
+pub async fn serve_admin(
+    gate: Arc<Gate>,
+    listener: TcpListener,
+    metrics: impl Fn() -> String + Clone + Send + Sync + 'static,
+    shutdown: impl Future<Output = ()>,
+) {
+    let drain = gate.settings.drain;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (gate, metrics) = (Arc::clone(&gate), metrics.clone());
+        async move {
+            let path = request.uri().path();
+            let response = match (request.method(), path) {
+                (&Method::GET, "/metrics") => {
+                    let mut response = Response::new(whole(metrics()));
+                    let content_type = HeaderValue::from_static("text/plain; version=0.0.4");
+                    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+                    response
+                }
+                (&Method::GET, "/healthz") => health::healthz(),
+                (&Method::GET, "/readyz") => health::readyz(&gate).await,
+                (method, path @ ("/metrics" | "/healthz" | "/readyz")) => wrong_method(method, path, "GET").into_response(),
+                (method, path) => GateError::UnknownRoute {
+                    method: method.to_string(),
+                    path: path.to_owned(),
+                    nearest: nearest(path, &["/metrics", "/healthz", "/readyz"]),
+                }
+                .into_response(),
+            };
+            Ok::<_, Infallible>(response)
+        }
+    });
+    accept(listener, service, drain, shutdown).await;
+}
+
+async fn answer(gate: Arc<Gate>, request: Request<Incoming>) -> Result<Response, Infallible> {
+    let id = RequestId::new(request.headers(), unix_millis());
+    let metrics = Arc::clone(&gate);
+    let mut response = dispatch(gate, request, id.clone()).await.unwrap_or_else(|error| {
+        metrics.metrics.request_refused(error.code());
+        debug!(request_id = id.as_str(), code = error.code(), "request refused");
+        error.into_response()
+    });
+    id.write(response.headers_mut());
+    Ok(response)
+}
+
+async fn dispatch(gate: Arc<Gate>, request: Request<Incoming>, id: RequestId) -> Result<Response, GateError> {
+    let method = request.method().clone();
+    let path = request.uri().path();
+    match path {
+        CHAT_COMPLETIONS if method == Method::POST => chat_completions(gate, request, id).await,
+        CHAT_COMPLETIONS => Err(wrong_method(&method, path, "POST")),
+        MODELS | "/openapi.json" | "/healthz" | "/readyz" if method != Method::GET => {
+            Err(wrong_method(&method, path, "GET"))
+        }
+        MODELS => models::list(&gate, request.headers()).await,
+        "/openapi.json" => Ok(openapi::openapi(&gate)),
+        "/healthz" => Ok(health::healthz()),
+        "/readyz" => Ok(health::readyz(&gate).await),
+        _ => match path.strip_prefix("/v1/models/").filter(|id| !id.is_empty()) {
+            Some(_) if method != Method::GET => Err(wrong_method(&method, path, "GET")),
+            Some(model) => models::one(&gate, request.headers(), model).await,
+            None => Err(GateError::UnknownRoute {
+                method: method.to_string(),
+                path: path.to_owned(),
+                nearest: nearest(path, &ROUTES),
+            }),
+        },
+    }
+}
+
+fn wrong_method(method: &Method, path: &str, allowed: &'static str) -> GateError {
+    GateError::WrongMethod {
+        method: method.to_string(),
+        path: path.to_owned(),
+        allowed,
+    }
+}
+
+/// The route that was probably meant: one that ends like the path, else the one spelt most alike.
+fn nearest(path: &str, routes: &[&str]) -> Option<String> {
+    const ALIKE: f64 = 0.7;
+    let path = path.trim_end_matches('/');
+    let ends_alike = |route: &&&str| path.len() > 1 && (route.ends_with(path) || path.ends_with(**route));
+    if let Some(route) = routes.iter().find(ends_alike) {
+        return Some((*route).to_owned());
+    }
+    routes
+        .iter()
+        .map(|route| (strsim::jaro_winkler(path, route), route))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, route)| (*route).to_owned())
+}
+
+fn cors(gate: &Gate) -> CorsLayer {
+    let origins = &gate.settings.cors_origins;
+    let any = origins.iter().any(|origin| origin == "*");
+    CorsLayer::new()
+        .allow_origin(if any { AllowOrigin::any() } else { AllowOrigin::list(origins.iter().cloned()) })
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(ExposeHeaders::list([
+            X_REQUEST_ID,
+            X_TOLLGATE_REQUEST_ID,
+            header::RETRY_AFTER,
+            "x-tollgate-channel".parse().expect("a valid header name"),
+            "x-tollgate-notes".parse().expect("a valid header name"),
+        ]))
+        .max_age(CORS_MAX_AGE)
+}
+
+/// Accepts connections until `shutdown`, then waits at most `drain` for those that are open.
+async fn accept<S>(listener: TcpListener, service: S, drain: Duration, shutdown: impl Future<Output = ()>)
+where
+    S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES.max(8192))
+        .max_headers(HEADER_COUNT)
+        .pipeline_flush(false);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(HEADER_BYTES as u32);
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut shutdown => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                warn!(%error, "connection not accepted");
+                tokio::time::sleep(ACCEPT_REST).await;
+                continue;
+            }
+        };
+        serve_connection(stream, &builder, service.clone(), &graceful);
+    }
+    drop(listener);
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+        warn!(limit_ms = drain.as_millis() as u64, "drain limit reached; open requests are cut off");
+    }
+}
+
+fn serve_connection<S>(stream: TcpStream, builder: &Builder<TokioExecutor>, service: S, graceful: &GracefulShutdown)
+where
+    S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    // Chunks are small and must not wait for each other.
+    let _ = stream.set_nodelay(true);
+    let connection = builder
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .into_owned();
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            debug!(error = %error, "connection ended early");
+        }
+    });
+}
+
+fn unix_millis() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
+}

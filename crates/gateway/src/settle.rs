@@ -1,0 +1,108 @@
+//! The end of a request: what is counted and written down, exactly once.
+//!
+//! Armed before the first attempt. An explicit end says how it went; a drop means that the client
+//! went away, and is counted as such.
+
+use std::{sync::Arc, time::Instant};
+
+use tollgate_catalog::contract::ValidRequest;
+use tollgate_chat::usage::Usage;
+use tollgate_store::WarmKey;
+use tracing::info;
+
+use crate::{admit::Admission, buffered::Held, error::GateError, gate::Gate, request_id::RequestId};
+
+/// A request under way. It holds the admission and the body's memory until it ends.
+pub struct Settlement {
+    gate: Arc<Gate>,
+    request_id: String,
+    key: Arc<WarmKey>,
+    model: String,
+    stream: bool,
+    channel: String,
+    started: Instant,
+    first_output: Option<Instant>,
+    usage: Option<Usage>,
+    settled: bool,
+    _admission: Admission,
+    _body: Held,
+}
+
+impl Settlement {
+    pub fn arm(
+        gate: &Arc<Gate>,
+        key: &Arc<WarmKey>,
+        request: &ValidRequest,
+        id: &RequestId,
+        admission: Admission,
+        body: Held,
+        started: Instant,
+    ) -> Self {
+        gate.metrics.request_started();
+        Self {
+            gate: Arc::clone(gate),
+            request_id: id.as_str().to_owned(),
+            key: Arc::clone(key),
+            model: request.model.id.to_string(),
+            stream: request.stream,
+            channel: String::new(),
+            started,
+            first_output: None,
+            usage: None,
+            settled: false,
+            _admission: admission,
+            _body: body,
+        }
+    }
+
+    /// Notes which channel answers, and that its first output is there.
+    pub fn answered_by(&mut self, channel: &str) {
+        channel.clone_into(&mut self.channel);
+        self.first_output = Some(Instant::now());
+    }
+
+    /// Notes the provider's counts; the last ones hold.
+    pub fn count(&mut self, usage: Usage) {
+        self.usage = Some(usage);
+    }
+
+    /// The client has, or is about to have, the whole answer.
+    pub fn complete(mut self) {
+        self.settle("ok");
+    }
+
+    /// The request ends with an error.
+    pub fn fail(mut self, error: &GateError) {
+        self.settle(error.code());
+    }
+
+    fn settle(&mut self, outcome: &'static str) {
+        self.settled = true;
+        let seconds = self.started.elapsed().as_secs_f64();
+        let metrics = &self.gate.metrics;
+        metrics.request_ended(outcome, seconds, self.usage.as_ref());
+        let usage = self.usage.unwrap_or_default();
+        let first = self.first_output.map(|at| at.duration_since(self.started).as_millis() as u64);
+        info!(
+            request_id = %self.request_id,
+            key_prefix = self.key.key.prefix.as_str(),
+            model = %self.model,
+            channel = %self.channel,
+            stream = self.stream,
+            outcome,
+            prompt_tokens = usage.prompt,
+            completion_tokens = usage.completion,
+            first_output_ms = first,
+            duration_ms = (seconds * 1_000.0) as u64,
+            "request ended"
+        );
+    }
+}
+
+impl Drop for Settlement {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.settle("client_gone");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! From a body to a request that keeps its model's contract.
+
+use std::sync::Arc;
+
+use tollgate_catalog::{
+    contract::{self, ValidRequest, check::CheckLimits, check::model_of},
+    model::Model,
+};
+use tollgate_chat::request::ChatRequest;
+
+use crate::{body::ReadBody, error::GateError, gate::Gate};
+
+/// Checks the body against the contract of the model that it names.
+pub fn validate(gate: &Gate, body: &ReadBody) -> Result<ValidRequest, GateError> {
+    let request = ChatRequest::parse(body.bytes.clone())?;
+    let model = {
+        let id = model_of(&request).map_err(|violation| GateError::Invalid(violation.into()))?;
+        find_model(gate, &id)?
+    };
+    let limits = CheckLimits {
+        n_max: gate.settings.n_max,
+    };
+    contract::check(request, model, &limits).map_err(GateError::Invalid)
+}
+
+/// The model of that ID: from the catalogue, or one that only a channel's configuration names.
+pub fn find_model(gate: &Gate, id: &str) -> Result<Arc<Model>, GateError> {
+    if let Some(model) = gate.catalog.model(id) {
+        return Ok(Arc::clone(model));
+    }
+    gate.channels.load().unlisted_model(id).cloned().ok_or_else(|| GateError::UnknownModel {
+        model: id.to_owned(),
+        nearest: gate.catalog.nearest_ids(id).into_iter().map(str::to_owned).collect(),
+    })
+}

@@ -1,0 +1,89 @@
+//! The command line: what can be asked for, and who does it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+use crate::{
+    config::{self, Config, ConfigErrors, ConfigFile, Environment},
+    error::CliError,
+};
+
+mod channels;
+mod check;
+mod keys;
+mod models;
+mod serve;
+
+const EXAMPLES: &str = "\
+Examples:
+  tollgate models pull                  get the embedded model, once
+  tollgate keys create --name my-app    make an API key
+  tollgate serve                        answer on http://127.0.0.1:8700
+  tollgate check --config prod.toml     look a configuration over";
+
+/// One gate to every chat model.
+///
+/// Applications call POST /v1/chat/completions with one API key; the gate checks the request
+/// against the model's contract, carries it to the right provider, and answers in one shape.
+/// Without a configuration file everything has its default, and the embedded model answers.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, after_help = EXAMPLES, verbatim_doc_comment)]
+pub struct Cli {
+    /// Configuration file [default: tollgate.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer requests until SIGTERM or Ctrl-C; SIGHUP reads the configuration again
+    Serve,
+    /// Read the configuration and say what it comes to, without starting anything
+    Check,
+    /// Make, list and revoke API keys; a running gate knows within a second
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// List the configured channels
+    #[command(subcommand)]
+    Channels(channels::Command),
+    /// List the models, and get the embedded one
+    #[command(subcommand)]
+    Models(models::Command),
+}
+
+/// How a list is printed.
+#[derive(Debug, Args)]
+struct Listing {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what was asked for.
+pub async fn run(cli: Cli) -> Result<(), CliError> {
+    let file = match cli.config {
+        Some(path) => ConfigFile::Named(path),
+        None => ConfigFile::Default,
+    };
+    match cli.command {
+        Command::Serve => serve::run(&file).await,
+        Command::Check => check::run(&load(&file)?),
+        Command::Keys(command) => keys::run(command, &load(&file)?).await,
+        Command::Channels(command) => channels::run(command, &load(&file)?),
+        Command::Models(command) => models::run(command, &load(&file)?).await,
+    }
+}
+
+/// The configuration as it is at this moment.
+fn load(file: &ConfigFile) -> Result<Config, ConfigErrors> {
+    config::load(file, &Environment::of_process())
+}
+
+/// The day by which models are said to end: UTC's, as the catalogue's dates are.
+fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
+}

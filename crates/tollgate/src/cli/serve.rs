@@ -1,0 +1,70 @@
+//! `tollgate serve`: the gate, until it is told to end.
+
+use tracing::{error, info, warn};
+
+use crate::{
+    cli,
+    config::{Config, ConfigFile},
+    error::CliError,
+    logging, print,
+    signals::{Signal, Signals},
+    wiring::Running,
+};
+
+pub async fn run(file: &ConfigFile) -> Result<(), CliError> {
+    let mut config = cli::load(file)?;
+    logging::start(&config.log);
+    log_warnings(&config);
+    let mut signals = Signals::listen().map_err(CliError::Runtime)?;
+    let running = Running::start(&config).await?;
+    // The data plane comes last: whoever waits for it knows both.
+    print::line(&format!("admin on http://{}", running.admin_address))?;
+    print::line(&format!("listening on http://{}", running.address))?;
+    info!(address = %running.address, channels = config.channels.enabled.len(), "gate is up");
+
+    while let Signal::Reload = signals.next().await {
+        reload(file, &running, &mut config);
+    }
+
+    info!("shutting down; a second signal ends at once");
+    let stopped = running.stop();
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            () = &mut stopped => break,
+            signal = signals.next() => match signal {
+                Signal::Stop => return Err(CliError::Cut),
+                Signal::Reload => {}
+            },
+        }
+    }
+    info!("gate is down");
+    Ok(())
+}
+
+/// Puts the channels of the file as it is now in the place of those in use. All or nothing: with
+/// any mistake in it, everything stays as it is.
+fn reload(file: &ConfigFile, running: &Running, config: &mut Config) {
+    let new = match cli::load(file) {
+        Ok(new) => new,
+        Err(errors) => {
+            for mistake in errors.iter() {
+                error!(%mistake, "configuration is not reloaded: nothing changed");
+            }
+            return;
+        }
+    };
+    for field in new.needs_restart(config) {
+        warn!(field, "changed field counts only after a restart");
+    }
+    log_warnings(&new);
+    running.gate.replace_channels(new.channels.enabled.clone());
+    info!(channels = new.channels.enabled.len(), "configuration reloaded");
+    config.channels = new.channels;
+}
+
+fn log_warnings(config: &Config) {
+    for warning in config.warnings(cli::today()) {
+        warn!(%warning, "configuration");
+    }
+}

@@ -1,0 +1,222 @@
+//! The configuration: a file, overridden from the environment, made into settings.
+//!
+//! Each table is a file here, in two types: as written, where every field may be missing, and as
+//! resolved, where nothing is left to decide. Only the second leaves this module. All mistakes are
+//! reported together. Nothing else in the project reads the environment or a configuration file.
+//!
+//! Relative paths start at the working directory.
+
+use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc};
+
+use tollgate_catalog::Catalog;
+use tollgate_store::DatabaseUrl;
+
+mod catalog;
+mod channels;
+mod database;
+mod decode;
+mod document;
+mod environment;
+mod field_names;
+mod limits;
+mod log;
+mod mistake;
+mod nearest;
+mod overrides;
+mod reference;
+mod sandbox;
+mod server;
+mod source;
+mod warning;
+
+pub use channels::Channels;
+pub use environment::Environment;
+pub use limits::Limits;
+pub use log::{LogFormat, LogSettings};
+pub use mistake::{ConfigError, ConfigErrors};
+pub use sandbox::Sandbox;
+pub use server::{CorsOrigins, ServerSettings};
+pub use warning::RETIREMENT_NOTICE_DAYS;
+
+use catalog::CatalogFile;
+use document::Document;
+use field_names::field_names;
+use mistake::{Mistake, Mistakes};
+use overrides::{Override, PREFIX};
+use source::{Place, Sources};
+
+/// The file that is read when none is named.
+const DEFAULT_FILE: &str = "tollgate.toml";
+
+/// Which file to read.
+#[derive(Debug, Clone)]
+pub enum ConfigFile {
+    /// `tollgate.toml`, if it is there; without one, everything has its default.
+    Default,
+    /// The one that was named; it must be there.
+    Named(PathBuf),
+}
+
+/// Everything the gate is told at its start, resolved.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it was read from; `None`: there was none.
+    pub file: Option<PathBuf>,
+    pub server: ServerSettings,
+    pub limits: Limits,
+    pub database: DatabaseUrl,
+    pub sandbox: Sandbox,
+    pub catalog: Arc<Catalog>,
+    /// The operator's files that are part of the catalogue.
+    catalog_files: Vec<CatalogFile>,
+    pub channels: Channels,
+    pub log: LogSettings,
+}
+
+impl Config {
+    /// Whether the embedded model answers for models that no channel serves.
+    pub fn sandbox_is_on(&self) -> bool {
+        match self.sandbox {
+            Sandbox::On => true,
+            Sandbox::Off => false,
+            Sandbox::Auto => self.channels.enabled.is_empty(),
+        }
+    }
+
+    /// The fields that differ from those of `running` and only count after a restart.
+    pub fn needs_restart(&self, running: &Self) -> Vec<&'static str> {
+        let mut fields = self.server.differences(&running.server);
+        fields.extend(self.limits.differences(&running.limits));
+        if self.database != running.database {
+            fields.push("database.url");
+        }
+        if self.catalog_files != running.catalog_files {
+            fields.push("catalog.files");
+        }
+        fields.extend(self.log.differences(&running.log));
+        fields
+    }
+}
+
+/// Reads the configuration.
+pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, ConfigErrors> {
+    let (path, text) = read(file)?;
+    let mut sources = match &path {
+        Some(path) => Sources::of_file(path, text.clone()),
+        None => Sources::default(),
+    };
+    let overrides: Vec<Override<'_>> = environment
+        .starting_with(PREFIX)
+        .map(|(name, value)| Override {
+            name,
+            value,
+            span: sources.add_variable(name, value),
+        })
+        .collect();
+    let mut mistakes = Mistakes::new(&sources);
+    let tables = Tables::known();
+    let document = Document::parse(&text, &overrides, environment, &tables, &mut mistakes)?;
+
+    let server = server::resolve(document.table("server", &mut mistakes), &mut mistakes);
+    let limits = limits::resolve(document.table("limits", &mut mistakes), &mut mistakes);
+    let database_table = document.table("database", &mut mistakes);
+    let database = database::resolve(database_table, &server.data_dir, &mut mistakes);
+    let sandbox = sandbox::resolve(document.table("sandbox", &mut mistakes));
+    let log = log::resolve(document.table("log", &mut mistakes), &mut mistakes);
+    let catalog_files = catalog::read(document.table("catalog", &mut mistakes), &mut mistakes);
+    let catalog = catalog_files
+        .as_deref()
+        .and_then(|files| catalog::resolve(files, &mut mistakes));
+    let channel_tables = document.tables("channels", &mut mistakes);
+    // Without a catalogue nothing can be said of the channels' providers and models.
+    let channels = catalog
+        .as_ref()
+        .map(|catalog| channels::resolve(channel_tables, catalog, &mut mistakes));
+    mistakes.into_result()?;
+
+    Ok(Config {
+        file: path,
+        server,
+        limits,
+        database,
+        sandbox,
+        catalog: Arc::new(catalog.expect("a catalogue that is missing is a mistake")),
+        catalog_files: catalog_files.expect("files that are missing are a mistake"),
+        channels: channels.expect("a catalogue that is missing is a mistake"),
+        log,
+    })
+}
+
+/// The file's path and text; a missing default file has neither.
+fn read(file: &ConfigFile) -> Result<(Option<PathBuf>, String), ConfigError> {
+    let (path, may_be_missing) = match file {
+        ConfigFile::Default => (PathBuf::from(DEFAULT_FILE), true),
+        ConfigFile::Named(path) => (path.clone(), false),
+    };
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok((Some(path), text)),
+        Err(cause) if may_be_missing && cause.kind() == ErrorKind::NotFound => Ok((None, String::new())),
+        Err(cause) => Err(ConfigError {
+            place: Place::File {
+                file: path,
+                line: 1,
+                column: 1,
+            },
+            mistake: Mistake::Unreadable(cause),
+        }),
+    }
+}
+
+/// The tables that there are, and their fields.
+#[derive(Debug)]
+struct Tables {
+    singles: [(&'static str, &'static [&'static str]); 6],
+    channels: &'static [&'static str],
+}
+
+impl Tables {
+    fn known() -> Self {
+        Self {
+            singles: [
+                ("server", field_names::<server::ServerTable>()),
+                ("limits", field_names::<limits::LimitsTable>()),
+                ("database", field_names::<database::DatabaseTable>()),
+                ("sandbox", field_names::<sandbox::SandboxTable>()),
+                ("catalog", field_names::<catalog::CatalogTable>()),
+                ("log", field_names::<log::LogTable>()),
+            ],
+            channels: field_names::<channels::ChannelTable>(),
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.singles.iter().map(|(name, _)| *name).chain(["channels"])
+    }
+
+    fn has(&self, table: &str) -> bool {
+        self.names().any(|name| name == table)
+    }
+
+    /// Whether a table that may stand once has this field.
+    fn single_has(&self, table: &str, field: &str) -> bool {
+        self.singles().any(|known| known == (table, field))
+    }
+
+    /// Every field of the tables that may stand once, with its table.
+    fn singles(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.singles
+            .iter()
+            .flat_map(|(table, fields)| fields.iter().map(|field| (*table, *field)))
+    }
+
+    fn channel_has(&self, field: &str) -> bool {
+        self.channels.contains(&field)
+    }
+
+    fn channel_fields(&self) -> impl Iterator<Item = &'static str> {
+        self.channels.iter().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests;

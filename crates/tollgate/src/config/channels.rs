@@ -1,0 +1,255 @@
+//! `[[channels]]`: credentialed routes to providers, each with the models it serves.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::{NonZeroU32, NonZeroU64},
+    sync::Arc,
+    time::Duration,
+};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use tollgate_catalog::{
+    Catalog,
+    channel::{ChannelName, ChannelSettings},
+    provider::Provider,
+};
+use toml::Spanned;
+use url::Url;
+
+use super::{
+    mistake::{Mistake, Mistakes},
+    nearest::nearest,
+    warning::Warning,
+};
+
+mod headers;
+mod models;
+
+const TITLE: &str = "[[channels]]";
+const NAME_MAX: usize = 64;
+const CONNECT_TIMEOUT_MS: u64 = 2_000;
+const FIRST_BYTE_TIMEOUT_MS: u64 = 60_000;
+const IDLE_TIMEOUT_MS: u64 = 60_000;
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelTable {
+    name: Option<Spanned<String>>,
+    provider: Option<Spanned<String>>,
+    base_url: Option<Spanned<String>>,
+    api_key: Option<Spanned<String>>,
+    models: Option<Vec<Spanned<String>>>,
+    model_ids: Option<BTreeMap<Spanned<String>, Spanned<String>>>,
+    priority: Option<u32>,
+    weight: Option<NonZeroU32>,
+    connect_timeout_ms: Option<NonZeroU64>,
+    first_byte_timeout_ms: Option<NonZeroU64>,
+    idle_timeout_ms: Option<NonZeroU64>,
+    headers: Option<BTreeMap<Spanned<String>, Spanned<String>>>,
+    enabled: Option<bool>,
+    provider_files: Option<bool>,
+}
+
+/// The channels of the file.
+#[derive(Debug, Clone, Default)]
+pub struct Channels {
+    /// In the order of the file.
+    pub enabled: Vec<ChannelSettings>,
+    /// Those with `enabled = false`: checked like the others, and not used.
+    pub disabled: Vec<ChannelSettings>,
+    /// What an operator should know of those in use, and that hinders nothing.
+    pub warnings: Vec<Warning>,
+}
+
+pub fn resolve(
+    tables: Vec<Spanned<ChannelTable>>,
+    catalog: &Catalog,
+    mistakes: &mut Mistakes<'_>,
+) -> Channels {
+    let mut channels = Channels::default();
+    let mut first_of_name = HashMap::new();
+    for table in tables {
+        let start = table.span().start;
+        let table = table.into_inner();
+        if let Some(name) = &table.name {
+            let place = mistakes.place(name.span().start);
+            if let Some(first) = first_of_name.insert(name.get_ref().clone(), place) {
+                let mistake = Mistake::DuplicateChannel {
+                    name: name.get_ref().clone(),
+                    first,
+                };
+                mistakes.add(name.span().start, mistake);
+            }
+        }
+        let enabled = table.enabled.unwrap_or(true);
+        let Some((settings, warnings)) = channel(table, start, catalog, mistakes) else {
+            continue;
+        };
+        if enabled {
+            channels.enabled.push(settings);
+            channels.warnings.extend(warnings);
+        } else {
+            channels.disabled.push(settings);
+        }
+    }
+    channels
+}
+
+/// One channel. `None`: something in it is wrong, and was added to `mistakes`.
+fn channel(
+    table: ChannelTable,
+    start: usize,
+    catalog: &Catalog,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<(ChannelSettings, Vec<Warning>)> {
+    let name = channel_name(table.name, start, mistakes);
+    let headers = headers::resolve(table.headers.unwrap_or_default(), mistakes);
+    let provider = provider(table.provider, start, catalog, mistakes)?;
+    let base_url = base_url(table.base_url, start, &provider, mistakes);
+    let api_key = api_key(table.api_key, start, &provider, mistakes);
+    let model_ids = table.model_ids.unwrap_or_default();
+    let served = models::resolve(table.models, model_ids, start, &provider, catalog, mistakes);
+    // Only now, so that everything wrong with the channel has been found.
+    let (name, served) = (name?, served?);
+    let warnings = served.warnings(&name);
+    let settings = ChannelSettings {
+        name,
+        base_url: base_url?,
+        api_key: api_key?,
+        models: served.models,
+        priority: table.priority.unwrap_or(0),
+        weight: table.weight.map_or(1, NonZeroU32::get),
+        connect_timeout: milliseconds(table.connect_timeout_ms, CONNECT_TIMEOUT_MS),
+        first_byte_timeout: milliseconds(table.first_byte_timeout_ms, FIRST_BYTE_TIMEOUT_MS),
+        idle_timeout: milliseconds(table.idle_timeout_ms, IDLE_TIMEOUT_MS),
+        headers: headers?,
+        provider_files: table.provider_files.unwrap_or(false),
+        provider,
+    };
+    Some((settings, warnings))
+}
+
+fn channel_name(
+    written: Option<Spanned<String>>,
+    start: usize,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<ChannelName> {
+    let Some(name) = written else {
+        mistakes.add(start, missing("name"));
+        return None;
+    };
+    let fits = (1..=NAME_MAX).contains(&name.get_ref().len())
+        && name
+            .get_ref()
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if !fits {
+        mistakes.add(name.span().start, Mistake::ChannelName);
+        return None;
+    }
+    Some(ChannelName::new(name.into_inner()))
+}
+
+fn provider(
+    written: Option<Spanned<String>>,
+    start: usize,
+    catalog: &Catalog,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Arc<Provider>> {
+    let Some(name) = written else {
+        mistakes.add(start, missing("provider"));
+        return None;
+    };
+    let provider = catalog.provider(name.get_ref());
+    if provider.is_none() {
+        let known = catalog.providers().map(|provider| &*provider.name);
+        let nearest = nearest(name.get_ref(), known).map(str::to_owned);
+        let start = name.span().start;
+        mistakes.add(
+            start,
+            Mistake::UnknownProvider {
+                name: name.into_inner(),
+                nearest,
+            },
+        );
+    }
+    provider.cloned()
+}
+
+/// The written address or the provider's own, without a final slash.
+fn base_url(
+    written: Option<Spanned<String>>,
+    start: usize,
+    provider: &Provider,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Url> {
+    const FIELD: &str = "base_url";
+    let (text, start) = match (&written, &provider.base_url) {
+        (Some(written), _) => (written.get_ref().as_str(), written.span().start),
+        (None, Some(preset)) => (&**preset, start),
+        (None, None) => {
+            let provider = provider.name.to_string();
+            mistakes.add(start, Mistake::BaseUrlMissing { provider });
+            return None;
+        }
+    };
+    let mistake = match Url::parse(text) {
+        Err(cause) => Mistake::Url { field: FIELD, cause },
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => Mistake::UrlScheme { field: FIELD },
+        Ok(url)
+            if url.password().is_some()
+                || !url.username().is_empty()
+                || url.query().is_some()
+                || url.fragment().is_some() =>
+        {
+            Mistake::UrlParts { field: FIELD }
+        }
+        Ok(mut url) => {
+            let path = url.path().trim_end_matches('/').to_owned();
+            url.set_path(&path);
+            return Some(url);
+        }
+    };
+    mistakes.add(start, mistake);
+    None
+}
+
+/// The credential. Servers of the operator's own may want none; then it is empty.
+fn api_key(
+    written: Option<Spanned<String>>,
+    start: usize,
+    provider: &Provider,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<SecretString> {
+    let Some(written) = written else {
+        if provider.base_url.is_none() {
+            return Some(SecretString::default());
+        }
+        let provider = provider.name.to_string();
+        mistakes.add(start, Mistake::CredentialMissing { provider });
+        return None;
+    };
+    let start = written.span().start;
+    let text = written.into_inner();
+    if text.is_empty() {
+        mistakes.add(start, Mistake::CredentialEmpty);
+        return None;
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        mistakes.add(start, Mistake::CredentialCharacters);
+        return None;
+    }
+    Some(SecretString::from(text))
+}
+
+fn missing(field: &'static str) -> Mistake {
+    Mistake::MissingField {
+        field,
+        table: TITLE.to_owned(),
+    }
+}
+
+fn milliseconds(written: Option<NonZeroU64>, default: u64) -> Duration {
+    Duration::from_millis(written.map_or(default, NonZeroU64::get))
+}

@@ -1,0 +1,166 @@
+//! Which models a channel serves, and what the provider calls them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use tollgate_catalog::{
+    Catalog, channel::ChannelName, dialect_name::DialectName, model::ModelId, provider::Provider,
+    serving::Serving,
+};
+use tollgate_dialects::Dialect;
+use toml::Spanned;
+
+use crate::config::{
+    mistake::{Mistake, Mistakes},
+    nearest::nearest,
+    warning::Warning,
+};
+
+/// A channel's models, and what is to be said of them.
+#[derive(Debug)]
+pub struct Served {
+    pub models: BTreeMap<ModelId, Arc<Serving>>,
+    /// Models that need a dialect which this version does not speak.
+    left_out: BTreeMap<ModelId, DialectName>,
+    /// Named models that the catalogue does not list, each with the nearest that it does.
+    unlisted: Vec<(ModelId, Option<String>)>,
+}
+
+impl Served {
+    pub fn warnings(&self, channel: &ChannelName) -> Vec<Warning> {
+        let dialects: BTreeSet<&str> = self.left_out.values().map(|dialect| dialect.as_str()).collect();
+        let left_out = dialects.into_iter().map(|dialect| Warning::DialectNotSpoken {
+            channel: channel.clone(),
+            dialect,
+            models: self
+                .left_out
+                .iter()
+                .filter(|(_, needed)| needed.as_str() == dialect)
+                .map(|(model, _)| model.clone())
+                .collect(),
+        });
+        let unlisted = self
+            .unlisted
+            .iter()
+            .map(|(model, nearest)| Warning::NotInCatalog {
+                channel: channel.clone(),
+                model: model.clone(),
+                nearest: nearest.clone(),
+            });
+        left_out.chain(unlisted).collect()
+    }
+}
+
+/// The named models, or else all that the catalogue says this provider serves. `None`: something
+/// is wrong, and was added to `mistakes`.
+pub fn resolve(
+    named: Option<Vec<Spanned<String>>>,
+    model_ids: BTreeMap<Spanned<String>, Spanned<String>>,
+    start: usize,
+    provider: &Provider,
+    catalog: &Catalog,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<Served> {
+    let mut servings = match named {
+        Some(named) => these(named, provider, catalog, mistakes)?,
+        None => all(provider, catalog),
+    };
+    if servings.is_empty() {
+        let provider = provider.name.to_string();
+        mistakes.add(start, Mistake::ModelsMissing { provider });
+        return None;
+    }
+    if !rename(&mut servings, model_ids, mistakes) {
+        return None;
+    }
+    let unlisted = servings
+        .keys()
+        .filter(|model| catalog.model(model.as_str()).is_none())
+        .map(|model| {
+            let nearest = catalog
+                .nearest_ids(model.as_str())
+                .first()
+                .map(|id| (*id).to_owned());
+            (model.clone(), nearest)
+        })
+        .collect();
+    let (models, left_out): (BTreeMap<_, _>, BTreeMap<_, _>) = servings
+        .into_iter()
+        .partition(|(_, serving)| Dialect::named(serving.dialect).is_some());
+    let left_out: BTreeMap<_, _> = left_out
+        .into_iter()
+        .map(|(model, serving)| (model, serving.dialect))
+        .collect();
+    if models.is_empty() {
+        let dialects: BTreeSet<&str> = left_out.values().map(|dialect| dialect.as_str()).collect();
+        let dialects = dialects.into_iter().collect::<Vec<_>>().join(", ");
+        mistakes.add(start, Mistake::ServesNothing { dialects });
+        return None;
+    }
+    Some(Served {
+        models,
+        left_out,
+        unlisted,
+    })
+}
+
+fn all(provider: &Provider, catalog: &Catalog) -> BTreeMap<ModelId, Arc<Serving>> {
+    catalog
+        .served_by(&provider.name)
+        .map(|(model, serving)| (model.id.clone(), Arc::clone(serving)))
+        .collect()
+}
+
+/// Models that the operator names: any ID is taken, for the provider may have what the catalogue
+/// does not list.
+fn these(
+    named: Vec<Spanned<String>>,
+    provider: &Provider,
+    catalog: &Catalog,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<BTreeMap<ModelId, Arc<Serving>>> {
+    let mut servings = BTreeMap::new();
+    let mut all_fit = true;
+    for id in named {
+        if id.get_ref().is_empty() {
+            mistakes.add(id.span().start, Mistake::ModelEmpty);
+            all_fit = false;
+            continue;
+        }
+        let serving = catalog.serving(id.get_ref(), provider);
+        servings.insert(ModelId::new(id.into_inner()), serving);
+    }
+    all_fit.then_some(servings)
+}
+
+/// Puts the operator's names for the provider's side over those of the catalogue.
+fn rename(
+    servings: &mut BTreeMap<ModelId, Arc<Serving>>,
+    model_ids: BTreeMap<Spanned<String>, Spanned<String>>,
+    mistakes: &mut Mistakes<'_>,
+) -> bool {
+    let mut all_fit = true;
+    for (model, upstream_id) in model_ids {
+        if upstream_id.get_ref().is_empty() {
+            mistakes.add(upstream_id.span().start, Mistake::ModelEmpty);
+            all_fit = false;
+        } else if let Some(serving) = servings.get_mut(model.get_ref().as_str()) {
+            Arc::make_mut(serving).upstream_id = upstream_id.into_inner().into();
+        } else {
+            let known = servings.keys().map(ModelId::as_str);
+            let nearest = nearest(model.get_ref(), known).map(str::to_owned);
+            let start = model.span().start;
+            mistakes.add(
+                start,
+                Mistake::ModelNotServed {
+                    model: model.into_inner(),
+                    nearest,
+                },
+            );
+            all_fit = false;
+        }
+    }
+    all_fit
+}

@@ -1,0 +1,211 @@
+//! What can be wrong with the configuration, and where.
+//!
+//! Mistakes are gathered, so that an operator sees all of them at once. Messages name values only
+//! where these cannot be a credential, and never show the text around them: start-up messages end
+//! up in logs.
+
+use std::{error::Error, fmt, io, path::PathBuf};
+
+use miette::Diagnostic;
+use tollgate_store::DatabaseUrlError;
+
+use super::source::{Place, Sources};
+
+/// Everything that is wrong with the configuration; at least one mistake.
+#[derive(Debug)]
+pub struct ConfigErrors(Vec<ConfigError>);
+
+impl ConfigErrors {
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => f.write_str("The configuration has a mistake"),
+            count => write!(f, "The configuration has {count} mistakes"),
+        }
+    }
+}
+
+impl Error for ConfigErrors {}
+
+/// One mistake and its place. Prints as `tollgate.toml:3:1: unknown field …`.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {mistake}")]
+pub struct ConfigError {
+    pub place: Place,
+    pub mistake: Mistake,
+}
+
+impl Diagnostic for ConfigError {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.mistake
+            .help()
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+}
+
+/// Gathers mistakes while the configuration is read.
+#[derive(Debug)]
+pub struct Mistakes<'s> {
+    sources: &'s Sources,
+    found: Vec<ConfigError>,
+}
+
+impl<'s> Mistakes<'s> {
+    pub fn new(sources: &'s Sources) -> Self {
+        Self {
+            sources,
+            found: Vec::new(),
+        }
+    }
+
+    /// Adds a mistake in what is written at this byte (see [`Sources`]).
+    pub fn add(&mut self, byte: usize, mistake: Mistake) {
+        self.add_at(self.sources.place(byte), mistake);
+    }
+
+    pub fn add_at(&mut self, place: Place, mistake: Mistake) {
+        self.found.push(ConfigError { place, mistake });
+    }
+
+    pub fn place(&self, byte: usize) -> Place {
+        self.sources.place(byte)
+    }
+
+    /// `Ok` where nothing was added; else all of it, in the order of the file.
+    pub fn into_result(mut self) -> Result<(), ConfigErrors> {
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        self.found.sort_by(|a, b| a.place.cmp(&b.place));
+        Err(ConfigErrors(self.found))
+    }
+}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self(vec![error])
+    }
+}
+
+/// What is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Mistake {
+    #[error("the file cannot be read: {0}")]
+    Unreadable(io::Error),
+    #[error("not TOML: {0}")]
+    Syntax(String),
+    #[error("unknown field `{field}` in {table}")]
+    UnknownField {
+        field: String,
+        table: String,
+        nearest: Option<String>,
+    },
+    #[error("no setting has this name")]
+    UnknownVariable { nearest: Option<String> },
+    /// A variable for a channel that is not there.
+    #[error("no channel has the name or position `{channel}`")]
+    UnknownChannel { channel: String },
+    /// `message` says what was expected; it is mostly the TOML library's.
+    #[error("`{field}`: {message}")]
+    WrongType { field: String, message: String },
+    #[error("`{field}` is missing in {table}")]
+    MissingField { field: &'static str, table: String },
+    #[error("the environment variable `{name}` is not set")]
+    UnsetVariable { name: String },
+    #[error("`${{` without a name or `file:PATH` and a `}}` after it")]
+    Reference,
+    #[error("the file {} cannot be read: {cause}", path.display())]
+    ReferencedFile { path: PathBuf, cause: io::Error },
+    #[error("`{field}` must be an IP address and a port, such as 127.0.0.1:8700, and is `{value}`")]
+    Address { field: &'static str, value: String },
+    #[error("`listen` and `admin_listen` must not be the same address")]
+    SameAddress,
+    #[error("`{value}` is no origin, such as https://app.example.com, and not `*`")]
+    Origin { value: String },
+    #[error("`{smaller}` is more than `{larger}`, so nothing of that size could ever pass")]
+    Exceeds {
+        smaller: &'static str,
+        larger: &'static str,
+    },
+    #[error(transparent)]
+    DatabaseUrl(#[from] DatabaseUrlError),
+    #[error(
+        "`level` must be error, warn, info, debug, trace or off, or a list such as `info,tollgate_gateway=debug`"
+    )]
+    LogLevel,
+    #[error("the name of a channel must be 1 to 64 of a-z, A-Z, 0-9, `-`, `_` and `.`")]
+    ChannelName,
+    #[error("a channel named `{name}` stands at {first} already")]
+    DuplicateChannel { name: String, first: Place },
+    #[error("unknown provider `{name}`")]
+    UnknownProvider { name: String, nearest: Option<String> },
+    #[error("`{field}` is no URL: {cause}")]
+    Url {
+        field: &'static str,
+        cause: url::ParseError,
+    },
+    #[error("`{field}` must start with http:// or https://")]
+    UrlScheme { field: &'static str },
+    #[error("`{field}` must not hold a user, a query or a fragment")]
+    UrlParts { field: &'static str },
+    #[error("provider `{provider}` has no address of its own: `base_url` is missing")]
+    BaseUrlMissing { provider: String },
+    #[error("`api_key` is missing: provider `{provider}` takes no request without one")]
+    CredentialMissing { provider: String },
+    #[error("`api_key` is empty")]
+    CredentialEmpty,
+    #[error("`api_key` holds characters that a header cannot carry")]
+    CredentialCharacters,
+    #[error("`{name}` is no name of a header")]
+    HeaderName { name: String },
+    #[error("the value of header `{name}` holds characters that a header cannot carry")]
+    HeaderValue { name: String },
+    #[error("header `{name}` is the gate's own to set")]
+    HeaderReserved { name: String },
+    #[error("an ID of a model must not be empty")]
+    ModelEmpty,
+    #[error("the catalogue lists no model of provider `{provider}`: `models` is missing")]
+    ModelsMissing { provider: String },
+    #[error("this channel does not serve a model `{model}`")]
+    ModelNotServed { model: String, nearest: Option<String> },
+    #[error("this channel serves nothing: its models need {dialects}, which this version does not speak")]
+    ServesNothing { dialects: String },
+    /// A mistake in an operator's catalogue file, with its own place.
+    #[error("{field}{}{problem}", if field.is_empty() { "" } else { ": " })]
+    Catalog { field: String, problem: String },
+}
+
+impl Mistake {
+    /// What to do about it, where that is known.
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::UnknownField {
+                nearest: Some(nearest),
+                ..
+            } => Some(format!("the nearest known field is `{nearest}`")),
+            Self::UnknownVariable {
+                nearest: Some(nearest),
+            } => Some(format!("the nearest known one is {nearest}")),
+            Self::UnknownProvider {
+                nearest: Some(nearest),
+                ..
+            } => Some(format!(
+                "the nearest known provider is `{nearest}`; any other server that speaks chat completions is `openai-compatible`"
+            )),
+            Self::UnknownProvider { nearest: None, .. } => {
+                Some("any server that speaks chat completions is `openai-compatible`".to_owned())
+            }
+            Self::ModelNotServed {
+                nearest: Some(nearest),
+                ..
+            } => Some(format!("the nearest that it serves is `{nearest}`")),
+            Self::Reference => Some("a plain `${` is written `$${`".to_owned()),
+            _ => None,
+        }
+    }
+}

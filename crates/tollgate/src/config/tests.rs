@@ -1,0 +1,433 @@
+#![allow(clippy::unwrap_used)]
+
+use std::fmt::Write as _;
+
+use jiff::civil::Date;
+use secrecy::ExposeSecret as _;
+use tempfile::TempDir;
+
+use super::{warning::Warning, *};
+
+/// A configuration file in a folder of its own.
+struct Written {
+    dir: TempDir,
+    environment: Vec<(String, String)>,
+}
+
+fn written(text: &str) -> Written {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("tollgate.toml"), text).unwrap();
+    Written {
+        dir,
+        environment: Vec::new(),
+    }
+}
+
+impl Written {
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn load(&self) -> Result<Config, ConfigErrors> {
+        let file = ConfigFile::Named(self.dir.path().join("tollgate.toml"));
+        load(&file, &self.environment.iter().cloned().collect())
+    }
+
+    fn config(&self) -> Config {
+        self.load().unwrap_or_else(|errors| panic!("{}", shown(&errors)))
+    }
+
+    /// Every mistake on a line, without the folder's name.
+    fn mistakes(&self) -> String {
+        let errors = self.load().expect_err("there are mistakes in it");
+        shown(&errors).replace(&format!("{}/", self.dir.path().display()), "")
+    }
+}
+
+fn shown(errors: &ConfigErrors) -> String {
+    use miette::Diagnostic as _;
+
+    let mut text = String::new();
+    for error in errors.iter() {
+        write!(text, "{error}").unwrap();
+        if let Some(help) = error.help() {
+            write!(text, " [{help}]").unwrap();
+        }
+        text.push('\n');
+    }
+    text
+}
+
+const CHANNEL: &str = "[[channels]]\nname = \"one\"\nprovider = \"deepseek\"\napi_key = \"secret\"\n";
+
+#[test]
+fn an_empty_file_has_every_default() {
+    let config = written("").config();
+
+    assert_eq!(config.server.listen, "127.0.0.1:8700".parse().unwrap());
+    assert_eq!(config.server.admin_listen, "127.0.0.1:8701".parse().unwrap());
+    assert_eq!(config.database, DatabaseUrl::Sqlite("data/tollgate.db".into()));
+    assert_eq!(config.limits.request_body, 64 << 20);
+    assert_eq!(config.limits.drain.as_secs(), 30);
+    assert_eq!(config.server.cors_origins, CorsOrigins::Any);
+    assert!(config.sandbox_is_on(), "nothing else could answer");
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let file = ConfigFile::Named("/nonexistent/tollgate.toml".into());
+
+    let errors = load(&file, &Environment::default()).unwrap_err();
+
+    assert!(shown(&errors).starts_with("/nonexistent/tollgate.toml:1:1: the file cannot be read"));
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_reported_at_once_with_their_places() {
+    let mistakes = written(
+        r#"
+[server]
+lissten = "0.0.0.0:1"
+admin_listen = "localhost:2"
+cors_origins = ["https://a.example", "a.example/path"]
+
+[limits]
+n_max = 0
+request_body_mb = 2000
+keep_alive_ms = "soon"
+
+[databases]
+url = "sqlite://x"
+
+[database]
+url = "postgres://me:password@host/db"
+
+[sandbox]
+enabled = "sometimes"
+
+[log]
+level = "loud"
+format = "xml"
+"#,
+    )
+    .mistakes();
+
+    insta::assert_snapshot!(mistakes);
+}
+
+#[test]
+fn all_mistakes_of_the_channels_are_reported_at_once_with_their_places() {
+    let mistakes = written(
+        r#"
+[[channels]]
+name = "first"
+provider = "deepseak"
+api_key = "k"
+
+[[channels]]
+name = "first"
+provider = "deepseek"
+api_key = ""
+weight = 0
+
+[[channels]]
+name = "wrong name"
+provider = "openai-compatible"
+
+[[channels]]
+provider = "openai-compatible"
+base_url = "ftp://host"
+models = [""]
+headers = { "bad name" = "x", "Authorization" = "x", "x-good" = "a\nb" }
+
+[[channels]]
+name = "renamed"
+provider = "deepseek"
+api_key = "k"
+base_url = "http://user:password@host"
+models = ["deepseek-v4-flash"]
+model_ids = { "deepseek-v4-flesh" = "x" }
+connect_timout_ms = 1
+
+[[channels]]
+name = "no key"
+provider = "openai"
+
+[[channels]]
+name = "silent"
+provider = "gemini"
+api_key = "k"
+"#,
+    )
+    .mistakes();
+
+    insta::assert_snapshot!(mistakes);
+}
+
+#[test]
+fn no_mistake_repeats_a_credential() {
+    let mistakes = written(
+        r#"
+[database]
+url = ["hunter2"]
+
+[[channels]]
+name = "a"
+provider = "deepseek"
+api_key = ["hunter2"]
+
+[[channels]]
+name = "b"
+provider = "deepseek"
+api_key = "hunter2 "
+base_url = "http://x:hunter2@host"
+headers = "hunter2"
+"#,
+    )
+    .mistakes();
+
+    assert!(!mistakes.contains("hunter2"), "{mistakes}");
+}
+
+#[test]
+fn text_that_is_no_toml_is_named_with_line_and_column() {
+    let mistakes = written("[server]\nlisten = \n").mistakes();
+
+    assert!(mistakes.starts_with("tollgate.toml:2:"), "{mistakes}");
+    assert!(mistakes.contains("not TOML"), "{mistakes}");
+}
+
+#[test]
+fn the_environment_goes_over_the_file() {
+    let config = written("[server]\nlisten = \"127.0.0.1:1\"\n")
+        .env("TOLLGATE__SERVER__LISTEN", "0.0.0.0:2")
+        .env("TOLLGATE__SERVER__CORS_ORIGINS", r#"["https://a.example"]"#)
+        .env("TOLLGATE__LIMITS__N_MAX", "4")
+        .env("TOLLGATE__SANDBOX__ENABLED", "false")
+        .config();
+
+    assert_eq!(config.server.listen, "0.0.0.0:2".parse().unwrap());
+    assert_eq!(
+        config.server.cors_origins,
+        CorsOrigins::These(vec!["https://a.example".to_owned()])
+    );
+    assert_eq!(config.limits.n_max, 4);
+    assert_eq!(config.sandbox, Sandbox::Off);
+}
+
+#[test]
+fn a_text_that_looks_like_a_number_stays_a_text_where_a_text_belongs() {
+    let config = written(CHANNEL)
+        .env("TOLLGATE__CHANNELS__ONE__API_KEY", "123456")
+        .config();
+
+    assert_eq!(config.channels.enabled[0].api_key.expose_secret(), "123456");
+}
+
+#[test]
+fn a_channel_is_found_by_its_name_or_position_and_the_next_position_adds_one() {
+    let config = written(&CHANNEL.replace("one", "my-one.eu"))
+        .env("TOLLGATE__CHANNELS__MY_ONE_EU__WEIGHT", "3")
+        .env("TOLLGATE__CHANNELS__0__PRIORITY", "2")
+        .env("TOLLGATE__CHANNELS__1__NAME", "added")
+        .env("TOLLGATE__CHANNELS__1__PROVIDER", "openai-compatible")
+        .env("TOLLGATE__CHANNELS__1__BASE_URL", "http://127.0.0.1:9/v1/")
+        .env("TOLLGATE__CHANNELS__1__MODELS", r#"["mine"]"#)
+        .config();
+
+    let [one, added] = &config.channels.enabled[..] else {
+        panic!("two channels")
+    };
+    assert_eq!((one.weight, one.priority), (3, 2));
+    assert_eq!(added.name.as_str(), "added");
+    assert_eq!(
+        added.base_url.as_str(),
+        "http://127.0.0.1:9/v1",
+        "no slash at the end"
+    );
+}
+
+#[test]
+fn a_mistake_in_a_variable_names_the_variable() {
+    let mistakes = written(CHANNEL)
+        .env("TOLLGATE__SERVER__LISTEN", "here")
+        .env("TOLLGATE__SERVER__LISTN", "127.0.0.1:1")
+        .env("TOLLGATE__CHANNELS__ONE__WAIT", "3")
+        .env("TOLLGATE__CHANNELS__TWO__WEIGHT", "3")
+        .env("TOLLGATE__LIMITS__N_MAX", "many")
+        .env("TOLLGATE__", "")
+        .mistakes();
+
+    insta::assert_snapshot!(mistakes);
+}
+
+#[test]
+fn a_reference_is_replaced_and_a_missing_one_is_named_with_its_line() {
+    let found = written(&CHANNEL.replace("secret", "${KEY}"))
+        .env("KEY", "from outside")
+        .mistakes();
+    assert!(
+        found.contains("characters that a header cannot carry"),
+        "it was put in: {found}"
+    );
+
+    let missing = written(&CHANNEL.replace("secret", "${KEY}")).mistakes();
+    assert_eq!(
+        missing,
+        "tollgate.toml:4:11: the environment variable `KEY` is not set\n"
+    );
+}
+
+#[test]
+fn a_channel_serves_what_the_catalogue_says_unless_it_names_models() {
+    let config = written(&format!("{CHANNEL}[[channels]]\nname = \"two\"\nprovider = \"deepseek\"\napi_key = \"k\"\nmodels = [\"deepseek-v4-flash\", \"brand-new\"]\nmodel_ids = {{ \"deepseek-v4-flash\" = \"mine\" }}\n")).config();
+
+    let [all, named] = &config.channels.enabled[..] else {
+        panic!("two channels")
+    };
+    assert_eq!(all.models.len(), config.catalog.served_by("deepseek").count());
+    assert_eq!(all.base_url.as_str(), "https://api.deepseek.com/");
+    let ids: Vec<_> = named
+        .models
+        .iter()
+        .map(|(id, serving)| (id.as_str(), &*serving.upstream_id))
+        .collect();
+    assert_eq!(ids, [("brand-new", "brand-new"), ("deepseek-v4-flash", "mine")]);
+    let warnings = config.warnings(Date::constant(2026, 1, 1));
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| matches!(warning, Warning::NotInCatalog { .. })),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn models_of_a_dialect_that_is_not_spoken_are_left_out_with_a_warning() {
+    let config = written(
+        "[[channels]]\nname = \"a\"\nprovider = \"anthropic\"\napi_key = \"k\"\nmodels = [\"claude-sonnet-4-6\"]\n",
+    )
+    .load();
+
+    let errors = shown(&config.unwrap_err());
+    assert!(
+        errors.contains("this channel serves nothing: its models need anthropic-messages"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_channel_that_is_switched_off_is_checked_and_not_used() {
+    let config = written(&format!("{CHANNEL}enabled = false\n")).config();
+
+    assert!(config.channels.enabled.is_empty());
+    assert_eq!(config.channels.disabled.len(), 1);
+    assert!(config.sandbox_is_on(), "no channel can answer");
+}
+
+#[test]
+fn a_model_that_ends_is_warned_of_from_sixty_days_before() {
+    let own = tempfile::NamedTempFile::new().unwrap();
+    let text = "[[model]]\nid = \"deepseek-v4-flash\"\n[[model.serving]]\nprovider = \"deepseek\"\nretires = 2026-12-31\n";
+    fs::write(own.path(), text).unwrap();
+    let catalog = format!("[catalog]\nfiles = [\"{}\"]\n", own.path().display());
+    let config = written(&format!("{catalog}{CHANNEL}models = [\"deepseek-v4-flash\"]\n")).config();
+
+    let on = |month, day| config.warnings(Date::constant(2026, month, day));
+
+    assert_eq!(on(11, 1).len(), 1, "60 days before");
+    assert_eq!(on(10, 31).len(), 0, "61 days before");
+    assert_eq!(
+        on(12, 31)[0].to_string(),
+        "channel one: deepseek-v4-flash RETIRES TODAY, 2026-12-31"
+    );
+}
+
+#[test]
+fn a_catalogue_file_with_a_mistake_is_named_with_its_own_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("own.toml");
+    fs::write(&own, "\n[[model]]\nid = \"x\"\nowmer = \"me\"\n").unwrap();
+
+    let mistakes = written(&format!("[catalog]\nfiles = [\"{}\"]\n", own.display())).mistakes();
+
+    assert!(mistakes.contains("own.toml:4: "), "{mistakes}");
+}
+
+#[test]
+fn a_catalogue_file_that_is_not_there_is_named_where_it_is_written() {
+    let mistakes = written("[catalog]\nfiles = [\"/nonexistent.toml\"]\n").mistakes();
+
+    assert!(
+        mistakes.starts_with("tollgate.toml:2:10: the file /nonexistent.toml cannot be read"),
+        "{mistakes}"
+    );
+}
+
+#[test]
+fn what_only_counts_after_a_restart_is_named() {
+    let running = written("").config();
+    let new = written(&format!(
+        "[server]\nlisten = \"127.0.0.1:1\"\n[limits]\nn_max = 2\n[log]\nformat = \"json\"\n{CHANNEL}"
+    ))
+    .config();
+
+    assert_eq!(
+        new.needs_restart(&running),
+        ["server.listen", "limits.n_max", "log.format"]
+    );
+    assert!(running.needs_restart(&running).is_empty());
+}
+
+mod example {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../../tollgate.example.toml");
+
+    #[test]
+    fn it_loads_as_it_is_and_changes_nothing() {
+        let example = written(EXAMPLE).config();
+        let default = written("").config();
+
+        assert_eq!(example.server, default.server);
+        assert_eq!(example.limits, default.limits);
+        assert_eq!(example.database, default.database);
+        assert_eq!(example.sandbox, default.sandbox);
+        assert_eq!(example.log, default.log);
+        assert!(example.channels.enabled.is_empty());
+    }
+
+    #[test]
+    fn it_loads_with_all_that_is_commented_out() {
+        let config = written(&everything()).env("DEEPSEEK_API_KEY", "k").config();
+
+        assert_eq!(config.channels.enabled.len(), 2);
+    }
+
+    #[test]
+    fn it_shows_every_field() {
+        let tables = Tables::known();
+        let text = everything();
+
+        for field in tables
+            .singles()
+            .map(|(_, field)| field)
+            .chain(tables.channel_fields())
+        {
+            let shown = text.lines().any(|line| line.starts_with(&format!("{field} = ")));
+            assert!(shown, "`{field}` is missing in tollgate.example.toml");
+        }
+    }
+
+    /// The example with its settings that are commented out (`#name`, not `# prose`) put in force.
+    fn everything() -> String {
+        EXAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
+                _ => line,
+            })
+            .fold(String::new(), |text, line| text + line + "\n")
+    }
+}

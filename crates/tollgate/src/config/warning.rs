@@ -1,0 +1,114 @@
+//! What an operator should know of a configuration that is right.
+
+use std::fmt;
+
+use jiff::{Unit, civil::Date};
+use tollgate_catalog::{channel::ChannelName, model::ModelId};
+
+use super::Config;
+
+/// Days before a model's end from which it is warned of.
+pub const RETIREMENT_NOTICE_DAYS: u16 = 60;
+
+/// Something that hinders nothing now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// These models of a channel need a dialect that this version does not speak; they are left
+    /// out.
+    DialectNotSpoken {
+        channel: ChannelName,
+        dialect: &'static str,
+        models: Vec<ModelId>,
+    },
+    /// A channel names a model that the catalogue does not list: it gets the general contract.
+    NotInCatalog {
+        channel: ChannelName,
+        model: ModelId,
+        nearest: Option<String>,
+    },
+    /// A model of a channel ends soon, or has ended.
+    Retires {
+        channel: ChannelName,
+        model: ModelId,
+        date: Date,
+        days_left: i32,
+    },
+}
+
+impl Config {
+    /// Everything to be warned of on this day.
+    pub fn warnings(&self, today: Date) -> Vec<Warning> {
+        let mut retiring: Vec<(Date, Warning)> = self
+            .channels
+            .enabled
+            .iter()
+            .flat_map(|channel| channel.models.iter().map(move |served| (channel, served)))
+            .filter_map(|(channel, (model, serving))| {
+                let date = serving.retires?;
+                let days_left = days_until(today, date);
+                let warning = Warning::Retires {
+                    channel: channel.name.clone(),
+                    model: model.clone(),
+                    date,
+                    days_left,
+                };
+                (days_left <= i32::from(RETIREMENT_NOTICE_DAYS)).then_some((date, warning))
+            })
+            .collect();
+        retiring.sort_by_key(|(date, _)| *date);
+        let retiring = retiring.into_iter().map(|(_, warning)| warning);
+        retiring.chain(self.channels.warnings.iter().cloned()).collect()
+    }
+}
+
+/// Days from `today` to `date`; negative: it is past.
+pub fn days_until(today: Date, date: Date) -> i32 {
+    today
+        .until((Unit::Day, date))
+        .expect("days between two dates always fit")
+        .get_days()
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DialectNotSpoken {
+                channel,
+                dialect,
+                models,
+            } => {
+                let models: Vec<&str> = models.iter().map(ModelId::as_str).collect();
+                let models = models.join(", ");
+                write!(
+                    f,
+                    "channel {channel}: left out, since this version does not speak {dialect}: {models}"
+                )
+            }
+            Self::NotInCatalog {
+                channel,
+                model,
+                nearest,
+            } => {
+                write!(
+                    f,
+                    "channel {channel}: {model} is not in the catalogue and gets the general contract"
+                )?;
+                match nearest {
+                    Some(nearest) => write!(f, " (the nearest that is: {nearest})"),
+                    None => Ok(()),
+                }
+            }
+            Self::Retires {
+                channel,
+                model,
+                date,
+                days_left: days,
+            } => match days {
+                ..0 => write!(f, "channel {channel}: {model} RETIRED on {date}"),
+                0 => write!(f, "channel {channel}: {model} RETIRES TODAY, {date}"),
+                1 => write!(f, "channel {channel}: {model} RETIRES TOMORROW, {date}"),
+                _ => write!(f, "channel {channel}: {model} RETIRES in {days} days, on {date}"),
+            },
+        }
+    }
+}

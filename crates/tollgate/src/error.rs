@@ -1,0 +1,74 @@
+//! Why a command failed, as its user is told.
+
+use std::{fmt::Display, io, net::SocketAddr};
+
+use miette::Diagnostic;
+use tollgate_engine::pull::PullError;
+use tollgate_store::{CreateKeyError, DataDirError, OpenError, RevokeKeyError, StoreError};
+
+use crate::config::ConfigErrors;
+
+/// A command's failure. Its text names what to change where that is known.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    CreateKey(#[from] CreateKeyError),
+    #[error(transparent)]
+    RevokeKey(#[from] RevokeKeyError),
+    #[error("`{field}`: cannot listen on {address}: {cause}")]
+    Listen {
+        field: &'static str,
+        address: SocketAddr,
+        cause: io::Error,
+    },
+    #[error(transparent)]
+    Pull(#[from] PullError),
+    #[error("the embedded model cannot be looked at: {0}")]
+    Engine(io::Error),
+    #[error("the metrics cannot be set up: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    #[error("the system gave no random bytes: {0}")]
+    Random(getrandom::Error),
+    #[error("nothing can be written to standard output: {0}")]
+    Output(io::Error),
+    #[error("the system refused what the program needs: {0}")]
+    Runtime(io::Error),
+    #[error("ended by a second signal, with requests still under way")]
+    Cut,
+}
+
+impl Diagnostic for CliError {
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        let help = match self {
+            Self::DataDir(DataDirError::InUse { .. }) => {
+                "one `tollgate serve` runs on a data directory; server.data_dir names another".to_owned()
+            }
+            Self::CreateKey(CreateKeyError::NameTaken { name }) => {
+                format!("choose another name, or end that key first: tollgate keys revoke --name {name}")
+            }
+            Self::RevokeKey(RevokeKeyError::NoSuchKey { .. }) => {
+                "the names are in: tollgate keys list".to_owned()
+            }
+            Self::Listen { field, .. } => {
+                format!("{field} in the configuration sets it; port 0 takes any free one")
+            }
+            _ => return None,
+        };
+        Some(Box::new(help))
+    }
+}
+
+impl CliError {
+    /// Whether the reader of our output has gone.
+    pub fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Output(cause) if cause.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

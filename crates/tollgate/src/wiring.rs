@@ -1,0 +1,183 @@
+//! Puts the parts together: lock, store, engine, gate, listeners, in that order.
+//!
+//! Whatever is taken is given back in the opposite order when [`Running`] ends.
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use http::HeaderValue;
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time};
+use tollgate_engine::{Engine, EngineSettings, Presence};
+use tollgate_gateway::{Gate, GateSettings, SandboxPolicy, serve, serve_admin};
+use tollgate_store::{DataDirLock, Store};
+use tracing::warn;
+
+use crate::{
+    config::{Config, CorsOrigins, Limits, Sandbox},
+    error::CliError,
+};
+
+/// Bounds of the buckets for durations, in seconds: from a sandbox's first word to a request's
+/// deadline.
+const DURATION_BUCKETS: [f64; 14] = [
+    0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+];
+/// How often collected metrics are put together; without it they pile up until somebody asks.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// A gate that answers.
+pub struct Running {
+    pub gate: Arc<Gate>,
+    /// The data plane's address, with its real port.
+    pub address: SocketAddr,
+    pub admin_address: SocketAddr,
+    shutdown: watch::Sender<bool>,
+    servers: JoinSet<()>,
+    store: Store,
+    _data_dir: DataDirLock,
+}
+
+impl Running {
+    /// Starts everything. When it returns, connections are taken.
+    pub async fn start(config: &Config) -> Result<Self, CliError> {
+        let data_dir = DataDirLock::take(&config.server.data_dir)?;
+        let store = Store::open(&config.database).await?;
+        let listener = bind("server.listen", config.server.listen).await?;
+        let admin_listener = bind("server.admin_listen", config.server.admin_listen).await?;
+        let address = listener.local_addr().map_err(CliError::Runtime)?;
+        let admin_address = admin_listener.local_addr().map_err(CliError::Runtime)?;
+
+        let metrics = metrics()?;
+        let engine = engine(&config.server.data_dir)?;
+        if config.sandbox_is_on() {
+            warn_of_missing_model(&engine);
+        }
+        let gate = Gate::new(
+            settings(config),
+            Arc::clone(&config.catalog),
+            store.clone(),
+            config.channels.enabled.clone(),
+            Some(Arc::new(engine)),
+        );
+
+        let (shutdown, _) = watch::channel(false);
+        let mut servers = JoinSet::new();
+        servers.spawn(serve(Arc::clone(&gate), listener, asked(&shutdown)));
+        let page = metrics.clone();
+        let page = move || page.render();
+        servers.spawn(serve_admin(
+            Arc::clone(&gate),
+            admin_listener,
+            page,
+            asked(&shutdown),
+        ));
+        servers.spawn(keep_up(metrics, asked(&shutdown)));
+        Ok(Self {
+            gate,
+            address,
+            admin_address,
+            shutdown,
+            servers,
+            store,
+            _data_dir: data_dir,
+        })
+    }
+
+    /// Takes nothing new, and waits until what is under way has ended or its time is over.
+    ///
+    /// Cancel safety: dropping this cuts what is under way.
+    pub async fn stop(mut self) {
+        self.shutdown.send_replace(true);
+        while self.servers.join_next().await.is_some() {}
+        self.store.close().await;
+    }
+}
+
+/// The embedded model's engine. It starts whether the model is there or not: the model may be
+/// pulled while the gate runs.
+pub fn engine(data_dir: &Path) -> Result<Engine, CliError> {
+    Engine::start(EngineSettings::new(tollgate_engine::path_in(data_dir))).map_err(CliError::Engine)
+}
+
+fn warn_of_missing_model(engine: &Engine) {
+    match engine.presence() {
+        Ok(Presence::Present { .. }) => {}
+        Ok(Presence::Missing { path } | Presence::Damaged { path, .. }) => {
+            warn!(path = %path.display(), "embedded model is not there; get it with: tollgate models pull");
+        }
+        Err(error) => warn!(%error, "embedded model cannot be looked at"),
+    }
+}
+
+/// Collects what the gate counts from now on. Once a process.
+fn metrics() -> Result<PrometheusHandle, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &DURATION_BUCKETS)?
+        .install_recorder()
+}
+
+/// Keeps the metrics small until the shutdown.
+async fn keep_up(metrics: PrometheusHandle, shutdown: impl Future<Output = ()>) {
+    let mut ticks = time::interval(METRICS_UPKEEP);
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => return,
+            _ = ticks.tick() => metrics.run_upkeep(),
+        }
+    }
+}
+
+async fn bind(field: &'static str, address: SocketAddr) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|cause| CliError::Listen {
+            field,
+            address,
+            cause,
+        })
+}
+
+/// Ends when a shutdown was asked for.
+fn asked(shutdown: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
+    let mut shutdown = shutdown.subscribe();
+    async move {
+        // An error says that the sender is gone, and with it the gate.
+        let _ = shutdown.wait_for(|asked| *asked).await;
+    }
+}
+
+fn settings(config: &Config) -> GateSettings {
+    let Limits {
+        request_body,
+        answer,
+        max_in_flight,
+        buffered,
+        n_max,
+        request_deadline,
+        keep_alive,
+        drain,
+    } = config.limits;
+    GateSettings {
+        request_body_limit: request_body,
+        answer_limit: answer,
+        max_in_flight,
+        buffered_limit: buffered,
+        n_max,
+        request_deadline,
+        keep_alive,
+        drain,
+        cors_origins: match &config.server.cors_origins {
+            CorsOrigins::Any => vec![HeaderValue::from_static("*")],
+            CorsOrigins::These(origins) => origins
+                .iter()
+                .map(|origin| HeaderValue::from_str(origin).expect("an origin is ASCII"))
+                .collect(),
+        },
+        sandbox: match config.sandbox {
+            Sandbox::Auto => SandboxPolicy::Auto,
+            Sandbox::On => SandboxPolicy::On,
+            Sandbox::Off => SandboxPolicy::Off,
+        },
+    }
+}

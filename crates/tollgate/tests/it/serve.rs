@@ -1,0 +1,167 @@
+//! What `tollgate serve` promises to whoever starts, reloads and ends it.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use tollgate_testkit::{
+    gate::{Channel, Gate, GateSetup, Signal},
+    provider::FakeProvider,
+};
+
+fn gate() -> GateSetup {
+    GateSetup::of(env!("CARGO_BIN_EXE_tollgate"))
+}
+
+/// The gate's configuration with one line in it replaced.
+fn rewrite(gate: &Gate, from: &str, to: &str) {
+    let path = gate.config_path();
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+async fn models(gate: &Gate) -> Vec<String> {
+    let answer: Value = gate.get("/v1/models").await.json();
+    answer["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| model["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_second_gate_on_the_same_data_directory_is_refused() {
+    let first = gate().start().await;
+
+    let second = first.command(&["serve"]).await;
+
+    assert_eq!((second.code, second.stdout.as_str()), (Some(1), ""), "{second:?}");
+    let told = format!("is used by another tollgate (process {})", first.id());
+    assert!(second.stderr.contains(&told), "{second:?}");
+}
+
+#[tokio::test]
+async fn a_gate_that_was_killed_leaves_the_directory_free() {
+    let mut first = gate().start().await;
+    first.signal(Signal::Kill);
+    first.ended().await;
+
+    // A port that is taken shows how far the next one gets: past the lock.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    rewrite(
+        &first,
+        "admin_listen = \"127.0.0.1:0\"",
+        &format!("admin_listen = \"{address}\""),
+    );
+    let second = first.command(&["serve"]).await;
+
+    assert!(
+        second.stderr.contains("`server.admin_listen`: cannot listen on"),
+        "{second:?}"
+    );
+}
+
+#[tokio::test]
+async fn both_stop_signals_end_it_well() {
+    for signal in [Signal::Terminate, Signal::Interrupt] {
+        let mut gate = gate().start().await;
+
+        gate.signal(signal);
+
+        assert_eq!(gate.ended().await, Some(0), "{}", gate.logs());
+    }
+}
+
+#[tokio::test]
+async fn a_reload_takes_the_channels_of_the_file() {
+    let provider = FakeProvider::start().await;
+    let gate = gate()
+        .channel(Channel::to(&provider).models(["first"]))
+        .start()
+        .await;
+    assert_eq!(models(&gate).await, ["first"]);
+
+    rewrite(&gate, "\"first\"", "\"second\"");
+    gate.signal(Signal::Reload);
+    gate.logged("configuration reloaded").await;
+
+    assert_eq!(models(&gate).await, ["second"]);
+}
+
+#[tokio::test]
+async fn a_reload_of_a_wrong_file_changes_nothing_and_tells_why() {
+    let provider = FakeProvider::start().await;
+    let gate = gate()
+        .channel(Channel::to(&provider).models(["first"]))
+        .start()
+        .await;
+
+    rewrite(&gate, "models = [\"first\"]", "models = [\"second\"]\nwaight = 2");
+    gate.signal(Signal::Reload);
+    gate.logged("nothing changed").await;
+
+    assert!(gate.logs().contains("unknown field `waight`"), "{}", gate.logs());
+    assert_eq!(models(&gate).await, ["first"]);
+}
+
+#[tokio::test]
+async fn a_reload_names_what_only_counts_after_a_restart() {
+    let gate = gate().start().await;
+
+    let path = gate.config_path();
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(path, format!("{text}\n[limits]\nn_max = 2\n")).unwrap();
+    gate.signal(Signal::Reload);
+    gate.logged("configuration reloaded").await;
+
+    let logs = gate.logs();
+    assert!(
+        logs.contains("limits.n_max") && logs.contains("after a restart"),
+        "{logs}"
+    );
+}
+
+#[tokio::test]
+async fn a_key_made_while_it_runs_works_at_once_and_a_revoked_one_ends_within_a_second() {
+    let provider = FakeProvider::start().await;
+    let gate = gate().channel(Channel::to(&provider).models(["m"])).start().await;
+    let key = gate.create_key(&["--name", "late"]).await;
+    let status = async || {
+        let body = json!({ "model": "none", "messages": [{ "role": "user", "content": "x" }] });
+        gate.send(gate.chat_request(&key, body.to_string())).await.status
+    };
+    assert_eq!(status().await, 404, "the key is taken, the model is not");
+
+    assert!(
+        gate.command(&["keys", "revoke", "--name", "late"])
+            .await
+            .success()
+    );
+
+    let asked = std::time::Instant::now();
+    while status().await != 401 {
+        assert!(asked.elapsed().as_millis() < 1_000, "a revoked key still works");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_log_is_json_where_that_is_asked_for_and_holds_no_key() {
+    let gate = gate().config("[log]\nformat = \"json\"\n").start().await;
+
+    let body = json!({ "model": "none", "messages": [{ "role": "user", "content": "a secret question" }] });
+    gate.post(&body).await;
+    gate.signal(Signal::Reload);
+    gate.logged("configuration reloaded").await;
+
+    let logs = gate.logs();
+    for line in logs.lines() {
+        serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    }
+    assert!(
+        !logs.contains(gate.key()) && !logs.contains("a secret question"),
+        "{logs}"
+    );
+}
