@@ -12,5 +12,5 @@ pub mod violation;
 
 pub use check::check;
 pub use rule::Contract;
-pub use valid_request::{MessageTraits, ResponseFormatAsked, ToolChoice, ValidRequest};
+pub use valid_request::{MessageTraits, ResponseFormatAsked, ToolChoice, ValidRequest, estimated_tokens};
 pub use violation::{Violation, Violations};

@@ -8,8 +8,10 @@ use crate::{event::Finish, usage::Usage};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub json: Bytes,
-    /// The provider's counts; `None` where it gave none.
-    pub usage: Option<Usage>,
+    /// The provider's counts, or an estimate.
+    pub usage: Usage,
+    /// Whether the provider counted nothing, so that `usage` is an estimate.
+    pub usage_is_estimated: bool,
     /// One for each choice.
     pub finishes: Vec<Finish>,
 }

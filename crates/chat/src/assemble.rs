@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
 
 use crate::{
     answer::Answer,
     chunk::{AnswerShape, Head},
     event::{EventKind, Finish},
+    json::quote,
     usage::Usage,
 };
 
@@ -80,54 +80,29 @@ impl Assembler {
             .sum()
     }
 
-    /// The answer's JSON. Usage counts are zero where the provider gave none.
-    pub fn finish(self, head: &Head, shape: &AnswerShape) -> Answer {
-        let mut finishes = Vec::with_capacity(self.choices.len());
-        let mut choices = Vec::with_capacity(self.choices.len());
-        for (index, choice) in self.choices {
-            let mut message = Map::new();
-            message.insert("role".into(), "assistant".into());
-            message.insert("content".into(), choice.text.into());
-            message.insert("refusal".into(), choice.refusal.into());
-            if let Some(reasoning) = choice.reasoning {
-                message.insert("reasoning_content".into(), reasoning.into());
-            }
-            if !choice.tool_calls.is_empty() {
-                let calls: Vec<Value> = choice.tool_calls.into_values().map(tool_call).collect();
-                message.insert("tool_calls".into(), calls.into());
-            }
-            let mut written = json!({
-                "index": index,
-                "message": message,
-                "logprobs": null,
-                "finish_reason": choice.finish.as_ref().map(|finish| finish.reason.as_str()),
-            });
-            let matched_stop = choice.finish.as_ref().and_then(|finish| finish.matched_stop.clone());
-            if shape.matched_stop || matched_stop.is_some() {
-                written["matched_stop"] = matched_stop.into();
-            }
-            choices.push(written);
-            finishes.extend(choice.finish);
-        }
-        let usage = self.usage.unwrap_or_default().to_json(&shape.usage);
-        let mut answer = json!({
-            "id": head.id,
-            "object": "chat.completion",
-            "created": head.created,
-            "model": head.model,
-            "choices": choices,
-        });
-        if shape.system_fingerprint || head.system_fingerprint.is_some() {
-            answer["system_fingerprint"] = head.system_fingerprint.clone().into();
-        }
-        let mut json = answer.to_string();
-        json.pop();
-        json.push_str(",\"usage\":");
-        json.push_str(&usage);
-        json.push('}');
+    /// The answer's JSON; `estimated` stands in for counts that nobody gave.
+    pub fn finish(self, head: &Head, shape: &AnswerShape, estimated: Usage) -> Answer {
+        let usage = self.usage.unwrap_or(estimated);
+        let finishes = self.choices.values().filter_map(|choice| choice.finish.clone()).collect();
+        let choices: Vec<String> =
+            self.choices.into_iter().map(|(index, choice)| choice.to_json(index, shape)).collect();
+        let fingerprint = match &head.system_fingerprint {
+            Some(fingerprint) => format!(",\"system_fingerprint\":{}", quote(fingerprint)),
+            None if shape.system_fingerprint => ",\"system_fingerprint\":null".to_owned(),
+            None => String::new(),
+        };
+        let json = format!(
+            "{{\"id\":{},\"object\":\"chat.completion\",\"created\":{},\"model\":{},\"choices\":[{}],\"usage\":{}{fingerprint}}}",
+            quote(&head.id),
+            head.created,
+            quote(&head.model),
+            choices.join(","),
+            usage.to_json(&shape.usage),
+        );
         Answer {
             json: Bytes::from(json),
-            usage: self.usage,
+            usage,
+            usage_is_estimated: self.usage.is_none(),
             finishes,
         }
     }
@@ -137,20 +112,50 @@ impl Assembler {
     }
 }
 
-fn append(text: &mut Option<String>, piece: &str) {
-    text.get_or_insert_default().push_str(piece);
+impl Choice {
+    fn to_json(&self, index: u32, shape: &AnswerShape) -> String {
+        let or_null = |text: Option<&str>| text.map_or_else(|| "null".to_owned(), quote);
+        let mut message = format!(
+            "{{\"role\":\"assistant\",\"content\":{},\"refusal\":{}",
+            or_null(self.text.as_deref()),
+            or_null(self.refusal.as_deref()),
+        );
+        if let Some(reasoning) = &self.reasoning {
+            message.push_str(",\"reasoning_content\":");
+            message.push_str(&quote(reasoning));
+        }
+        if !self.tool_calls.is_empty() {
+            let calls: Vec<String> = self.tool_calls.values().map(ToolCall::to_json).collect();
+            message.push_str(&format!(",\"tool_calls\":[{}]", calls.join(",")));
+        }
+        let reason = self.finish.as_ref().map(|finish| finish.reason.as_str());
+        let matched_stop = self.finish.as_ref().and_then(|finish| finish.matched_stop.as_deref());
+        let mut json = format!(
+            "{{\"index\":{index},\"message\":{message}}},\"logprobs\":null,\"finish_reason\":{}",
+            or_null(reason),
+        );
+        if shape.matched_stop || matched_stop.is_some() {
+            json.push_str(",\"matched_stop\":");
+            json.push_str(&or_null(matched_stop));
+        }
+        json.push('}');
+        json
+    }
 }
 
-fn tool_call(call: ToolCall) -> Value {
-    // Providers write nothing for a call without arguments; parsers expect an object.
-    let arguments = if call.arguments.trim().is_empty() {
-        "{}".to_owned()
-    } else {
-        call.arguments
-    };
-    json!({
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": arguments},
-    })
+impl ToolCall {
+    fn to_json(&self) -> String {
+        // Providers write nothing for a call without arguments; parsers expect an object.
+        let arguments = if self.arguments.trim().is_empty() { "{}" } else { &*self.arguments };
+        format!(
+            "{{\"id\":{},\"type\":\"function\",\"function\":{{\"name\":{},\"arguments\":{}}}}}",
+            quote(&self.id),
+            quote(&self.name),
+            quote(arguments),
+        )
+    }
+}
+
+fn append(text: &mut Option<String>, piece: &str) {
+    text.get_or_insert_default().push_str(piece);
 }

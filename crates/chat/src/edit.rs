@@ -202,3 +202,6 @@ fn name_range(text: &str, start: usize, value_start: usize) -> Range<usize> {
     start + open..start + close + 1
 }
 
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,11 @@ use thiserror::Error;
 
 use crate::object::{Member, Members, Object};
 
+/// Most members of a body; every API's parameters together are fewer.
+const MEMBERS_LIMIT: usize = 256;
+/// Bytes of a member's name that an error shows.
+const SHOWN_NAME: usize = 64;
+
 /// A body that is one JSON object without repeated members.
 #[derive(Debug, Clone)]
 pub struct ChatRequest {
@@ -29,6 +34,8 @@ pub enum BodyError {
     Syntax(serde_json::Error),
     #[error("the body must be a JSON object")]
     NotAnObject,
+    #[error("the body has more than {MEMBERS_LIMIT} parameters")]
+    TooManyMembers,
     #[error("the body names `{0}` twice; send each parameter once")]
     Repeated(String),
 }
@@ -46,9 +53,13 @@ impl ChatRequest {
             Err(error) if error.is_data() => return Err(BodyError::NotAnObject),
             Err(error) => return Err(BodyError::Syntax(error)),
         };
+        if members.len() > MEMBERS_LIMIT {
+            return Err(BodyError::TooManyMembers);
+        }
         for (index, member) in members.iter().enumerate() {
             if members[..index].iter().any(|earlier| earlier.name == member.name) {
-                return Err(BodyError::Repeated(member.name.clone().into_owned()));
+                let name = &member.name[..member.name.floor_char_boundary(SHOWN_NAME)];
+                return Err(BodyError::Repeated(name.to_owned()));
             }
         }
         let start = body.as_ptr() as usize;
@@ -98,3 +109,6 @@ impl ChatRequest {
     }
 }
 
+
+#[cfg(test)]
+mod tests;

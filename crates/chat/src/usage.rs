@@ -174,3 +174,6 @@ fn details(json: &mut String, name: &str, counts: impl Iterator<Item = (&'static
     }
     json.push('}');
 }
+
+#[cfg(test)]
+mod tests;

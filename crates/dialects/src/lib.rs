@@ -39,6 +39,8 @@ pub struct Presentation {
     pub shape: AnswerShape,
     /// Whether a stream's chunks carry `usage: null`, since the client asked for usage.
     pub include_usage: bool,
+    /// Tokens of the prompt, about: for a provider that counts nothing.
+    pub estimated_prompt_tokens: u64,
 }
 
 impl Dialect {
@@ -50,6 +52,13 @@ impl Dialect {
             | DialectName::AnthropicMessages
             | DialectName::Gemini
             | DialectName::Embedded => None,
+        }
+    }
+
+    /// Where requests go, appended to a channel's base URL.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::OpenaiChat => "/chat/completions",
         }
     }
 

@@ -8,8 +8,6 @@ use thiserror::Error;
 /// A request in a provider's words, but for address and credential.
 #[derive(Debug, Clone)]
 pub struct ProviderRequest {
-    /// Appended to the channel's base URL.
-    pub path: &'static str,
     /// The body in pieces, so that large parts of the client's bytes are not copied.
     pub body: Vec<Bytes>,
     /// Whether the answer comes as a stream: the client's wish, or a provider that answers this
@@ -35,6 +33,8 @@ pub enum Note {
     Moved(String),
     /// Only a part of it was used.
     Truncated(String),
+    /// The provider told nothing; this is our own count.
+    Estimated(String),
     /// Something stands in for what the answering model cannot do.
     Emulated(String),
 }
@@ -45,6 +45,7 @@ impl fmt::Display for Note {
             Self::Omitted(name) => write!(f, "omitted:{name}"),
             Self::Moved(name) => write!(f, "moved:{name}"),
             Self::Truncated(name) => write!(f, "truncated:{name}"),
+            Self::Estimated(name) => write!(f, "estimated:{name}"),
             Self::Emulated(name) => write!(f, "emulated:{name}"),
         }
     }

@@ -11,11 +11,12 @@ pub mod send;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use tollgate_catalog::contract::ValidRequest;
+use tollgate_catalog::contract::{ValidRequest, estimated_tokens};
 use tollgate_chat::{
     answer::Answer,
     assemble::Assembler,
     chunk::{AnswerShape, Head},
+    usage::Usage,
 };
 use tollgate_dialects::{Note, Presentation, ProviderRequest};
 use tracing::warn;
@@ -61,6 +62,7 @@ pub async fn attempt(
         head: head.clone(),
         shape: shape_of(request),
         include_usage: request.include_usage,
+        estimated_prompt_tokens: request.estimated_prompt_tokens(),
     };
     let servers = match route {
         Route::Sandbox => {
@@ -184,7 +186,12 @@ async fn fold(gate: &Gate, mut stream: OpenStream, presentation: &Presentation) 
         }
         held.grow_to(assembler.held()).map_err(|_| Failure::MemoryFull)?;
     }
-    let answer = assembler.finish(&head, &presentation.shape);
+    let estimated = Usage {
+        prompt: presentation.estimated_prompt_tokens,
+        completion: estimated_tokens(assembler.held() as u64),
+        ..Usage::default()
+    };
+    let answer = assembler.finish(&head, &presentation.shape, estimated);
     Ok(Outcome::Whole { answer, held })
 }
 

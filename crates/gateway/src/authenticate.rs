@@ -22,7 +22,7 @@ pub async fn authenticate(gate: &Gate, headers: &HeaderMap) -> Result<Arc<WarmKe
     match key.key.usable(Timestamp::now()) {
         Ok(()) => Ok(key),
         Err(Unusable::Revoked) => Err(GateError::RevokedKey),
-        Err(Unusable::Expired { .. }) => Err(GateError::ExpiredKey),
+        Err(Unusable::Expired) => Err(GateError::ExpiredKey),
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use http::{HeaderMap, Uri};
 use tollgate_catalog::{
     Catalog,
     channel::{ChannelName, ChannelSettings},
@@ -13,13 +14,15 @@ use tollgate_catalog::{
 };
 use tollgate_dialects::Dialect;
 
-use crate::attempt::send::ProviderClient;
+use crate::attempt::send::{self, ProviderClient};
 
 /// A channel and its connections.
 #[derive(Debug)]
 pub struct Channel {
     pub settings: ChannelSettings,
     pub client: ProviderClient,
+    /// What each request carries beside its body: credential, content type, the operator's own.
+    pub headers: HeaderMap,
 }
 
 /// A channel that serves a certain model.
@@ -28,6 +31,8 @@ pub struct Server {
     pub channel: Arc<Channel>,
     pub serving: Arc<Serving>,
     pub dialect: Dialect,
+    /// Where requests go.
+    pub endpoint: Uri,
 }
 
 /// All channels, as one snapshot.
@@ -45,18 +50,22 @@ impl Channels {
     pub(crate) fn new(catalog: &Catalog, settings: Vec<ChannelSettings>, before: Option<&Self>) -> Self {
         let mut channels = Self::default();
         for settings in settings {
-            let channel = before
+            let client = before
                 .and_then(|before| before.by_name.get(&settings.name))
                 .filter(|channel| same_connections(&channel.settings, &settings))
                 .map(|channel| channel.client.clone())
                 .unwrap_or_else(|| ProviderClient::new(settings.connect_timeout));
-            let channel = Arc::new(Channel { client: channel, settings });
+            let headers = send::headers(&settings);
+            let channel = Arc::new(Channel { client, headers, settings });
             for (id, serving) in &channel.settings.models {
                 let Some(dialect) = Dialect::named(serving.dialect) else { continue };
+                let base = channel.settings.base_url.as_str().trim_end_matches('/');
+                let Ok(endpoint) = Uri::try_from(format!("{base}{}", dialect.path())) else { continue };
                 channels.by_model.entry(id.clone()).or_default().push(Server {
                     channel: Arc::clone(&channel),
                     serving: Arc::clone(serving),
                     dialect,
+                    endpoint,
                 });
                 if catalog.model(id.as_str()).is_none() {
                     channels

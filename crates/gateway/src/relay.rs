@@ -63,14 +63,16 @@ async fn relay_whole(
         settlement.fail(&GateError::ProviderMalformed);
         return Err(GateError::ProviderMalformed);
     };
-    if let Some(usage) = answer.usage {
-        settlement.count(usage);
-    }
+    settlement.count(answer.usage);
     settlement.complete();
+    let mut notes = attempted.notes;
+    if answer.usage_is_estimated {
+        notes.push(Note::Estimated("usage".to_owned()));
+    }
     let mut response = Response::new(whole(answer.json));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    write_origin(headers, &attempted.channel, &attempted.notes);
+    write_origin(headers, &attempted.channel, &notes);
     drop(held);
     Ok(response)
 }
@@ -84,7 +86,7 @@ async fn relay_stream(
     settlement: Settlement,
 ) -> Result<Response, GateError> {
     let keep_alive = gate.settings.keep_alive;
-    let writer = stream::Writer::new(&request, head.clone());
+    let writer = stream::Writer::new(&request, head.clone(), id.clone());
     let mut attempting: stream::Attempting = Box::pin(async move {
         let attempted = attempt(&gate, &request, &route, &head, &id).await;
         // The request's memory is not needed any more once an answer has begun.

@@ -12,7 +12,7 @@ use tollgate_catalog::{
     contract::{ResponseFormatAsked, ToolChoice, ValidRequest},
     thinking::Thinking,
 };
-use tollgate_chat::{assemble::Assembler, event::EventKind};
+use tollgate_chat::{assemble::Assembler, event::EventKind, usage::Usage};
 use tollgate_dialects::{Fault, FaultKind, Note, Presentation, Unsupported};
 use tollgate_engine::{LoadError, Presence, Refused, Turn};
 use tracing::error;
@@ -67,7 +67,7 @@ pub async fn answer(
             }
         }
         Outcome::Whole {
-            answer: assembler.finish(&head, &presentation.shape),
+            answer: assembler.finish(&head, &presentation.shape, Usage::default()),
             held: gate.buffered.hold(),
         }
     };

@@ -39,6 +39,19 @@ pub struct ValidRequest {
     pub seed: Option<i64>,
 }
 
+impl ValidRequest {
+    /// About how many tokens the prompt has: four bytes of text a token, and four tokens of frame a
+    /// message. Media are left out. For answers whose provider counts nothing.
+    pub fn estimated_prompt_tokens(&self) -> u64 {
+        estimated_tokens(self.traits.text_bytes) + 4 * u64::from(self.traits.count)
+    }
+}
+
+/// About how many tokens a text of that many bytes has, rounded up.
+pub fn estimated_tokens(bytes: u64) -> u64 {
+    bytes.div_ceil(4)
+}
+
 /// `response_format` as asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ResponseFormatAsked {
@@ -64,6 +77,8 @@ pub enum ToolChoice {
 pub struct MessageTraits {
     /// Number of messages.
     pub count: u32,
+    /// Bytes of text in all contents, media left out.
+    pub text_bytes: u64,
     /// Some role is `developer`.
     pub developer: bool,
     /// Some message has a `name`.

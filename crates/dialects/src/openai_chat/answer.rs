@@ -1,13 +1,14 @@
 //! A whole answer: the provider's JSON, edited into our form.
 
 use bytes::Bytes;
-use tollgate_catalog::quirks::Quirks;
+use tollgate_catalog::{contract::estimated_tokens, quirks::Quirks};
 use tollgate_chat::{
     answer::Answer,
     edit::{Edits, ObjectEdit},
     event::{Finish, FinishReason},
     json::quote,
     object::{Object, items},
+    usage::Usage,
 };
 
 use super::{
@@ -40,18 +41,30 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
     let mut edits = Edits::of(text);
     let mut edit = ObjectEdit::of(&object);
     let mut finishes = Vec::with_capacity(choices.len());
+    let mut output_bytes = 0;
     for (position, choice) in choices.into_iter().enumerate() {
         let choice = Object::parse(choice).map_err(|_| malformed("a choice is not an object"))?;
+        output_bytes += choice.present("message").map_or(0, str::len) as u64;
         finishes.push(edit_choice(&choice, position as u32, quirks, presentation, &mut edits)?);
     }
-    let usage = object
+    let counted = object
         .present("usage")
         .and_then(|json| usage::read(json, quirks.usage_excludes_reasoning));
+    let usage = counted.unwrap_or_else(|| Usage {
+        prompt: presentation.estimated_prompt_tokens,
+        completion: estimated_tokens(output_bytes),
+        ..Usage::default()
+    });
     edit_envelope(&object, presentation, &mut edit);
-    edit.set("usage", usage.unwrap_or_default().to_json(&presentation.shape.usage));
+    edit.set("usage", usage.to_json(&presentation.shape.usage));
     edit.finish(&mut edits);
     let json = if edits.is_empty() { body.clone() } else { Bytes::from(edits.finish()) };
-    Ok(Answer { json, usage, finishes })
+    Ok(Answer {
+        json,
+        usage,
+        usage_is_estimated: counted.is_none(),
+        finishes,
+    })
 }
 
 fn edit_envelope(object: &Object<'_>, presentation: &Presentation, edit: &mut ObjectEdit<'_, '_>) {

@@ -14,8 +14,6 @@ use tollgate_chat::{
 use super::{messages, thinking};
 use crate::request::{Note, ProviderRequest, Unsupported};
 
-const PATH: &str = "/chat/completions";
-
 /// Writes the provider's request. Fails with the first parameter that the provider cannot serve.
 pub fn encode(request: &ValidRequest, serving: &Serving, provider_files: bool) -> Result<ProviderRequest, Unsupported> {
     let quirks = &serving.quirks;
@@ -44,7 +42,6 @@ pub fn encode(request: &ValidRequest, serving: &Serving, provider_files: bool) -
     let Encoder { mut edits, edit, notes, .. } = encoder;
     edit.finish(&mut edits);
     Ok(ProviderRequest {
-        path: PATH,
         body: edits.segments(request.request.body()),
         streamed,
         notes,
@@ -138,12 +135,9 @@ impl Encoder<'_, '_> {
 
     /// A parameter without a rule of its own: passes, unless the provider does not take it.
     fn other(&mut self, index: usize, name: &str, value: &str) -> Result<(), Unsupported> {
-        let listed = |names: &[String]| names.iter().any(|listed| listed == name);
-        let omitted =
-            listed(&self.quirks.omit) || (self.thinks && listed(&self.quirks.omit_while_thinking));
-        let refused =
-            listed(&self.quirks.refuse) || (self.thinks && listed(&self.quirks.refuse_while_thinking));
-        if !omitted && !refused {
+        let refused = lists(&self.quirks.refuse, name)
+            || (self.thinks && lists(&self.quirks.refuse_while_thinking, name));
+        if !refused && !self.omits(name) {
             return Ok(());
         }
         self.edit.remove(index);
@@ -158,6 +152,11 @@ impl Encoder<'_, '_> {
         }
         self.notes.push(Note::Omitted(name.to_owned()));
         Ok(())
+    }
+
+    /// Whether a parameter that is only a hint is left out.
+    fn omits(&self, name: &str) -> bool {
+        lists(&self.quirks.omit, name) || (self.thinks && lists(&self.quirks.omit_while_thinking, name))
     }
 
     fn set_if_different(&mut self, name: &str, value: &str, json: &str) {
@@ -178,10 +177,7 @@ impl Encoder<'_, '_> {
 
     /// A sampling hint: moved to the nearest value that is taken, or left out.
     fn number(&mut self, index: usize, name: &str, value: &str, range: Option<Range>) {
-        let omitted = |names: &[String]| names.iter().any(|listed| listed == name);
-        let range = range.filter(|_| {
-            !omitted(&self.quirks.omit) && !(self.thinks && omitted(&self.quirks.omit_while_thinking))
-        });
+        let range = range.filter(|_| !self.omits(name));
         let Some(asked) = value.parse::<f64>().ok() else { return };
         match range {
             None => {
@@ -338,6 +334,10 @@ impl Encoder<'_, '_> {
             self.edit.set("stream_options", r#"{"include_usage":true}"#);
         }
     }
+}
+
+fn lists(names: &[String], name: &str) -> bool {
+    names.iter().any(|listed| listed == name)
 }
 
 /// Whether a value says the same as leaving the parameter out.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -22,6 +22,7 @@ use hyper_util::{
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
+use tollgate_catalog::channel::ChannelSettings;
 use tollgate_dialects::ProviderRequest;
 
 use super::headers::retry_after;
@@ -31,6 +32,7 @@ use crate::{buffered::Held, channel::Server, error::Failure};
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
 /// How long a connection waits in the pool for its next request.
 const POOL_IDLE: Duration = Duration::from_secs(90);
+const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
 
 /// Connections to one channel's provider. Clones share them.
 #[derive(Debug, Clone)]
@@ -75,21 +77,24 @@ fn tls_config() -> rustls::ClientConfig {
 /// Sends one request and waits for the head of a successful answer. Another status is read, and
 /// fails with what it means.
 ///
+/// A stream's head must come within the channel's first-byte timeout. A whole answer comes when all
+/// of it is written, so only the request's deadline bounds it.
+///
 /// Cancel safety: dropping it lets the connection go.
 pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Response<Incoming>, Failure> {
     let settings = &server.channel.settings;
-    let request = build(server, request)?;
     let limit = settings.first_byte_timeout;
-    let response = timeout(limit, server.channel.client.inner.request(request))
-        .await
-        .map_err(|_| Failure::FirstByteTimeout { limit })?
-        .map_err(|error| {
-            if error.is_connect() {
-                Failure::Connect(root_cause(&error))
-            } else {
-                Failure::Broken(root_cause(&error))
-            }
-        })?;
+    let streamed = request.streamed;
+    let sending = server.channel.client.inner.request(build(server, request));
+    let response = if streamed {
+        timeout(limit, sending).await.map_err(|_| Failure::FirstByteTimeout { limit })?
+    } else {
+        sending.await
+    };
+    let response = response.map_err(|error| match error.is_connect() {
+        true => Failure::Connect(root_cause(&error)),
+        false => Failure::Broken(root_cause(&error)),
+    })?;
     if response.status() == StatusCode::OK {
         return Ok(response);
     }
@@ -101,30 +106,38 @@ pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Res
     Err(Failure::Fault(fault))
 }
 
-fn build(server: &Server, request: ProviderRequest) -> Result<Request<Segments>, Failure> {
-    let settings = &server.channel.settings;
-    let uri = format!("{}{}", settings.base_url.as_str().trim_end_matches('/'), request.path);
-    let accept = if request.streamed { "text/event-stream" } else { "application/json" };
-    let mut http = Request::builder()
-        .method(Method::POST)
-        .uri(uri)
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::ACCEPT, accept)
-        .header(header::ACCEPT_ENCODING, "identity")
-        .header(header::USER_AGENT, concat!("tollgate/", env!("CARGO_PKG_VERSION")))
-        .body(Segments::new(request.body))
-        .map_err(|error| Failure::Connect(format!("the base URL cannot be used: {error}")))?;
-    let headers = http.headers_mut();
-    let mut credential = HeaderValue::from_str(&format!("Bearer {}", settings.api_key.expose_secret()))
-        .map_err(|_| Failure::Connect("the credential cannot stand in a header".to_owned()))?;
-    credential.set_sensitive(true);
-    headers.insert(header::AUTHORIZATION, credential);
+/// The headers that every request of a channel carries. The configuration has checked that they can
+/// stand in a header; what cannot is left out.
+pub fn headers(settings: &ChannelSettings) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(settings.headers.len() + 8);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    // A server of one's own may want no credential at all.
+    let key = settings.api_key.expose_secret();
+    if let Ok(mut credential) = HeaderValue::from_str(&format!("Bearer {key}"))
+        && !key.is_empty()
+    {
+        credential.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, credential);
+    }
     for (name, value) in &settings.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             headers.insert(name, value);
         }
     }
-    Ok(http)
+    headers
+}
+
+fn build(server: &Server, request: ProviderRequest) -> Request<Segments> {
+    let accept = if request.streamed { "text/event-stream" } else { "application/json" };
+    let mut http = Request::new(Segments::new(request.body));
+    *http.method_mut() = Method::POST;
+    http.uri_mut().clone_from(&server.endpoint);
+    let mut headers = server.channel.headers.clone();
+    headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static(accept));
+    *http.headers_mut() = headers;
+    http
 }
 
 /// Reads a whole body of at most `limit` bytes, with at most `idle` between two reads.

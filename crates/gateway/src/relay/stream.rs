@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::unfold;
 use http_body::Frame;
 use tokio::time::{Instant, timeout_at};
-use tollgate_catalog::contract::ValidRequest;
+use tollgate_catalog::contract::{ValidRequest, estimated_tokens};
 use tollgate_chat::{
     chunk::{AnswerShape, ChunkWriter, Head},
     event::{Event, EventKind, Wire},
@@ -20,6 +20,7 @@ use crate::{
     attempt::{Attempted, OpenStream, Outcome, adopt, outcome, shape_of},
     body::Body,
     error::{Failure, GateError},
+    request_id::RequestId,
     settle::Settlement,
 };
 
@@ -33,16 +34,23 @@ pub struct Writer {
     shape: AnswerShape,
     include_usage: bool,
     usage: Option<Usage>,
+    estimated_prompt_tokens: u64,
+    /// Bytes of output so far, for an estimate where the provider counts nothing.
+    output_bytes: u64,
+    id: RequestId,
 }
 
 impl Writer {
-    pub fn new(request: &ValidRequest, head: Head) -> Self {
+    pub fn new(request: &ValidRequest, head: Head, id: RequestId) -> Self {
         Self {
             chunks: None,
             head,
             shape: shape_of(request),
             include_usage: request.include_usage,
             usage: None,
+            estimated_prompt_tokens: request.estimated_prompt_tokens(),
+            output_bytes: 0,
+            id,
         }
     }
 
@@ -51,7 +59,11 @@ impl Writer {
             match &kind {
                 EventKind::Start(start) if self.chunks.is_none() => adopt(&mut self.head, start),
                 EventKind::Usage(usage) => self.usage = Some(*usage),
-                _ => {}
+                EventKind::Text { text, .. }
+                | EventKind::Refusal { text, .. }
+                | EventKind::Reasoning { text, .. }
+                | EventKind::ToolCall { arguments: text, .. } => self.output_bytes += text.len() as u64,
+                EventKind::Start(_) | EventKind::Other { .. } | EventKind::Finish(_) => {}
             }
             match wire {
                 Wire::Covered => {}
@@ -72,12 +84,22 @@ impl Writer {
 
     /// The end of a complete answer.
     fn finish(&mut self, out: &mut BytesMut) {
-        if let Some(usage) = self.usage.filter(|_| self.include_usage) {
+        if self.include_usage {
+            let usage = self.usage();
             let shape = self.shape.usage.clone();
             let json = self.chunks().usage(&usage, &shape);
             write_event(out, json.as_bytes());
         }
         out.extend_from_slice(DONE);
+    }
+
+    /// The provider's counts, else an estimate of what was said so far.
+    fn usage(&self) -> Usage {
+        self.usage.unwrap_or_else(|| Usage {
+            prompt: self.estimated_prompt_tokens,
+            completion: estimated_tokens(self.output_bytes),
+            ..Usage::default()
+        })
     }
 
     /// From the first chunk on, every chunk says the same of the whole answer.
@@ -184,15 +206,14 @@ impl Streaming {
 
     fn complete(mut self, mut out: BytesMut) -> Bytes {
         self.writer.finish(&mut out);
-        if let Some(usage) = self.writer.usage {
-            self.settlement.count(usage);
-        }
+        self.settlement.count(self.writer.usage());
         self.settlement.complete();
         out.freeze()
     }
 
     fn broken(self, failure: Failure, out: BytesMut) -> Bytes {
         tracing::warn!(
+            request_id = self.writer.id.as_str(),
             outcome = outcome::label(&failure),
             error = %outcome::for_log(&failure),
             "stream broke after its first output"

@@ -28,7 +28,10 @@ impl MessageReader<'_> {
         found: &mut Found,
     ) {
         let parts = match content {
-            Json::String(_) => return,
+            Json::String(text) => {
+                self.traits.text_bytes += text.len() as u64;
+                return;
+            }
             Json::Array(parts) => parts,
             other => {
                 return found.add(
@@ -92,9 +95,12 @@ impl MessageReader<'_> {
     }
 
     /// Text may be empty; it must be there.
-    fn text(&self, part: &Json<'_>, name: &str, at: Path<'_>, found: &mut Found) {
+    fn text(&mut self, part: &Json<'_>, name: &str, at: Path<'_>, found: &mut Found) {
         match part.present(name) {
-            Some(text) => expect_string(text, at.member(name), found),
+            Some(text) => {
+                self.traits.text_bytes += text.as_str().map_or(0, str::len) as u64;
+                expect_string(text, at.member(name), found);
+            }
             None => found.add(
                 at.member(name),
                 Code::MissingRequiredParameter,
