@@ -24,7 +24,11 @@ const PAUSE_LIMIT: Duration = Duration::from_secs(30);
 
 /// An answer's body: one piece, or a stream.
 pub enum Body {
-    Whole(Full<Bytes>),
+    Whole {
+        bytes: Full<Bytes>,
+        /// The bytes' share of the memory, until they are sent.
+        _held: Option<Held>,
+    },
     Stream(FrameStream),
 }
 
@@ -32,7 +36,18 @@ pub type FrameStream = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible
 pub type Response = http::Response<Body>;
 
 pub fn whole(bytes: impl Into<Bytes>) -> Body {
-    Body::Whole(Full::new(bytes.into()))
+    Body::Whole {
+        bytes: Full::new(bytes.into()),
+        _held: None,
+    }
+}
+
+/// A whole body that counts against the gate's memory until it is sent.
+pub fn held(bytes: Bytes, held: Held) -> Body {
+    Body::Whole {
+        bytes: Full::new(bytes),
+        _held: Some(held),
+    }
 }
 
 impl Default for Body {
@@ -50,21 +65,21 @@ impl http_body::Body for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(context),
+            Self::Whole { bytes, .. } => Pin::new(bytes).poll_frame(context),
             Self::Stream(frames) => frames.as_mut().poll_next(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(body) => body.is_end_stream(),
+            Self::Whole { bytes, .. } => bytes.is_end_stream(),
             Self::Stream(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(body) => body.size_hint(),
+            Self::Whole { bytes, .. } => bytes.size_hint(),
             Self::Stream(_) => SizeHint::default(),
         }
     }

@@ -16,7 +16,7 @@ use tollgate_dialects::Note;
 
 use crate::{
     attempt::{Attempted, Outcome, attempt},
-    body::{Response, whole},
+    body::{self, Response},
     error::GateError,
     gate::Gate,
     request_id::RequestId,
@@ -69,11 +69,10 @@ async fn relay_whole(
     if answer.usage_is_estimated {
         notes.push(Note::Estimated("usage".to_owned()));
     }
-    let mut response = Response::new(whole(answer.json));
+    let mut response = Response::new(body::held(answer.json, held));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     write_origin(headers, &attempted.channel, &notes);
-    drop(held);
     Ok(response)
 }
 

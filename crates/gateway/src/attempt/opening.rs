@@ -39,6 +39,8 @@ struct ProviderStream {
     decoder: StreamDecoder,
     idle: Duration,
     last_byte: Instant,
+    /// What ended the stream, while events from before it wait.
+    failed: Option<Failure>,
 }
 
 impl OpenStream {
@@ -87,29 +89,28 @@ impl OpenStream {
 }
 
 impl ProviderStream {
-    /// Reads until there are events. The flag says that nothing comes after them.
+    /// Reads until there are events. The flag says that nothing comes after them. A failure waits
+    /// until the events before it have been taken, however the bytes were cut.
     async fn read(&mut self) -> (Result<Vec<Event>, Failure>, bool) {
+        if let Some(failure) = self.failed.take() {
+            return (Err(failure), true);
+        }
         let mut events = Vec::new();
         loop {
             let frame = match timeout_at(self.last_byte + self.idle, self.body.frame()).await {
                 Err(_) => return (Err(Failure::IdleTimeout { limit: self.idle }), true),
-                Ok(None) => return (self.end(events), true),
-                Ok(Some(Err(error))) => {
-                    // A host that has said everything may close as it likes.
-                    return match self.end(events) {
-                        Ok(events) => (Ok(events), true),
-                        Err(_) => (Err(Failure::Broken(root_cause(&error))), true),
-                    };
-                }
+                Ok(None) => return self.end(events, None),
+                // A host that has said everything may close as it likes.
+                Ok(Some(Err(error))) => return self.end(events, Some(Failure::Broken(root_cause(&error)))),
                 Ok(Some(Ok(frame))) => frame,
             };
             self.last_byte = Instant::now();
             let Ok(data) = frame.into_data() else { continue };
             if let Err(fault) = self.decoder.read(data, &mut events) {
-                return (Err(Failure::Fault(fault)), true);
+                return self.fail(events, Failure::Fault(fault));
             }
             if self.decoder.is_complete() {
-                return (self.end(events), true);
+                return self.end(events, None);
             }
             if !events.is_empty() {
                 return (Ok(events), false);
@@ -117,9 +118,20 @@ impl ProviderStream {
         }
     }
 
-    fn end(&mut self, mut events: Vec<Event>) -> Result<Vec<Event>, Failure> {
-        self.decoder.end(&mut events).map_err(Failure::Fault)?;
-        Ok(events)
+    /// The end of the bytes. Where the answer is not whole, `broken` says why, else the decoder.
+    fn end(&mut self, mut events: Vec<Event>, broken: Option<Failure>) -> (Result<Vec<Event>, Failure>, bool) {
+        match self.decoder.end(&mut events) {
+            Ok(()) => (Ok(events), true),
+            Err(fault) => self.fail(events, broken.unwrap_or(Failure::Fault(fault))),
+        }
+    }
+
+    fn fail(&mut self, events: Vec<Event>, failure: Failure) -> (Result<Vec<Event>, Failure>, bool) {
+        if events.is_empty() {
+            return (Err(failure), true);
+        }
+        self.failed = Some(failure);
+        (Ok(events), false)
     }
 }
 
@@ -141,11 +153,16 @@ pub async fn open(
         decoder,
         idle: settings.idle_timeout,
         last_byte: Instant::now(),
+        failed: None,
     };
     let mut held = Vec::new();
     loop {
         let (events, ended) = stream.read().await;
         held.extend(events?);
+        // The client has seen nothing yet, so another channel may still answer as a whole.
+        if let Some(failure) = stream.failed.take() {
+            return Err(failure);
+        }
         let source = match ended {
             true => Source::Ended,
             false if commits(&held) => Source::Provider(Box::new(stream)),
