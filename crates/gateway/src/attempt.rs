@@ -161,10 +161,11 @@ async fn open_stream(
     presentation: &Presentation,
 ) -> Result<OpenStream, Failure> {
     let response = send::send(server, request).await?;
-    let decoder =
-        server
-            .dialect
-            .stream_decoder(&server.serving.quirks, presentation.clone(), gate.settings.answer_limit);
+    let decoder = server.dialect.stream_decoder(
+        &server.serving.quirks,
+        presentation.clone(),
+        gate.settings.answer_limit,
+    );
     opening::open(gate, server, response, decoder, presentation).await
 }
 

@@ -94,21 +94,36 @@ pub struct ReadBody {
 
 /// Checks that the body is JSON and nobody compressed it.
 pub fn check_headers(headers: &HeaderMap) -> Result<(), GateError> {
-    if let Some(encoding) = headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
+    if let Some(encoding) = headers
+        .get(header::CONTENT_ENCODING)
+        .filter(|encoding| *encoding != "identity")
+    {
         let encoding = String::from_utf8_lossy(encoding.as_bytes()).into_owned();
         return Err(GateError::ContentEncoding(encoding));
     }
-    let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
-    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let essence = content_type
+        .as_bytes()
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
     let essence = essence.trim_ascii().to_ascii_lowercase();
     if essence == b"application/json" || essence.ends_with(b"+json") {
         return Ok(());
     }
-    Err(GateError::ContentType(String::from_utf8_lossy(content_type.as_bytes()).into_owned()))
+    Err(GateError::ContentType(
+        String::from_utf8_lossy(content_type.as_bytes()).into_owned(),
+    ))
 }
 
 /// Reads a whole body of at most `limit` bytes.
-pub async fn read(request: Request<Incoming>, limit: usize, buffered: &Buffered) -> Result<ReadBody, GateError> {
+pub async fn read(
+    request: Request<Incoming>,
+    limit: usize,
+    buffered: &Buffered,
+) -> Result<ReadBody, GateError> {
     let mut body = request.into_body();
     let declared = body.size_hint().lower();
     if declared > limit as u64 {
@@ -123,7 +138,9 @@ pub async fn read(request: Request<Incoming>, limit: usize, buffered: &Buffered)
             .await
             .map_err(|_| GateError::BodyTimeout)?;
         let Some(frame) = frame else { break };
-        let Ok(data) = frame.map_err(|_| GateError::BodyCut)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| GateError::BodyCut)?.into_data() else {
+            continue;
+        };
         let so_far = first.len() + rest.len() + data.len();
         if so_far > limit {
             return Err(GateError::BodyTooLarge { limit });

@@ -1,9 +1,6 @@
 //! Channels in use: settings and connections, found by model.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use http::{HeaderMap, Uri};
 use tollgate_catalog::{
@@ -56,11 +53,19 @@ impl Channels {
                 .map(|channel| channel.client.clone())
                 .unwrap_or_else(|| ProviderClient::new(settings.connect_timeout));
             let headers = send::headers(&settings);
-            let channel = Arc::new(Channel { client, headers, settings });
+            let channel = Arc::new(Channel {
+                client,
+                headers,
+                settings,
+            });
             for (id, serving) in &channel.settings.models {
-                let Some(dialect) = Dialect::named(serving.dialect) else { continue };
+                let Some(dialect) = Dialect::named(serving.dialect) else {
+                    continue;
+                };
                 let base = channel.settings.base_url.as_str().trim_end_matches('/');
-                let Ok(endpoint) = Uri::try_from(format!("{base}{}", dialect.path())) else { continue };
+                let Ok(endpoint) = Uri::try_from(format!("{base}{}", dialect.path())) else {
+                    continue;
+                };
                 channels.by_model.entry(id.clone()).or_default().push(Server {
                     channel: Arc::clone(&channel),
                     serving: Arc::clone(serving),
@@ -68,10 +73,9 @@ impl Channels {
                     endpoint,
                 });
                 if catalog.model(id.as_str()).is_none() {
-                    channels
-                        .unlisted
-                        .entry(id.clone())
-                        .or_insert_with(|| Arc::new(catalog.unlisted_model(id.as_str(), &channel.settings.provider)));
+                    channels.unlisted.entry(id.clone()).or_insert_with(|| {
+                        Arc::new(catalog.unlisted_model(id.as_str(), &channel.settings.provider))
+                    });
                 }
             }
             channels.by_name.insert(channel.settings.name.clone(), channel);

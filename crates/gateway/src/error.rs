@@ -29,9 +29,17 @@ pub enum GateError {
     #[error("this API key has expired; ask the operator for a new one")]
     ExpiredKey,
     #[error("{} {} is not a route here{}", method, path, nearest.as_ref().map(|route| format!("; did you mean {route}?")).unwrap_or_default())]
-    UnknownRoute { method: String, path: String, nearest: Option<String> },
+    UnknownRoute {
+        method: String,
+        path: String,
+        nearest: Option<String>,
+    },
     #[error("{path} takes {allowed}, not {method}")]
-    WrongMethod { method: String, path: String, allowed: &'static str },
+    WrongMethod {
+        method: String,
+        path: String,
+        allowed: &'static str,
+    },
     #[error("the body must be JSON: send `Content-Type: application/json`, not `{0}`")]
     ContentType(String),
     #[error("the body must not be compressed: send it without `Content-Encoding: {0}`")]
@@ -46,9 +54,14 @@ pub enum GateError {
     Body(#[from] BodyError),
     #[error("{}", .0.message())]
     Invalid(Violations),
-    #[error("the model `{model}` does not exist or is not served here{}", nearest_models(nearest))]
+    #[error(
+        "the model `{model}` does not exist or is not served here{}",
+        nearest_models(nearest)
+    )]
     UnknownModel { model: String, nearest: Vec<String> },
-    #[error("the model `{model}` was retired by its provider on {date}; see /v1/models for what can be called")]
+    #[error(
+        "the model `{model}` was retired by its provider on {date}; see /v1/models for what can be called"
+    )]
     RetiredModel { model: String, date: String },
     #[error("{0}")]
     Unsupported(Unsupported),
@@ -129,8 +142,16 @@ impl GateError {
             Self::ExpiredKey => row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "api_key_expired"),
             Self::UnknownRoute { .. } => row(StatusCode::NOT_FOUND, INVALID, "unknown_route"),
             Self::WrongMethod { .. } => row(StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
-            Self::ContentType(_) => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_media_type"),
-            Self::ContentEncoding(_) => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unsupported_content_encoding"),
+            Self::ContentType(_) => row(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                INVALID,
+                "unsupported_media_type",
+            ),
+            Self::ContentEncoding(_) => row(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                INVALID,
+                "unsupported_content_encoding",
+            ),
             Self::BodyTooLarge { .. } => row(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
             Self::BodyTimeout => row(StatusCode::REQUEST_TIMEOUT, INVALID, "request_timeout"),
             Self::BodyCut => row(StatusCode::BAD_REQUEST, INVALID, "incomplete_body"),
@@ -141,8 +162,14 @@ impl GateError {
             }
             Self::Unsupported(_) => row(StatusCode::BAD_REQUEST, INVALID, "unsupported_parameter"),
             Self::NoChannel { .. } => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "no_channel"),
-            Self::KeyConcurrency { .. } => row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "concurrency_limit_exceeded"),
-            Self::TooManyInFlight | Self::MemoryFull => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "overloaded"),
+            Self::KeyConcurrency { .. } => row(
+                StatusCode::TOO_MANY_REQUESTS,
+                RATE_LIMIT,
+                "concurrency_limit_exceeded",
+            ),
+            Self::TooManyInFlight | Self::MemoryFull => {
+                row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "overloaded")
+            }
             Self::Database(_) => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "database_unavailable"),
             Self::Deadline { .. } => row(StatusCode::GATEWAY_TIMEOUT, SERVER, "deadline_exceeded"),
             Self::Refused { .. } => Row {
@@ -284,20 +311,31 @@ pub struct AttemptFailure {
 fn nearest_models(nearest: &[String]) -> String {
     match nearest {
         [] => "; GET /v1/models lists what can be called".to_owned(),
-        ids => format!("; did you mean {}?", ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" or ")),
+        ids => format!(
+            "; did you mean {}?",
+            ids.iter()
+                .map(|id| format!("`{id}`"))
+                .collect::<Vec<_>>()
+                .join(" or ")
+        ),
     }
 }
 
 /// A provider's own words as far as a client may read them: without keys, account IDs and hosts.
 fn shown(message: &str, otherwise: &str) -> String {
-    const PRIVATE: &[&str] = &["sk-", "org-", "proj_", "proj-", "acct", "ep-", "AIza", "xai-", "Bearer", "user-"];
+    const PRIVATE: &[&str] = &[
+        "sk-", "org-", "proj_", "proj-", "acct", "ep-", "AIza", "xai-", "Bearer", "user-",
+    ];
     let message = message.trim();
     if message.is_empty() || message.starts_with('<') {
         return otherwise.to_owned();
     }
     let is_private = |word: &str| {
         let word = word.trim_start_matches(|c: char| !c.is_alphanumeric());
-        word.contains("://") || PRIVATE.iter().any(|mark| word.starts_with(mark) && word.len() > mark.len() + 3)
+        word.contains("://")
+            || PRIVATE
+                .iter()
+                .any(|mark| word.starts_with(mark) && word.len() > mark.len() + 3)
     };
     let words: Vec<&str> = message
         .split(' ')

@@ -4,16 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use http::HeaderValue;
+use ipnet::IpNet;
 use tokio::sync::Semaphore;
 use tollgate_catalog::{Catalog, channel::ChannelSettings};
 use tollgate_engine::Engine;
 use tollgate_store::{Store, WarmKeys};
 
-use crate::{
-    buffered::Buffered,
-    channel::Channels,
-    metrics::Metrics,
-};
+use crate::{buffered::Buffered, channel::Channels, metrics::Metrics};
 
 /// Bounds and switches, resolved.
 #[derive(Debug, Clone)]
@@ -36,6 +33,8 @@ pub struct GateSettings {
     pub drain: Duration,
     /// Origins that browsers may call from; empty: none. `*` alone: all.
     pub cors_origins: Vec<HeaderValue>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     pub sandbox: SandboxPolicy,
 }
 

@@ -5,11 +5,13 @@
 //! (`tollgate-catalog`), where keys are kept (`tollgate-store`).
 
 mod admit;
+mod arrival;
 mod attempt;
 mod authenticate;
 mod body;
 mod buffered;
 mod channel;
+mod client_address;
 mod endpoints;
 mod error;
 mod gate;

@@ -1,6 +1,9 @@
 //! Numbers for operators. Every label comes from a closed set, or from the configuration.
 
-use metrics::{Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
 use tollgate_catalog::channel::ChannelName;
 use tollgate_chat::usage::Usage;
 
@@ -24,8 +27,14 @@ impl Metrics {
             "From the request's arrival to the end of its answer"
         );
         describe_counter!("tollgate_requests_total", "Chat requests that ended, by outcome");
-        describe_counter!("tollgate_attempts_failed_total", "Failed attempts, by channel and outcome");
-        describe_counter!("tollgate_tokens_total", "Tokens as the providers counted them, by class");
+        describe_counter!(
+            "tollgate_attempts_failed_total",
+            "Failed attempts, by channel and outcome"
+        );
+        describe_counter!(
+            "tollgate_tokens_total",
+            "Tokens as the providers counted them, by class"
+        );
         Self {
             in_flight: gauge!("tollgate_requests_in_flight"),
             duration: histogram!("tollgate_request_duration_seconds"),
@@ -60,6 +69,7 @@ impl Metrics {
     }
 
     pub fn attempt_failed(&self, channel: &ChannelName, outcome: &'static str) {
-        counter!("tollgate_attempts_failed_total", "channel" => channel.to_string(), "outcome" => outcome).increment(1);
+        counter!("tollgate_attempts_failed_total", "channel" => channel.to_string(), "outcome" => outcome)
+            .increment(1);
     }
 }

@@ -1,6 +1,6 @@
 //! The way of a request.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use http::Request;
 use hyper::body::Incoming;
@@ -9,12 +9,12 @@ use tollgate_chat::chunk::Head;
 
 use crate::{
     admit::admit,
+    arrival::Arrival,
     authenticate::authenticate,
     body::{self, Response},
     error::GateError,
     gate::Gate,
     relay::relay,
-    request_id::RequestId,
     route::route,
     settle::Settlement,
     validate::validate,
@@ -24,20 +24,23 @@ use crate::{
 ///
 /// Cancel safety: dropping it at any point gives back what was taken; the settlement acts on its
 /// drop.
-pub async fn chat_completions(gate: Arc<Gate>, http: Request<Incoming>, id: RequestId) -> Result<Response, GateError> {
-    let started = Instant::now();
+pub async fn chat_completions(
+    gate: Arc<Gate>,
+    http: Request<Incoming>,
+    arrival: Arrival,
+) -> Result<Response, GateError> {
     let key = authenticate(&gate, http.headers()).await?;
     body::check_headers(http.headers())?;
     let body = body::read(http, gate.settings.request_body_limit, &gate.buffered).await?;
     let request = validate(&gate, &body)?;
     let route = route(&gate, &request)?;
     let admission = admit(&gate, &key)?;
-    let settlement = Settlement::arm(&gate, &key, &request, &id, admission, body.held, started);
+    let settlement = Settlement::arm(&gate, &key, &request, &arrival, admission, body.held);
     let head = Head {
-        id: format!("chatcmpl-{}", id.as_str().trim_start_matches("req_")),
+        id: format!("chatcmpl-{}", arrival.id.as_str().trim_start_matches("req_")),
         created: Timestamp::now().as_second().max(0) as u64,
         model: request.model.id.to_string(),
         system_fingerprint: None,
     };
-    relay(gate, request, route, head, id, settlement).await
+    relay(gate, request, route, head, arrival.id, settlement).await
 }

@@ -94,7 +94,11 @@ async fn relay_stream(
     });
     let mut response = match timeout(keep_alive, &mut attempting).await {
         Ok(Ok(attempted)) => {
-            let Attempted { channel, notes, outcome } = attempted;
+            let Attempted {
+                channel,
+                notes,
+                outcome,
+            } = attempted;
             let mut response = Response::new(stream::body(writer, settlement, keep_alive, &channel, outcome));
             write_origin(response.headers_mut(), &channel, &notes);
             response
@@ -103,10 +107,15 @@ async fn relay_stream(
             settlement.fail(&error);
             return Err(error);
         }
-        Err(_) => Response::new(stream::body_while_attempting(writer, settlement, keep_alive, attempting)),
+        Err(_) => Response::new(stream::body_while_attempting(
+            writer, settlement, keep_alive, attempting,
+        )),
     };
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)

@@ -63,6 +63,10 @@ fn next_id(unix_millis: u64) -> String {
     let process = PROCESS.get_or_init(|| getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id())));
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     let mut id = String::with_capacity(40);
-    let _ = write!(id, "req_{unix_millis:011x}{:010x}{count:08x}", process & 0xff_ffff_ffff);
+    let _ = write!(
+        id,
+        "req_{unix_millis:011x}{:010x}{count:08x}",
+        process & 0xff_ffff_ffff
+    );
     id
 }

@@ -38,7 +38,10 @@ fn by_weight(servers: &[Server]) -> Vec<Server> {
     let mut order = Vec::with_capacity(left.len());
     while let Some(first) = left.first() {
         let priority = first.channel.settings.priority;
-        let peers = left.iter().take_while(|server| server.channel.settings.priority == priority).count();
+        let peers = left
+            .iter()
+            .take_while(|server| server.channel.settings.priority == priority)
+            .count();
         let weight = |server: &Server| u64::from(server.channel.settings.weight);
         let total: u64 = left[..peers].iter().map(|server| weight(server)).sum();
         let mut drawn = if peers > 1 { draw() % total.max(1) } else { 0 };

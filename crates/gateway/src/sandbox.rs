@@ -44,7 +44,11 @@ pub async fn answer(
     let mut stream = EmbeddedStream::start(engine, request, written.turns, thinks).map_err(refused)?;
     let mut opened = Vec::new();
     let mut ended = false;
-    while !ended && !opened.iter().any(|event: &tollgate_chat::event::Event| event.kind.is_content()) {
+    while !ended
+        && !opened
+            .iter()
+            .any(|event: &tollgate_chat::event::Event| event.kind.is_content())
+    {
         let (events, last) = stream.read().await;
         opened.extend(events.map_err(failed)?);
         ended = last;
@@ -87,10 +91,17 @@ pub fn is_present(gate: &Gate) -> bool {
 /// What needs constrained decoding, or more than one answer.
 fn check(request: &ValidRequest) -> Result<(), Unsupported> {
     let refuse = |param: &str, what: &str| {
-        let problem = format!("the embedded model does not take {what} yet; leave `{param}` out, or configure a channel");
+        let problem = format!(
+            "the embedded model does not take {what} yet; leave `{param}` out, or configure a channel"
+        );
         Err(Unsupported::new(param, problem))
     };
-    let sends = |name: &str| request.request.get(name).filter(|value| !matches!(*value, "false" | "{}"));
+    let sends = |name: &str| {
+        request
+            .request
+            .get(name)
+            .filter(|value| !matches!(*value, "false" | "{}"))
+    };
     match request.response_format {
         ResponseFormatAsked::Text => {}
         ResponseFormatAsked::JsonObject => return refuse("response_format", "response_format `json_object`"),
@@ -117,13 +128,19 @@ fn check(request: &ValidRequest) -> Result<(), Unsupported> {
 
 /// The named model's own context limit holds, although the embedded model's window is smaller.
 async fn check_context(gate: &Gate, request: &ValidRequest, turns: &[Turn]) -> Result<(), GateError> {
-    let Some(limit) = request.model.context else { return Ok(()) };
+    let Some(limit) = request.model.context else {
+        return Ok(());
+    };
     let bytes: usize = turns.iter().map(|turn| turn.text.len()).sum();
     // A token is at least a byte, so most prompts need no counting.
-    let Some(engine) = gate.engine.clone().filter(|_| bytes as u64 > limit) else { return Ok(()) };
+    let Some(engine) = gate.engine.clone().filter(|_| bytes as u64 > limit) else {
+        return Ok(());
+    };
     let turns = turns.to_vec();
     let counted = spawn_blocking(move || engine.count_tokens(&turns)).await;
-    let Ok(Ok(tokens)) = counted else { return Err(GateError::SandboxFailed) };
+    let Ok(Ok(tokens)) = counted else {
+        return Err(GateError::SandboxFailed);
+    };
     if tokens as u64 <= limit {
         return Ok(());
     }
@@ -143,7 +160,8 @@ fn thinks(request: &ValidRequest) -> bool {
         Thinking::Off => false,
         Thinking::Unset => {
             let serving = request.model.servings.first();
-            request.model.contract.shows_reasoning && serving.is_some_and(|serving| serving.quirks.thinks_by_default)
+            request.model.contract.shows_reasoning
+                && serving.is_some_and(|serving| serving.quirks.thinks_by_default)
         }
     }
 }

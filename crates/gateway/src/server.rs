@@ -2,8 +2,9 @@
 
 use std::{
     convert::Infallible,
+    net::SocketAddr,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use futures_util::future::Either;
@@ -20,7 +21,9 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 use tracing::{debug, warn};
 
 use crate::{
+    arrival::Arrival,
     body::{Response, whole},
+    client_address::client_address,
     endpoints::{health, models, openapi},
     error::GateError,
     gate::Gate,
@@ -47,16 +50,19 @@ const ROUTES: [&str; 5] = [CHAT_COMPLETIONS, MODELS, "/openapi.json", "/healthz"
 pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let cors = cors(&gate);
     let drain = gate.settings.drain;
-    let data_plane = service_fn(move |request| answer(Arc::clone(&gate), request));
-    let with_cors = tower::Layer::layer(&cors, data_plane.clone());
-    let service = service_fn(move |request: Request<Incoming>| {
-        // Only browsers name an origin, so nobody else pays for CORS.
-        let from_browser = request.headers().contains_key(header::ORIGIN);
-        match from_browser && request.uri().path().starts_with("/v1/") {
-            true => Either::Left(with_cors.clone().oneshot(request)),
-            false => Either::Right(data_plane.clone().oneshot(request)),
-        }
-    });
+    let service = move |peer: SocketAddr| {
+        let gate = Arc::clone(&gate);
+        let data_plane = service_fn(move |request| answer(Arc::clone(&gate), peer, request));
+        let with_cors = tower::Layer::layer(&cors, data_plane.clone());
+        service_fn(move |request: Request<Incoming>| {
+            // Only browsers name an origin, so nobody else pays for CORS.
+            let from_browser = request.headers().contains_key(header::ORIGIN);
+            match from_browser && request.uri().path().starts_with("/v1/") {
+                true => Either::Left(with_cors.clone().oneshot(request)),
+                false => Either::Right(data_plane.clone().oneshot(request)),
+            }
+        })
+    };
     accept(listener, service, drain, shutdown).await;
 }
 
@@ -68,50 +74,69 @@ pub async fn serve_admin(
     shutdown: impl Future<Output = ()>,
 ) {
     let drain = gate.settings.drain;
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = move |_| {
         let (gate, metrics) = (Arc::clone(&gate), metrics.clone());
-        async move {
-            let path = request.uri().path();
-            let response = match (request.method(), path) {
-                (&Method::GET, "/metrics") => {
-                    let mut response = Response::new(whole(metrics()));
-                    let content_type = HeaderValue::from_static("text/plain; version=0.0.4");
-                    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-                    response
-                }
-                (&Method::GET, "/healthz") => health::healthz(),
-                (&Method::GET, "/readyz") => health::readyz(&gate).await,
-                (method, path @ ("/metrics" | "/healthz" | "/readyz")) => wrong_method(method, path, "GET").into_response(),
-                (method, path) => GateError::UnknownRoute {
-                    method: method.to_string(),
-                    path: path.to_owned(),
-                    nearest: nearest(path, &["/metrics", "/healthz", "/readyz"]),
-                }
-                .into_response(),
-            };
-            Ok::<_, Infallible>(response)
-        }
-    });
+        service_fn(move |request: Request<Incoming>| {
+            let (gate, metrics) = (Arc::clone(&gate), metrics.clone());
+            async move {
+                let path = request.uri().path();
+                let response = match (request.method(), path) {
+                    (&Method::GET, "/metrics") => {
+                        let mut response = Response::new(whole(metrics()));
+                        let content_type = HeaderValue::from_static("text/plain; version=0.0.4");
+                        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+                        response
+                    }
+                    (&Method::GET, "/healthz") => health::healthz(),
+                    (&Method::GET, "/readyz") => health::readyz(&gate).await,
+                    (method, path @ ("/metrics" | "/healthz" | "/readyz")) => {
+                        wrong_method(method, path, "GET").into_response()
+                    }
+                    (method, path) => GateError::UnknownRoute {
+                        method: method.to_string(),
+                        path: path.to_owned(),
+                        nearest: nearest(path, &["/metrics", "/healthz", "/readyz"]),
+                    }
+                    .into_response(),
+                };
+                Ok::<_, Infallible>(response)
+            }
+        })
+    };
     accept(listener, service, drain, shutdown).await;
 }
 
-async fn answer(gate: Arc<Gate>, request: Request<Incoming>) -> Result<Response, Infallible> {
+async fn answer(
+    gate: Arc<Gate>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
     let id = RequestId::new(request.headers(), unix_millis());
+    let arrival = Arrival {
+        id: id.clone(),
+        client: client_address(request.headers(), peer, &gate.settings.trusted_proxies),
+        at: Instant::now(),
+    };
+    let client = arrival.client;
     let metrics = Arc::clone(&gate);
-    let mut response = dispatch(gate, request, id.clone()).await.unwrap_or_else(|error| {
+    let mut response = dispatch(gate, request, arrival).await.unwrap_or_else(|error| {
         metrics.metrics.request_refused(error.code());
-        debug!(request_id = id.as_str(), code = error.code(), "request refused");
+        debug!(request_id = id.as_str(), client = %client, code = error.code(), "request refused");
         error.into_response()
     });
     id.write(response.headers_mut());
     Ok(response)
 }
 
-async fn dispatch(gate: Arc<Gate>, request: Request<Incoming>, id: RequestId) -> Result<Response, GateError> {
+async fn dispatch(
+    gate: Arc<Gate>,
+    request: Request<Incoming>,
+    arrival: Arrival,
+) -> Result<Response, GateError> {
     let method = request.method().clone();
     let path = request.uri().path();
     match path {
-        CHAT_COMPLETIONS if method == Method::POST => chat_completions(gate, request, id).await,
+        CHAT_COMPLETIONS if method == Method::POST => chat_completions(gate, request, arrival).await,
         CHAT_COMPLETIONS => Err(wrong_method(&method, path, "POST")),
         MODELS | "/openapi.json" | "/healthz" | "/readyz" if method != Method::GET => {
             Err(wrong_method(&method, path, "GET"))
@@ -160,7 +185,11 @@ fn cors(gate: &Gate) -> CorsLayer {
     let origins = &gate.settings.cors_origins;
     let any = origins.iter().any(|origin| origin == "*");
     CorsLayer::new()
-        .allow_origin(if any { AllowOrigin::any() } else { AllowOrigin::list(origins.iter().cloned()) })
+        .allow_origin(if any {
+            AllowOrigin::any()
+        } else {
+            AllowOrigin::list(origins.iter().cloned())
+        })
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(ExposeHeaders::list([
@@ -174,8 +203,12 @@ fn cors(gate: &Gate) -> CorsLayer {
 }
 
 /// Accepts connections until `shutdown`, then waits at most `drain` for those that are open.
-async fn accept<S>(listener: TcpListener, service: S, drain: Duration, shutdown: impl Future<Output = ()>)
-where
+async fn accept<S>(
+    listener: TcpListener,
+    service: impl Fn(SocketAddr) -> S,
+    drain: Duration,
+    shutdown: impl Future<Output = ()>,
+) where
     S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
@@ -187,7 +220,10 @@ where
         .max_buf_size(HEADER_BYTES.max(8192))
         .max_headers(HEADER_COUNT)
         .pipeline_flush(false);
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(HEADER_BYTES as u32);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEADER_BYTES as u32);
     let graceful = GracefulShutdown::new();
     tokio::pin!(shutdown);
     loop {
@@ -195,24 +231,31 @@ where
             accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 warn!(%error, "connection not accepted");
                 tokio::time::sleep(ACCEPT_REST).await;
                 continue;
             }
         };
-        serve_connection(stream, &builder, service.clone(), &graceful);
+        serve_connection(stream, &builder, service(peer), &graceful);
     }
     drop(listener);
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-        warn!(limit_ms = drain.as_millis() as u64, "drain limit reached; open requests are cut off");
+        warn!(
+            limit_ms = drain.as_millis() as u64,
+            "drain limit reached; open requests are cut off"
+        );
     }
 }
 
-fn serve_connection<S>(stream: TcpStream, builder: &Builder<TokioExecutor>, service: S, graceful: &GracefulShutdown)
-where
+fn serve_connection<S>(
+    stream: TcpStream,
+    builder: &Builder<TokioExecutor>,
+    service: S,
+    graceful: &GracefulShutdown,
+) where
     S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {

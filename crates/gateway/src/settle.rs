@@ -3,19 +3,20 @@
 //! Armed before the first attempt. An explicit end says how it went; a drop means that the client
 //! went away, and is counted as such.
 
-use std::{sync::Arc, time::Instant};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_chat::usage::Usage;
 use tollgate_store::WarmKey;
 use tracing::info;
 
-use crate::{admit::Admission, buffered::Held, error::GateError, gate::Gate, request_id::RequestId};
+use crate::{admit::Admission, arrival::Arrival, buffered::Held, error::GateError, gate::Gate};
 
 /// A request under way. It holds the admission and the body's memory until it ends.
 pub struct Settlement {
     gate: Arc<Gate>,
     request_id: String,
+    client: IpAddr,
     key: Arc<WarmKey>,
     model: String,
     stream: bool,
@@ -33,20 +34,20 @@ impl Settlement {
         gate: &Arc<Gate>,
         key: &Arc<WarmKey>,
         request: &ValidRequest,
-        id: &RequestId,
+        arrival: &Arrival,
         admission: Admission,
         body: Held,
-        started: Instant,
     ) -> Self {
         gate.metrics.request_started();
         Self {
             gate: Arc::clone(gate),
-            request_id: id.as_str().to_owned(),
+            request_id: arrival.id.as_str().to_owned(),
+            client: arrival.client,
             key: Arc::clone(key),
             model: request.model.id.to_string(),
             stream: request.stream,
             channel: String::new(),
-            started,
+            started: arrival.at,
             first_output: None,
             usage: None,
             settled: false,
@@ -82,9 +83,12 @@ impl Settlement {
         let metrics = &self.gate.metrics;
         metrics.request_ended(outcome, seconds, self.usage.as_ref());
         let usage = self.usage.unwrap_or_default();
-        let first = self.first_output.map(|at| at.duration_since(self.started).as_millis() as u64);
+        let first = self
+            .first_output
+            .map(|at| at.duration_since(self.started).as_millis() as u64);
         info!(
             request_id = %self.request_id,
+            client = %self.client,
             key_prefix = self.key.key.prefix.as_str(),
             model = %self.model,
             channel = %self.channel,

@@ -28,8 +28,17 @@ pub fn find_model(gate: &Gate, id: &str) -> Result<Arc<Model>, GateError> {
     if let Some(model) = gate.catalog.model(id) {
         return Ok(Arc::clone(model));
     }
-    gate.channels.load().unlisted_model(id).cloned().ok_or_else(|| GateError::UnknownModel {
-        model: id.to_owned(),
-        nearest: gate.catalog.nearest_ids(id).into_iter().map(str::to_owned).collect(),
-    })
+    gate.channels
+        .load()
+        .unlisted_model(id)
+        .cloned()
+        .ok_or_else(|| GateError::UnknownModel {
+            model: id.to_owned(),
+            nearest: gate
+                .catalog
+                .nearest_ids(id)
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+        })
 }

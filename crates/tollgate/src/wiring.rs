@@ -162,6 +162,7 @@ fn settings(config: &Config) -> GateSettings {
         request_body_limit: request_body,
         answer_limit: answer,
         max_in_flight,
+        trusted_proxies: config.server.trusted_proxies.clone(),
         buffered_limit: buffered,
         n_max,
         request_deadline,

@@ -10,7 +10,11 @@ use super::RETRY_AFTER_LIMIT;
 /// The wait in `retry-after-ms`, or in `Retry-After` as seconds or as a date.
 pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+    let number = |text: &str| {
+        text.parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite() && *number >= 0.0)
+    };
     let wait = text("retry-after-ms")
         .and_then(number)
         .map(|millis| millis / 1_000.0)

@@ -119,7 +119,11 @@ impl ProviderStream {
     }
 
     /// The end of the bytes. Where the answer is not whole, `broken` says why, else the decoder.
-    fn end(&mut self, mut events: Vec<Event>, broken: Option<Failure>) -> (Result<Vec<Event>, Failure>, bool) {
+    fn end(
+        &mut self,
+        mut events: Vec<Event>,
+        broken: Option<Failure>,
+    ) -> (Result<Vec<Event>, Failure>, bool) {
         match self.decoder.end(&mut events) {
             Ok(()) => (Ok(events), true),
             Err(fault) => self.fail(events, broken.unwrap_or(Failure::Fault(fault))),
@@ -185,10 +189,13 @@ fn commits(held: &[Event]) -> bool {
 
 fn is_event_stream(response: &Response<Incoming>) -> bool {
     // Without a content type the host is given the benefit of the doubt.
-    response.headers().get(header::CONTENT_TYPE).is_none_or(|content_type| {
-        let essence = content_type.as_bytes().to_ascii_lowercase();
-        !(essence.starts_with(b"application/json") || essence.starts_with(b"text/html"))
-    })
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_none_or(|content_type| {
+            let essence = content_type.as_bytes().to_ascii_lowercase();
+            !(essence.starts_with(b"application/json") || essence.starts_with(b"text/html"))
+        })
 }
 
 /// A stream was asked for and something else came: an error with status 200, a proxy's page, or a
@@ -212,4 +219,3 @@ async fn not_a_stream(
         "a whole answer came where a stream was asked for",
     )))
 }
-

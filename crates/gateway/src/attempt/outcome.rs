@@ -95,7 +95,9 @@ pub fn to_client(mut failures: Vec<AttemptFailure>, servers: &[Server], request:
         .enumerate()
         .min_by_key(|(place, attempt)| (rank(&attempt.failure), usize::MAX - place))
         .map(|(place, _)| place);
-    let Some(best) = best else { return GateError::ProviderFailed };
+    let Some(best) = best else {
+        return GateError::ProviderFailed;
+    };
     let attempt = failures.swap_remove(best);
     let server = servers
         .iter()

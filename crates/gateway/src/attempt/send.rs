@@ -87,7 +87,9 @@ pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Res
     let streamed = request.streamed;
     let sending = server.channel.client.inner.request(build(server, request));
     let response = if streamed {
-        timeout(limit, sending).await.map_err(|_| Failure::FirstByteTimeout { limit })?
+        timeout(limit, sending)
+            .await
+            .map_err(|_| Failure::FirstByteTimeout { limit })?
     } else {
         sending.await
     };
@@ -130,18 +132,29 @@ pub fn headers(settings: &ChannelSettings) -> HeaderMap {
 }
 
 fn build(server: &Server, request: ProviderRequest) -> Request<Segments> {
-    let accept = if request.streamed { "text/event-stream" } else { "application/json" };
+    let accept = if request.streamed {
+        "text/event-stream"
+    } else {
+        "application/json"
+    };
     let mut http = Request::new(Segments::new(request.body));
     *http.method_mut() = Method::POST;
     http.uri_mut().clone_from(&server.endpoint);
     let mut headers = server.channel.headers.clone();
-    headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static(accept));
+    headers
+        .entry(header::ACCEPT)
+        .or_insert(HeaderValue::from_static(accept));
     *http.headers_mut() = headers;
     http
 }
 
 /// Reads a whole body of at most `limit` bytes, with at most `idle` between two reads.
-pub async fn read_whole(mut body: Incoming, limit: usize, idle: Duration, held: &mut Held) -> Result<Bytes, Failure> {
+pub async fn read_whole(
+    mut body: Incoming,
+    limit: usize,
+    idle: Duration,
+    held: &mut Held,
+) -> Result<Bytes, Failure> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     loop {
@@ -211,7 +224,10 @@ impl Body for Segments {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let piece = self.pieces.pop_front();
         self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))

@@ -134,7 +134,13 @@ enum Source {
 }
 
 /// The body of a stream that has begun.
-pub fn body(writer: Writer, mut settlement: Settlement, keep_alive: Duration, channel: &str, outcome: Outcome) -> Body {
+pub fn body(
+    writer: Writer,
+    mut settlement: Settlement,
+    keep_alive: Duration,
+    channel: &str,
+    outcome: Outcome,
+) -> Body {
     settlement.answered_by(channel);
     frames(Streaming {
         writer,
@@ -236,6 +242,8 @@ impl Streaming {
 fn opened(outcome: Outcome) -> OpenStream {
     match outcome {
         Outcome::Stream(stream) => stream,
-        Outcome::Whole { .. } => OpenStream::failed(Failure::Broken("a whole answer where a stream was due".to_owned())),
+        Outcome::Whole { .. } => OpenStream::failed(Failure::Broken(
+            "a whole answer where a stream was due".to_owned(),
+        )),
     }
 }

@@ -13,7 +13,10 @@ pub struct Written {
 
 /// Writes the turns. Media become a word in parentheses; tool calls and their results become text.
 pub fn write(request: &ValidRequest) -> Written {
-    let messages = request.request.get("messages").and_then(|json| Json::parse(json).ok());
+    let messages = request
+        .request
+        .get("messages")
+        .and_then(|json| Json::parse(json).ok());
     let turns = messages
         .as_ref()
         .and_then(Json::as_array)
@@ -71,7 +74,12 @@ fn content_text(content: &Json<'_>) -> String {
 }
 
 fn part_text(part: &Json<'_>) -> String {
-    let text = |name| part.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let text = |name| {
+        part.get(name)
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     match part.get("type").and_then(Json::as_str) {
         Some("text") => text("text"),
         Some("refusal") => text("refusal"),
@@ -83,9 +91,18 @@ fn part_text(part: &Json<'_>) -> String {
 }
 
 fn with_calls(mut text: String, message: &Json<'_>) -> String {
-    for call in message.get("tool_calls").and_then(Json::as_array).unwrap_or_default() {
+    for call in message
+        .get("tool_calls")
+        .and_then(Json::as_array)
+        .unwrap_or_default()
+    {
         let function = call.get("function");
-        let member = |name| function.and_then(|function| function.get(name)).and_then(Json::as_str).unwrap_or_default();
+        let member = |name| {
+            function
+                .and_then(|function| function.get(name))
+                .and_then(Json::as_str)
+                .unwrap_or_default()
+        };
         if !text.is_empty() {
             text.push('\n');
         }

@@ -16,8 +16,7 @@ use crate::error::Failure;
 const OUTPUT_LIMIT: u32 = 1_024;
 /// Most tokens of reasoning.
 const REASONING_LIMIT: u32 = 48;
-const THINK_FIRST: &str =
-    "Think about the last message in two short sentences. Say what it asks for and how to answer it. Do not answer it.";
+const THINK_FIRST: &str = "Think about the last message in two short sentences. Say what it asks for and how to answer it. Do not answer it.";
 
 /// An answer under way: reasoning first where the model thinks, then the text.
 pub struct EmbeddedStream {
@@ -135,13 +134,18 @@ impl EmbeddedStream {
             reason,
             matched_stop: finished.matched_stop,
         };
-        vec![Event::new(EventKind::Finish(finish)), Event::new(EventKind::Usage(usage))]
+        vec![
+            Event::new(EventKind::Finish(finish)),
+            Event::new(EventKind::Usage(usage)),
+        ]
     }
 }
 
 fn sampling(request: &ValidRequest) -> Sampling {
     let number = |value: Option<f64>, otherwise: f32| value.map_or(otherwise, |value| value as f32);
-    let limit = request.max_tokens.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
+    let limit = request
+        .max_tokens
+        .map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
     // A documented default such as 65,536 is no wish for an answer of that length.
     let sent = ["max_tokens", "max_completion_tokens"]
         .into_iter()

@@ -125,6 +125,8 @@ pub enum Mistake {
     Address { field: &'static str, value: String },
     #[error("`listen` and `admin_listen` must not be the same address")]
     SameAddress,
+    #[error("`{written}` is neither an IP address nor a network such as 10.0.0.0/8")]
+    NotANetwork { written: String },
     #[error("`{value}` is no origin, such as https://app.example.com, and not `*`")]
     Origin { value: String },
     #[error("`{smaller}` is more than `{larger}`, so nothing of that size could ever pass")]

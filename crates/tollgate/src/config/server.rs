@@ -1,7 +1,11 @@
 //! `[server]`: where the gate listens, and who may talk to it from a browser.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -17,6 +21,7 @@ pub struct ServerTable {
     listen: Option<Spanned<String>>,
     admin_listen: Option<Spanned<String>>,
     data_dir: Option<PathBuf>,
+    trusted_proxies: Option<Vec<Spanned<String>>>,
     cors_origins: Option<Vec<Spanned<String>>>,
 }
 
@@ -28,6 +33,8 @@ pub struct ServerSettings {
     pub admin_listen: SocketAddr,
     /// Database, embedded model; one serving process at a time.
     pub data_dir: PathBuf,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     pub cors_origins: CorsOrigins,
 }
 
@@ -46,6 +53,10 @@ impl ServerSettings {
             ("server.listen", self.listen != running.listen),
             ("server.admin_listen", self.admin_listen != running.admin_listen),
             ("server.data_dir", self.data_dir != running.data_dir),
+            (
+                "server.trusted_proxies",
+                self.trusted_proxies != running.trusted_proxies,
+            ),
             ("server.cors_origins", self.cors_origins != running.cors_origins),
         ]
         .into_iter()
@@ -70,11 +81,34 @@ pub fn resolve(table: ServerTable, mistakes: &mut Mistakes<'_>) -> ServerSetting
         listen,
         admin_listen,
         data_dir: table.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
+        trusted_proxies: trusted_proxies(table.trusted_proxies.unwrap_or_default(), mistakes),
         cors_origins: match table.cors_origins {
             None => CorsOrigins::Any,
             Some(origins) => cors_origins(origins, mistakes),
         },
     }
+}
+
+/// Addresses and networks: `10.0.0.1`, `10.0.0.0/8`.
+fn trusted_proxies(written: Vec<Spanned<String>>, mistakes: &mut Mistakes<'_>) -> Vec<IpNet> {
+    written
+        .into_iter()
+        .filter_map(|text| {
+            let net = text
+                .get_ref()
+                .parse()
+                .or_else(|_| text.get_ref().parse::<IpAddr>().map(IpNet::from));
+            net.map_err(|_| {
+                mistakes.add(
+                    text.span().start,
+                    Mistake::NotANetwork {
+                        written: text.get_ref().clone(),
+                    },
+                )
+            })
+            .ok()
+        })
+        .collect()
 }
 
 fn address(
