@@ -10,12 +10,7 @@ pub mod request;
 pub mod think_tags;
 
 use bytes::Bytes;
-use tollgate_catalog::{
-    contract::ValidRequest,
-    dialect_name::DialectName,
-    quirks::Quirks,
-    serving::Serving,
-};
+use tollgate_catalog::{contract::ValidRequest, dialect_name::DialectName, quirks::Quirks, serving::Serving};
 use tollgate_chat::{
     answer::Answer,
     chunk::{AnswerShape, Head},
@@ -76,16 +71,28 @@ impl Dialect {
     }
 
     /// A decoder for one streamed answer.
-    pub fn stream_decoder(self, quirks: &Quirks, presentation: Presentation, event_limit: usize) -> StreamDecoder {
+    pub fn stream_decoder(
+        self,
+        quirks: &Quirks,
+        presentation: Presentation,
+        event_limit: usize,
+    ) -> StreamDecoder {
         match self {
-            Self::OpenaiChat => {
-                StreamDecoder::OpenaiChat(openai_chat::stream::Decoder::new(quirks, presentation, event_limit))
-            }
+            Self::OpenaiChat => StreamDecoder::OpenaiChat(openai_chat::stream::Decoder::new(
+                quirks,
+                presentation,
+                event_limit,
+            )),
         }
     }
 
     /// Reads a whole answer with status 200.
-    pub fn decode_answer(self, body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Result<Answer, Fault> {
+    pub fn decode_answer(
+        self,
+        body: &Bytes,
+        quirks: &Quirks,
+        presentation: &Presentation,
+    ) -> Result<Answer, Fault> {
         match self {
             Self::OpenaiChat => openai_chat::answer::decode(body, quirks, presentation),
         }

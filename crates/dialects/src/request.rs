@@ -35,8 +35,6 @@ pub enum Note {
     Truncated(String),
     /// The provider told nothing; this is our own count.
     Estimated(String),
-    /// Something stands in for what the answering model cannot do.
-    Emulated(String),
 }
 
 impl fmt::Display for Note {
@@ -46,7 +44,6 @@ impl fmt::Display for Note {
             Self::Moved(name) => write!(f, "moved:{name}"),
             Self::Truncated(name) => write!(f, "truncated:{name}"),
             Self::Estimated(name) => write!(f, "estimated:{name}"),
-            Self::Emulated(name) => write!(f, "emulated:{name}"),
         }
     }
 }

@@ -66,7 +66,7 @@ pub async fn attempt(
     };
     let servers = match route {
         Route::Sandbox => {
-            return timeout_at(deadline, sandbox::answer(gate, request, &presentation))
+            return timeout_at(deadline, sandbox::answer(gate, request, &presentation, id))
                 .await
                 .unwrap_or(Err(GateError::Deadline { limit }));
         }

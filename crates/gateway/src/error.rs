@@ -1,5 +1,7 @@
 //! Everything that can go wrong with a request, and the only table to status, type and code.
 
+mod shown;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +12,7 @@ use tollgate_chat::{error::ErrorBody, request::BodyError};
 use tollgate_dialects::{Fault, Unsupported};
 use tollgate_store::StoreError;
 
+use self::shown::shown;
 use crate::body::{Response, whole};
 
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
@@ -269,7 +272,6 @@ impl GateError {
             self,
             Self::Misconfigured
                 | Self::Deadline { .. }
-                | Self::NoChannel { .. }
                 | Self::SandboxMissing
                 | Self::SandboxBroken
                 | Self::AnswerTooLarge
@@ -319,29 +321,6 @@ fn nearest_models(nearest: &[String]) -> String {
                 .join(" or ")
         ),
     }
-}
-
-/// A provider's own words as far as a client may read them: without keys, account IDs and hosts.
-fn shown(message: &str, otherwise: &str) -> String {
-    const PRIVATE: &[&str] = &[
-        "sk-", "org-", "proj_", "proj-", "acct", "ep-", "AIza", "xai-", "Bearer", "user-",
-    ];
-    let message = message.trim();
-    if message.is_empty() || message.starts_with('<') {
-        return otherwise.to_owned();
-    }
-    let is_private = |word: &str| {
-        let word = word.trim_start_matches(|c: char| !c.is_alphanumeric());
-        word.contains("://")
-            || PRIVATE
-                .iter()
-                .any(|mark| word.starts_with(mark) && word.len() > mark.len() + 3)
-    };
-    let words: Vec<&str> = message
-        .split(' ')
-        .map(|word| if is_private(word) { "[…]" } else { word })
-        .collect();
-    words.join(" ")
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ use crate::{
     validate::validate,
 };
 
-/// Answers `POST /v1/chat/completions`.
+/// Answers `POST /v1/chat/completions`. Fails only before the settlement is armed; from then on an error
+/// is an answer, settled like any other.
 ///
 /// Cancel safety: dropping it at any point gives back what was taken; the settlement acts on its
 /// drop.
@@ -42,5 +43,5 @@ pub async fn chat_completions(
         model: request.model.id.to_string(),
         system_fingerprint: None,
     };
-    relay(gate, request, route, head, arrival.id, settlement).await
+    Ok(relay(gate, request, route, head, arrival.id, settlement).await)
 }

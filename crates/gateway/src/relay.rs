@@ -27,8 +27,7 @@ use crate::{
 const X_TOLLGATE_CHANNEL: HeaderName = HeaderName::from_static("x-tollgate-channel");
 const X_TOLLGATE_NOTES: HeaderName = HeaderName::from_static("x-tollgate-notes");
 
-/// Answers the client. The error of a request that has no answer comes back as such, unless the
-/// stream had to begin before it was known.
+/// Answers the client, with an error's own status unless the stream had to begin before it was known.
 pub async fn relay(
     gate: Arc<Gate>,
     request: ValidRequest,
@@ -36,7 +35,7 @@ pub async fn relay(
     head: Head,
     id: RequestId,
     settlement: Settlement,
-) -> Result<Response, GateError> {
+) -> Response {
     if request.stream {
         return relay_stream(gate, request, route, head, id, settlement).await;
     }
@@ -50,18 +49,14 @@ async fn relay_whole(
     head: &Head,
     id: &RequestId,
     mut settlement: Settlement,
-) -> Result<Response, GateError> {
+) -> Response {
     let attempted = match attempt(gate, request, route, head, id).await {
         Ok(attempted) => attempted,
-        Err(error) => {
-            settlement.fail(&error);
-            return Err(error);
-        }
+        Err(error) => return refuse(error, settlement),
     };
     settlement.answered_by(&attempted.channel);
     let Outcome::Whole { answer, held } = attempted.outcome else {
-        settlement.fail(&GateError::ProviderMalformed);
-        return Err(GateError::ProviderMalformed);
+        return refuse(GateError::ProviderMalformed, settlement);
     };
     settlement.count(answer.usage);
     settlement.complete();
@@ -73,7 +68,7 @@ async fn relay_whole(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     write_origin(headers, &attempted.channel, &notes);
-    Ok(response)
+    response
 }
 
 async fn relay_stream(
@@ -83,7 +78,7 @@ async fn relay_stream(
     head: Head,
     id: RequestId,
     settlement: Settlement,
-) -> Result<Response, GateError> {
+) -> Response {
     let keep_alive = gate.settings.keep_alive;
     let writer = stream::Writer::new(&request, head.clone(), id.clone());
     let mut attempting: stream::Attempting = Box::pin(async move {
@@ -103,10 +98,7 @@ async fn relay_stream(
             write_origin(response.headers_mut(), &channel, &notes);
             response
         }
-        Ok(Err(error)) => {
-            settlement.fail(&error);
-            return Err(error);
-        }
+        Ok(Err(error)) => return refuse(error, settlement),
         Err(_) => Response::new(stream::body_while_attempting(
             writer, settlement, keep_alive, attempting,
         )),
@@ -118,7 +110,13 @@ async fn relay_stream(
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    response
+}
+
+/// The end of a request that has no answer.
+fn refuse(error: GateError, settlement: Settlement) -> Response {
+    settlement.fail(&error);
+    error.into_response()
 }
 
 /// Says where the answer comes from and what was changed on the way there.

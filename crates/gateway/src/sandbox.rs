@@ -23,6 +23,7 @@ use crate::{
     attempt::{Attempted, OpenStream, Outcome, adopt},
     error::{Failure, GateError},
     gate::Gate,
+    request_id::RequestId,
 };
 
 /// Name of the channel in the client's header, and `system_fingerprint` of every answer.
@@ -34,6 +35,7 @@ pub async fn answer(
     gate: &Gate,
     request: &ValidRequest,
     presentation: &Presentation,
+    id: &RequestId,
 ) -> Result<Attempted, GateError> {
     let engine = gate.engine.as_ref().ok_or(GateError::SandboxMissing)?;
     check(request).map_err(GateError::Unsupported)?;
@@ -41,7 +43,8 @@ pub async fn answer(
     check_context(gate, request, &written.turns).await?;
     let mut notes = written.notes;
     let thinks = thinks(request);
-    let mut stream = EmbeddedStream::start(engine, request, written.turns, thinks).map_err(refused)?;
+    let mut stream = EmbeddedStream::start(engine, request, written.turns, thinks, id)
+        .map_err(|reason| refused(reason, id))?;
     let mut opened = Vec::new();
     let mut ended = false;
     while !ended
@@ -166,11 +169,11 @@ fn thinks(request: &ValidRequest) -> bool {
     }
 }
 
-fn refused(refused: Refused) -> GateError {
-    match refused {
+fn refused(reason: Refused, id: &RequestId) -> GateError {
+    match reason {
         Refused::Model(LoadError::Missing { .. }) => GateError::SandboxMissing,
         Refused::Model(problem) => {
-            error!(error = %problem, "embedded model cannot be loaded");
+            error!(request_id = id.as_str(), error = %problem, "embedded model cannot be loaded");
             GateError::SandboxBroken
         }
         Refused::Full { .. } => GateError::SandboxBusy,
@@ -186,11 +189,11 @@ fn failed(failure: Failure) -> GateError {
 }
 
 /// The client's view of a fault of the engine.
-fn of_engine(fault: tollgate_engine::Fault) -> GateError {
+fn of_engine(fault: tollgate_engine::Fault, id: &RequestId) -> GateError {
     match fault {
-        tollgate_engine::Fault::Load(problem) => refused(Refused::Model(problem)),
+        tollgate_engine::Fault::Load(problem) => refused(Refused::Model(problem), id),
         fault => {
-            error!(error = %fault, "embedded model failed");
+            error!(request_id = id.as_str(), error = %fault, "embedded model failed");
             GateError::SandboxFailed
         }
     }

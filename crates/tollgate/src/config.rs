@@ -90,6 +90,9 @@ impl Config {
         if self.database != running.database {
             fields.push("database.url");
         }
+        if self.sandbox != running.sandbox {
+            fields.push("sandbox.enabled");
+        }
         if self.catalog_files != running.catalog_files {
             fields.push("catalog.files");
         }

@@ -23,48 +23,83 @@ use crate::{
 };
 
 /// Members of an answer that concern the operator or nobody.
-pub(super) const PRIVATE_MEMBERS: &[&str] = &["obfuscation", "base_resp", "prompt_filter_results", "x_groq", "provider"];
+pub(super) const PRIVATE_MEMBERS: &[&str] = &[
+    "obfuscation",
+    "base_resp",
+    "prompt_filter_results",
+    "x_groq",
+    "provider",
+];
 
 /// Reads an answer with status 200, which may be an error all the same.
 pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Result<Answer, Fault> {
     let text = std::str::from_utf8(body).map_err(|_| malformed("the answer is not UTF-8"))?;
     // DeepSeek sends blank lines while a request waits.
     let text = text.trim();
-    let object = Object::parse(text).map_err(|error| malformed(&format!("the answer is not a JSON object: {error}")))?;
+    let object = Object::parse(text)
+        .map_err(|error| malformed(&format!("the answer is not a JSON object: {error}")))?;
     if let Some(fault) = fault::in_answer(&object) {
         return Err(fault);
     }
-    let choices = object.present("choices").and_then(|choices| items(choices).ok()).unwrap_or_default();
+    let choices = object
+        .present("choices")
+        .and_then(|choices| items(choices).ok())
+        .unwrap_or_default();
     if choices.is_empty() {
         return Err(malformed("the answer has no choices"));
     }
     let mut edits = Edits::of(text);
     let mut edit = ObjectEdit::of(&object);
     let mut finishes = Vec::with_capacity(choices.len());
-    let mut output_bytes = 0;
-    for (position, choice) in choices.into_iter().enumerate() {
+    for (position, choice) in choices.iter().enumerate() {
         let choice = Object::parse(choice).map_err(|_| malformed("a choice is not an object"))?;
-        output_bytes += choice.present("message").map_or(0, str::len) as u64;
-        finishes.push(edit_choice(&choice, position as u32, quirks, presentation, &mut edits)?);
+        finishes.push(edit_choice(
+            &choice,
+            position as u32,
+            quirks,
+            presentation,
+            &mut edits,
+        )?);
     }
     let counted = object
         .present("usage")
         .and_then(|json| usage::read(json, quirks.usage_excludes_reasoning));
     let usage = counted.unwrap_or_else(|| Usage {
         prompt: presentation.estimated_prompt_tokens,
-        completion: estimated_tokens(output_bytes),
+        completion: estimated_tokens(choices.iter().copied().map(output_bytes).sum()),
         ..Usage::default()
     });
     edit_envelope(&object, presentation, &mut edit);
     edit.set("usage", usage.to_json(&presentation.shape.usage));
     edit.finish(&mut edits);
-    let json = if edits.is_empty() { body.clone() } else { Bytes::from(edits.finish()) };
+    let json = if edits.is_empty() {
+        body.clone()
+    } else {
+        Bytes::from(edits.finish())
+    };
     Ok(Answer {
         json,
         usage,
         usage_is_estimated: counted.is_none(),
         finishes,
     })
+}
+
+/// Bytes of all that a choice says, as a stream of it would have them.
+fn output_bytes(choice: &str) -> u64 {
+    let choice = Object::parse(choice).ok();
+    let message = choice
+        .as_ref()
+        .and_then(|choice| Object::parse(choice.present("message")?).ok());
+    let Some(message) = message else { return 0 };
+    let text = |name| message.read::<String>(name).map_or(0, |text| text.len());
+    let texts = text("content") + text("refusal") + text("reasoning_content").max(text("reasoning"));
+    let calls = message
+        .present("tool_calls")
+        .map(message::tool_calls)
+        .unwrap_or_default();
+    let arguments: usize = calls.iter().map(|call| call.arguments.len()).sum();
+    (texts + arguments) as u64
 }
 
 fn edit_envelope(object: &Object<'_>, presentation: &Presentation, edit: &mut ObjectEdit<'_, '_>) {
@@ -100,7 +135,10 @@ fn edit_choice(
         .and_then(|json| Object::parse(json).ok())
         .ok_or_else(|| malformed("a choice has no message"))?;
     let word: String = choice.read("finish_reason").unwrap_or_default();
-    let calls = message.present("tool_calls").map(message::tool_calls).unwrap_or_default();
+    let calls = message
+        .present("tool_calls")
+        .map(message::tool_calls)
+        .unwrap_or_default();
     let reason = finish::read(&word, !calls.is_empty())?.unwrap_or(if calls.is_empty() {
         FinishReason::Stop
     } else {
@@ -127,13 +165,22 @@ fn edit_choice(
         }
     }
     for (index, call) in calls.iter().enumerate() {
-        let id = call.id.clone().unwrap_or_else(|| made_up_id(&presentation.head.id, position, index as u32));
+        let id = call
+            .id
+            .clone()
+            .unwrap_or_else(|| made_up_id(&presentation.head.id, position, index as u32));
         let arguments = if call.arguments.trim().is_empty() && reason != FinishReason::Length {
             "{}"
         } else {
             &call.arguments
         };
-        call.rewrite(None, Some(&id), Some(call.name.as_deref().unwrap_or_default()), arguments, edits);
+        call.rewrite(
+            None,
+            Some(&id),
+            Some(call.name.as_deref().unwrap_or_default()),
+            arguments,
+            edits,
+        );
     }
     edit.finish(edits);
 
@@ -158,7 +205,9 @@ fn edit_choice(
 }
 
 fn split_thinking(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
-    let Some(content) = message.read::<String>("content") else { return };
+    let Some(content) = message.read::<String>("content") else {
+        return;
+    };
     let mut tags = ThinkTags::default();
     let mut pieces = Vec::new();
     tags.split(&content, &mut pieces);

@@ -30,6 +30,36 @@ struct Said {
     kind: String,
     code: String,
     param: Option<String>,
+    /// Whose numbers the code is from, where it is a number.
+    numbers: Numbers,
+}
+
+/// Hosts whose codes are numbers. The same number means different things.
+#[derive(Debug, Default, Clone, Copy)]
+enum Numbers {
+    #[default]
+    Zhipu,
+    Minimax,
+}
+
+impl Numbers {
+    /// What a code means (wire notes, sections 11 and 13).
+    fn meaning(self, code: &str) -> Option<FaultKind> {
+        Some(match (self, code) {
+            (Self::Zhipu, "1000" | "1001" | "1002" | "1003" | "1004") => FaultKind::Credential,
+            (Self::Zhipu, "1113") => FaultKind::Quota,
+            (Self::Zhipu, "1301") => FaultKind::ContentFilter,
+            (Self::Zhipu, "1302" | "1303") => FaultKind::RateLimited,
+            (Self::Zhipu, "1305") => FaultKind::Overloaded,
+            (Self::Minimax, "1002") => FaultKind::RateLimited,
+            (Self::Minimax, "1004") => FaultKind::Credential,
+            (Self::Minimax, "1008") => FaultKind::Quota,
+            (Self::Minimax, "1026" | "1027") => FaultKind::ContentFilter,
+            (Self::Minimax, "1039") => FaultKind::ContextLength,
+            (Self::Minimax, "2013") => FaultKind::BadRequest,
+            _ => return None,
+        })
+    }
 }
 
 impl Said {
@@ -56,6 +86,7 @@ impl Said {
                 kind: word(&error, "type"),
                 code: word(&error, "code"),
                 param: Some(word(&error, "param")).filter(|param| !param.is_empty()),
+                ..Self::default()
             });
         }
         if let Some(Ok(base)) = object.present("base_resp").map(Object::parse) {
@@ -63,16 +94,19 @@ impl Said {
             return (!matches!(&*code, "" | "0")).then(|| Self {
                 message: word(&base, "status_msg"),
                 code,
+                numbers: Numbers::Minimax,
                 ..Self::default()
             });
         }
         let is_answer = object.get("choices").is_some() || object.get("usage").is_some();
-        let message = ["message", "msg", "detail"].into_iter().find_map(|name| object.present(name))?;
+        let message = ["message", "msg", "detail"]
+            .into_iter()
+            .find_map(|name| object.present(name))?;
         (!is_answer).then(|| Self {
             message: serde_json::from_str(message).unwrap_or_else(|_| clip(message)),
             code: word(object, "code"),
             kind: word(object, "type"),
-            param: None,
+            ..Self::default()
         })
     }
 
@@ -93,36 +127,36 @@ impl Said {
         }
     }
 
-    /// The table: words first, since statuses lie (xAI's bad key is a 400, OpenAI's empty purse a
-    /// 429), then the status.
+    /// The table: numbers and words first, since statuses lie (xAI's bad key is a 400, OpenAI's empty
+    /// purse a 429), then the status.
     fn classify(&self, status: Option<u16>) -> FaultKind {
         let code_is = |codes: &[&str]| {
             codes.iter().any(|code| {
-                let starts = |word: &str| word.get(..code.len()).is_some_and(|head| head.eq_ignore_ascii_case(code));
+                let starts = |word: &str| {
+                    word.get(..code.len())
+                        .is_some_and(|head| head.eq_ignore_ascii_case(code))
+                };
                 starts(&self.code) || starts(&self.kind)
             })
         };
-        let number_is = |numbers: &[&str]| numbers.contains(&&*self.code);
         let message = self.message.to_ascii_lowercase();
         let says = |phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
 
-        if code_is(QUOTA_CODES) || number_is(&["1113", "1008"]) || says(QUOTA_PHRASES) || status == Some(402) {
+        if let Some(kind) = self.numbers.meaning(&self.code) {
+            kind
+        } else if code_is(QUOTA_CODES) || says(QUOTA_PHRASES) || status == Some(402) {
             FaultKind::Quota
-        } else if code_is(CREDENTIAL_CODES)
-            || number_is(&["1000", "1001", "1002", "1003", "1004"]) && status != Some(429) && !says(&["rate limit"])
-            || says(CREDENTIAL_PHRASES)
-            || status == Some(401)
-        {
+        } else if code_is(CREDENTIAL_CODES) || says(CREDENTIAL_PHRASES) || status == Some(401) {
             FaultKind::Credential
-        } else if code_is(CONTEXT_CODES) || number_is(&["1039"]) || says(CONTEXT_PHRASES) {
+        } else if code_is(CONTEXT_CODES) || says(CONTEXT_PHRASES) {
             FaultKind::ContextLength
-        } else if code_is(FILTER_CODES) || number_is(&["1301", "1026", "1027"]) || says(FILTER_PHRASES) {
+        } else if code_is(FILTER_CODES) || says(FILTER_PHRASES) {
             FaultKind::ContentFilter
         } else if code_is(MODEL_CODES) || says(MODEL_PHRASES) {
             FaultKind::ModelUnknown
-        } else if code_is(OVERLOAD_CODES) || number_is(&["1305"]) || says(&["overloaded"]) {
+        } else if code_is(OVERLOAD_CODES) || says(&["overloaded"]) {
             FaultKind::Overloaded
-        } else if code_is(RATE_CODES) || number_is(&["1302", "1303"]) || says(&["rate limit"]) {
+        } else if code_is(RATE_CODES) || says(&["rate limit"]) {
             FaultKind::RateLimited
         } else {
             by_status(status)

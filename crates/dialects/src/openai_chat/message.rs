@@ -68,8 +68,11 @@ pub fn tool_calls(json: &str) -> Vec<ToolCallPiece<'_>> {
         .into_iter()
         .filter_map(|item| {
             let object = Object::parse(item).ok()?;
-            let function = object.present("function").and_then(|json| Object::parse(json).ok());
-            let text = |object: &Object<'_>, name| object.read::<String>(name).filter(|text| !text.is_empty());
+            let function = object
+                .present("function")
+                .and_then(|json| Object::parse(json).ok());
+            let text =
+                |object: &Object<'_>, name| object.read::<String>(name).filter(|text| !text.is_empty());
             let arguments = function.as_ref().and_then(|function| {
                 let json = function.present("arguments")?;
                 // Some hosts send the object itself, not its text.
@@ -88,9 +91,16 @@ pub fn tool_calls(json: &str) -> Vec<ToolCallPiece<'_>> {
 }
 
 impl ToolCallPiece<'_> {
-    /// Writes the piece in our form: its index (in streams), `id` and `type` and `name` only where
+    /// Writes the piece in our form: its index (in streams), `id` with `type`, and `name`, only where
     /// they are given here, `arguments` always.
-    pub fn rewrite(&self, index: Option<u32>, id: Option<&str>, name: Option<&str>, arguments: &str, edits: &mut Edits<'_>) {
+    pub fn rewrite(
+        &self,
+        index: Option<u32>,
+        id: Option<&str>,
+        name: Option<&str>,
+        arguments: &str,
+        edits: &mut Edits<'_>,
+    ) {
         let mut edit = ObjectEdit::of(&self.object);
         if let Some(index) = index {
             set_if_different(&self.object, &mut edit, "index", index.to_string());
@@ -102,9 +112,7 @@ impl ToolCallPiece<'_> {
             }
             None => {
                 edit.remove_named("id");
-                if self.object.get("type") == Some("null") {
-                    edit.remove_named("type");
-                }
+                edit.remove_named("type");
             }
         }
         match &self.function {
@@ -121,8 +129,13 @@ impl ToolCallPiece<'_> {
                 inner.finish(edits);
             }
             None => {
-                let name = name.map(|name| format!("\"name\":{},", quote(name))).unwrap_or_default();
-                edit.set("function", format!("{{{name}\"arguments\":{}}}", quote(arguments)));
+                let name = name
+                    .map(|name| format!("\"name\":{},", quote(name)))
+                    .unwrap_or_default();
+                edit.set(
+                    "function",
+                    format!("{{{name}\"arguments\":{}}}", quote(arguments)),
+                );
             }
         }
         edit.finish(edits);

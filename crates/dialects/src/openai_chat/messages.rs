@@ -40,7 +40,11 @@ fn edit_message(message: &Object<'_>, traits: &MessageTraits, quirks: &Quirks, e
     let assistant = role == "assistant";
     let mut edit = ObjectEdit::of(message);
     for (index, member) in message.members().iter().enumerate() {
-        let dropped = assistant && quirks.drop_message_fields.iter().any(|field| *field == member.name);
+        let dropped = assistant
+            && quirks
+                .drop_message_fields
+                .iter()
+                .any(|field| *field == member.name);
         match &*member.name {
             "content" => edit_content(member, assistant, traits, quirks, &mut edit, edits),
             _ if member.value == "null" || dropped => edit.remove(index),

@@ -15,7 +15,11 @@ use super::{messages, thinking};
 use crate::request::{Note, ProviderRequest, Unsupported};
 
 /// Writes the provider's request. Fails with the first parameter that the provider cannot serve.
-pub fn encode(request: &ValidRequest, serving: &Serving, provider_files: bool) -> Result<ProviderRequest, Unsupported> {
+pub fn encode(
+    request: &ValidRequest,
+    serving: &Serving,
+    provider_files: bool,
+) -> Result<ProviderRequest, Unsupported> {
     let quirks = &serving.quirks;
     check_messages(request, quirks, provider_files)?;
     let thinking = thinking::resolve(request, quirks);
@@ -39,7 +43,12 @@ pub fn encode(request: &ValidRequest, serving: &Serving, provider_files: bool) -
     }
     thinking.write(&object, quirks, &mut encoder.edit);
     encoder.additions(&object);
-    let Encoder { mut edits, edit, notes, .. } = encoder;
+    let Encoder {
+        mut edits,
+        edit,
+        notes,
+        ..
+    } = encoder;
     edit.finish(&mut edits);
     Ok(ProviderRequest {
         body: edits.segments(request.request.body()),
@@ -75,7 +84,10 @@ fn check_messages(request: &ValidRequest, quirks: &Quirks, provider_files: bool)
             ));
         }
     }
-    for (any, taken, kind) in [(traits.audio, quirks.audio, "input_audio"), (traits.files, quirks.files, "file")] {
+    for (any, taken, kind) in [
+        (traits.audio, quirks.audio, "input_audio"),
+        (traits.files, quirks.files, "file"),
+    ] {
         if any && !taken {
             return Err(Unsupported::new(
                 "messages",
@@ -104,7 +116,13 @@ struct Encoder<'o, 'a> {
 
 impl Encoder<'_, '_> {
     /// Decides about one member that the client sent.
-    fn member(&mut self, index: usize, name: &str, value: &str, upstream_id: &str) -> Result<(), Unsupported> {
+    fn member(
+        &mut self,
+        index: usize,
+        name: &str,
+        value: &str,
+        upstream_id: &str,
+    ) -> Result<(), Unsupported> {
         match name {
             "model" => self.set_if_different(name, value, &quote(upstream_id)),
             "messages" => messages::edit(value, &self.request.traits, self.quirks, &mut self.edits),
@@ -178,7 +196,9 @@ impl Encoder<'_, '_> {
     /// A sampling hint: moved to the nearest value that is taken, or left out.
     fn number(&mut self, index: usize, name: &str, value: &str, range: Option<Range>) {
         let range = range.filter(|_| !self.omits(name));
-        let Some(asked) = value.parse::<f64>().ok() else { return };
+        let Some(asked) = value.parse::<f64>().ok() else {
+            return;
+        };
         match range {
             None => {
                 self.edit.remove(index);
@@ -257,7 +277,11 @@ impl Encoder<'_, '_> {
         if taken && (!self.thinks || self.quirks.response_formats_while_thinking.contains(&format)) {
             return Ok(());
         }
-        let way_out = if taken { " while the model thinks; switch thinking off" } else { "" };
+        let way_out = if taken {
+            " while the model thinks; switch thinking off"
+        } else {
+            ""
+        };
         Err(Unsupported::new(
             "response_format",
             format!("this model's provider does not take response_format `{name}`{way_out}"),
@@ -284,7 +308,9 @@ impl Encoder<'_, '_> {
         if self.request.traits.tool_strict && !self.quirks.tool_strict {
             for tool in items(value).unwrap_or_default() {
                 let Ok(tool) = Object::parse(tool) else { continue };
-                let Some(Ok(function)) = tool.present("function").map(Object::parse) else { continue };
+                let Some(Ok(function)) = tool.present("function").map(Object::parse) else {
+                    continue;
+                };
                 let mut edit = ObjectEdit::of(&function);
                 edit.remove_named("strict");
                 edit.finish(&mut self.edits);
@@ -310,7 +336,11 @@ impl Encoder<'_, '_> {
             self.edit.remove(index);
             return Ok(());
         }
-        let way_out = if taken { "; switch thinking off, or use `auto`" } else { "; use `auto`" };
+        let way_out = if taken {
+            "; switch thinking off, or use `auto`"
+        } else {
+            "; use `auto`"
+        };
         Err(Unsupported::new(
             "tool_choice",
             format!("this model's provider does not take tool_choice {name}{way_out}"),

@@ -74,7 +74,9 @@ impl Decoder {
     /// Takes the next bytes. Fails for an event that is not JSON, an error in the stream, and a
     /// finish that is none.
     pub fn read(&mut self, bytes: Bytes, events: &mut Vec<Event>) -> Result<(), Fault> {
-        let Some(reader) = &mut self.reader else { return Ok(()) };
+        let Some(reader) = &mut self.reader else {
+            return Ok(());
+        };
         let mut read = Vec::new();
         let outcome = reader.read(bytes, &mut read);
         self.take_all(read, events)?;
@@ -94,7 +96,10 @@ impl Decoder {
             self.take_all(read, events)?;
         }
         if self.choices.is_empty() || self.choices.values().any(|choice| !choice.finished) {
-            return Err(Fault::new(FaultKind::Cut, "the stream ended before the answer did"));
+            return Err(Fault::new(
+                FaultKind::Cut,
+                "the stream ended before the answer did",
+            ));
         }
         Ok(())
     }
@@ -114,13 +119,19 @@ impl Decoder {
     }
 
     fn chunk(&mut self, data: &Bytes, events: &mut Vec<Event>) -> Result<(), Fault> {
-        let text = std::str::from_utf8(data).map_err(|_| malformed("an event is not UTF-8"))?.trim();
-        let object = Object::parse(text).map_err(|error| malformed(&format!("an event is not a JSON object: {error}")))?;
+        let text = std::str::from_utf8(data)
+            .map_err(|_| malformed("an event is not UTF-8"))?
+            .trim();
+        let object = Object::parse(text)
+            .map_err(|error| malformed(&format!("an event is not a JSON object: {error}")))?;
         if let Some(fault) = fault::in_answer(&object) {
             return Err(fault);
         }
         self.note_usage(&object, events);
-        let choices = object.present("choices").and_then(|choices| items(choices).ok()).unwrap_or_default();
+        let choices = object
+            .present("choices")
+            .and_then(|choices| items(choices).ok())
+            .unwrap_or_default();
         if choices.is_empty() {
             return Ok(());
         }
@@ -142,7 +153,11 @@ impl Decoder {
         let mut edit = ObjectEdit::of(&object);
         self.envelope(&object, &mut edit);
         edit.finish(&mut edits);
-        let json = if edits.is_empty() { data.clone() } else { Bytes::from(edits.finish()) };
+        let json = if edits.is_empty() {
+            data.clone()
+        } else {
+            Bytes::from(edits.finish())
+        };
         let mut wire = Wire::Chunk(json);
         if kinds.is_empty() {
             kinds.push(EventKind::Start(Start::default()));
@@ -181,7 +196,9 @@ impl Decoder {
     fn note_usage(&self, object: &Object<'_>, events: &mut Vec<Event>) {
         // Groq puts its counts beside its own request ID.
         let groq = object.present("x_groq").and_then(|json| Object::parse(json).ok());
-        let json = object.present("usage").or_else(|| groq.as_ref()?.present("usage"));
+        let json = object
+            .present("usage")
+            .or_else(|| groq.as_ref()?.present("usage"));
         if let Some(json) = json {
             self.push_usage(json, events);
         }
@@ -240,7 +257,10 @@ impl Decoder {
             None => empty,
         };
         let word: String = choice.read("finish_reason").unwrap_or_default();
-        let pieces = delta.present("tool_calls").map(message::tool_calls).unwrap_or_default();
+        let pieces = delta
+            .present("tool_calls")
+            .map(message::tool_calls)
+            .unwrap_or_default();
         let has_calls = !state.calls.is_empty() || !pieces.is_empty();
         let reason = finish::read(&word, has_calls)?.filter(|_| !state.finished);
 
@@ -342,9 +362,19 @@ impl Choice {
         let call = &mut self.calls[index];
         call.has_arguments |= !piece.arguments.trim().is_empty();
         let ends = reason.is_some_and(|reason| reason != FinishReason::Length);
-        let arguments = if ends && !call.has_arguments { "{}" } else { &*piece.arguments };
+        let arguments = if ends && !call.has_arguments {
+            "{}"
+        } else {
+            &*piece.arguments
+        };
         call.has_arguments |= ends;
-        piece.rewrite(Some(index as u32), id.as_deref(), name.as_deref(), arguments, edits);
+        piece.rewrite(
+            Some(index as u32),
+            id.as_deref(),
+            name.as_deref(),
+            arguments,
+            edits,
+        );
         Ok(EventKind::ToolCall {
             choice,
             index: index as u32,
@@ -418,8 +448,15 @@ fn split_thinking(
 
 /// Whether a delta holds output of a kind without an event of its own.
 fn has_other_content(delta: &Object<'_>, choice: &Object<'_>) -> bool {
-    const OWN_EVENT: [&str; 7] =
-        ["role", "content", "refusal", "reasoning_content", "reasoning", "reasoning_details", "tool_calls"];
+    const OWN_EVENT: [&str; 7] = [
+        "role",
+        "content",
+        "refusal",
+        "reasoning_content",
+        "reasoning",
+        "reasoning_details",
+        "tool_calls",
+    ];
     let says_something = |value: &str| !matches!(value, "null" | "\"\"" | "[]" | "{}");
     delta
         .members()

@@ -8,15 +8,16 @@ use tollgate_catalog::{
     quirks::{Quirks, ThinkingForm, ToolChoiceForm},
     thinking::{Effort, Thinking},
 };
-use tollgate_chat::{
-    edit::ObjectEdit,
-    json::quote,
-    object::Object,
-};
+use tollgate_chat::{edit::ObjectEdit, json::quote, object::Object};
 
 use crate::request::Note;
 
-const SWITCHES: [&str; 4] = ["reasoning_effort", "thinking", "enable_thinking", "thinking_budget"];
+const SWITCHES: [&str; 4] = [
+    "reasoning_effort",
+    "thinking",
+    "enable_thinking",
+    "thinking_budget",
+];
 
 /// The decision: whether the model will think, and what is sent to make it so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +35,14 @@ pub fn resolve(request: &ValidRequest, quirks: &Quirks) -> Resolved {
     let mut send = Vec::new();
     let mut notes = Vec::new();
     let thinks = match asked {
-        Thinking::Unset => quirks.id_effort.or(quirks.default_effort).map_or(quirks.thinks_by_default, on),
-        Thinking::Off => quirks.thinking != ThinkingForm::None && !quirks.thinking_optional,
-        Thinking::On { .. } => quirks.thinking != ThinkingForm::None,
+        Thinking::Unset => quirks
+            .id_effort
+            .or(quirks.default_effort)
+            .map_or(quirks.thinks_by_default, on),
+        // Without a switch it goes on as it always does.
+        _ if quirks.thinking == ThinkingForm::None => quirks.thinks_by_default,
+        Thinking::Off => !quirks.thinking_optional,
+        Thinking::On { .. } => true,
     };
     if asked == Thinking::Off && thinks {
         notes.push(Note::Moved(switch_sent(request).to_owned()));
@@ -44,7 +50,15 @@ pub fn resolve(request: &ValidRequest, quirks: &Quirks) -> Resolved {
     match quirks.thinking {
         ThinkingForm::Pass => {}
         ThinkingForm::None => {
-            if matches!(asked, Thinking::On { .. }) {
+            let is_so_anyway = thinks
+                && matches!(
+                    asked,
+                    Thinking::On {
+                        effort: None,
+                        budget: None
+                    }
+                );
+            if matches!(asked, Thinking::On { .. }) && !is_so_anyway {
                 notes.push(Note::Omitted(switch_sent(request).to_owned()));
             }
         }
@@ -63,7 +77,11 @@ pub fn resolve(request: &ValidRequest, quirks: &Quirks) -> Resolved {
             if let Some(word) = word {
                 send.push(("thinking", format!("{{\"type\":\"{word}\"}}")));
             }
-            if let Thinking::On { effort: Some(asked_effort), .. } = asked {
+            if let Thinking::On {
+                effort: Some(asked_effort),
+                ..
+            } = asked
+            {
                 match asked_effort.nearest(&levels(quirks)) {
                     Some(effort) => {
                         note_move(asked, effort, &mut notes);
@@ -131,7 +149,12 @@ fn on(effort: Effort) -> bool {
 
 /// Levels that mean thinking.
 fn levels(quirks: &Quirks) -> Vec<Effort> {
-    quirks.efforts.iter().copied().filter(|effort| on(*effort)).collect()
+    quirks
+        .efforts
+        .iter()
+        .copied()
+        .filter(|effort| on(*effort))
+        .collect()
 }
 
 /// The effort to name, for providers that know no other switch.
@@ -139,7 +162,9 @@ fn effort_to_send(asked: Thinking, quirks: &Quirks) -> Option<Effort> {
     match asked {
         Thinking::Unset => quirks.id_effort,
         Thinking::Off => Effort::None.nearest(&quirks.efforts),
-        Thinking::On { effort: Some(effort), .. } => effort.nearest(&quirks.efforts),
+        Thinking::On {
+            effort: Some(effort), ..
+        } => effort.nearest(&quirks.efforts),
         Thinking::On { effort: None, .. } => {
             let thinks_anyway = quirks.default_effort.map_or(quirks.thinks_by_default, on);
             let wanted = quirks.id_effort.or((!thinks_anyway).then_some(Effort::Medium))?;

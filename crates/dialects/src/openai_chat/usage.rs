@@ -16,7 +16,11 @@ pub fn read(json: &str, excludes_reasoning: bool) -> Option<Usage> {
     let prompt_details = details("prompt_tokens_details");
     let completion_details = details("completion_tokens_details");
     let of_prompt = |name| prompt_details.as_ref().and_then(|details| count(details, name));
-    let of_completion = |name| completion_details.as_ref().and_then(|details| count(details, name));
+    let of_completion = |name| {
+        completion_details
+            .as_ref()
+            .and_then(|details| count(details, name))
+    };
 
     let reasoning = of_completion("reasoning_tokens").unwrap_or(0);
     let outside = match total {

@@ -19,7 +19,10 @@ fn split(pieces: &[&str]) -> (String, String) {
 
 #[test]
 fn reasoning_in_tags_is_taken_out_of_the_content() {
-    assert_eq!(split(&["<think>a < b</think>\n\nYes"]), ("a < b".into(), "Yes".into()));
+    assert_eq!(
+        split(&["<think>a < b</think>\n\nYes"]),
+        ("a < b".into(), "Yes".into())
+    );
 }
 
 #[test]
@@ -36,7 +39,10 @@ fn a_tag_cut_anywhere_is_still_a_tag() {
 
 #[test]
 fn content_without_a_leading_tag_stays_as_it_is() {
-    assert_eq!(split(&["a <think>b</think>"]), (String::new(), "a <think>b</think>".into()));
+    assert_eq!(
+        split(&["a <think>b</think>"]),
+        (String::new(), "a <think>b</think>".into())
+    );
     assert_eq!(split(&["  <thi"]), (String::new(), "  <thi".into()));
 }
 

@@ -10,7 +10,7 @@ use tollgate_chat::{
 use tollgate_engine::{Engine, Finished, Generation, Prompt, Refused, Role, Sampling, Step, Turn};
 
 use super::SANDBOX;
-use crate::error::Failure;
+use crate::{error::Failure, request_id::RequestId};
 
 /// Most tokens of an answer where the client sets no limit: a small model may never stop by itself.
 const OUTPUT_LIMIT: u32 = 1_024;
@@ -27,6 +27,8 @@ pub struct EmbeddedStream {
     reasoning_tokens: u32,
     truncated: bool,
     announced: bool,
+    /// For the log.
+    id: RequestId,
 }
 
 impl EmbeddedStream {
@@ -36,6 +38,7 @@ impl EmbeddedStream {
         request: &ValidRequest,
         turns: Vec<Turn>,
         thinks: bool,
+        id: &RequestId,
     ) -> Result<Self, Refused> {
         let mut sampling = sampling(request);
         let limit = sampling.max_tokens.unwrap_or(OUTPUT_LIMIT);
@@ -61,6 +64,7 @@ impl EmbeddedStream {
             reasoning_tokens: 0,
             truncated: false,
             announced: false,
+            id: id.clone(),
         })
     }
 
@@ -75,7 +79,7 @@ impl EmbeddedStream {
     pub async fn read(&mut self) -> (Result<Vec<Event>, Failure>, bool) {
         let step = match self.generation.next().await {
             None => return (Ok(Vec::new()), true),
-            Some(Err(fault)) => return (Err(Failure::Sandbox(super::of_engine(fault))), true),
+            Some(Err(fault)) => return (Err(Failure::Sandbox(super::of_engine(fault, &self.id))), true),
             Some(Ok(step)) => step,
         };
         match step {
@@ -98,7 +102,7 @@ impl EmbeddedStream {
                             self.generation = generation;
                             (Ok(Vec::new()), false)
                         }
-                        Err(refused) => (Err(Failure::Sandbox(super::refused(refused))), true),
+                        Err(refused) => (Err(Failure::Sandbox(super::refused(refused, &self.id))), true),
                     }
                 }
                 None => (Ok(self.finish(finished)), true),
