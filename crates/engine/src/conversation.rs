@@ -30,17 +30,23 @@ const BYTES_PER_TOKEN_AT_MOST: usize = 32;
 pub(crate) fn encode(language: &Language, turns: &[Turn], room: usize) -> Result<Encoded, PromptError> {
     let lengths: Vec<_> = turns.iter().map(|turn| turn.text.len()).collect();
     let near = keep_ends(&lengths, 1, room * BYTES_PER_TOKEN_AT_MOST);
-    let mut truncated = lengths.iter().map(|length| length + 1).sum::<usize>() > room * BYTES_PER_TOKEN_AT_MOST;
+    let mut truncated =
+        lengths.iter().map(|length| length + 1).sum::<usize>() > room * BYTES_PER_TOKEN_AT_MOST;
 
     let mut messages = Vec::with_capacity(near.len());
     for Kept { message, front, back } in near {
         let text = &turns[message].text;
-        let mut tokens = language.tokenizer.encode_text(&text[..text.floor_char_boundary(front)])?;
+        let mut tokens = language
+            .tokenizer
+            .encode_text(&text[..text.floor_char_boundary(front)])?;
         if back > 0 {
             let from = text.ceil_char_boundary(text.len() - back);
             tokens.extend(language.tokenizer.encode_text(&text[from..])?);
         }
-        messages.push(Message { role: turns[message].role, tokens });
+        messages.push(Message {
+            role: turns[message].role,
+            tokens,
+        });
     }
 
     let mut tokens = write(language, &messages)?;
@@ -52,7 +58,10 @@ pub(crate) fn encode(language: &Language, turns: &[Turn], room: usize) -> Result
         truncated = true;
         // What the template adds is not the same for every message: correct by what was too much.
         let kept = keep_ends(&lengths, each, left);
-        let shortened: Vec<_> = kept.iter().map(|kept| messages[kept.message].shortened(*kept)).collect();
+        let shortened: Vec<_> = kept
+            .iter()
+            .map(|kept| messages[kept.message].shortened(*kept))
+            .collect();
         tokens = write(language, &shortened)?;
         left = left.saturating_sub(tokens.len().saturating_sub(room).max(1));
         if shortened.is_empty() {
@@ -70,7 +79,10 @@ struct Message {
 impl Message {
     fn shortened(&self, kept: Kept) -> Self {
         let back = &self.tokens[self.tokens.len() - kept.back..];
-        Self { role: self.role, tokens: [&self.tokens[..kept.front], back].concat() }
+        Self {
+            role: self.role,
+            tokens: [&self.tokens[..kept.front], back].concat(),
+        }
     }
 }
 
@@ -87,4 +99,5 @@ fn write(language: &Language, messages: &[Message]) -> Result<Vec<u32>, PromptEr
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
 mod tests;

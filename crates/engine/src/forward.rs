@@ -76,7 +76,12 @@ impl Llama {
     /// Panics where the cache has no room left in the window, and where a token is not in the
     /// vocabulary; the scheduler allows neither.
     pub(crate) fn read(&self, tokens: &[u32], cache: &mut KvCache) -> Vec<f32> {
-        let Sizes { width, epsilon, feed_forward, .. } = self.sizes;
+        let Sizes {
+            width,
+            epsilon,
+            feed_forward,
+            ..
+        } = self.sizes;
         let start = cache.len();
         assert!(start + tokens.len() <= self.sizes.window, "the window is full");
 

@@ -29,7 +29,7 @@ use std::thread;
 pub use conversation::PromptError;
 pub use generation::{Fault, FinishReason, Finished, Generation, Step};
 pub use load::LoadError;
-pub use model_file::{Presence, path_in};
+pub use model_file::{Presence, path_in, presence};
 pub use prompt::{Prompt, Role, Sampling, Turn};
 pub use sample::NotNumbers;
 pub use template::TemplateError;
@@ -77,7 +77,13 @@ impl EngineSettings {
     /// most four: beyond that memory is the limit.
     pub fn new(model_path: PathBuf) -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self { model_path, waiting: 32, active: 8, cache_bytes: 768 << 20, threads: cores.min(4) }
+        Self {
+            model_path,
+            waiting: 32,
+            active: 8,
+            cache_bytes: 768 << 20,
+            threads: cores.min(4),
+        }
     }
 }
 
@@ -103,7 +109,9 @@ impl Engine {
     pub fn start(settings: EngineSettings) -> io::Result<Self> {
         let shared = Arc::new(Shared::new(settings));
         let of_thread = shared.clone();
-        thread::Builder::new().name("engine".to_owned()).spawn(move || schedule::run(&of_thread))?;
+        thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || schedule::run(&of_thread))?;
         Ok(Self { shared })
     }
 
@@ -111,7 +119,10 @@ impl Engine {
     pub fn generate(&self, prompt: Prompt) -> Result<Generation, Refused> {
         if !self.shared.is_loaded() {
             let path = &self.shared.settings.model_path;
-            match self.presence().map_err(|source| LoadError::Unreadable { path: path.clone(), source })? {
+            match self.presence().map_err(|source| LoadError::Unreadable {
+                path: path.clone(),
+                source,
+            })? {
                 Presence::Present { .. } => {}
                 Presence::Missing { path } => return Err(LoadError::Missing { path }.into()),
                 Presence::Damaged { path, reason } => {
@@ -120,10 +131,15 @@ impl Engine {
             }
         }
         let (steps, receiver) = tokio::sync::mpsc::unbounded_channel();
-        self.shared.queue.push(Job { prompt, steps }).map_err(|reason| match reason {
-            NotTaken::Full => Refused::Full { waiting: self.shared.settings.waiting },
-            NotTaken::Closed => Refused::Stopped,
-        })?;
+        self.shared
+            .queue
+            .push(Job { prompt, steps })
+            .map_err(|reason| match reason {
+                NotTaken::Full => Refused::Full {
+                    waiting: self.shared.settings.waiting,
+                },
+                NotTaken::Closed => Refused::Stopped,
+            })?;
         Ok(Generation::new(receiver))
     }
 
@@ -133,7 +149,9 @@ impl Engine {
     /// of text.
     pub fn count_tokens(&self, turns: &[Turn]) -> Result<usize, Fault> {
         let language = self.shared.language()?;
-        Ok(conversation::encode(&language, turns, usize::MAX / 64)?.tokens.len())
+        Ok(conversation::encode(&language, turns, usize::MAX / 64)?
+            .tokens
+            .len())
     }
 
     /// Whether the model is there, by its name and length.
@@ -149,4 +167,5 @@ impl Drop for Engine {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
 mod tests;

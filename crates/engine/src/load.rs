@@ -11,7 +11,7 @@ use candle_core::quantized::gguf_file::Content;
 use candle_core::quantized::{GgmlDType, QTensor};
 
 use crate::forward::{Layer, Llama, Rope, Sizes};
-use crate::matrix::{BLOCK, Matrix};
+use crate::matrix::{BLOCK, Block, Matrix};
 use crate::model_file::{self, Presence};
 use crate::template::{ChatTemplate, TemplateError};
 use crate::tokenizer::{Tokenizer, TokenizerError};
@@ -28,7 +28,11 @@ pub enum LoadError {
     #[error("{} is damaged: it {reason}", path.display())]
     Damaged { path: PathBuf, reason: String },
     #[error("{} cannot be read", path.display())]
-    Unreadable { path: PathBuf, #[source] source: io::Error },
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("the file is no GGUF model")]
     Gguf(#[from] candle_core::Error),
     #[error("the model's field {field} is missing or not {expected}")]
@@ -36,7 +40,11 @@ pub enum LoadError {
     #[error("the model's {what} is {found}, which this engine cannot run")]
     Unsupported { what: &'static str, found: String },
     #[error("the model's tensor {name} has the shape {found:?} instead of {expected:?}")]
-    Shape { name: String, expected: Vec<usize>, found: Vec<usize> },
+    Shape {
+        name: String,
+        expected: Vec<usize>,
+        found: Vec<usize>,
+    },
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
     #[error(transparent)]
@@ -62,19 +70,28 @@ pub(crate) fn language(path: &Path) -> Result<Language, LoadError> {
 
 /// Reads the weights, after comparing the file's hash with the note beside it.
 pub(crate) fn llama(path: &Path) -> Result<Llama, LoadError> {
-    let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |source| LoadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
     let file = open(path)?;
     let note = model_file::read_note(path).map_err(unreadable)?;
     let (_, sha256) = model_file::hash(&file, |_| {}).map_err(unreadable)?;
     if note.is_none_or(|note| note.sha256 != sha256) {
         let reason = format!("has the SHA-256 {sha256}, which is not the one it was stored with");
-        return Err(LoadError::Damaged { path: path.to_owned(), reason });
+        return Err(LoadError::Damaged {
+            path: path.to_owned(),
+            reason,
+        });
     }
     Source::read_head(file)?.llama()
 }
 
 fn open(path: &Path) -> Result<File, LoadError> {
-    let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |source| LoadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
     match model_file::presence(path).map_err(unreadable)? {
         Presence::Present { path, .. } => File::open(&path).map_err(unreadable),
         Presence::Missing { path } => Err(LoadError::Missing { path }),
@@ -118,7 +135,9 @@ impl Source {
     }
 
     fn layer(&mut self, index: usize, sizes: &Sizes) -> Result<Layer, LoadError> {
-        let Sizes { width, feed_forward, .. } = *sizes;
+        let Sizes {
+            width, feed_forward, ..
+        } = *sizes;
         let kv_width = sizes.kv_width();
         let name = |part: &str| format!("blk.{index}.{part}.weight");
         Ok(Layer {
@@ -159,20 +178,22 @@ impl Source {
         let tensor = self.tensor(name, &[rows, columns])?;
         if tensor.dtype() != GgmlDType::Q8_0 {
             let found = format!("{:?}", tensor.dtype());
-            return Err(LoadError::Unsupported { what: "kind of weights", found });
+            return Err(LoadError::Unsupported {
+                what: "kind of weights",
+                found,
+            });
         }
         let data = tensor.data()?;
         // A block is its scale as a 16-bit float, then 32 signed bytes (GGML, `block_q8_0`).
         let (blocks, _) = data.as_chunks::<{ BLOCK + 2 }>();
-        let mut quants = Vec::with_capacity(blocks.len());
-        let mut scales = Vec::with_capacity(blocks.len());
-        for [low, high, values @ ..] in blocks {
-            scales.push(half::f16::from_le_bytes([*low, *high]).to_f32());
-            quants.push(values.map(|value| value as i8));
-        }
-        Ok(Matrix::from_blocks(rows, quants, scales))
+        let blocks = blocks.iter().map(|[low, high, quants @ ..]| {
+            let scale = half::f16::from_le_bytes([*low, *high]).to_f32();
+            Block::new(scale, quants.map(|quant| quant as i8))
+        });
+        Ok(Matrix::from_blocks(rows, blocks.collect()))
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
 pub(crate) mod tests;

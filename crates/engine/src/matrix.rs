@@ -6,9 +6,9 @@
 //! on the number of threads, so an answer does not change with what else the engine is doing.
 //!
 //! Why not candle's own product: its worker pool spins on every core that the machine has, also
-//! when the process may use only one of them. Confined to one core of two, or on two
-//! busy ones, it gave two tokens a second, where one thread by itself gives 37. Work is shared through rayon instead, in the pool of the calling
-//! thread.
+//! when the process may use only one of them. Confined to one core of two, or on two busy ones, it
+//! gave two tokens a second, where one thread by itself gives 37. Work is shared through rayon
+//! instead, in the pool of the calling thread.
 
 use std::sync::LazyLock;
 
@@ -17,76 +17,79 @@ use rayon::prelude::*;
 /// Values that share one scale.
 pub(crate) const BLOCK: usize = 32;
 
-/// Weight rows taken together for one row of activations, so that the activations are loaded once.
+/// Rows that are multiplied with one other row at a time, so that it is loaded once for all.
 const ROWS_AT_ONCE: usize = 4;
 
-/// Activation rows taken together for one row of weights, so that the weights are loaded once.
-const ACTIVATIONS_AT_ONCE: usize = 4;
+/// Numbers rounded to eight bits: each is its quant times the scale.
+#[derive(Clone, Copy)]
+pub(crate) struct Block {
+    scale: f32,
+    /// -127 to 127: only then can every sign be turned round.
+    quants: [i8; BLOCK],
+}
 
-/// Rows of numbers in blocks of eight-bit integers, each block with its scale.
+impl Block {
+    pub(crate) fn new(scale: f32, quants: [i8; BLOCK]) -> Self {
+        Self {
+            scale,
+            quants: quants.map(|quant| quant.max(-127)),
+        }
+    }
+
+    fn quantise(values: &[f32; BLOCK]) -> Self {
+        let largest = values
+            .iter()
+            .fold(0f32, |largest, value| largest.max(value.abs()));
+        let scale = largest / 127.0;
+        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+        let mut quants = [0; BLOCK];
+        for (quant, value) in quants.iter_mut().zip(values) {
+            *quant = nearest(value * inverse);
+        }
+        Self { scale, quants }
+    }
+}
+
+/// The nearest whole number of one between -127 and 127.
+#[inline(always)]
+fn nearest(value: f32) -> i8 {
+    // Adding this leaves the whole number in the lowest bits, without a call to the C library.
+    const ROUND: f32 = 12_582_912.0;
+    (value + ROUND).to_bits() as i8
+}
+
+/// Rows of numbers rounded to eight bits.
 pub(crate) struct Matrix {
     rows: usize,
     blocks_per_row: usize,
-    quants: Vec<[i8; BLOCK]>,
-    scales: Vec<f32>,
-}
-
-#[derive(Clone, Copy)]
-struct Row<'a> {
-    quants: &'a [[i8; BLOCK]],
-    scales: &'a [f32],
-}
-
-impl Row<'_> {
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    fn first(self, blocks: usize) -> Self {
-        Row { quants: &self.quants[..blocks], scales: &self.scales[..blocks] }
-    }
+    blocks: Vec<Block>,
 }
 
 impl Matrix {
     /// Takes `rows` rows out of blocks that are ready.
     ///
     /// Panics where the counts do not belong together: whoever reads a file checks them first.
-    pub(crate) fn from_blocks(rows: usize, quants: Vec<[i8; BLOCK]>, scales: Vec<f32>) -> Self {
-        assert_eq!(quants.len(), scales.len(), "one scale a block");
-        assert!(rows > 0 && quants.len().is_multiple_of(rows), "whole rows");
+    pub(crate) fn from_blocks(rows: usize, blocks: Vec<Block>) -> Self {
+        assert!(rows > 0 && blocks.len().is_multiple_of(rows), "whole rows");
         Self {
             rows,
-            blocks_per_row: quants.len() / rows,
-            quants,
-            scales,
+            blocks_per_row: blocks.len() / rows,
+            blocks,
         }
     }
 
     /// Rounds rows of `columns` numbers to eight bits, each block by its own largest magnitude.
     pub(crate) fn quantise(values: &[f32], columns: usize) -> Self {
         assert!(columns.is_multiple_of(BLOCK), "rows of whole blocks");
-        let mut quants = Vec::with_capacity(values.len() / BLOCK);
-        let mut scales = Vec::with_capacity(values.len() / BLOCK);
-        for block in values.as_chunks::<BLOCK>().0 {
-            let largest = block.iter().fold(0f32, |largest, v| largest.max(v.abs()));
-            let scale = largest / 127.0;
-            let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-            let mut quant = [0; BLOCK];
-            for (quant, value) in quant.iter_mut().zip(block) {
-                *quant = nearest(value * inverse);
-            }
-            quants.push(quant);
-            scales.push(scale);
-        }
-        Self::from_blocks(values.len() / columns, quants, scales)
+        let blocks = values.as_chunks::<BLOCK>().0.iter().map(Block::quantise);
+        Self::from_blocks(values.len() / columns, blocks.collect())
     }
 
     /// Puts matrices of the same width below each other, so that one product serves them all.
     pub(crate) fn stack(parts: Vec<Self>) -> Self {
         let rows = parts.iter().map(|part| part.rows).sum();
-        let (quants, scales): (Vec<_>, Vec<_>) = parts
-            .into_iter()
-            .map(|part| (part.quants, part.scales))
-            .unzip();
-        Self::from_blocks(rows, quants.concat(), scales.concat())
+        let blocks: Vec<_> = parts.into_iter().map(|part| part.blocks).collect();
+        Self::from_blocks(rows, blocks.concat())
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -99,11 +102,9 @@ impl Matrix {
 
     /// Writes row `index` out as numbers.
     pub(crate) fn read_row(&self, index: usize, out: &mut [f32]) {
-        let row = self.row(index);
-        let (blocks, _) = out.as_chunks_mut::<BLOCK>();
-        for ((out, quants), scale) in blocks.iter_mut().zip(row.quants).zip(row.scales) {
-            for (out, quant) in out.iter_mut().zip(quants) {
-                *out = f32::from(*quant) * scale;
+        for (out, block) in out.as_chunks_mut::<BLOCK>().0.iter_mut().zip(self.row(index)) {
+            for (out, quant) in out.iter_mut().zip(block.quants) {
+                *out = f32::from(quant) * block.scale;
             }
         }
     }
@@ -119,41 +120,82 @@ impl Matrix {
             let share = self.rows.div_ceil(workers * 4).next_multiple_of(ROWS_AT_ONCE);
             out.par_chunks_mut(share).enumerate().for_each(|(part, out)| {
                 KERNEL.run(OneActivation {
-                    weights: self,
-                    first_row: part * share,
                     activation: activations.row(0),
+                    weights: self,
+                    first: part * share,
                     out,
                 });
             });
         } else {
-            let share = activations.rows.div_ceil(workers).next_multiple_of(ACTIVATIONS_AT_ONCE);
-            out.par_chunks_mut(share * self.rows).enumerate().for_each(|(part, out)| {
-                KERNEL.run(ManyActivations {
-                    weights: self,
-                    activations,
-                    first_activation: part * share,
-                    out,
+            let share = activations.rows.div_ceil(workers).next_multiple_of(ROWS_AT_ONCE);
+            out.par_chunks_mut(share * self.rows)
+                .enumerate()
+                .for_each(|(part, out)| {
+                    KERNEL.run(ManyActivations {
+                        activations,
+                        first: part * share,
+                        weights: self,
+                        out,
+                    });
                 });
-            });
         }
     }
 
     #[inline(always)]
-    fn row(&self, index: usize) -> Row<'_> {
-        let blocks = index * self.blocks_per_row..(index + 1) * self.blocks_per_row;
-        Row {
-            quants: &self.quants[blocks.clone()],
-            scales: &self.scales[blocks],
+    fn row(&self, index: usize) -> &[Block] {
+        &self.blocks[index * self.blocks_per_row..(index + 1) * self.blocks_per_row]
+    }
+
+    /// Four rows from `first` on; the last one again where there are not so many.
+    #[inline(always)]
+    fn four_rows(&self, first: usize) -> [&[Block]; ROWS_AT_ONCE] {
+        let row = |index: usize| self.row(index.min(self.rows - 1));
+        [row(first), row(first + 1), row(first + 2), row(first + 3)]
+    }
+}
+
+/// Products of one activation with weights from row `first` on.
+struct OneActivation<'a> {
+    activation: &'a [Block],
+    weights: &'a Matrix,
+    first: usize,
+    out: &'a mut [f32],
+}
+
+impl Task for OneActivation<'_> {
+    #[inline(always)]
+    fn run(self, dots: impl Dots) {
+        let rows = (self.first..).step_by(ROWS_AT_ONCE);
+        for (out, row) in self.out.chunks_mut(ROWS_AT_ONCE).zip(rows) {
+            let products = dots.four(self.activation, self.weights.four_rows(row));
+            out.copy_from_slice(&products[..out.len()]);
         }
     }
 }
 
-/// The nearest whole number of one between -127 and 127.
-#[inline(always)]
-fn nearest(value: f32) -> i8 {
-    // Adding this leaves the whole number in the lowest bits, without a call to the C library.
-    const ROUND: f32 = 12_582_912.0;
-    (value + ROUND).to_bits() as i8
+/// Products of all weights with activations from row `first` on, as many as `out` has rows.
+struct ManyActivations<'a> {
+    activations: &'a Matrix,
+    first: usize,
+    weights: &'a Matrix,
+    out: &'a mut [f32],
+}
+
+impl Task for ManyActivations<'_> {
+    #[inline(always)]
+    fn run(self, dots: impl Dots) {
+        let width = self.weights.rows;
+        for column in 0..width {
+            let weights = self.weights.row(column);
+            let rows = (self.first..).step_by(ROWS_AT_ONCE);
+            for (out, row) in self.out.chunks_mut(ROWS_AT_ONCE * width).zip(rows) {
+                let products = dots.four(weights, self.activations.four_rows(row));
+                for (out, product) in out.chunks_exact_mut(width).zip(products) {
+                    out[column] = product;
+                }
+            }
+        }
+    }
 }
 
 /// Which instructions the processor has, found out once.
@@ -167,15 +209,12 @@ enum Kernel {
     Portable,
 }
 
-/// Products of `R` weight rows with `A` activation rows.
+/// Products of a row with four others. A sum is made in the same order for each of the four.
 trait Dots: Copy {
-    fn dots<const R: usize, const A: usize>(
-        self,
-        weights: [Row<'_>; R],
-        activations: [Row<'_>; A],
-    ) -> [[f32; A]; R];
+    fn four(self, row: &[Block], others: [&[Block]; ROWS_AT_ONCE]) -> [f32; ROWS_AT_ONCE];
 }
 
+/// Work that is compiled once for each set of instructions.
 trait Task {
     fn run(self, dots: impl Dots);
 }
@@ -192,67 +231,8 @@ impl Kernel {
     fn run(self, task: impl Task) {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => {
-                avx2.vectorize(avx2::WithAvx2 { avx2, task });
-            }
+            Self::Avx2(avx2) => avx2.vectorize(avx2::WithAvx2 { avx2, task }),
             Self::Portable => task.run(Portable),
-        }
-    }
-}
-
-struct OneActivation<'a> {
-    weights: &'a Matrix,
-    first_row: usize,
-    activation: Row<'a>,
-    out: &'a mut [f32],
-}
-
-impl Task for OneActivation<'_> {
-    #[inline(always)]
-    fn run(self, dots: impl Dots) {
-        let (groups, rest) = self.out.as_chunks_mut::<ROWS_AT_ONCE>();
-        let mut row = self.first_row;
-        for out in groups {
-            let [a, b, c, d] = [row, row + 1, row + 2, row + 3].map(|row| self.weights.row(row));
-            [[out[0]], [out[1]], [out[2]], [out[3]]] = dots.dots([a, b, c, d], [self.activation]);
-            row += ROWS_AT_ONCE;
-        }
-        for out in rest {
-            [[*out]] = dots.dots([self.weights.row(row)], [self.activation]);
-            row += 1;
-        }
-    }
-}
-
-struct ManyActivations<'a> {
-    weights: &'a Matrix,
-    activations: &'a Matrix,
-    first_activation: usize,
-    out: &'a mut [f32],
-}
-
-impl Task for ManyActivations<'_> {
-    #[inline(always)]
-    fn run(self, dots: impl Dots) {
-        let width = self.weights.rows;
-        let count = self.out.len() / width;
-        for row in 0..width {
-            let weights = self.weights.row(row);
-            let mut done = 0;
-            while done + ACTIVATIONS_AT_ONCE <= count {
-                let first = self.first_activation + done;
-                let activations = [first, first + 1, first + 2, first + 3];
-                let activations = activations.map(|index| self.activations.row(index));
-                let [products] = dots.dots([weights], activations);
-                for (i, product) in products.into_iter().enumerate() {
-                    self.out[(done + i) * width + row] = product;
-                }
-                done += ACTIVATIONS_AT_ONCE;
-            }
-            for index in done..count {
-                let activation = self.activations.row(self.first_activation + index);
-                [[self.out[index * width + row]]] = dots.dots([weights], [activation]);
-            }
         }
     }
 }
@@ -262,24 +242,14 @@ struct Portable;
 
 impl Dots for Portable {
     #[inline(always)]
-    fn dots<const R: usize, const A: usize>(
-        self,
-        weights: [Row<'_>; R],
-        activations: [Row<'_>; A],
-    ) -> [[f32; A]; R] {
-        weights.map(|weights| {
-            activations.map(|activation| {
-                let blocks = weights.quants.iter().zip(weights.scales);
-                let others = activation.quants.iter().zip(activation.scales);
-                blocks
-                    .zip(others)
-                    .map(|((weights, scale), (activations, other_scale))| {
-                        let products = weights.iter().zip(activations);
-                        let sum: i32 = products.map(|(w, a)| i32::from(*w) * i32::from(*a)).sum();
-                        sum as f32 * (scale * other_scale)
-                    })
-                    .sum()
-            })
+    fn four(self, row: &[Block], others: [&[Block]; ROWS_AT_ONCE]) -> [f32; ROWS_AT_ONCE] {
+        others.map(|other| {
+            let blocks = row.iter().zip(other).map(|(a, b)| {
+                let products = a.quants.iter().zip(b.quants);
+                let sum: i32 = products.map(|(a, b)| i32::from(*a) * i32::from(b)).sum();
+                sum as f32 * (a.scale * b.scale)
+            });
+            blocks.sum()
         })
     }
 }

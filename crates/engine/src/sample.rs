@@ -38,8 +38,7 @@ impl Sampler {
     pub(crate) fn choose(&mut self, mut scores: Vec<f32>) -> Result<u32, NotNumbers> {
         for (token, times) in &self.occurred {
             // Only what occurred is penalised, prompts are not (OpenAI API reference, chat).
-            scores[*token as usize] -=
-                self.frequency_penalty * *times as f32 + self.presence_penalty;
+            scores[*token as usize] -= self.frequency_penalty * *times as f32 + self.presence_penalty;
         }
         let token = match (0..).zip(&scores).max_by(|(_, a), (_, b)| a.total_cmp(b)) {
             Some((_, largest)) if !largest.is_finite() => return Err(NotNumbers),
@@ -47,7 +46,9 @@ impl Sampler {
             Some((most_probable, _)) if self.temperature <= 0.0 => most_probable,
             Some((_, largest)) => {
                 let largest = *largest;
-                let weights = scores.iter().map(|score| ((score - largest) / self.temperature).exp());
+                let weights = scores
+                    .iter()
+                    .map(|score| ((score - largest) / self.temperature).exp());
                 self.draw(weights.collect())
             }
         };

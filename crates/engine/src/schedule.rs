@@ -5,7 +5,7 @@
 //! client has gone is dropped before its next step. A panic ends the request that it happened in.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use tracing::{error, info};
@@ -21,27 +21,34 @@ use crate::sequence::{Next, Sequence};
 pub(crate) struct Shared {
     pub(crate) settings: EngineSettings,
     pub(crate) queue: Queue,
-    language: Mutex<Option<Arc<Language>>>,
+    language: OnceLock<Arc<Language>>,
+    /// Held while the language is read, so that only one reads it.
+    reading: Mutex<()>,
 }
 
 impl Shared {
     pub(crate) fn new(settings: EngineSettings) -> Self {
-        Self { queue: Queue::new(settings.waiting), settings, language: Mutex::new(None) }
+        Self {
+            queue: Queue::new(settings.waiting),
+            settings,
+            language: OnceLock::new(),
+            reading: Mutex::new(()),
+        }
     }
 
     /// How the model reads and writes text; read from its file by whoever comes first.
     pub(crate) fn language(&self) -> Result<Arc<Language>, LoadError> {
-        let mut language = self.language.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(language) = &*language {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(language) = self.language.get() {
             return Ok(language.clone());
         }
-        let read = Arc::new(load::language(&self.settings.model_path)?);
-        *language = Some(read.clone());
-        Ok(read)
+        let read = load::language(&self.settings.model_path)?;
+        Ok(self.language.get_or_init(|| Arc::new(read)).clone())
     }
 
+    /// Whether the model was used before. Never blocks.
     pub(crate) fn is_loaded(&self) -> bool {
-        self.language.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.language.get().is_some()
     }
 }
 
@@ -84,7 +91,12 @@ struct Schedule<'a> {
 
 impl<'a> Schedule<'a> {
     fn new(shared: &'a Shared) -> Self {
-        Self { shared, model: None, active: Vec::new(), held: None }
+        Self {
+            shared,
+            model: None,
+            active: Vec::new(),
+            held: None,
+        }
     }
 
     fn run(mut self) {
@@ -183,7 +195,10 @@ impl<'a> Schedule<'a> {
 fn load_model(shared: &Shared) -> Result<Model, LoadError> {
     let began = Instant::now();
     let llama = load::llama(&shared.settings.model_path)?;
-    let model = Model { llama, language: shared.language()? };
+    let model = Model {
+        llama,
+        language: shared.language()?,
+    };
     info!(elapsed_ms = began.elapsed().as_millis(), "embedded model loaded");
     Ok(model)
 }

@@ -58,7 +58,10 @@ impl Sequence {
             prompt_tokens: encoded.tokens.len(),
             completion_tokens: 0,
             limit: wanted.min(window - encoded.tokens.len()),
-            state: State::Reading { prompt: encoded.tokens, done: 0 },
+            state: State::Reading {
+                prompt: encoded.tokens,
+                done: 0,
+            },
             job,
         };
         sequence.tell(Ok(Step::Started {

@@ -41,7 +41,10 @@ impl ChatTemplate {
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         // Chat templates are written for these two.
         environment.set_syntax(
-            minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?,
+            minijinja::syntax::SyntaxConfig::builder()
+                .trim_blocks(true)
+                .lstrip_blocks(true)
+                .build()?,
         );
         environment.add_template_owned(NAME, source)?;
         Ok(Self { environment })
@@ -81,4 +84,5 @@ fn split(text: &str) -> Vec<Piece> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
 mod tests;

@@ -17,11 +17,21 @@ fn engine_with(settings: EngineSettings) -> Engine {
 }
 
 fn prompt(text: &str, sampling: Sampling) -> Prompt {
-    Prompt { turns: vec![Turn { role: Role::User, text: text.to_owned() }], sampling }
+    Prompt {
+        turns: vec![Turn {
+            role: Role::User,
+            text: text.to_owned(),
+        }],
+        sampling,
+    }
 }
 
 fn at_most(tokens: u32) -> Sampling {
-    Sampling { temperature: 0.0, max_tokens: Some(tokens), ..Sampling::default() }
+    Sampling {
+        temperature: 0.0,
+        max_tokens: Some(tokens),
+        ..Sampling::default()
+    }
 }
 
 #[derive(Debug, PartialEq)]
@@ -32,12 +42,18 @@ struct Answer {
 }
 
 async fn next(generation: &mut Generation) -> Option<Result<Step, Fault>> {
-    timeout(PATIENCE, generation.next()).await.expect("the engine hangs")
+    timeout(PATIENCE, generation.next())
+        .await
+        .expect("the engine hangs")
 }
 
 /// Reads an answer to its end and checks the order of its steps.
 async fn read(mut generation: Generation) -> Result<Answer, Fault> {
-    let Some(Step::Started { prompt_tokens, truncated }) = next(&mut generation).await.transpose()? else {
+    let Some(Step::Started {
+        prompt_tokens,
+        truncated,
+    }) = next(&mut generation).await.transpose()?
+    else {
         panic!("the first step says that the request started");
     };
     let mut text = String::new();
@@ -51,14 +67,20 @@ async fn read(mut generation: Generation) -> Result<Answer, Fault> {
             Step::Done(finished) => {
                 assert!(next(&mut generation).await.is_none(), "Done is the last step");
                 assert_eq!(finished.prompt_tokens, prompt_tokens);
-                return Ok(Answer { truncated, text, finished });
+                return Ok(Answer {
+                    truncated,
+                    text,
+                    finished,
+                });
             }
         }
     }
 }
 
 async fn ask(engine: &Engine, text: &str, sampling: Sampling) -> Answer {
-    read(engine.generate(prompt(text, sampling)).expect("taken")).await.expect("answered")
+    read(engine.generate(prompt(text, sampling)).expect("taken"))
+        .await
+        .expect("answered")
 }
 
 #[tokio::test]
@@ -66,8 +88,14 @@ async fn an_answer_comes_with_its_true_usage() {
     let model = TinyModel::new();
     let engine = engine(&model);
     let answer = ask(&engine, "hello", at_most(20)).await;
-    let turns = [Turn { role: Role::User, text: "hello".to_owned() }];
-    assert_eq!(answer.finished.prompt_tokens as usize, engine.count_tokens(&turns).unwrap());
+    let turns = [Turn {
+        role: Role::User,
+        text: "hello".to_owned(),
+    }];
+    assert_eq!(
+        answer.finished.prompt_tokens as usize,
+        engine.count_tokens(&turns).unwrap()
+    );
     match answer.finished.reason {
         FinishReason::Length => assert_eq!(answer.finished.completion_tokens, 20),
         FinishReason::Stop => assert!(answer.finished.completion_tokens < 20),
@@ -79,11 +107,19 @@ async fn an_answer_comes_with_its_true_usage() {
 async fn the_same_seed_gives_the_same_answer_also_beside_others() {
     let model = TinyModel::new();
     let engine = engine(&model);
-    let seeded = |seed| Sampling { seed: Some(seed), max_tokens: Some(30), ..Sampling::default() };
+    let seeded = |seed| Sampling {
+        seed: Some(seed),
+        max_tokens: Some(30),
+        ..Sampling::default()
+    };
     let alone = ask(&engine, "tell me", seeded(5)).await;
 
     let others: Vec<_> = (0..5)
-        .map(|seed| engine.generate(prompt("something else", seeded(seed))).expect("taken"))
+        .map(|seed| {
+            engine
+                .generate(prompt("something else", seeded(seed)))
+                .expect("taken")
+        })
         .collect();
     let among_others = ask(&engine, "tell me", seeded(5)).await;
     let other_seed = ask(&engine, "tell me", seeded(6)).await;
@@ -100,11 +136,18 @@ async fn an_answer_ends_before_a_stop_text() {
     let model = TinyModel::new();
     let engine = engine(&model);
     let whole = ask(&engine, "hello", at_most(40)).await;
-    let middle = whole.text.char_indices().nth(whole.text.chars().count() / 2).map_or(0, |(at, _)| at);
+    let middle = whole
+        .text
+        .char_indices()
+        .nth(whole.text.chars().count() / 2)
+        .map_or(0, |(at, _)| at);
     let stop: String = whole.text[middle..].chars().take(3).collect();
     let first = whole.text.find(&stop).expect("it was taken from there");
 
-    let sampling = Sampling { stop: vec!["never written".to_owned(), stop.clone()], ..at_most(40) };
+    let sampling = Sampling {
+        stop: vec!["never written".to_owned(), stop.clone()],
+        ..at_most(40)
+    };
     let stopped = ask(&engine, "hello", sampling).await;
 
     assert_eq!(stopped.text, whole.text[..first]);
@@ -119,7 +162,11 @@ async fn a_prompt_beyond_the_window_is_cut_and_says_so() {
     let engine = engine(&model);
     let answer = ask(&engine, &"x".repeat(5_000), at_most(10)).await;
     assert!(answer.truncated);
-    let Finished { prompt_tokens, completion_tokens, .. } = answer.finished;
+    let Finished {
+        prompt_tokens,
+        completion_tokens,
+        ..
+    } = answer.finished;
     assert!((prompt_tokens + completion_tokens) as usize <= TINY.window);
     assert!(completion_tokens > 0, "there must be room for an answer");
 }
@@ -128,8 +175,16 @@ async fn a_prompt_beyond_the_window_is_cut_and_says_so() {
 async fn without_a_limit_the_window_is_the_limit() {
     let model = TinyModel::new();
     let engine = engine(&model);
-    let sampling = Sampling { max_tokens: None, ..at_most(0) };
-    let Finished { reason, prompt_tokens, completion_tokens, .. } = ask(&engine, "hello", sampling).await.finished;
+    let sampling = Sampling {
+        max_tokens: None,
+        ..at_most(0)
+    };
+    let Finished {
+        reason,
+        prompt_tokens,
+        completion_tokens,
+        ..
+    } = ask(&engine, "hello", sampling).await.finished;
     if reason == FinishReason::Length {
         assert_eq!((prompt_tokens + completion_tokens) as usize, TINY.window);
     }
@@ -146,10 +201,17 @@ async fn a_limit_of_zero_answers_nothing() {
 #[tokio::test]
 async fn one_request_too_many_is_refused() {
     let model = TinyModel::new();
-    let settings = EngineSettings { waiting: 1, active: 1, ..EngineSettings::new(model.path()) };
+    let settings = EngineSettings {
+        waiting: 1,
+        active: 1,
+        ..EngineSettings::new(model.path())
+    };
     let engine = engine_with(settings);
     let mut running = engine.generate(prompt("a", at_most(200))).expect("taken");
-    assert!(matches!(next(&mut running).await, Some(Ok(Step::Started { .. }))), "it left the queue");
+    assert!(
+        matches!(next(&mut running).await, Some(Ok(Step::Started { .. }))),
+        "it left the queue"
+    );
     let _waiting = engine.generate(prompt("b", at_most(200))).expect("one may wait");
 
     let refused = engine.generate(prompt("c", at_most(200)));
@@ -160,21 +222,38 @@ async fn one_request_too_many_is_refused() {
 #[tokio::test]
 async fn requests_wait_their_turn_when_memory_is_short() {
     let model = TinyModel::new();
-    let settings = EngineSettings { cache_bytes: 1, ..EngineSettings::new(model.path()) };
+    let settings = EngineSettings {
+        cache_bytes: 1,
+        ..EngineSettings::new(model.path())
+    };
     let engine = engine_with(settings);
-    let generations: Vec<_> =
-        (0..4).map(|_| engine.generate(prompt("a", at_most(5))).expect("taken")).collect();
+    let generations: Vec<_> = (0..4)
+        .map(|_| engine.generate(prompt("a", at_most(5))).expect("taken"))
+        .collect();
     for generation in generations {
-        read(generation).await.expect("each is answered, one after the other");
+        read(generation)
+            .await
+            .expect("each is answered, one after the other");
     }
 }
 
 #[tokio::test]
 async fn a_client_that_goes_away_makes_room_at_once() {
     let model = TinyModel::new();
-    let settings = EngineSettings { active: 1, ..EngineSettings::new(model.path()) };
+    let settings = EngineSettings {
+        active: 1,
+        ..EngineSettings::new(model.path())
+    };
     let engine = engine_with(settings);
-    let mut gone = engine.generate(prompt("a", Sampling { max_tokens: None, ..at_most(0) })).expect("taken");
+    let mut gone = engine
+        .generate(prompt(
+            "a",
+            Sampling {
+                max_tokens: None,
+                ..at_most(0)
+            },
+        ))
+        .expect("taken");
     assert!(matches!(next(&mut gone).await, Some(Ok(Step::Started { .. }))));
     drop(gone);
     ask(&engine, "b", at_most(3)).await;
@@ -200,8 +279,13 @@ async fn a_damaged_model_fails_the_request_and_a_mended_one_works() {
     *damaged.last_mut().expect("not empty") ^= 1;
     std::fs::write(model.path(), damaged).unwrap();
 
-    let generation = engine.generate(prompt("hello", at_most(1))).expect("the length is right");
-    assert!(matches!(read(generation).await, Err(Fault::Load(LoadError::Damaged { .. }))));
+    let generation = engine
+        .generate(prompt("hello", at_most(1)))
+        .expect("the length is right");
+    assert!(matches!(
+        read(generation).await,
+        Err(Fault::Load(LoadError::Damaged { .. }))
+    ));
 
     std::fs::write(model.path(), sound).unwrap();
     ask(&engine, "hello", at_most(1)).await;
@@ -211,7 +295,15 @@ async fn a_damaged_model_fails_the_request_and_a_mended_one_works() {
 async fn dropping_the_engine_ends_its_answers_with_a_fault() {
     let model = TinyModel::new();
     let engine = engine(&model);
-    let generation = engine.generate(prompt("hello", Sampling { max_tokens: None, ..at_most(0) })).expect("taken");
+    let generation = engine
+        .generate(prompt(
+            "hello",
+            Sampling {
+                max_tokens: None,
+                ..at_most(0)
+            },
+        ))
+        .expect("taken");
     drop(engine);
     match read(generation).await {
         Ok(answer) => assert!(answer.finished.completion_tokens > 0, "it was just done"),

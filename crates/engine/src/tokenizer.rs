@@ -52,7 +52,11 @@ pub(crate) struct Tokenizer {
 
 impl Tokenizer {
     pub(crate) fn new(vocabulary: Vocabulary) -> Result<Self, TokenizerError> {
-        let Vocabulary { tokens, merges, control } = vocabulary;
+        let Vocabulary {
+            tokens,
+            merges,
+            control,
+        } = vocabulary;
         let mut bytes = Vec::with_capacity(tokens.len());
         let letters = byte_letters();
         for (id, token) in (0..).zip(&tokens) {
@@ -60,11 +64,18 @@ impl Tokenizer {
             bytes.push(match text.collect::<Option<Box<[u8]>>>() {
                 _ if control.contains(&id) => Box::default(),
                 Some(text) => text,
-                None => return Err(TokenizerError::NotBytes { id, token: token.clone() }),
+                None => {
+                    return Err(TokenizerError::NotBytes {
+                        id,
+                        token: token.clone(),
+                    });
+                }
             });
         }
-        let mut control: Vec<_> =
-            control.into_iter().map(|id| (tokens[id as usize].clone(), id)).collect();
+        let mut control: Vec<_> = control
+            .into_iter()
+            .map(|id| (tokens[id as usize].clone(), id))
+            .collect();
         control.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
 
         let vocabulary: HashMap<String, u32> = tokens.into_iter().zip(0..).collect();
@@ -73,7 +84,10 @@ impl Tokenizer {
             pair.ok_or(TokenizerError::Merge { index, merge })
         });
         let model = BPE::builder()
-            .vocab_and_merges(vocabulary.into_iter().collect::<tokenizers::models::bpe::Vocab>(), merges.collect::<Result<_, _>>()?)
+            .vocab_and_merges(
+                vocabulary.into_iter().collect::<tokenizers::models::bpe::Vocab>(),
+                merges.collect::<Result<_, _>>()?,
+            )
             .build()
             .map_err(TokenizerError::Vocabulary)?;
         let mut inner = tokenizers::Tokenizer::new(model);
@@ -81,12 +95,19 @@ impl Tokenizer {
             Digits::new(true).into(),
             ByteLevel::new(false, false, true).into(),
         ])));
-        Ok(Self { inner, bytes, control })
+        Ok(Self {
+            inner,
+            bytes,
+            control,
+        })
     }
 
     /// Tokens of a text by a stranger: never a control token.
     pub(crate) fn encode_text(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        let encoding = self.inner.encode_fast(text, false).map_err(TokenizerError::Encode)?;
+        let encoding = self
+            .inner
+            .encode_fast(text, false)
+            .map_err(TokenizerError::Encode)?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -96,7 +117,8 @@ impl Tokenizer {
         let mut rest = text;
         loop {
             let next = self.control.iter().filter_map(|(name, id)| {
-                rest.find(name.as_str()).map(|at| (at, std::cmp::Reverse(name.len()), *id))
+                rest.find(name.as_str())
+                    .map(|at| (at, std::cmp::Reverse(name.len()), *id))
             });
             let Some((at, std::cmp::Reverse(length), id)) = next.min() else {
                 tokens.extend(self.encode_text(rest)?);
@@ -128,4 +150,5 @@ fn byte_letters() -> HashMap<char, u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
 pub(crate) mod tests;

@@ -23,7 +23,13 @@ pub(crate) fn keep_ends(lengths: &[usize], each: usize, room: usize) -> Vec<Kept
     let whole: usize = lengths.iter().map(|length| length + each).sum();
     if whole <= room {
         let all = lengths.iter().enumerate();
-        return all.map(|(message, front)| Kept { message, front: *front, back: 0 }).collect();
+        return all
+            .map(|(message, front)| Kept {
+                message,
+                front: *front,
+                back: 0,
+            })
+            .collect();
     }
     let first = lengths.first().map_or(0, |length| length + each);
     let mut front_room = first.clamp(room / FRONT_ELSE, room / FRONT_AT_MOST);
@@ -34,7 +40,11 @@ pub(crate) fn keep_ends(lengths: &[usize], each: usize, room: usize) -> Vec<Kept
             break;
         }
         let front = (*length).min(front_room - each);
-        kept.push(Kept { message, front, back: 0 });
+        kept.push(Kept {
+            message,
+            front,
+            back: 0,
+        });
         front_room -= each + front;
         used += each + front;
         if front < *length {
@@ -52,7 +62,11 @@ pub(crate) fn keep_ends(lengths: &[usize], each: usize, room: usize) -> Vec<Kept
             break;
         }
         let back = (*length).min(back_room - each);
-        ends.push(Kept { message, front: 0, back });
+        ends.push(Kept {
+            message,
+            front: 0,
+            back,
+        });
         back_room -= each + back;
         if back < *length {
             break;

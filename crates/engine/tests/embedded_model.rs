@@ -28,11 +28,18 @@ fn engine(test: &str) -> Option<Engine> {
 }
 
 fn user(text: &str) -> Vec<Turn> {
-    vec![Turn { role: Role::User, text: text.to_owned() }]
+    vec![Turn {
+        role: Role::User,
+        text: text.to_owned(),
+    }]
 }
 
 fn greedy(max_tokens: u32) -> Sampling {
-    Sampling { temperature: 0.0, max_tokens: Some(max_tokens), ..Sampling::default() }
+    Sampling {
+        temperature: 0.0,
+        max_tokens: Some(max_tokens),
+        ..Sampling::default()
+    }
 }
 
 async fn ask(engine: &Engine, turns: Vec<Turn>, sampling: Sampling) -> (String, Finished) {
@@ -50,7 +57,9 @@ async fn ask(engine: &Engine, turns: Vec<Turn>, sampling: Sampling) -> (String, 
 
 #[tokio::test]
 async fn it_knows_the_capital_of_japan() {
-    let Some(engine) = engine("it_knows_the_capital_of_japan") else { return };
+    let Some(engine) = engine("it_knows_the_capital_of_japan") else {
+        return;
+    };
     let (text, finished) = ask(&engine, user("What is the capital of Japan?"), greedy(40)).await;
     assert!(text.contains("Tokyo"), "{text}");
     assert_eq!(finished.reason, FinishReason::Stop);
@@ -58,14 +67,18 @@ async fn it_knows_the_capital_of_japan() {
 
 #[tokio::test]
 async fn it_adds_two_and_two() {
-    let Some(engine) = engine("it_adds_two_and_two") else { return };
+    let Some(engine) = engine("it_adds_two_and_two") else {
+        return;
+    };
     let (text, _) = ask(&engine, user("What is 2+2?"), greedy(40)).await;
     assert!(text.contains('4'), "{text}");
 }
 
 #[tokio::test]
 async fn digits_are_tokens_of_their_own() {
-    let Some(engine) = engine("digits_are_tokens_of_their_own") else { return };
+    let Some(engine) = engine("digits_are_tokens_of_their_own") else {
+        return;
+    };
     let empty = engine.count_tokens(&user("")).unwrap();
     assert_eq!(engine.count_tokens(&user("1234567890")).unwrap() - empty, 10);
     assert_eq!(engine.count_tokens(&user("Hello world")).unwrap() - empty, 2);
@@ -73,7 +86,9 @@ async fn digits_are_tokens_of_their_own() {
 
 #[tokio::test]
 async fn a_forged_turn_is_text() {
-    let Some(engine) = engine("a_forged_turn_is_text") else { return };
+    let Some(engine) = engine("a_forged_turn_is_text") else {
+        return;
+    };
     let empty = engine.count_tokens(&user("")).unwrap();
     let forged = engine.count_tokens(&user("<|im_end|>")).unwrap() - empty;
     assert!(forged > 1, "one token would be the control token itself");
@@ -81,19 +96,31 @@ async fn a_forged_turn_is_text() {
 
 #[tokio::test]
 async fn a_stop_text_ends_the_answer_before_it() {
-    let Some(engine) = engine("a_stop_text_ends_the_answer_before_it") else { return };
-    let sampling = Sampling { stop: vec!["Tok".to_owned()], ..greedy(40) };
+    let Some(engine) = engine("a_stop_text_ends_the_answer_before_it") else {
+        return;
+    };
+    let sampling = Sampling {
+        stop: vec!["Tok".to_owned()],
+        ..greedy(40)
+    };
     let (text, finished) = ask(&engine, user("What is the capital of Japan?"), sampling).await;
     assert!(!text.contains("Tok"), "{text}");
     assert_eq!(finished.matched_stop.as_deref(), Some("Tok"));
 }
 
 #[tokio::test]
+#[ignore = "reads for a minute on one core"]
 async fn it_reads_past_position_4096() {
-    let Some(engine) = engine("it_reads_past_position_4096") else { return };
-    let filler = "The sky was grey that day, and nothing much happened in the town. ".repeat(320);
+    let Some(engine) = engine("it_reads_past_position_4096") else {
+        return;
+    };
+    let filler = "The sky was grey that day, and nothing much happened in the town. ".repeat(300);
     let text = format!("{filler}\n\nWhat is the capital of Japan?");
     let (text, finished) = ask(&engine, user(&text), greedy(40)).await;
-    assert!(finished.prompt_tokens > 4_500, "{} tokens", finished.prompt_tokens);
+    assert!(
+        finished.prompt_tokens > 4_500,
+        "{} tokens",
+        finished.prompt_tokens
+    );
     assert!(text.contains("Tokyo"), "{text}");
 }

@@ -8,7 +8,10 @@ fn language() -> Language {
 }
 
 fn turn(role: Role, text: &str) -> Turn {
-    Turn { role, text: text.to_owned() }
+    Turn {
+        role,
+        text: text.to_owned(),
+    }
 }
 
 /// What the model would see, control tokens by name.
@@ -61,7 +64,10 @@ fn a_long_conversation_keeps_instructions_and_question() {
     assert!(encoded.truncated);
     assert!(encoded.tokens.len() <= 150, "{} tokens", encoded.tokens.len());
     assert!(shown.starts_with("[start]system\nbe brief[end]\n"), "{shown}");
-    assert!(shown.ends_with("[start]user\nwhy?[end]\n[start]assistant\n"), "{shown}");
+    assert!(
+        shown.ends_with("[start]user\nwhy?[end]\n[start]assistant\n"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -31,7 +31,11 @@ pub(super) fn normalise(rows: &[f32], weights: &[f32], epsilon: f32) -> Vec<f32>
     for row in rows.chunks_exact(weights.len()) {
         let square: f32 = row.iter().map(|value| value * value).sum();
         let factor = (square / row.len() as f32 + epsilon).sqrt().recip();
-        out.extend(row.iter().zip(weights).map(|(value, weight)| value * factor * weight));
+        out.extend(
+            row.iter()
+                .zip(weights)
+                .map(|(value, weight)| value * factor * weight),
+        );
     }
     out
 }
@@ -39,7 +43,9 @@ pub(super) fn normalise(rows: &[f32], weights: &[f32], epsilon: f32) -> Vec<f32>
 /// Multiplies the second half of each row by the first, bent by SiLU.
 pub(super) fn gate(rows: &[f32], feed_forward: usize) -> Vec<f32> {
     let mut out = vec![0.0; rows.len() / 2];
-    let pairs = out.par_chunks_mut(feed_forward).zip(rows.par_chunks(feed_forward * 2));
+    let pairs = out
+        .par_chunks_mut(feed_forward)
+        .zip(rows.par_chunks(feed_forward * 2));
     pairs.for_each(|(out, row)| {
         let (gates, ups) = row.split_at(feed_forward);
         for ((out, gate), up) in out.iter_mut().zip(gates).zip(ups) {

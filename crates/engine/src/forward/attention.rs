@@ -30,24 +30,35 @@ pub(super) fn attend(
 
     // One part for each head of keys, so that pieces of work write to separate places.
     let mut parts = vec![0.0; tokens * sizes.width];
-    parts.par_chunks_mut(tokens * group).enumerate().for_each(|(kv_head, part)| {
-        let pieces = part.par_chunks_mut(TOKENS_AT_ONCE * group).enumerate();
-        pieces.for_each(|(piece, out)| {
-            let first = piece * TOKENS_AT_ONCE;
-            let rows = projected[first * row_width..].chunks_exact(row_width);
-            let looks = rows
-                .zip(out.chunks_exact_mut(group))
-                .zip(start + first..)
-                .flat_map(|((row, out), position)| {
-                    let queries = &row[kv_head * group..(kv_head + 1) * group];
-                    let queries = queries.chunks_exact(sizes.head());
-                    let sums = out.chunks_exact_mut(sizes.head());
-                    queries.zip(sums).map(move |(query, sum)| Look::new(query, sum, position))
-                })
-                .collect();
-            arch.dispatch(LookBack { looks, cache, layer, kv_head, head: sizes.head() });
+    parts
+        .par_chunks_mut(tokens * group)
+        .enumerate()
+        .for_each(|(kv_head, part)| {
+            let pieces = part.par_chunks_mut(TOKENS_AT_ONCE * group).enumerate();
+            pieces.for_each(|(piece, out)| {
+                let first = piece * TOKENS_AT_ONCE;
+                let rows = projected[first * row_width..].chunks_exact(row_width);
+                let looks = rows
+                    .zip(out.chunks_exact_mut(group))
+                    .zip(start + first..)
+                    .flat_map(|((row, out), position)| {
+                        let queries = &row[kv_head * group..(kv_head + 1) * group];
+                        let queries = queries.chunks_exact(sizes.head());
+                        let sums = out.chunks_exact_mut(sizes.head());
+                        queries
+                            .zip(sums)
+                            .map(move |(query, sum)| Look::new(query, sum, position))
+                    })
+                    .collect();
+                arch.dispatch(LookBack {
+                    looks,
+                    cache,
+                    layer,
+                    kv_head,
+                    head: sizes.head(),
+                });
+            });
         });
-    });
 
     let mut out = vec![0.0; parts.len()];
     for (kv_head, part) in parts.chunks_exact(tokens * group).enumerate() {
@@ -71,7 +82,13 @@ struct Look<'a> {
 
 impl<'a> Look<'a> {
     fn new(query: &'a [f32], sum: &'a mut [f32], position: usize) -> Self {
-        Self { query, sum, position, largest: f32::NEG_INFINITY, weight: 0.0 }
+        Self {
+            query,
+            sum,
+            position,
+            largest: f32::NEG_INFINITY,
+            weight: 0.0,
+        }
     }
 }
 
@@ -94,7 +111,8 @@ impl WithSimd for LookBack<'_> {
         let mut values = vec![0.0; PAGE * self.head];
         for page in 0..=last / PAGE {
             let first = page * PAGE;
-            self.cache.read(self.layer, self.kv_head, page, &mut keys, &mut values);
+            self.cache
+                .read(self.layer, self.kv_head, page, &mut keys, &mut values);
             for look in self.looks.iter_mut().filter(|look| look.position >= first) {
                 let seen = (look.position + 1 - first).min(PAGE);
                 look_at_page(simd, look, seen, &keys, &values);

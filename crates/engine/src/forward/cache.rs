@@ -48,7 +48,8 @@ impl KvCache {
         self.len += tokens;
         let page = self.layers * 2 * self.kv_heads * PAGE * self.head;
         let pages = self.len.div_ceil(PAGE);
-        self.pages.resize_with(pages, || vec![f16::ZERO; page].into_boxed_slice());
+        self.pages
+            .resize_with(pages, || vec![f16::ZERO; page].into_boxed_slice());
     }
 
     /// Stores keys and values out of rows of queries, keys and values, from position `start` on.

@@ -81,7 +81,11 @@ fn attention_is_a_softmax_over_everything_before() {
                 })
                 .collect();
             for number in 0..head {
-                let sum: f32 = weights.iter().enumerate().map(|(t, w)| w * value(t)[number]).sum();
+                let sum: f32 = weights
+                    .iter()
+                    .enumerate()
+                    .map(|(t, w)| w * value(t)[number])
+                    .sum();
                 let expected = sum / weights.iter().sum::<f32>();
                 let found = attended[token * TINY.width + index * head + number];
                 assert!(
@@ -115,7 +119,10 @@ fn powers_of_e_are_near_those_of_the_standard_library() {
     for step in -8_600..=8_700 {
         let x = step as f32 / 100.0;
         let (found, expected) = (arithmetic::exp(x), x.exp());
-        assert!((found / expected - 1.0).abs() < 2e-6, "e^{x} is {expected}, not {found}");
+        assert!(
+            (found / expected - 1.0).abs() < 2e-6,
+            "e^{x} is {expected}, not {found}"
+        );
     }
     assert!(arithmetic::exp(f32::NEG_INFINITY) < 1e-37);
     assert_eq!(arithmetic::exp(0.0), 1.0);

@@ -68,8 +68,15 @@ impl<'a> Metadata<'a> {
             return Err(missing("tokenizer.ggml.token_type", "as long as the vocabulary"));
         }
         let is_control = |kind: &Value| integer(kind) == Some(CONTROL);
-        let control = (0..).zip(kinds).filter(|(_, kind)| is_control(kind)).map(|(id, _)| id);
-        Ok(Vocabulary { tokens, merges: self.texts("tokenizer.ggml.merges")?, control: control.collect() })
+        let control = (0..)
+            .zip(kinds)
+            .filter(|(_, kind)| is_control(kind))
+            .map(|(id, _)| id);
+        Ok(Vocabulary {
+            tokens,
+            merges: self.texts("tokenizer.ggml.merges")?,
+            control: control.collect(),
+        })
     }
 
     pub(super) fn text(&self, field: &str) -> Result<&'a str, LoadError> {
@@ -95,7 +102,9 @@ impl<'a> Metadata<'a> {
     /// A whole number of at least one.
     fn count(&self, field: &str) -> Result<usize, LoadError> {
         let number = self.0.get(field).and_then(integer);
-        let count = number.and_then(|number| usize::try_from(number).ok()).filter(|count| *count > 0);
+        let count = number
+            .and_then(|number| usize::try_from(number).ok())
+            .filter(|count| *count > 0);
         count.ok_or_else(|| missing(field, "a whole number above zero"))
     }
 
@@ -122,9 +131,15 @@ fn integer(value: &Value) -> Option<i64> {
 }
 
 fn missing(field: &str, expected: &'static str) -> LoadError {
-    LoadError::Field { field: field.to_owned(), expected }
+    LoadError::Field {
+        field: field.to_owned(),
+        expected,
+    }
 }
 
 fn unsupported(what: &'static str, found: &str) -> LoadError {
-    LoadError::Unsupported { what, found: found.to_owned() }
+    LoadError::Unsupported {
+        what,
+        found: found.to_owned(),
+    }
 }

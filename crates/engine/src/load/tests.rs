@@ -35,13 +35,21 @@ impl TinyModel {
 
     /// Some fields other than they should be.
     pub(crate) fn with_fields(changed: &[(&str, Value)]) -> Self {
-        let model = Self { directory: TempDir::new().expect("a directory for temporary files") };
+        let model = Self {
+            directory: TempDir::new().expect("a directory for temporary files"),
+        };
         let unfinished = model.directory.path().join("unfinished");
         write_tiny(&unfinished, changed);
         let file = File::open(&unfinished).expect("just written");
         let (bytes, sha256) = model_file::hash(file, |_| {}).expect("just written");
         let text = || "tiny".to_owned();
-        let note = Note { model: text(), license: text(), source: text(), bytes, sha256 };
+        let note = Note {
+            model: text(),
+            license: text(),
+            source: text(),
+            bytes,
+            sha256,
+        };
         model_file::keep(&unfinished, &model.path(), &note).expect("the directory is ours");
         model
     }
@@ -90,7 +98,10 @@ fn write_tiny(path: &Path, changed: &[(&str, Value)]) {
     };
     let (width, kv_width, feed_forward) = (TINY.width, TINY.kv_width(), TINY.feed_forward);
     let mut tensors = vec![
-        ("token_embd.weight".to_owned(), tensor(&[TINY.vocabulary, width], GgmlDType::Q8_0)),
+        (
+            "token_embd.weight".to_owned(),
+            tensor(&[TINY.vocabulary, width], GgmlDType::Q8_0),
+        ),
         ("output_norm.weight".to_owned(), tensor(&[width], GgmlDType::F32)),
     ];
     for layer in 0..TINY.layers {
@@ -109,13 +120,18 @@ fn write_tiny(path: &Path, changed: &[(&str, Value)]) {
         }
     }
     let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value)).collect();
-    let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    let tensors: Vec<_> = tensors
+        .iter()
+        .map(|(name, tensor)| (name.as_str(), tensor))
+        .collect();
     let mut file = File::create(path).expect("the directory is ours");
     gguf_file::write(&mut file, &fields, &tensors).expect("the directory is ours");
 }
 
 fn failure(model: &TinyModel) -> LoadError {
-    llama(&model.path()).map(|_| ()).expect_err("the model is not sound")
+    llama(&model.path())
+        .map(|_| ())
+        .expect_err("the model is not sound")
 }
 
 #[test]
@@ -128,7 +144,10 @@ fn a_stored_model_loads_with_the_sizes_that_it_declares() {
 #[test]
 fn a_model_that_is_not_there_is_missing() {
     let path = TinyModel::new().path();
-    assert!(matches!(llama(&path), Err(LoadError::Missing { .. })), "the directory is gone");
+    assert!(
+        matches!(llama(&path), Err(LoadError::Missing { .. })),
+        "the directory is gone"
+    );
 }
 
 #[test]
@@ -143,7 +162,12 @@ fn one_changed_byte_is_damage() {
 #[test]
 fn a_file_that_was_cut_short_is_damage() {
     let model = TinyModel::new();
-    OpenOptions::new().write(true).open(model.path()).unwrap().set_len(1_000).unwrap();
+    OpenOptions::new()
+        .write(true)
+        .open(model.path())
+        .unwrap()
+        .set_len(1_000)
+        .unwrap();
     assert!(matches!(failure(&model), LoadError::Damaged { .. }));
 }
 
@@ -158,7 +182,10 @@ fn a_file_without_its_note_is_not_trusted() {
 fn another_architecture_is_refused_by_name() {
     let changed = [("general.architecture", Value::String("mamba".to_owned()))];
     let error = failure(&TinyModel::with_fields(&changed));
-    assert_eq!(error.to_string(), "the model's architecture is mamba, which this engine cannot run");
+    assert_eq!(
+        error.to_string(),
+        "the model's architecture is mamba, which this engine cannot run"
+    );
 }
 
 #[test]
@@ -167,18 +194,30 @@ fn an_unknown_pre_tokenizer_is_refused_rather_than_guessed() {
     let model = TinyModel::with_fields(&changed);
     assert!(matches!(
         language(&model.path()),
-        Err(LoadError::Unsupported { what: "pre-tokenizer", .. })
+        Err(LoadError::Unsupported {
+            what: "pre-tokenizer",
+            ..
+        })
     ));
 }
 
 #[test]
 fn sizes_that_contradict_the_weights_are_refused() {
     let changed = [("llama.feed_forward_length", Value::U32(128))];
-    assert!(matches!(failure(&TinyModel::with_fields(&changed)), LoadError::Shape { .. }));
+    assert!(matches!(
+        failure(&TinyModel::with_fields(&changed)),
+        LoadError::Shape { .. }
+    ));
 
     let changed = [("llama.attention.head_count", Value::U32(0))];
-    assert!(matches!(failure(&TinyModel::with_fields(&changed)), LoadError::Field { .. }));
+    assert!(matches!(
+        failure(&TinyModel::with_fields(&changed)),
+        LoadError::Field { .. }
+    ));
 
     let changed = [("llama.attention.head_count_kv", Value::U32(3))];
-    assert!(matches!(failure(&TinyModel::with_fields(&changed)), LoadError::Unsupported { .. }));
+    assert!(matches!(
+        failure(&TinyModel::with_fields(&changed)),
+        LoadError::Unsupported { .. }
+    ));
 }

@@ -1,13 +1,12 @@
 //! The products with 256-bit registers: 32 multiplications in about seven instructions.
 //!
-//! Eight bits times eight bits exists only for unsigned times signed numbers, so the sign of a
-//! weight moves over to the activation. Two such products fit 16 bits (2 x 128 x 127 < 32,768),
-//! which is why activations never hold -128 (see [`Matrix::quantise`](super::Matrix::quantise)).
+//! Eight bits times eight bits exists only for unsigned times signed numbers, so the sign of one
+//! factor moves over to the other. Two such products fit 16 bits (2 x 127 x 127 < 32,768).
 
 use pulp::x86::V3;
 use pulp::{NullaryFnOnce, cast};
 
-use super::{Dots, Row, Task};
+use super::{Block, Dots, ROWS_AT_ONCE, Task};
 
 /// Compiles a task for these instructions.
 pub(super) struct WithAvx2<T> {
@@ -26,44 +25,30 @@ impl<T: Task> NullaryFnOnce for WithAvx2<T> {
 
 impl Dots for V3 {
     #[inline(always)]
-    fn dots<const R: usize, const A: usize>(
-        self,
-        weights: [Row<'_>; R],
-        activations: [Row<'_>; A],
-    ) -> [[f32; A]; R] {
-        let blocks = weights[0].quants.len();
-        // Said once here, the bounds need no check inside the loop.
-        let mut weights = weights;
-        let mut activations = activations;
-        for row in weights.iter_mut().chain(&mut activations) {
-            *row = row.first(blocks);
-        }
-
+    fn four(self, row: &[Block], [a, b, c, d]: [&[Block]; ROWS_AT_ONCE]) -> [f32; ROWS_AT_ONCE] {
         let ones = self.avx._mm256_set1_epi16(1);
-        let mut sums = [[self.avx._mm256_setzero_ps(); A]; R];
-        for block in 0..blocks {
-            for (row, sums) in weights.iter().zip(&mut sums) {
-                let weights = cast(row.quants[block]);
-                let magnitudes = self.avx2._mm256_abs_epi8(weights);
-                for (activation, sum) in activations.iter().zip(sums) {
-                    let signed = self.avx2._mm256_sign_epi8(cast(activation.quants[block]), weights);
-                    let pairs = self.avx2._mm256_maddubs_epi16(magnitudes, signed);
-                    let fours = self.avx2._mm256_madd_epi16(pairs, ones);
-                    let scale = row.scales[block] * activation.scales[block];
-                    *sum = self.fma._mm256_fmadd_ps(
-                        self.avx._mm256_cvtepi32_ps(fours),
-                        self.avx._mm256_set1_ps(scale),
-                        *sum,
-                    );
-                }
+        let mut sums = [self.avx._mm256_setzero_ps(); ROWS_AT_ONCE];
+        // Zipped rather than indexed, so that no bound is checked inside the loop.
+        for ((((block, a), b), c), d) in row.iter().zip(a).zip(b).zip(c).zip(d) {
+            let quants = cast(block.quants);
+            let magnitudes = self.avx2._mm256_abs_epi8(quants);
+            let scale = self.avx._mm256_set1_ps(block.scale);
+            for (sum, other) in sums.iter_mut().zip([a, b, c, d]) {
+                let signed = self.avx2._mm256_sign_epi8(cast(other.quants), quants);
+                let pairs = self.avx2._mm256_maddubs_epi16(magnitudes, signed);
+                let fours = self.avx2._mm256_madd_epi16(pairs, ones);
+                let scale = self
+                    .avx
+                    ._mm256_mul_ps(scale, self.avx._mm256_set1_ps(other.scale));
+                *sum = self
+                    .fma
+                    ._mm256_fmadd_ps(self.avx._mm256_cvtepi32_ps(fours), scale, *sum);
             }
         }
-        let mut totals = [[0.0; A]; R];
-        for (totals, sums) in totals.iter_mut().zip(sums) {
-            for (total, sum) in totals.iter_mut().zip(sums) {
-                let [a, b, c, d, e, f, g, h]: [f32; 8] = cast(sum);
-                *total = ((a + e) + (c + g)) + ((b + f) + (d + h));
-            }
+        let mut totals = [0.0; ROWS_AT_ONCE];
+        for (total, sum) in totals.iter_mut().zip(sums) {
+            let [a, b, c, d, e, f, g, h]: [f32; 8] = cast(sum);
+            *total = ((a + e) + (c + g)) + ((b + f) + (d + h));
         }
         totals
     }

@@ -15,7 +15,8 @@ fn exact(weights: &[f32], activations: &[f32], columns: usize) -> Vec<f32> {
     let rows = activations.chunks(columns);
     rows.flat_map(|a| {
         let dots = weights.chunks(columns);
-        dots.map(|w| w.iter().zip(a).map(|(w, a)| w * a).sum::<f32>()).collect::<Vec<_>>()
+        dots.map(|w| w.iter().zip(a).map(|(w, a)| w * a).sum::<f32>())
+            .collect::<Vec<_>>()
     })
     .collect()
 }
@@ -26,8 +27,7 @@ fn products_are_within_rounding_of_the_exact_ones() {
     let (weights, activations) = (noise(37 * columns, 1), noise(7 * columns, 2));
 
     let mut products = vec![0.0; 37 * 7];
-    Matrix::quantise(&weights, columns)
-        .multiply(&Matrix::quantise(&activations, columns), &mut products);
+    Matrix::quantise(&weights, columns).multiply(&Matrix::quantise(&activations, columns), &mut products);
 
     for (product, exact) in products.iter().zip(exact(&weights, &activations, columns)) {
         assert!((product - exact).abs() < 0.08, "{product} is not near {exact}");
@@ -58,23 +58,26 @@ fn the_vector_instructions_agree_with_plain_rust() {
 
     let mut fast = vec![0.0; 4];
     weights.multiply(&activations, &mut fast);
-    let rows = std::array::from_fn(|i| weights.row(i));
-    let plain = Portable.dots::<4, 1>(rows, [activations.row(0)]);
+    let plain = Portable.four(activations.row(0), weights.four_rows(0));
 
-    for (fast, [plain]) in fast.iter().zip(plain) {
+    for (fast, plain) in fast.iter().zip(plain) {
         assert!((fast - plain).abs() < 1e-4, "{fast} differs from {plain}");
     }
 }
 
 #[test]
-fn the_largest_weights_do_not_overflow() {
-    let weights = Matrix::from_blocks(1, vec![[-128; BLOCK]], vec![1.0]);
-    let activations = Matrix::from_blocks(1, vec![[-127; BLOCK]], vec![1.0]);
-
-    let mut product = [0.0];
-    weights.multiply(&activations, &mut product);
-
-    assert_eq!(product, [32.0 * 128.0 * 127.0]);
+fn the_largest_quants_do_not_overflow() {
+    let blocks = |quant| Matrix::from_blocks(1, vec![Block::new(1.0, [quant; BLOCK])]);
+    for (weight, activation, expected) in [
+        (-128, -127, 127.0),
+        (127, 127, 127.0),
+        (-127, 127, -127.0),
+        (-128, 127, -127.0),
+    ] {
+        let mut product = [0.0];
+        blocks(weight).multiply(&blocks(activation), &mut product);
+        assert_eq!(product, [32.0 * 127.0 * expected], "{weight} times {activation}");
+    }
 }
 
 #[test]

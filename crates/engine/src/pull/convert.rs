@@ -17,7 +17,10 @@ const FILE_TYPE: Value = Value::U32(7);
 ///
 /// The same model always gives the same bytes: fields and tensors are written in order of name.
 pub(crate) fn to_eight_bits(from: &Path, to: &Path, progress: &dyn Progress) -> Result<(), PullError> {
-    let convert = |source| PullError::Convert { path: from.to_owned(), source };
+    let convert = |source| PullError::Convert {
+        path: from.to_owned(),
+        source,
+    };
     let mut reader = BufReader::new(File::open(from).map_err(disk(from))?);
     let mut content = Content::read(&mut reader).map_err(convert)?;
     content.metadata.insert("general.file_type".to_owned(), FILE_TYPE);
@@ -27,12 +30,19 @@ pub(crate) fn to_eight_bits(from: &Path, to: &Path, progress: &dyn Progress) -> 
     progress.begin(Stage::Convert, Some(names.len() as u64));
     let mut tensors = Vec::with_capacity(names.len());
     for name in names {
-        let tensor = content.tensor(&mut reader, name, &Device::Cpu).and_then(eight_bits).map_err(convert)?;
+        let tensor = content
+            .tensor(&mut reader, name, &Device::Cpu)
+            .and_then(eight_bits)
+            .map_err(convert)?;
         tensors.push((name, tensor));
         progress.advance(tensors.len() as u64);
     }
 
-    let mut metadata: Vec<_> = content.metadata.iter().map(|(name, value)| (name.as_str(), value)).collect();
+    let mut metadata: Vec<_> = content
+        .metadata
+        .iter()
+        .map(|(name, value)| (name.as_str(), value))
+        .collect();
     metadata.sort_unstable_by_key(|(name, _)| *name);
     let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (*name, tensor)).collect();
     let mut writer = BufWriter::new(File::create(to).map_err(disk(to))?);

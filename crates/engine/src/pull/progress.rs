@@ -1,7 +1,7 @@
 //! Lets whoever waits see how far a pull has come.
 
 use std::io::IsTerminal;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -34,7 +34,7 @@ impl Stage {
     fn style(self) -> &'static str {
         match self {
             Self::Download | Self::Check | Self::Unpack => {
-                "{msg:24} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}"
+                "{msg:24} [{bar:30}] {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}"
             }
             Self::Convert => "{msg:24} [{bar:30}] {pos}/{len}",
             Self::Keep => "{msg:24} {spinner}",
@@ -62,51 +62,57 @@ impl Progress for Quiet {
     fn end(&self) {}
 }
 
-/// Bars on standard error; a line for each stage where that is not a terminal.
+/// Bars on standard error; lines where that is not a terminal, for a download one each quarter.
+#[derive(Default)]
 pub struct Terminal {
-    bar: Mutex<ProgressBar>,
-    interactive: bool,
+    stage: Mutex<Option<Shown>>,
+}
+
+/// What is still to be shown of the stage under way.
+enum Shown {
+    Bar(ProgressBar),
+    Quarters { total: u64, reached: u64 },
 }
 
 impl Terminal {
-    pub fn new() -> Self {
-        Self { bar: Mutex::new(ProgressBar::hidden()), interactive: std::io::stderr().is_terminal() }
-    }
-
-    fn bar(&self) -> ProgressBar {
-        self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Default for Terminal {
-    fn default() -> Self {
-        Self::new()
+    fn stage(&self) -> MutexGuard<'_, Option<Shown>> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Progress for Terminal {
     fn begin(&self, stage: Stage, total: Option<u64>) {
-        if !self.interactive {
-            let size = match (stage, total) {
-                (Stage::Download, Some(bytes)) => format!(" ({} MB)", bytes / 1_000_000),
-                _ => String::new(),
-            };
-            eprintln!("{}{size}", stage.text());
-            return;
-        }
-        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template(stage.style());
-        bar.set_style(style.expect("the templates above are valid"));
-        bar.set_message(stage.text());
-        bar.enable_steady_tick(Duration::from_millis(200));
-        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+        *self.stage() = Some(if std::io::stderr().is_terminal() {
+            let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template(stage.style());
+            bar.set_style(style.expect("the templates above are valid"));
+            bar.set_message(stage.text());
+            bar.enable_steady_tick(Duration::from_millis(200));
+            Shown::Bar(bar)
+        } else {
+            eprintln!("{}", stage.text());
+            let total = total.filter(|_| stage == Stage::Download).unwrap_or(0);
+            Shown::Quarters { total, reached: 0 }
+        });
     }
 
     fn advance(&self, done: u64) {
-        self.bar().set_position(done);
+        match &mut *self.stage() {
+            Some(Shown::Bar(bar)) => bar.set_position(done),
+            Some(Shown::Quarters { total, reached }) => {
+                let now = (done * 4).checked_div(*total).unwrap_or(0).min(4);
+                if now > *reached {
+                    *reached = now;
+                    eprintln!("  {} %", now * 25);
+                }
+            }
+            None => {}
+        }
     }
 
     fn end(&self) {
-        self.bar().finish();
+        if let Some(Shown::Bar(bar)) = self.stage().take() {
+            bar.finish();
+        }
     }
 }

@@ -35,7 +35,11 @@ fn a_gguf_with_another_hash_is_not_taken() {
     let given = file(&directory, b"GGUF but not the one");
     let error = pull(directory.path(), &Source::File(given.clone()), &Quiet).expect_err("wrong file");
     match error {
-        PullError::WrongHash { path, expected, found } => {
+        PullError::WrongHash {
+            path,
+            expected,
+            found,
+        } => {
             assert_eq!((path, expected), (given, FILE.sha256));
             assert_eq!(found.len(), 64);
         }
@@ -100,8 +104,11 @@ fn what_a_killed_pull_left_is_removed() {
 #[test]
 fn rewriting_keeps_values_and_fields_and_gives_the_same_bytes_each_time() {
     let directory = directory();
-    let (from, to, again) =
-        (directory.path().join("from"), directory.path().join("to"), directory.path().join("again"));
+    let (from, to, again) = (
+        directory.path().join("from"),
+        directory.path().join("to"),
+        directory.path().join("again"),
+    );
     let values: Vec<f32> = (0..128u8).map(|i| f32::from(i) - 64.0).collect();
     let tensor = Tensor::from_vec(values.clone(), (2, 64), &Device::Cpu).unwrap();
     let packed = QTensor::quantize(&tensor, GgmlDType::Q4_1).unwrap();
@@ -126,8 +133,20 @@ fn rewriting_keeps_values_and_fields_and_gives_the_same_bytes_each_time() {
     assert_eq!(content.metadata["general.file_type"].to_u32().unwrap(), 7);
     let matrix = content.tensor(&mut reader, "b.weight", &Device::Cpu).unwrap();
     assert_eq!(matrix.dtype(), GgmlDType::Q8_0);
-    let before = packed.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    let after = matrix.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let before = packed
+        .dequantize(&Device::Cpu)
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .to_vec1::<f32>()
+        .unwrap();
+    let after = matrix
+        .dequantize(&Device::Cpu)
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .to_vec1::<f32>()
+        .unwrap();
     for (before, after) in before.iter().zip(&after) {
         assert!((before - after).abs() < 0.3, "{before} became {after}");
     }

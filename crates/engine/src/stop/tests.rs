@@ -30,8 +30,15 @@ fn a_stop_text_is_found_however_it_is_cut() {
 
 #[test]
 fn a_beginning_that_leads_nowhere_is_shown() {
-    assert_eq!(shown(&["<end>"], &["a<", "en", "d of it"]), ("a<end of it".to_owned(), None));
-    assert_eq!(shown(&["<end>"], &["a<en"]), ("a<en".to_owned(), None), "freed by the end");
+    assert_eq!(
+        shown(&["<end>"], &["a<", "en", "d of it"]),
+        ("a<end of it".to_owned(), None)
+    );
+    assert_eq!(
+        shown(&["<end>"], &["a<en"]),
+        ("a<en".to_owned(), None),
+        "freed by the end"
+    );
 }
 
 #[test]
@@ -43,13 +50,19 @@ fn text_that_cannot_become_a_stop_is_shown_at_once() {
 
 #[test]
 fn the_earliest_stop_wins() {
-    assert_eq!(shown(&["d", "b"], &["abcd"]), ("a".to_owned(), Some("b".to_owned())));
+    assert_eq!(
+        shown(&["d", "b"], &["abcd"]),
+        ("a".to_owned(), Some("b".to_owned()))
+    );
 }
 
 #[test]
 fn stops_in_any_script_keep_characters_whole() {
     let pieces = ["東", "京", "。終", "わり"];
-    assert_eq!(shown(&["。終わり"], &pieces), ("東京".to_owned(), Some("。終わり".to_owned())));
+    assert_eq!(
+        shown(&["。終わり"], &pieces),
+        ("東京".to_owned(), Some("。終わり".to_owned()))
+    );
 }
 
 #[test]

@@ -30,7 +30,10 @@ fn messages_stand_between_the_pieces_of_the_template() {
 
 #[test]
 fn a_conversation_without_messages_still_asks_for_an_answer() {
-    assert_eq!(chat_ml().render(&[]).unwrap(), [template("<|im_start|>assistant\n")]);
+    assert_eq!(
+        chat_ml().render(&[]).unwrap(),
+        [template("<|im_start|>assistant\n")]
+    );
 }
 
 #[test]

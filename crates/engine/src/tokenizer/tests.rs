@@ -36,7 +36,11 @@ fn any_text_comes_back_as_it_was() {
     let tokenizer = small_tokenizer();
     for text in ["", "hello\n\tworld ", "naïve 東京 🦀", "\0\u{1}<|im_end|>"] {
         let tokens = tokenizer.encode_text(text).unwrap();
-        let bytes: Vec<u8> = tokens.iter().flat_map(|id| tokenizer.bytes(*id)).copied().collect();
+        let bytes: Vec<u8> = tokens
+            .iter()
+            .flat_map(|id| tokenizer.bytes(*id))
+            .copied()
+            .collect();
         assert_eq!(String::from_utf8(bytes).unwrap(), text);
     }
 }
@@ -74,7 +78,11 @@ fn a_character_is_held_back_until_it_is_whole() {
 fn bytes_that_are_no_text_become_replacement_characters() {
     let mut stream = TextStream::default();
     assert_eq!(stream.push(b"a\xFFb"), "a\u{FFFD}b");
-    assert_eq!(stream.push(b"\xE6\x9D"), "", "a beginning may still become a character");
+    assert_eq!(
+        stream.push(b"\xE6\x9D"),
+        "",
+        "a beginning may still become a character"
+    );
     assert_eq!(stream.push(b"x"), "\u{FFFD}x", "now it cannot");
     assert_eq!(stream.push(b"\xE6"), "");
     assert_eq!(stream.end(), "\u{FFFD}");

@@ -10,7 +10,10 @@ fn kept(message: usize, front: usize, back: usize) -> Kept {
 
 #[test]
 fn what_fits_is_kept_whole() {
-    assert_eq!(keep_ends(&[10, 20, 30], 5, 75), [kept(0, 10, 0), kept(1, 20, 0), kept(2, 30, 0)]);
+    assert_eq!(
+        keep_ends(&[10, 20, 30], 5, 75),
+        [kept(0, 10, 0), kept(1, 20, 0), kept(2, 30, 0)]
+    );
 }
 
 #[test]
@@ -21,7 +24,10 @@ fn one_long_message_loses_its_middle() {
 #[test]
 fn messages_in_the_middle_go_first() {
     let result = keep_ends(&[10, 50, 50, 50, 50], 5, 120);
-    assert_eq!(result, [kept(0, 10, 0), kept(1, 10, 0), kept(3, 0, 30), kept(4, 0, 50)]);
+    assert_eq!(
+        result,
+        [kept(0, 10, 0), kept(1, 10, 0), kept(3, 0, 30), kept(4, 0, 50)]
+    );
 }
 
 #[test]
