@@ -20,6 +20,8 @@ pub use retirement::Retirement;
 
 /// Most IDs that [`Catalog::nearest_ids`] names.
 const MOST_NEAREST: usize = 3;
+/// Bytes of an unknown ID beyond which nothing is near.
+const LONGEST_COMPARED: usize = 128;
 /// Likeness (Damerau-Levenshtein, 0 to 1) from which an ID is worth naming.
 const LIKENESS: f64 = 0.6;
 
@@ -133,6 +135,10 @@ impl Catalog {
 
     /// The IDs most like an unknown one, the nearest first; for the message of a 404.
     pub fn nearest_ids(&self, unknown: &str) -> Vec<&str> {
+        // Comparing costs the product of both lengths, and nobody mistypes an ID into something so long.
+        if unknown.len() > LONGEST_COMPARED {
+            return Vec::new();
+        }
         let mut near: Vec<(f64, &str)> = self
             .models
             .iter()

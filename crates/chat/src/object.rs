@@ -10,6 +10,9 @@ use serde_json::value::RawValue;
 
 use crate::json::Name;
 
+/// Most members of an object; more is no API's answer or request, but somebody's attack.
+pub const MEMBERS_LIMIT: usize = 1_024;
+
 /// An object and its members, in their order.
 #[derive(Debug, Clone)]
 pub struct Object<'a> {
@@ -90,6 +93,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::with_capacity(12);
                 while let Some((Name(name), value)) = access.next_entry::<Name<'de>, &'de RawValue>()? {
+                    if members.len() == MEMBERS_LIMIT {
+                        return Err(serde::de::Error::custom("an object has too many members"));
+                    }
                     members.push(Member {
                         name,
                         value: value.get(),

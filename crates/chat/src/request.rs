@@ -43,13 +43,16 @@ pub enum BodyError {
 impl ChatRequest {
     /// Finds the members of `body`.
     pub fn parse(body: Bytes) -> Result<Self, BodyError> {
-        let body = ByteString::try_from(body).map_err(|error| BodyError::NotUtf8 { offset: error.valid_up_to() })?;
+        let body = ByteString::try_from(body).map_err(|error| BodyError::NotUtf8 {
+            offset: error.valid_up_to(),
+        })?;
         let text = body.trim_matches([' ', '\t', '\r', '\n']);
         if text.is_empty() {
             return Err(BodyError::Empty);
         }
         let members = match serde_json::from_str::<Members<'_>>(text) {
             Ok(Members(members)) => members,
+            Err(error) if error.is_data() && text.starts_with('{') => return Err(BodyError::TooManyMembers),
             Err(error) if error.is_data() => return Err(BodyError::NotAnObject),
             Err(error) => return Err(BodyError::Syntax(error)),
         };
@@ -85,7 +88,8 @@ impl ChatRequest {
 
     /// The JSON of the member `name`; `None` where it is absent or null.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.members().find_map(|(key, value)| (key == name && value != "null").then_some(value))
+        self.members()
+            .find_map(|(key, value)| (key == name && value != "null").then_some(value))
     }
 
     /// All members in the client's order, nulls included.
@@ -108,7 +112,6 @@ impl ChatRequest {
         Object::from_members(text, members)
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,9 @@ use crate::{
 /// How long a client may pause while it sends its body.
 const PAUSE_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long a client may take for its whole body.
+const TOTAL_LIMIT: Duration = Duration::from_secs(300);
+
 /// An answer's body: one piece, or a stream.
 pub enum Body {
     Whole {
@@ -118,8 +121,18 @@ pub fn check_headers(headers: &HeaderMap) -> Result<(), GateError> {
     ))
 }
 
-/// Reads a whole body of at most `limit` bytes.
+/// Reads a whole body of at most `limit` bytes. Memory counts as it arrives, not as it is announced.
 pub async fn read(
+    request: Request<Incoming>,
+    limit: usize,
+    buffered: &Buffered,
+) -> Result<ReadBody, GateError> {
+    tokio::time::timeout(TOTAL_LIMIT, read_pieces(request, limit, buffered))
+        .await
+        .unwrap_or(Err(GateError::BodyTimeout))
+}
+
+async fn read_pieces(
     request: Request<Incoming>,
     limit: usize,
     buffered: &Buffered,
@@ -130,7 +143,6 @@ pub async fn read(
         return Err(GateError::BodyTooLarge { limit });
     }
     let mut held = buffered.hold();
-    held.grow(declared as usize).map_err(|_| GateError::MemoryFull)?;
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     loop {

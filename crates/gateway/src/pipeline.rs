@@ -14,7 +14,7 @@ use crate::{
     body::{self, Response},
     error::GateError,
     gate::Gate,
-    relay::relay,
+    relay::{Asked, relay},
     route::route,
     settle::Settlement,
     validate::validate,
@@ -36,12 +36,19 @@ pub async fn chat_completions(
     let request = validate(&gate, &body)?;
     let route = route(&gate, &request)?;
     let admission = admit(&gate, &key)?;
-    let settlement = Settlement::arm(&gate, &key, &request, &arrival, admission, body.held);
+    let settlement = Settlement::arm(&gate, &key, &request, &arrival, admission);
     let head = Head {
         id: format!("chatcmpl-{}", arrival.id.as_str().trim_start_matches("req_")),
         created: Timestamp::now().as_second().max(0) as u64,
         model: request.model.id.to_string(),
         system_fingerprint: None,
     };
-    Ok(relay(gate, request, route, head, arrival.id, settlement).await)
+    let asked = Asked {
+        request,
+        route,
+        head,
+        id: arrival.id,
+        _body: body.held,
+    };
+    Ok(relay(gate, asked, settlement).await)
 }

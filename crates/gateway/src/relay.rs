@@ -17,6 +17,7 @@ use tollgate_dialects::Note;
 use crate::{
     attempt::{Attempted, Outcome, attempt},
     body::{self, Response},
+    buffered::Held,
     error::GateError,
     gate::Gate,
     request_id::RequestId,
@@ -27,30 +28,26 @@ use crate::{
 const X_TOLLGATE_CHANNEL: HeaderName = HeaderName::from_static("x-tollgate-channel");
 const X_TOLLGATE_NOTES: HeaderName = HeaderName::from_static("x-tollgate-notes");
 
-/// Answers the client, with an error's own status unless the stream had to begin before it was known.
-pub async fn relay(
-    gate: Arc<Gate>,
-    request: ValidRequest,
-    route: Route,
-    head: Head,
-    id: RequestId,
-    settlement: Settlement,
-) -> Response {
-    if request.stream {
-        return relay_stream(gate, request, route, head, id, settlement).await;
-    }
-    relay_whole(&gate, &request, &route, &head, &id, settlement).await
+/// What is asked of the channels, as long as it is needed: until an answer has begun.
+pub struct Asked {
+    pub request: ValidRequest,
+    pub route: Route,
+    pub head: Head,
+    pub id: RequestId,
+    /// The body's share of the memory.
+    pub _body: Held,
 }
 
-async fn relay_whole(
-    gate: &Gate,
-    request: &ValidRequest,
-    route: &Route,
-    head: &Head,
-    id: &RequestId,
-    mut settlement: Settlement,
-) -> Response {
-    let attempted = match attempt(gate, request, route, head, id).await {
+/// Answers the client, with an error's own status unless the stream had to begin before it was known.
+pub async fn relay(gate: Arc<Gate>, asked: Asked, settlement: Settlement) -> Response {
+    if asked.request.stream {
+        return relay_stream(gate, asked, settlement).await;
+    }
+    relay_whole(&gate, &asked, settlement).await
+}
+
+async fn relay_whole(gate: &Gate, asked: &Asked, mut settlement: Settlement) -> Response {
+    let attempted = match attempt(gate, &asked.request, &asked.route, &asked.head, &asked.id).await {
         Ok(attempted) => attempted,
         Err(error) => return refuse(error, settlement),
     };
@@ -71,22 +68,12 @@ async fn relay_whole(
     response
 }
 
-async fn relay_stream(
-    gate: Arc<Gate>,
-    request: ValidRequest,
-    route: Route,
-    head: Head,
-    id: RequestId,
-    settlement: Settlement,
-) -> Response {
+async fn relay_stream(gate: Arc<Gate>, asked: Asked, settlement: Settlement) -> Response {
     let keep_alive = gate.settings.keep_alive;
-    let writer = stream::Writer::new(&request, head.clone(), id.clone());
-    let mut attempting: stream::Attempting = Box::pin(async move {
-        let attempted = attempt(&gate, &request, &route, &head, &id).await;
-        // The request's memory is not needed any more once an answer has begun.
-        drop(request);
-        attempted
-    });
+    let writer = stream::Writer::new(&asked.request, asked.head.clone(), asked.id.clone());
+    // The future owns what is asked: its memory goes as soon as an answer has begun.
+    let mut attempting: stream::Attempting =
+        Box::pin(async move { attempt(&gate, &asked.request, &asked.route, &asked.head, &asked.id).await });
     let mut response = match timeout(keep_alive, &mut attempting).await {
         Ok(Ok(attempted)) => {
             let Attempted {

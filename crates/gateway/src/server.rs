@@ -9,13 +9,16 @@ use std::{
 
 use futures_util::future::Either;
 use http::{HeaderValue, Method, Request, header};
-use hyper::body::Incoming;
+use hyper::{body::Incoming, server::conn::http1::Builder};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tower::{ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 use tracing::{debug, warn};
@@ -31,8 +34,11 @@ use crate::{
     request_id::{RequestId, X_REQUEST_ID, X_TOLLGATE_REQUEST_ID},
 };
 
-/// How long a client may take for its headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may be silent before a request, or in the middle of its headers. HTTP/1.1 alone:
+/// a proxy in front speaks it, and an idle HTTP/2 connection would have no such bound.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Most connections at once, on each listener.
+const CONNECTIONS_LIMIT: usize = 20_000;
 /// Most bytes of request line and headers, and most headers.
 const HEADER_BYTES: usize = 64 * 1024;
 const HEADER_COUNT: usize = 100;
@@ -212,23 +218,23 @@ async fn accept<S>(
     S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES.max(8192))
-        .max_headers(HEADER_COUNT)
-        .pipeline_flush(false);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(HEADER_BYTES as u32);
+        .max_buf_size(HEADER_BYTES)
+        .max_headers(HEADER_COUNT);
+    let places = Arc::new(Semaphore::new(CONNECTIONS_LIMIT));
     let graceful = GracefulShutdown::new();
     tokio::pin!(shutdown);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        // At the limit new connections wait in the system's queue.
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            next = next => next,
             () = &mut shutdown => break,
         };
         let (stream, peer) = match accepted {
@@ -239,7 +245,7 @@ async fn accept<S>(
                 continue;
             }
         };
-        serve_connection(stream, &builder, service(peer), &graceful);
+        serve_connection(stream, &builder, service(peer), &graceful, place.ok());
     }
     drop(listener);
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
@@ -252,20 +258,20 @@ async fn accept<S>(
 
 fn serve_connection<S>(
     stream: TcpStream,
-    builder: &Builder<TokioExecutor>,
+    builder: &Builder,
     service: S,
     graceful: &GracefulShutdown,
+    place: Option<OwnedSemaphorePermit>,
 ) where
     S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     // Chunks are small and must not wait for each other.
     let _ = stream.set_nodelay(true);
-    let connection = builder
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-        .into_owned();
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
+        let _place = place;
         if let Err(error) = connection.await {
             debug!(error = %error, "connection ended early");
         }

@@ -10,9 +10,9 @@ use tollgate_chat::usage::Usage;
 use tollgate_store::WarmKey;
 use tracing::info;
 
-use crate::{admit::Admission, arrival::Arrival, buffered::Held, error::GateError, gate::Gate};
+use crate::{admit::Admission, arrival::Arrival, error::GateError, gate::Gate};
 
-/// A request under way. It holds the admission and the body's memory until it ends.
+/// A request under way. It holds the admission until it ends.
 pub struct Settlement {
     gate: Arc<Gate>,
     request_id: String,
@@ -26,7 +26,6 @@ pub struct Settlement {
     usage: Option<Usage>,
     settled: bool,
     _admission: Admission,
-    _body: Held,
 }
 
 impl Settlement {
@@ -36,7 +35,6 @@ impl Settlement {
         request: &ValidRequest,
         arrival: &Arrival,
         admission: Admission,
-        body: Held,
     ) -> Self {
         gate.metrics.request_started();
         Self {
@@ -52,7 +50,6 @@ impl Settlement {
             usage: None,
             settled: false,
             _admission: admission,
-            _body: body,
         }
     }
 

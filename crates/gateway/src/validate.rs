@@ -10,6 +10,9 @@ use tollgate_chat::request::ChatRequest;
 
 use crate::{body::ReadBody, error::GateError, gate::Gate};
 
+/// Bytes of an unknown model ID that an error shows.
+const SHOWN_ID: usize = 64;
+
 /// Checks the body against the contract of the model that it names.
 pub fn validate(gate: &Gate, body: &ReadBody) -> Result<ValidRequest, GateError> {
     let request = ChatRequest::parse(body.bytes.clone())?;
@@ -33,7 +36,7 @@ pub fn find_model(gate: &Gate, id: &str) -> Result<Arc<Model>, GateError> {
         .unlisted_model(id)
         .cloned()
         .ok_or_else(|| GateError::UnknownModel {
-            model: id.to_owned(),
+            model: id[..id.floor_char_boundary(SHOWN_ID)].to_owned(),
             nearest: gate
                 .catalog
                 .nearest_ids(id)

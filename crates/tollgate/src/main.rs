@@ -18,11 +18,6 @@ mod print;
 mod signals;
 mod wiring;
 
-/// Bodies of a megabyte come and go: the system's allocator gives such pages back each time, and
-/// getting them anew costs more than reading the body.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = runtime()

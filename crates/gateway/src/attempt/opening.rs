@@ -98,7 +98,8 @@ impl ProviderStream {
         let mut events = Vec::new();
         loop {
             let frame = match timeout_at(self.last_byte + self.idle, self.body.frame()).await {
-                Err(_) => return (Err(Failure::IdleTimeout { limit: self.idle }), true),
+                // A host that has said everything may leave the connection open.
+                Err(_) => return self.end(events, Some(Failure::IdleTimeout { limit: self.idle })),
                 Ok(None) => return self.end(events, None),
                 // A host that has said everything may close as it likes.
                 Ok(Some(Err(error))) => return self.end(events, Some(Failure::Broken(root_cause(&error)))),

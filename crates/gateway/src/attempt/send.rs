@@ -31,7 +31,7 @@ use crate::{buffered::Held, channel::Server, error::Failure};
 /// Most bytes that are read of an error's body.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
 /// How long a connection waits in the pool for its next request.
-const POOL_IDLE: Duration = Duration::from_secs(90);
+const POOL_IDLE: Duration = Duration::from_secs(30);
 const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
 
 /// Connections to one channel's provider. Clones share them.

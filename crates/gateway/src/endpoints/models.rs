@@ -26,7 +26,10 @@ pub async fn one(gate: &Gate, headers: &HeaderMap, id: &str) -> Result<Response,
     authenticate(gate, headers).await?;
     let model = find_model(gate, id)?;
     if !is_served(gate, &model) {
-        return Err(GateError::NoChannel { model: id.to_owned() });
+        return Err(GateError::UnknownModel {
+            model: id.to_owned(),
+            nearest: Vec::new(),
+        });
     }
     let body = serde_json::to_string(&listing::item(&model)).expect("a listing always serialises");
     Ok(json(StatusCode::OK, body))

@@ -7,12 +7,26 @@
 const BLOT: &str = "[…]";
 
 /// How keys and IDs of accounts, organisations, projects, users and endpoints begin.
-const MARKS: [&str; 10] = ["sk-", "org-", "proj_", "proj-", "acct_", "acct-", "ep-", "AIza", "xai-", "user-"];
+const MARKS: [&str; 10] = [
+    "sk-", "org-", "proj_", "proj-", "acct_", "acct-", "ep-", "AIza", "xai-", "user-",
+];
 /// Fewer characters after a mark are no ID.
 const ID_LENGTH: usize = 4;
 /// Last labels by which a host is told from a parameter's path such as `messages.content`.
-const TOP_DOMAINS: [&str; 12] =
-    ["com", "net", "org", "io", "ai", "cn", "dev", "app", "cloud", "internal", "local", "localhost"];
+const TOP_DOMAINS: [&str; 12] = [
+    "com",
+    "net",
+    "org",
+    "io",
+    "ai",
+    "cn",
+    "dev",
+    "app",
+    "cloud",
+    "internal",
+    "local",
+    "localhost",
+];
 
 /// The message with blots; `otherwise` where it is empty or a page.
 pub fn shown(message: &str, otherwise: &str) -> String {
@@ -50,7 +64,9 @@ fn without_names(word: &str, shown: &mut String) {
         // A full stop after a name is the sentence's.
         let name = rest[..name_end].trim_end_matches('.');
         shown.push_str(if is_private(name) { BLOT } else { name });
-        let next_name = rest[name_end..].find(is_name_char).map_or(rest.len(), |at| name_end + at);
+        let next_name = rest[name_end..]
+            .find(is_name_char)
+            .map_or(rest.len(), |at| name_end + at);
         shown.push_str(&rest[name.len()..next_name]);
         rest = &rest[next_name..];
     }

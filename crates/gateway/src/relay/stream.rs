@@ -65,14 +65,13 @@ impl Writer {
                 | EventKind::ToolCall { arguments: text, .. } => self.output_bytes += text.len() as u64,
                 EventKind::Start(_) | EventKind::Other { .. } | EventKind::Finish(_) => {}
             }
+            // A ready chunk has said the role of every choice in it.
+            if let Some(choice) = choice_of(&kind).filter(|_| wire != Wire::Unwritten) {
+                self.chunks().open_choice(choice);
+            }
             match wire {
                 Wire::Covered => {}
-                Wire::Chunk(json) => {
-                    if let Some(choice) = choice_of(&kind) {
-                        self.chunks().open_choice(choice);
-                    }
-                    write_event(out, &json);
-                }
+                Wire::Chunk(json) => write_event(out, &json),
                 Wire::Unwritten => {
                     if let Some(json) = self.chunks().write(&kind) {
                         write_event(out, json.as_bytes());
@@ -199,6 +198,8 @@ impl Streaming {
                     Err(_) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
                     Ok(Some(Ok(events))) => {
                         self.writer.write(events, &mut out);
+                        // In case the client goes away before the end.
+                        self.settlement.count(self.writer.usage());
                         if !out.is_empty() {
                             return (out.freeze(), Some(self));
                         }

@@ -7,9 +7,18 @@ fn a_providers_words_lose_keys_accounts_and_hosts() {
             "Incorrect API key provided: sk-abcdef123456. See https://platform.example/keys?a=b (org-AbC123xyz).",
             "Incorrect API key provided: […]. See […] ([…]).",
         ),
-        ("key='sk-abcdef123456',organization:org-AbC123", "key='[…]',organization:[…]"),
-        ("Authorization: Bearer abcdef was refused", "Authorization: Bearer […] was refused"),
-        ("at api.example.com or 10.1.2.3:8080\nmail billing@example.cn", "at […] or […]:8080\nmail billing@[…]"),
+        (
+            "key='sk-abcdef123456',organization:org-AbC123",
+            "key='[…]',organization:[…]",
+        ),
+        (
+            "Authorization: Bearer abcdef was refused",
+            "Authorization: Bearer […] was refused",
+        ),
+        (
+            "at api.example.com or 10.1.2.3:8080\nmail billing@example.cn",
+            "at […] or […]:8080\nmail billing@[…]",
+        ),
     ] {
         assert_eq!(shown(message, "-"), told);
     }
