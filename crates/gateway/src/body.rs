@@ -25,6 +25,9 @@ const PAUSE_LIMIT: Duration = Duration::from_secs(30);
 /// How long a client may take for its whole body.
 const TOTAL_LIMIT: Duration = Duration::from_secs(300);
 
+/// How long a body that is too large is read on.
+const DISCARD_LIMIT: Duration = Duration::from_secs(5);
+
 /// An answer's body: one piece, or a stream.
 pub enum Body {
     Whole {
@@ -140,6 +143,7 @@ async fn read_pieces(
     let mut body = request.into_body();
     let declared = body.size_hint().lower();
     if declared > limit as u64 {
+        discard(body, limit).await;
         return Err(GateError::BodyTooLarge { limit });
     }
     let mut held = buffered.hold();
@@ -155,6 +159,7 @@ async fn read_pieces(
         };
         let so_far = first.len() + rest.len() + data.len();
         if so_far > limit {
+            discard(body, limit).await;
             return Err(GateError::BodyTooLarge { limit });
         }
         held.grow_to(so_far).map_err(|_| GateError::MemoryFull)?;
@@ -170,4 +175,19 @@ async fn read_pieces(
     }
     let bytes = if rest.is_empty() { first } else { rest.freeze() };
     Ok(ReadBody { bytes, held })
+}
+
+/// Reads on for a while and keeps nothing: most clients look for an answer only after they have sent
+/// everything, and a closed connection would hide it from them.
+async fn discard(mut body: Incoming, limit: usize) {
+    let reading = async {
+        let mut left = limit;
+        while let Some(Ok(frame)) = body.frame().await {
+            let read = frame.data_ref().map_or(0, Bytes::len);
+            let Some(rest) = left.checked_sub(read) else { break };
+            left = rest;
+        }
+    };
+    // Too slow or too much: then the client has to find out by itself.
+    let _ = tokio::time::timeout(DISCARD_LIMIT, reading).await;
 }

@@ -1,12 +1,22 @@
 //! What `tollgate serve` promises to whoever starts, reloads and ends it.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Channel, Gate, GateSetup, Signal},
-    provider::FakeProvider,
+    provider::{FakeProvider, streams},
 };
+
+/// Between two pieces, so that a stream is under way when the signal comes.
+const SLOWLY: Duration = Duration::from_millis(100);
+
+fn question() -> Value {
+    json!({ "model": "m", "messages": [{ "role": "user", "content": "x" }] })
+}
 
 fn gate() -> GateSetup {
     GateSetup::of(env!("CARGO_BIN_EXE_tollgate"))
@@ -75,6 +85,71 @@ async fn both_stop_signals_end_it_well() {
 }
 
 #[tokio::test]
+async fn a_stream_under_way_is_finished_before_the_gate_ends() {
+    let provider = FakeProvider::start_with(streams(["a", "b", "c", "d"]).pauses(SLOWLY)).await;
+    let mut gate = gate().channel(Channel::to(&provider).models(["m"])).start().await;
+    let mut stream = gate.open_stream(&question()).await;
+    stream.next_event().await.expect("it has begun");
+
+    gate.signal(Signal::Terminate);
+    let streamed = stream.rest().await;
+
+    assert_eq!(streamed.text(), "abcd");
+    assert!(streamed.has_done());
+    assert_eq!(gate.ended().await, Some(0), "{}", gate.logs());
+}
+
+#[tokio::test]
+async fn a_draining_gate_takes_no_new_connection() {
+    let provider = FakeProvider::start_with(streams(["a", "b"]).then_stalls()).await;
+    let gate = gate().channel(Channel::to(&provider).models(["m"])).start().await;
+    let mut stream = gate.open_stream(&question()).await;
+    stream.next_event().await.expect("it has begun");
+
+    gate.signal(Signal::Terminate);
+    gate.logged("shutting down").await;
+
+    // The listener goes right after the log line; nobody may be taken once it is gone.
+    let patience = Instant::now() + Duration::from_secs(5);
+    while tokio::net::TcpStream::connect(gate.address()).await.is_ok() {
+        assert!(Instant::now() < patience, "somebody would wait for an answer that never comes");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn streams_that_outlast_the_drain_do_not_hold_the_gate() {
+    let provider = FakeProvider::start_with(streams(["a", "b"]).then_stalls()).await;
+    let setup = gate().config("[limits]\ndrain_ms = 100\n");
+    let mut gate = setup.channel(Channel::to(&provider).models(["m"])).start().await;
+    let mut stream = gate.open_stream(&question()).await;
+    stream.next_event().await.expect("it has begun");
+
+    gate.signal(Signal::Terminate);
+
+    assert_eq!(gate.ended().await, Some(0), "{}", gate.logs());
+}
+
+#[tokio::test]
+async fn a_second_stop_signal_ends_it_at_once() {
+    let provider = FakeProvider::start_with(streams(["a", "b"]).then_stalls()).await;
+    let mut gate = gate().channel(Channel::to(&provider).models(["m"])).start().await;
+    let mut stream = gate.open_stream(&question()).await;
+    stream.next_event().await.expect("it has begun");
+    gate.signal(Signal::Terminate);
+    gate.logged("shutting down").await;
+
+    let asked = Instant::now();
+    gate.signal(Signal::Terminate);
+
+    assert_eq!(gate.ended().await, Some(1), "{}", gate.logs());
+    assert!(
+        asked.elapsed() < Duration::from_secs(5),
+        "it waited for its drain of 30 seconds"
+    );
+}
+
+#[tokio::test]
 async fn a_reload_takes_the_channels_of_the_file() {
     let provider = FakeProvider::start().await;
     let gate = gate()
@@ -140,10 +215,10 @@ async fn a_key_made_while_it_runs_works_at_once_and_a_revoked_one_ends_within_a_
             .success()
     );
 
-    let asked = std::time::Instant::now();
+    let asked = Instant::now();
     while status().await != 401 {
         assert!(asked.elapsed().as_millis() < 1_000, "a revoked key still works");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Runs every fuzz target for a bounded time. What a target finds stays in fuzz/artifacts.
+set -euo pipefail
+source "$(dirname "$0")/needs.sh"
+
+readonly SECONDS_EACH=${SECONDS_EACH:-60}
+
+needs_rust
+needs_tool cargo-fuzz 0.13.2 || fail "cargo-fuzz could not be built"
+# Sanitisers are behind a switch that the stable toolchain has, but does not show.
+export RUSTC_BOOTSTRAP=1
+for target in $("$TOOLS/bin/cargo-fuzz" list); do
+    say "Fuzzing $target for $SECONDS_EACH s"
+    "$TOOLS/bin/cargo-fuzz" run "$target" -- -max_total_time="$SECONDS_EACH" -rss_limit_mb=2048 -timeout=10
+done
