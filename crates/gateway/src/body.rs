@@ -25,7 +25,7 @@ const PAUSE_LIMIT: Duration = Duration::from_secs(30);
 /// How long a client may take for its whole body.
 const TOTAL_LIMIT: Duration = Duration::from_secs(300);
 
-/// How long a body that is too large is read on.
+/// How long a body that nobody wants is read on.
 const DISCARD_LIMIT: Duration = Duration::from_secs(5);
 
 /// An answer's body: one piece, or a stream.
@@ -125,25 +125,19 @@ pub fn check_headers(headers: &HeaderMap) -> Result<(), GateError> {
 }
 
 /// Reads a whole body of at most `limit` bytes. Memory counts as it arrives, not as it is announced.
-pub async fn read(
-    request: Request<Incoming>,
-    limit: usize,
-    buffered: &Buffered,
-) -> Result<ReadBody, GateError> {
-    tokio::time::timeout(TOTAL_LIMIT, read_pieces(request, limit, buffered))
+pub async fn read(body: &mut Incoming, limit: usize, buffered: &Buffered) -> Result<ReadBody, GateError> {
+    tokio::time::timeout(TOTAL_LIMIT, read_pieces(body, limit, buffered))
         .await
         .unwrap_or(Err(GateError::BodyTimeout))
 }
 
 async fn read_pieces(
-    request: Request<Incoming>,
+    body: &mut Incoming,
     limit: usize,
     buffered: &Buffered,
 ) -> Result<ReadBody, GateError> {
-    let mut body = request.into_body();
     let declared = body.size_hint().lower();
     if declared > limit as u64 {
-        discard(body, limit).await;
         return Err(GateError::BodyTooLarge { limit });
     }
     let mut held = buffered.hold();
@@ -159,7 +153,6 @@ async fn read_pieces(
         };
         let so_far = first.len() + rest.len() + data.len();
         if so_far > limit {
-            discard(body, limit).await;
             return Err(GateError::BodyTooLarge { limit });
         }
         held.grow_to(so_far).map_err(|_| GateError::MemoryFull)?;
@@ -177,9 +170,14 @@ async fn read_pieces(
     Ok(ReadBody { bytes, held })
 }
 
-/// Reads on for a while and keeps nothing: most clients look for an answer only after they have sent
-/// everything, and a closed connection would hide it from them.
-async fn discard(mut body: Incoming, limit: usize) {
+/// Reads on what is left of a refused request's body, for a while and keeping nothing: most clients look
+/// for an answer only after they have sent everything, and a closed connection would hide it from them.
+pub async fn discard(request: Request<Incoming>, limit: usize) {
+    // This client waits to be asked for its body.
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    let mut body = request.into_body();
     let reading = async {
         let mut left = limit;
         while let Some(Ok(frame)) = body.frame().await {

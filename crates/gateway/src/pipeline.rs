@@ -27,12 +27,12 @@ use crate::{
 /// drop.
 pub async fn chat_completions(
     gate: Arc<Gate>,
-    http: Request<Incoming>,
+    http: &mut Request<Incoming>,
     arrival: Arrival,
 ) -> Result<Response, GateError> {
     let key = authenticate(&gate, http.headers()).await?;
     body::check_headers(http.headers())?;
-    let body = body::read(http, gate.settings.request_body_limit, &gate.buffered).await?;
+    let body = body::read(http.body_mut(), gate.settings.request_body_limit, &gate.buffered).await?;
     let request = validate(&gate, &body)?;
     let route = route(&gate, &request)?;
     let admission = admit(&gate, &key)?;

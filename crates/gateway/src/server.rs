@@ -25,7 +25,7 @@ use tracing::{debug, warn};
 
 use crate::{
     arrival::Arrival,
-    body::{Response, whole},
+    body::{Response, discard, whole},
     client_address::client_address,
     endpoints::{health, models, openapi},
     error::GateError,
@@ -115,7 +115,7 @@ pub async fn serve_admin(
 async fn answer(
     gate: Arc<Gate>,
     peer: SocketAddr,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let id = RequestId::new(request.headers(), unix_millis());
     let arrival = Arrival {
@@ -124,19 +124,22 @@ async fn answer(
         at: Instant::now(),
     };
     let client = arrival.client;
-    let metrics = Arc::clone(&gate);
-    let mut response = dispatch(gate, request, arrival).await.unwrap_or_else(|error| {
-        metrics.metrics.request_refused(error.code());
-        debug!(request_id = id.as_str(), client = %client, code = error.code(), "request refused");
-        error.into_response()
-    });
+    let mut response = match dispatch(Arc::clone(&gate), &mut request, arrival).await {
+        Ok(response) => response,
+        Err(error) => {
+            gate.metrics.request_refused(error.code());
+            debug!(request_id = id.as_str(), client = %client, code = error.code(), "request refused");
+            discard(request, gate.settings.request_body_limit).await;
+            error.into_response()
+        }
+    };
     id.write(response.headers_mut());
     Ok(response)
 }
 
 async fn dispatch(
     gate: Arc<Gate>,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
     arrival: Arrival,
 ) -> Result<Response, GateError> {
     let method = request.method().clone();
