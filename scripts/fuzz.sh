@@ -7,6 +7,8 @@ readonly SECONDS_EACH=${SECONDS_EACH:-60}
 
 needs_rust
 needs_tool cargo-fuzz 0.13.2 || fail "cargo-fuzz could not be built"
+# Built with sanitisers, so of no use to any other target.
+export CARGO_TARGET_DIR="$PWD/fuzz/target"
 # Sanitisers are behind a switch that the stable toolchain has, but does not show.
 export RUSTC_BOOTSTRAP=1
 for target in $("$TOOLS/bin/cargo-fuzz" list); do

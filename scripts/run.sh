@@ -26,7 +26,8 @@ say_how_to_call() {
     address=${address/\[::\]/[::1]}
     key=$("$GATE" keys create --name "run-$(date +%Y%m%d-%H%M%S)") || return 0
     model=$(callable_model "$address" "$key")
-    body='{"model":"'$model'","stream":true,"messages":[{"role":"user","content":"Say hello"}]}'
+    # The embedded model is small: what it is surest of reads best.
+    body='{"model":"'$model'","stream":true,"temperature":0,"messages":[{"role":"user","content":"Say hello"}]}'
     cat <<TEXT
 
   Tollgate answers at $address/v1

@@ -55,6 +55,8 @@ pub struct Quirks {
     pub refuse_while_thinking: Vec<String>,
     /// Most stop strings taken; 0: none at all.
     pub stop_max: u32,
+    /// Whether `stop` is taken only as a list; a single string is sent as a list of one.
+    pub stop_array: bool,
     /// Most choices (`n`).
     pub n_max: u32,
     /// Response formats taken beside `text`.
@@ -167,6 +169,7 @@ impl Default for Quirks {
             omit_while_thinking: Vec::new(),
             refuse_while_thinking: Vec::new(),
             stop_max: 16,
+            stop_array: false,
             n_max: 128,
             response_formats: vec![ResponseFormat::JsonObject, ResponseFormat::JsonSchema],
             response_formats_while_thinking: vec![ResponseFormat::JsonObject, ResponseFormat::JsonSchema],

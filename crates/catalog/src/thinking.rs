@@ -52,7 +52,10 @@ impl Effort {
         let distance = |level: Self| {
             let steps = (level as i32 - self as i32).abs();
             let crosses = (level == Self::None) != (self == Self::None);
-            (if crosses { 100 + steps } else { steps }, std::cmp::Reverse(level))
+            (
+                if crosses { 100 + steps } else { steps },
+                std::cmp::Reverse(level),
+            )
         };
         taken.iter().copied().min_by_key(|level| distance(*level))
     }

@@ -83,9 +83,16 @@ impl Assembler {
     /// The answer's JSON; `estimated` stands in for counts that nobody gave.
     pub fn finish(self, head: &Head, shape: &AnswerShape, estimated: Usage) -> Answer {
         let usage = self.usage.unwrap_or(estimated);
-        let finishes = self.choices.values().filter_map(|choice| choice.finish.clone()).collect();
-        let choices: Vec<String> =
-            self.choices.into_iter().map(|(index, choice)| choice.to_json(index, shape)).collect();
+        let finishes = self
+            .choices
+            .values()
+            .filter_map(|choice| choice.finish.clone())
+            .collect();
+        let choices: Vec<String> = self
+            .choices
+            .into_iter()
+            .map(|(index, choice)| choice.to_json(index, shape))
+            .collect();
         let fingerprint = match &head.system_fingerprint {
             Some(fingerprint) => format!(",\"system_fingerprint\":{}", quote(fingerprint)),
             None if shape.system_fingerprint => ",\"system_fingerprint\":null".to_owned(),
@@ -129,7 +136,10 @@ impl Choice {
             message.push_str(&format!(",\"tool_calls\":[{}]", calls.join(",")));
         }
         let reason = self.finish.as_ref().map(|finish| finish.reason.as_str());
-        let matched_stop = self.finish.as_ref().and_then(|finish| finish.matched_stop.as_deref());
+        let matched_stop = self
+            .finish
+            .as_ref()
+            .and_then(|finish| finish.matched_stop.as_deref());
         let mut json = format!(
             "{{\"index\":{index},\"message\":{message}}},\"logprobs\":null,\"finish_reason\":{}",
             or_null(reason),
@@ -146,7 +156,11 @@ impl Choice {
 impl ToolCall {
     fn to_json(&self) -> String {
         // Providers write nothing for a call without arguments; parsers expect an object.
-        let arguments = if self.arguments.trim().is_empty() { "{}" } else { &*self.arguments };
+        let arguments = if self.arguments.trim().is_empty() {
+            "{}"
+        } else {
+            &*self.arguments
+        };
         format!(
             "{{\"id\":{},\"type\":\"function\",\"function\":{{\"name\":{},\"arguments\":{}}}}}",
             quote(&self.id),

@@ -11,6 +11,9 @@ use crate::{
     usage::{Usage, UsageShape},
 };
 
+/// Most choices of one answer; no API takes a larger `n`.
+pub const CHOICES_LIMIT: usize = 128;
+
 /// What every chunk and the whole answer say alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
@@ -63,7 +66,11 @@ impl ChunkWriter {
                 id,
                 name,
                 arguments,
-            } => (*choice, tool_call(*index, id.as_deref(), name.as_deref(), arguments), None),
+            } => (
+                *choice,
+                tool_call(*index, id.as_deref(), name.as_deref(), arguments),
+                None,
+            ),
             EventKind::Finish(finish) => (finish.choice, String::new(), Some(finish)),
         };
         let mut json = self.open();
@@ -101,10 +108,11 @@ impl ChunkWriter {
         json
     }
 
-    /// Notes that a ready-made chunk has opened `choice`. Returns whether it was the first.
+    /// Notes that a ready-made chunk has opened `choice`. Returns whether it was the first. Choices
+    /// beyond [`CHOICES_LIMIT`] are not followed, and each of their chunks counts as the first.
     pub fn open_choice(&mut self, choice: u32) -> bool {
         let first = !self.opened.contains(&choice);
-        if first {
+        if first && self.opened.len() < CHOICES_LIMIT {
             self.opened.push(choice);
         }
         first
@@ -118,7 +126,10 @@ impl ChunkWriter {
             quote(&self.head.id),
             self.head.created,
             quote(&self.head.model),
-            self.head.system_fingerprint.as_deref().map_or_else(|| "null".to_owned(), quote),
+            self.head
+                .system_fingerprint
+                .as_deref()
+                .map_or_else(|| "null".to_owned(), quote),
         );
         json
     }

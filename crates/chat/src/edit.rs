@@ -7,10 +7,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use bytes::Bytes;
 
-use crate::{
-    json::quote,
-    object::Object,
-};
+use crate::{json::quote, object::Object};
 
 /// Replacements in one text, none overlapping another.
 #[derive(Debug)]
@@ -78,7 +75,9 @@ impl<'a> Edits<'a> {
     fn sort(&mut self) {
         self.splices.sort_by_key(|(range, _)| range.start);
         debug_assert!(
-            self.splices.windows(2).all(|pair| pair[0].0.end <= pair[1].0.start),
+            self.splices
+                .windows(2)
+                .all(|pair| pair[0].0.end <= pair[1].0.start),
             "edits overlap"
         );
     }
@@ -158,7 +157,10 @@ impl<'o, 'a> ObjectEdit<'o, 'a> {
         }
         let members = self.object.members();
         let whole = edits.range_of(self.object.text());
-        let ends: Vec<Range<usize>> = members.iter().map(|member| edits.range_of(member.value)).collect();
+        let ends: Vec<Range<usize>> = members
+            .iter()
+            .map(|member| edits.range_of(member.value))
+            .collect();
         // A member's own text runs from the end of the one before it (or the brace), comma
         // included, to the end of its value.
         let own_start = |index: usize| match index {
@@ -189,7 +191,9 @@ impl<'o, 'a> ObjectEdit<'o, 'a> {
         if !self.appended.is_empty() {
             let comma = if first_kept.is_some() { "," } else { "" };
             let end = whole.end - 1;
-            edits.splices.push((end..end, format!("{comma}{}", self.appended)));
+            edits
+                .splices
+                .push((end..end, format!("{comma}{}", self.appended)));
         }
     }
 }
@@ -201,7 +205,6 @@ fn name_range(text: &str, start: usize, value_start: usize) -> Range<usize> {
     let close = before.rfind('"').expect("a member has a name");
     start + open..start + close + 1
 }
-
 
 #[cfg(test)]
 mod tests;

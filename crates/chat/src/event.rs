@@ -42,7 +42,8 @@ pub enum EventKind {
     Refusal { choice: u32, text: String },
     /// A piece of the reasoning.
     Reasoning { choice: u32, text: String },
-    /// A piece of a tool call. `id` and `name` come with the first piece of an `index`.
+    /// A piece of a tool call. `id` comes with the first piece of an `index`, `name` once, with the
+    /// first piece too unless the provider is late with it.
     ToolCall {
         choice: u32,
         index: u32,
@@ -62,7 +63,9 @@ impl EventKind {
     /// Whether the client would see output: after that no other channel can answer unnoticed.
     pub fn is_content(&self) -> bool {
         match self {
-            Self::Text { text, .. } | Self::Refusal { text, .. } | Self::Reasoning { text, .. } => !text.is_empty(),
+            Self::Text { text, .. } | Self::Refusal { text, .. } | Self::Reasoning { text, .. } => {
+                !text.is_empty()
+            }
             Self::ToolCall { .. } | Self::Other { .. } => true,
             Self::Start(_) | Self::Finish(_) | Self::Usage(_) => false,
         }

@@ -98,6 +98,15 @@ impl Dialect {
         }
     }
 
+    /// The events of a whole answer that came where a stream was asked for, as if it had been one; the
+    /// relay writes their chunks. Usage is among them unless it is an estimate. Fails where the answer
+    /// says what no event can.
+    pub fn events_of_answer(self, answer: &Answer) -> Result<Vec<Event>, Fault> {
+        match self {
+            Self::OpenaiChat => openai_chat::replay::events(answer),
+        }
+    }
+
     /// Says what an answer with another status than 200 means.
     pub fn fault(self, status: u16, body: &[u8]) -> Fault {
         match self {

@@ -8,6 +8,8 @@ pub mod fault;
 mod finish;
 mod message;
 mod messages;
+mod nulls;
+pub mod replay;
 pub mod request;
 pub mod stream;
 mod thinking;

@@ -6,6 +6,8 @@
 
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
+/// Most bytes of white space held back before a tag.
+const HELD_LIMIT: usize = 1_024;
 
 /// A piece of content, sorted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +36,8 @@ enum State {
 }
 
 impl ThinkTags {
-    /// Takes the next piece of content. At most the length of a tag is held back.
+    /// Takes the next piece of content. At most a tag's length is held back, and
+    /// white space before the opening one up to a bound.
     pub fn split(&mut self, content: &str, pieces: &mut Vec<Piece>) {
         self.held.push_str(content);
         loop {
@@ -44,7 +47,7 @@ impl ThinkTags {
                     if let Some(rest) = trimmed.strip_prefix(OPEN) {
                         self.held = rest.to_owned();
                         self.state = State::Reasoning;
-                    } else if OPEN.starts_with(trimmed) {
+                    } else if OPEN.starts_with(trimmed) && self.held.len() <= HELD_LIMIT {
                         return;
                     } else {
                         self.state = State::Text;

@@ -129,7 +129,7 @@ async fn answer(
         Err(error) => {
             gate.metrics.request_refused(error.code());
             debug!(request_id = id.as_str(), client = %client, code = error.code(), "request refused");
-            discard(request, gate.settings.request_body_limit).await;
+            discard(request).await;
             error.into_response()
         }
     };

@@ -50,7 +50,8 @@ fn all_members_may_go_and_others_come() {
 #[test]
 fn a_renamed_member_keeps_its_value_however_its_name_was_written() {
     assert_eq!(
-        edited(r#"{"x":0 , "r\u0065asoning" : "hm"}"#, |edit| edit.rename(1, "reasoning_content")),
+        edited(r#"{"x":0 , "r\u0065asoning" : "hm"}"#, |edit| edit
+            .rename(1, "reasoning_content")),
         r#"{"x":0 , "reasoning_content" : "hm"}"#
     );
 }
@@ -81,7 +82,10 @@ fn segments_share_the_bodys_bytes() {
     let segments = edits.segments(&body);
     assert_eq!(segments.concat(), br#"{"model":"b","messages":["a long text"]}"#);
     let within = |segment: &Bytes| body.as_ptr_range().contains(&segment.as_ptr());
-    assert!(within(&segments[0]) && within(&segments[2]), "large parts must not be copied");
+    assert!(
+        within(&segments[0]) && within(&segments[2]),
+        "large parts must not be copied"
+    );
 }
 
 #[derive(Debug, Clone)]
@@ -100,9 +104,17 @@ fn changes() -> impl Strategy<Value = Vec<(String, Change)>> {
         Just(Change::Rename)
     ];
     let space = "[ \n\t]{0,2}";
-    let member = (space, "[a-z,:{}\\\\\"]{0,5}", space, space, "(1|\"x,y\"|\\[\\{\\}, 2\\]|null)", space).prop_map(
-        |(before, _, after_name, before_value, value, after)| format!("{before}NAME{after_name}:{before_value}{value}{after}"),
-    );
+    let member = (
+        space,
+        "[a-z,:{}\\\\\"]{0,5}",
+        space,
+        space,
+        "(1|\"x,y\"|\\[\\{\\}, 2\\]|null)",
+        space,
+    )
+        .prop_map(|(before, _, after_name, before_value, value, after)| {
+            format!("{before}NAME{after_name}:{before_value}{value}{after}")
+        });
     proptest::collection::vec((member, change), 0..6)
 }
 

@@ -24,7 +24,10 @@ fn what_is_not_one_json_object_says_what_it_is_instead() {
     assert!(matches!(parse("[]"), Err(BodyError::NotAnObject)));
     assert!(matches!(parse("{\"a\":1"), Err(BodyError::Syntax(_))));
     assert!(matches!(parse("{} {}"), Err(BodyError::Syntax(_))));
-    assert!(matches!(parse(&b"{\"a\":\"\xff\"}"[..]), Err(BodyError::NotUtf8 { offset: 6 })));
+    assert!(matches!(
+        parse(&b"{\"a\":\"\xff\"}"[..]),
+        Err(BodyError::NotUtf8 { offset: 6 })
+    ));
 }
 
 #[test]
@@ -35,7 +38,10 @@ fn a_parameter_that_comes_twice_is_refused_since_readers_disagree_which_counts()
 #[test]
 fn a_body_of_very_many_parameters_is_refused_without_comparing_them_all() {
     let members: Vec<String> = (0..50_000).map(|index| format!("\"m{index}\":0")).collect();
-    assert!(matches!(parse(format!("{{{}}}", members.join(","))), Err(BodyError::TooManyMembers)));
+    assert!(matches!(
+        parse(format!("{{{}}}", members.join(","))),
+        Err(BodyError::TooManyMembers)
+    ));
 }
 
 #[test]

@@ -36,7 +36,11 @@ fn a_page_s_details_are_there_even_at_zero_and_text_is_the_prompt_less_the_other
         ..Usage::default()
     };
     let shape = UsageShape {
-        prompt_details: vec![PromptDetail::TextTokens, PromptDetail::ImageTokens, PromptDetail::VideoTokens],
+        prompt_details: vec![
+            PromptDetail::TextTokens,
+            PromptDetail::ImageTokens,
+            PromptDetail::VideoTokens,
+        ],
         completion_details: vec![CompletionDetail::AcceptedPredictionTokens],
     };
     let shown = shown(usage, &shape);
@@ -44,7 +48,10 @@ fn a_page_s_details_are_there_even_at_zero_and_text_is_the_prompt_less_the_other
         shown["prompt_tokens_details"],
         json!({"cached_tokens": 0, "text_tokens": 30, "image_tokens": 60, "video_tokens": 10})
     );
-    assert_eq!(shown["completion_tokens_details"]["accepted_prediction_tokens"], 0);
+    assert_eq!(
+        shown["completion_tokens_details"]["accepted_prediction_tokens"],
+        0
+    );
 }
 
 #[test]

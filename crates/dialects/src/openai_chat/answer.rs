@@ -41,9 +41,9 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
     if let Some(fault) = fault::in_answer(&object) {
         return Err(fault);
     }
-    let choices = object
-        .present("choices")
-        .and_then(|choices| items(choices).ok())
+    let choices = object.present("choices").map(items).transpose();
+    let choices = choices
+        .map_err(|_| malformed("`choices` is not an array"))?
         .unwrap_or_default();
     if choices.is_empty() {
         return Err(malformed("the answer has no choices"));
@@ -51,22 +51,19 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
     let mut edits = Edits::of(text);
     let mut edit = ObjectEdit::of(&object);
     let mut finishes = Vec::with_capacity(choices.len());
+    let mut output_bytes = 0;
     for (position, choice) in choices.iter().enumerate() {
         let choice = Object::parse(choice).map_err(|_| malformed("a choice is not an object"))?;
-        finishes.push(edit_choice(
-            &choice,
-            position as u32,
-            quirks,
-            presentation,
-            &mut edits,
-        )?);
+        let (finish, bytes) = edit_choice(&choice, position as u32, quirks, presentation, &mut edits)?;
+        finishes.push(finish);
+        output_bytes += bytes;
     }
     let counted = object
         .present("usage")
         .and_then(|json| usage::read(json, quirks.usage_excludes_reasoning));
     let usage = counted.unwrap_or_else(|| Usage {
         prompt: presentation.estimated_prompt_tokens,
-        completion: estimated_tokens(choices.iter().copied().map(output_bytes).sum()),
+        completion: estimated_tokens(output_bytes as u64),
         ..Usage::default()
     });
     edit_envelope(&object, presentation, &mut edit);
@@ -85,21 +82,24 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
     })
 }
 
-/// Bytes of all that a choice says, as a stream of it would have them.
-fn output_bytes(choice: &str) -> u64 {
-    let choice = Object::parse(choice).ok();
-    let message = choice
-        .as_ref()
-        .and_then(|choice| Object::parse(choice.present("message")?).ok());
-    let Some(message) = message else { return 0 };
-    let text = |name| message.read::<String>(name).map_or(0, |text| text.len());
-    let texts = text("content") + text("refusal") + text("reasoning_content").max(text("reasoning"));
-    let calls = message
-        .present("tool_calls")
-        .map(message::tool_calls)
-        .unwrap_or_default();
-    let arguments: usize = calls.iter().map(|call| call.arguments.len()).sum();
-    (texts + arguments) as u64
+/// Takes out a `service_tier` that is none of OpenAI's: other hosts have classes of their own
+/// (`on_demand`, `standard`, empty), and the SDKs know a closed list.
+pub(super) fn drop_foreign_tier(object: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
+    const TIERS: [&str; 7] = [
+        "null",
+        "\"auto\"",
+        "\"default\"",
+        "\"flex\"",
+        "\"scale\"",
+        "\"priority\"",
+        "\"fast\"",
+    ];
+    if object
+        .get("service_tier")
+        .is_some_and(|tier| !TIERS.contains(&tier))
+    {
+        edit.remove_named("service_tier");
+    }
 }
 
 fn edit_envelope(object: &Object<'_>, presentation: &Presentation, edit: &mut ObjectEdit<'_, '_>) {
@@ -108,37 +108,33 @@ fn edit_envelope(object: &Object<'_>, presentation: &Presentation, edit: &mut Ob
         edit.set("id", quote(&head.id));
     }
     set_if_different(object, edit, "object", "\"chat.completion\"".to_owned());
-    if object.read::<u64>("created").is_none() {
+    if object.read::<u64>("created").is_none_or(|created| created == 0) {
         edit.set("created", head.created.to_string());
     }
     set_if_different(object, edit, "model", quote(&head.model));
     if presentation.shape.system_fingerprint && object.get("system_fingerprint").is_none() {
         edit.append("system_fingerprint", "null");
     }
-    if object.get("service_tier").is_some_and(|tier| tier == "\"\"") {
-        edit.remove_named("service_tier");
-    }
+    drop_foreign_tier(object, edit);
     for name in PRIVATE_MEMBERS {
         edit.remove_named(name);
     }
 }
 
+/// Edits one choice. Returns its end and the bytes of all that it says.
 fn edit_choice(
     choice: &Object<'_>,
     position: u32,
     quirks: &Quirks,
     presentation: &Presentation,
     edits: &mut Edits<'_>,
-) -> Result<Finish, Fault> {
+) -> Result<(Finish, usize), Fault> {
     let message = choice
         .present("message")
         .and_then(|json| Object::parse(json).ok())
         .ok_or_else(|| malformed("a choice has no message"))?;
     let word: String = choice.read("finish_reason").unwrap_or_default();
-    let calls = message
-        .present("tool_calls")
-        .map(message::tool_calls)
-        .unwrap_or_default();
+    let calls = message::tool_calls(&message)?;
     let reason = finish::read(&word, !calls.is_empty())?.unwrap_or(if calls.is_empty() {
         FinishReason::Stop
     } else {
@@ -147,7 +143,12 @@ fn edit_choice(
 
     let mut edit = ObjectEdit::of(&message);
     set_if_different(&message, &mut edit, "role", "\"assistant\"".to_owned());
-    let reasoning = message::unify_reasoning(&message, &mut edit);
+    let reasoning = message::unify_reasoning(&message, &mut edit)?;
+    let (reasoning, text) = message::unify_content(&message, reasoning, &mut edit)?;
+    let refusal = message::text(&message, "refusal")?;
+    let said = [&reasoning, &text, &refusal].into_iter().flatten();
+    let output_bytes =
+        said.map(String::len).sum::<usize>() + calls.iter().map(|call| call.arguments.len()).sum::<usize>();
     if message.get("content").is_none() {
         edit.append("content", "null");
     } else if quirks.think_tags && reasoning.is_none() {
@@ -156,6 +157,7 @@ fn edit_choice(
     if message.get("refusal").is_none() {
         edit.append("refusal", "null");
     }
+    message::keep_citations(&message, &mut edit);
     if calls.is_empty() {
         edit.remove_named("tool_calls");
     }
@@ -193,15 +195,17 @@ fn edit_choice(
     if choice.get("logprobs").is_none() {
         edit.append("logprobs", "null");
     }
+    message::complete_logprobs(choice, edits);
     if presentation.shape.matched_stop && choice.get("matched_stop").is_none() {
         edit.append("matched_stop", "null");
     }
     edit.finish(edits);
-    Ok(Finish {
+    let finish = Finish {
         choice: index.unwrap_or(position),
         reason,
         matched_stop: choice.read("matched_stop"),
-    })
+    };
+    Ok((finish, output_bytes))
 }
 
 fn split_thinking(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {

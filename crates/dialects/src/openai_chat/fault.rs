@@ -10,6 +10,10 @@ use crate::fault::{Fault, FaultKind};
 
 /// Longest provider message that is kept, in bytes.
 const MESSAGE_LIMIT: usize = 2_000;
+/// Longest code that is kept, in bytes; longer ones are no codes.
+const CODE_LIMIT: usize = 64;
+/// Longest name of a parameter that is kept, in bytes: a path into a schema may be long.
+const PARAM_LIMIT: usize = 128;
 
 /// What an answer with another status than 200 means.
 pub fn of_status(status: u16, body: &[u8]) -> Fault {
@@ -48,9 +52,12 @@ impl Numbers {
         Some(match (self, code) {
             (Self::Zhipu, "1000" | "1001" | "1002" | "1003" | "1004") => FaultKind::Credential,
             (Self::Zhipu, "1113") => FaultKind::Quota,
+            (Self::Zhipu, "1210" | "1212" | "1213" | "1214") => FaultKind::BadRequest,
+            (Self::Zhipu, "1211") => FaultKind::ModelUnknown,
             (Self::Zhipu, "1301") => FaultKind::ContentFilter,
             (Self::Zhipu, "1302" | "1303") => FaultKind::RateLimited,
             (Self::Zhipu, "1305") => FaultKind::Overloaded,
+            (Self::Minimax, "1000" | "1001" | "1013") => FaultKind::Server,
             (Self::Minimax, "1002") => FaultKind::RateLimited,
             (Self::Minimax, "1004") => FaultKind::Credential,
             (Self::Minimax, "1008") => FaultKind::Quota,
@@ -76,7 +83,7 @@ impl Said {
         if let Some(error) = object.present("error") {
             let Ok(error) = Object::parse(error) else {
                 return Some(Self {
-                    message: serde_json::from_str(error).unwrap_or_else(|_| clip(error)),
+                    message: words(error),
                     code: word(object, "code"),
                     ..Self::default()
                 });
@@ -103,7 +110,7 @@ impl Said {
             .into_iter()
             .find_map(|name| object.present(name))?;
         (!is_answer).then(|| Self {
-            message: serde_json::from_str(message).unwrap_or_else(|_| clip(message)),
+            message: words(message),
             code: word(object, "code"),
             kind: word(object, "type"),
             ..Self::default()
@@ -112,7 +119,7 @@ impl Said {
 
     fn plain(text: &str) -> Self {
         Self {
-            message: clip(text.trim()),
+            message: clip(text),
             ..Self::default()
         }
     }
@@ -120,46 +127,63 @@ impl Said {
     fn fault(self, status: Option<u16>) -> Fault {
         Fault {
             kind: self.classify(status),
-            message: clip(&self.message),
-            param: self.param,
-            code: Some(self.code).filter(|code| !code.is_empty()),
+            message: self.message,
+            param: self
+                .param
+                .filter(|param| is_name(param, PARAM_LIMIT, b"_.:-[]\"'")),
+            code: Some(self.code).filter(|code| is_name(code, CODE_LIMIT, b"_.:-")),
             retry_after: None,
         }
     }
 
-    /// The table: numbers and words first, since statuses lie (xAI's bad key is a 400, OpenAI's empty
-    /// purse a 429), then the status.
+    /// The table: codes first, since statuses lie (xAI's bad key is a 400, OpenAI's empty purse a
+    /// 429); then the statuses that do not; then a message, unless the code says that the request
+    /// itself is wrong, since a message may repeat the client's words; then the status.
     fn classify(&self, status: Option<u16>) -> FaultKind {
-        let code_is = |codes: &[&str]| {
-            codes.iter().any(|code| {
-                let starts = |word: &str| {
-                    word.get(..code.len())
-                        .is_some_and(|head| head.eq_ignore_ascii_case(code))
-                };
-                starts(&self.code) || starts(&self.kind)
-            })
-        };
-        let message = self.message.to_ascii_lowercase();
-        let says = |phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
+        let told = self
+            .numbers
+            .meaning(&self.code)
+            .or_else(|| meaning_of(&self.code))
+            .or_else(|| meaning_of(&self.kind));
+        if let Some(kind) = told {
+            return kind;
+        }
+        let status = status.or_else(|| {
+            // An error inside a 200 may name the status that it should have had.
+            let code = self.code.parse().ok();
+            code.filter(|code| (400..600).contains(code))
+        });
+        match status {
+            Some(401) => FaultKind::Credential,
+            Some(402) => FaultKind::Quota,
+            _ if self.refuses_a_parameter() => by_status(status.or(Some(400))),
+            _ => self
+                .meaning_of_message(status)
+                .unwrap_or_else(|| by_status(status.or(self.is_vague_refusal().then_some(400)))),
+        }
+    }
 
-        if let Some(kind) = self.numbers.meaning(&self.code) {
-            kind
-        } else if code_is(QUOTA_CODES) || says(QUOTA_PHRASES) || status == Some(402) {
-            FaultKind::Quota
-        } else if code_is(CREDENTIAL_CODES) || says(CREDENTIAL_PHRASES) || status == Some(401) {
-            FaultKind::Credential
-        } else if code_is(CONTEXT_CODES) || says(CONTEXT_PHRASES) {
-            FaultKind::ContextLength
-        } else if code_is(FILTER_CODES) || says(FILTER_PHRASES) {
-            FaultKind::ContentFilter
-        } else if code_is(MODEL_CODES) || says(MODEL_PHRASES) {
-            FaultKind::ModelUnknown
-        } else if code_is(OVERLOAD_CODES) || says(&["overloaded"]) {
-            FaultKind::Overloaded
-        } else if code_is(RATE_CODES) || says(&["rate limit"]) {
-            FaultKind::RateLimited
-        } else {
-            by_status(status)
+    /// Whether the code says that some parameter is wrong, and not just that something is.
+    fn refuses_a_parameter(&self) -> bool {
+        starts_with_any(&self.code, PARAMETER_CODES) && !starts_with_any(&self.code, VAGUE_CODES)
+    }
+
+    /// Whether the host calls the request wrong without saying how.
+    fn is_vague_refusal(&self) -> bool {
+        let mut words = [&self.code, &self.kind].into_iter();
+        words.any(|word| starts_with_any(word, VAGUE_CODES) || starts_with_any(word, PARAMETER_CODES))
+    }
+
+    fn meaning_of_message(&self, status: Option<u16>) -> Option<FaultKind> {
+        let message = self.message.to_ascii_lowercase();
+        let refused = matches!(status, Some(400 | 404 | 413 | 415 | 422));
+        let found = PHRASES
+            .iter()
+            .find(|(_, phrases)| phrases.iter().any(|phrase| message.contains(phrase)))?;
+        match found.0 {
+            // With a status that blames the request, these are words of the request.
+            FaultKind::RateLimited | FaultKind::Overloaded if refused => None,
+            kind => Some(kind),
         }
     }
 }
@@ -171,84 +195,201 @@ fn by_status(status: Option<u16>) -> FaultKind {
         Some(404 | 405) => FaultKind::ModelUnknown,
         Some(429) => FaultKind::RateLimited,
         Some(503 | 529) => FaultKind::Overloaded,
-        Some(400 | 409 | 413 | 415 | 422 | 424) => FaultKind::BadRequest,
         // Redirects are not followed: a base URL that answers with one is wrong.
         Some(300..=399) => FaultKind::ModelUnknown,
-        Some(401..=499) => FaultKind::BadRequest,
+        // Timeouts, requests sent to the wrong host, and what a host in front makes of a broken one.
+        Some(408 | 421 | 424 | 425 | 499) => FaultKind::Server,
+        Some(400..=499) => FaultKind::BadRequest,
         _ => FaultKind::Server,
     }
 }
 
-const QUOTA_CODES: &[&str] = &[
-    "insufficient_quota",
-    "billing_",
-    "exceeded_current_quota",
-    "arrearage",
-    "accountoverdue",
-    "insufficient_balance",
-];
-const QUOTA_PHRASES: &[&str] = &["insufficient balance", "exceeded your current quota", "billing"];
-const CREDENTIAL_CODES: &[&str] = &[
-    "invalid_api_key",
-    "invalid-api-key",
-    "authentication",
-    "invalid_authentication",
-    "unauthorized",
-    "permission_denied",
-    "accessdenied",
-];
-const CREDENTIAL_PHRASES: &[&str] = &["incorrect api key", "invalid api key", "api key not valid"];
-const CONTEXT_CODES: &[&str] = &["context_length_exceeded", "model_context_window_exceeded"];
-const CONTEXT_PHRASES: &[&str] = &[
-    "maximum context length",
-    "context length",
-    "context window",
-    "prompt is too long",
-    "input token count",
-    "range of input length",
-    "maximum prompt length",
-    "exceeded model token limit",
-];
-const FILTER_CODES: &[&str] = &[
-    "content_filter",
-    "content_policy_violation",
-    "data_inspection_failed",
-    "datainspectionfailed",
-    "sensitivecontentdetected",
-    "inputtextsensitive",
-    "inputimagesensitive",
-    "outputtextsensitive",
-    "moderation_blocked",
-];
-const FILTER_PHRASES: &[&str] = &["considered high risk", "content management policy"];
-const MODEL_CODES: &[&str] = &[
-    "model_not_found",
-    "model_not_exist",
-    "invalidendpointormodel",
-    "modelnotopen",
-    "unsupportedmodel",
-    "deploymentnotfound",
-];
-const MODEL_PHRASES: &[&str] = &["model not exist", "model not found", "the model does not exist"];
-const OVERLOAD_CODES: &[&str] = &["serveroverloaded", "engine_overloaded", "overloaded"];
-const RATE_CODES: &[&str] = &[
-    "rate_limit",
-    "ratelimit",
-    "limit_requests",
-    "modelaccountrpm",
-    "modelaccounttpm",
-    "quotaexceeded",
-    "too_many_requests",
+/// What a code or a type means, by how it begins.
+fn meaning_of(word: &str) -> Option<FaultKind> {
+    // Ark names medium and direction before it: `InputImageSensitiveContentDetected`.
+    if word.to_ascii_lowercase().contains("sensitivecontent") {
+        return Some(FaultKind::ContentFilter);
+    }
+    let found = CODES.iter().find(|(_, codes)| starts_with_any(word, codes));
+    found.map(|(kind, _)| *kind)
+}
+
+/// Beginnings of codes and types, the first that fits counts.
+const CODES: &[(FaultKind, &[&str])] = &[
+    (
+        FaultKind::Quota,
+        &[
+            "insufficient_quota",
+            "billing_",
+            "exceeded_current_quota",
+            "arrearage",
+            "accountoverdue",
+            "insufficient_balance",
+        ],
+    ),
+    (
+        FaultKind::Credential,
+        &[
+            "invalid_api_key",
+            "invalid-api-key",
+            "authentication",
+            "invalid_authentication",
+            "unauthorized",
+            "permission_denied",
+            "accessdenied",
+        ],
+    ),
+    (
+        FaultKind::ContextLength,
+        &["context_length_exceeded", "model_context_window_exceeded"],
+    ),
+    (
+        FaultKind::ContentFilter,
+        &[
+            "content_filter",
+            "content_policy_violation",
+            "data_inspection_failed",
+            "datainspectionfailed",
+            "inputtextsensitive",
+            "inputimagesensitive",
+            "outputtextsensitive",
+            "moderation_blocked",
+        ],
+    ),
+    (
+        FaultKind::ModelUnknown,
+        &[
+            "model_not_found",
+            "model_not_exist",
+            "invalid_model",
+            "invalidendpointormodel",
+            "modelnotopen",
+            "unsupportedmodel",
+            "deploymentnotfound",
+        ],
+    ),
+    (
+        FaultKind::Overloaded,
+        &["serveroverloaded", "engine_overloaded", "overloaded"],
+    ),
+    (
+        FaultKind::RateLimited,
+        &[
+            "rate_limit",
+            "ratelimit",
+            "limit_requests",
+            "modelaccountrpm",
+            "modelaccounttpm",
+            "quotaexceeded",
+            "too_many_requests",
+        ],
+    ),
 ];
 
-/// A member as text, numbers included; empty where it is absent.
-fn word(object: &Object<'_>, name: &str) -> String {
-    object.present(name).map_or_else(String::new, |value| {
-        serde_json::from_str::<String>(value).unwrap_or_else(|_| clip(value))
+/// Beginnings of codes for a parameter that is wrong (OpenAI and those who follow it).
+const PARAMETER_CODES: &[&str] = &[
+    "invalid_",
+    "unsupported_",
+    "unknown_parameter",
+    "missing_required_parameter",
+    "string_above_",
+    "array_above_",
+    "empty_",
+    "tool_use_failed",
+];
+
+/// Beginnings of codes and types for any refusal, an overlong prompt and a bad key among them.
+const VAGUE_CODES: &[&str] = &[
+    "invalid_request",
+    "invalid_parameter",
+    "invalid_argument",
+    "invalid-argument",
+    "invalidparameter",
+    "missingparameter",
+    "badrequest",
+    "bad_request",
+];
+
+/// Phrases of messages in lower case, the first that fits counts.
+const PHRASES: &[(FaultKind, &[&str])] = &[
+    (
+        FaultKind::Quota,
+        &[
+            "insufficient balance",
+            "exceeded your current quota",
+            "check your plan and billing details",
+            "used all available credits",
+            "monthly spending limit",
+        ],
+    ),
+    (
+        FaultKind::Credential,
+        &["incorrect api key", "invalid api key", "api key not valid"],
+    ),
+    (
+        FaultKind::ContextLength,
+        &[
+            "maximum context length",
+            "context length",
+            "context window",
+            "prompt is too long",
+            "input token count",
+            "range of input length",
+            "maximum prompt length",
+            "exceeded model token limit",
+        ],
+    ),
+    (
+        FaultKind::ContentFilter,
+        &["considered high risk", "content management policy"],
+    ),
+    (
+        FaultKind::ModelUnknown,
+        &[
+            "model not exist",
+            "model not found",
+            "the model does not exist",
+            "supported api model names",
+        ],
+    ),
+    (FaultKind::Overloaded, &["overloaded"]),
+    (FaultKind::RateLimited, &["rate limit"]),
+];
+
+fn starts_with_any(word: &str, beginnings: &[&str]) -> bool {
+    beginnings.iter().any(|beginning| {
+        word.get(..beginning.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(beginning))
     })
 }
 
+/// Whether `text` is a code or a path, so that it may be kept: anything else may be the client's
+/// words, or harm a log.
+fn is_name(text: &str, limit: usize, marks: &[u8]) -> bool {
+    !text.is_empty()
+        && text.len() <= limit
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || marks.contains(&byte))
+}
+
+/// A member as text, numbers included; empty where it is absent.
+fn word(object: &Object<'_>, name: &str) -> String {
+    object.present(name).map_or_else(String::new, words)
+}
+
+/// A JSON value as text: what a string says, anything else as it stands.
+fn words(json: &str) -> String {
+    match serde_json::from_str::<String>(json) {
+        Ok(text) => clip(&text),
+        Err(_) => clip(json),
+    }
+}
+
+/// The beginning of a text, on one line.
 fn clip(text: &str) -> String {
+    let text = text.trim();
     let end = text.floor_char_boundary(MESSAGE_LIMIT);
-    text[..end].to_owned()
+    // A control character may take two bytes; a space takes one, so the bound holds.
+    text[..end].replace(char::is_control, " ")
 }

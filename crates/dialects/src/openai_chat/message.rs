@@ -7,43 +7,117 @@ use tollgate_chat::{
     object::{Object, items},
 };
 
+use crate::fault::{Fault, FaultKind};
+
+/// Reads the text of a member; `None` where it is absent or null. Fails where it is anything else:
+/// what the model said would be lost.
+pub fn text(object: &Object<'_>, name: &str) -> Result<Option<String>, Fault> {
+    let json = object.present(name);
+    json.map(serde_json::from_str)
+        .transpose()
+        .map_err(|_| malformed(&format!("`{name}` is not a readable text")))
+}
+
 /// Gives reasoning its one name, `reasoning_content`, and returns its text.
 ///
 /// Other hosts call it `reasoning` (OpenRouter, Groq, vLLM) or send `reasoning_details` with texts
 /// (MiniMax). Where several say the same, the first of these counts and the others go, but
 /// `reasoning_details` stay, since a client may have to send them back.
-pub fn unify_reasoning(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) -> Option<String> {
-    let own = message.read::<String>("reasoning_content");
-    let foreign = message.position("reasoning");
-    if let Some(own) = own.filter(|text| !text.is_empty()) {
-        if let Some(index) = foreign {
-            edit.remove(index);
-        }
-        return Some(own);
-    }
-    if let Some(index) = foreign {
-        let text = message.read::<String>("reasoning");
-        if text.is_some() {
+pub fn unify_reasoning(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) -> Result<Option<String>, Fault> {
+    let own = text(message, "reasoning_content")?.filter(|text| !text.is_empty());
+    if let Some(index) = message.position("reasoning") {
+        let foreign = text(message, "reasoning")?.filter(|text| !text.is_empty());
+        if own.is_none() && foreign.is_some() {
             edit.remove_named("reasoning_content");
             edit.rename(index, "reasoning_content");
-        } else {
-            edit.remove(index);
+            return Ok(foreign);
         }
-        return text;
+        edit.remove(index);
     }
-    let texts = detail_texts(message.present("reasoning_details")?);
+    if own.is_some() {
+        return Ok(own);
+    }
+    let details = message.present("reasoning_details");
+    let texts = details.map(detail_texts).transpose()?.unwrap_or_default();
     if texts.is_empty() {
-        return None;
+        return Ok(None);
     }
     edit.set("reasoning_content", quote(&texts));
-    Some(texts)
+    Ok(Some(texts))
 }
 
-fn detail_texts(details: &str) -> String {
-    items(details)
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|detail| Object::parse(detail).ok()?.read::<String>("text"))
+/// Gives content its one form, a string, and returns reasoning and text.
+///
+/// Mistral sends an array of parts while it thinks, the thoughts among them.
+pub fn unify_content(
+    message: &Object<'_>,
+    reasoning: Option<String>,
+    edit: &mut ObjectEdit<'_, '_>,
+) -> Result<(Option<String>, Option<String>), Fault> {
+    let array = message.present("content").filter(|json| json.starts_with('['));
+    let Some(array) = array else {
+        return Ok((reasoning, text(message, "content")?));
+    };
+    let (said, thoughts) = parts(array)?;
+    edit.set("content", quote(&said));
+    if reasoning.is_none() && !thoughts.is_empty() {
+        edit.set("reasoning_content", quote(&thoughts));
+        return Ok((Some(thoughts), Some(said)));
+    }
+    Ok((reasoning, Some(said)))
+}
+
+/// Text and thoughts of content in parts. Fails for a part that is neither.
+fn parts(array: &str) -> Result<(String, String), Fault> {
+    let no_part = || malformed("a part of the content is neither text nor thought");
+    let (mut said, mut thoughts) = (String::new(), String::new());
+    for part in items(array).map_err(|_| no_part())? {
+        let part = Object::parse(part).map_err(|_| no_part())?;
+        match part.present("thinking") {
+            Some(thought) if thought.starts_with('[') => thoughts.push_str(&detail_texts(thought)?),
+            Some(_) => thoughts.extend(text(&part, "thinking")?),
+            None => said.push_str(&text(&part, "text")?.ok_or_else(no_part)?),
+        }
+    }
+    Ok((said, thoughts))
+}
+
+/// Leaves only OpenAI's kind of annotation, which is all that the SDKs' types know; other hosts also
+/// annotate with files they have read.
+pub fn keep_citations(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
+    let Some(Ok(annotations)) = message.present("annotations").map(items) else {
+        return;
+    };
+    let is_citation = |annotation: &&str| {
+        Object::parse(annotation).is_ok_and(|annotation| {
+            annotation.get("type") == Some("\"url_citation\"") && annotation.present("url_citation").is_some()
+        })
+    };
+    let citations: Vec<&str> = annotations.iter().copied().filter(is_citation).collect();
+    if citations.len() < annotations.len() {
+        edit.set("annotations", format!("[{}]", citations.join(",")));
+    }
+}
+
+/// Gives a choice's log probabilities both of their members; DeepSeek leaves `refusal` out.
+pub fn complete_logprobs(choice: &Object<'_>, edits: &mut Edits<'_>) {
+    let Some(Ok(logprobs)) = choice.present("logprobs").map(Object::parse) else {
+        return;
+    };
+    let mut edit = ObjectEdit::of(&logprobs);
+    for name in ["content", "refusal"] {
+        if logprobs.get(name).is_none() {
+            edit.append(name, "null");
+        }
+    }
+    edit.finish(edits);
+}
+
+/// The texts of an array's items, those without one passed over.
+fn detail_texts(details: &str) -> Result<String, Fault> {
+    let details = items(details).unwrap_or_default().into_iter();
+    details
+        .filter_map(|detail| text(&Object::parse(detail).ok()?, "text").transpose())
         .collect()
 }
 
@@ -59,35 +133,49 @@ pub struct ToolCallPiece<'a> {
     pub arguments: String,
     pub object: Object<'a>,
     pub function: Option<Object<'a>>,
+    /// Calls a tool that takes free text, as OpenAI alone knows them; it passes as it is.
+    pub custom: bool,
 }
 
-/// Reads an array of tool calls; what is no object is passed over.
-pub fn tool_calls(json: &str) -> Vec<ToolCallPiece<'_>> {
-    items(json)
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|item| {
-            let object = Object::parse(item).ok()?;
-            let function = object
-                .present("function")
-                .and_then(|json| Object::parse(json).ok());
-            let text =
-                |object: &Object<'_>, name| object.read::<String>(name).filter(|text| !text.is_empty());
-            let arguments = function.as_ref().and_then(|function| {
-                let json = function.present("arguments")?;
-                // Some hosts send the object itself, not its text.
-                Some(serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned()))
-            });
-            Some(ToolCallPiece {
-                index: object.read("index"),
-                id: text(&object, "id"),
-                name: function.as_ref().and_then(|function| text(function, "name")),
-                arguments: arguments.unwrap_or_default(),
-                object,
-                function,
-            })
-        })
-        .collect()
+/// Reads a message's tool calls. Fails where they are not an array of objects that can be read.
+pub fn tool_calls<'a>(message: &Object<'a>) -> Result<Vec<ToolCallPiece<'a>>, Fault> {
+    let Some(json) = message.present("tool_calls") else {
+        return Ok(Vec::new());
+    };
+    let calls = items(json).map_err(|_| malformed("`tool_calls` is not an array"))?;
+    calls.into_iter().map(tool_call).collect()
+}
+
+fn tool_call(json: &str) -> Result<ToolCallPiece<'_>, Fault> {
+    let no_object = || malformed("a tool call is not an object");
+    let object = Object::parse(json).map_err(|_| no_object())?;
+    let inner = |name| {
+        let json = object.present(name);
+        json.map(Object::parse).transpose().map_err(|_| no_object())
+    };
+    let (function, custom) = (inner("function")?, inner("custom")?);
+    let name = match function.as_ref().or(custom.as_ref()) {
+        Some(called) => text(called, "name")?.filter(|name| !name.is_empty()),
+        None => None,
+    };
+    let arguments = match (&function, &custom) {
+        (Some(function), _) => match function.present("arguments") {
+            // Some hosts send the object itself, not its text.
+            Some(json) if !json.starts_with('"') => Some(json.to_owned()),
+            _ => text(function, "arguments")?,
+        },
+        (None, Some(custom)) => text(custom, "input")?,
+        (None, None) => None,
+    };
+    Ok(ToolCallPiece {
+        index: object.read("index"),
+        id: object.read::<String>("id").filter(|id| !id.is_empty()),
+        name,
+        arguments: arguments.unwrap_or_default(),
+        object,
+        custom: custom.is_some() && function.is_none(),
+        function,
+    })
 }
 
 impl ToolCallPiece<'_> {
@@ -108,7 +196,8 @@ impl ToolCallPiece<'_> {
         match id {
             Some(id) => {
                 set_if_different(&self.object, &mut edit, "id", quote(id));
-                set_if_different(&self.object, &mut edit, "type", "\"function\"".to_owned());
+                let kind = if self.custom { "\"custom\"" } else { "\"function\"" };
+                set_if_different(&self.object, &mut edit, "type", kind.to_owned());
             }
             None => {
                 edit.remove_named("id");
@@ -116,6 +205,7 @@ impl ToolCallPiece<'_> {
             }
         }
         match &self.function {
+            None if self.custom => {}
             Some(function) => {
                 let mut inner = ObjectEdit::of(function);
                 match name {
@@ -147,4 +237,8 @@ pub fn set_if_different(object: &Object<'_>, edit: &mut ObjectEdit<'_, '_>, name
     if object.get(name) != Some(json.as_str()) {
         edit.set(name, json);
     }
+}
+
+fn malformed(message: &str) -> Fault {
+    Fault::new(FaultKind::Malformed, message)
 }

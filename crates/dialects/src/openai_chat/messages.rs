@@ -12,6 +12,8 @@ use tollgate_chat::{
     object::{Member, Object, items},
 };
 
+use super::nulls;
+
 /// Edits the array `messages`, which has been validated.
 pub fn edit(messages: &str, traits: &MessageTraits, quirks: &Quirks, edits: &mut Edits<'_>) {
     if !needs_edit(traits, quirks) {
@@ -28,7 +30,7 @@ fn needs_edit(traits: &MessageTraits, quirks: &Quirks) -> bool {
     (traits.developer && !quirks.developer_role)
         || (traits.name && quirks.message_name != MessageName::All)
         || (traits.text_part_arrays && !quirks.text_part_arrays)
-        || (traits.assistant_without_content && !quirks.null_content)
+        || traits.assistant_without_content
         || (traits.assistant_extras && !quirks.drop_message_fields.is_empty())
         || (traits.reasoning_content && quirks.reasoning_history == ReasoningHistory::Drop)
         || (traits.tool_calls && quirks.reasoning_history == ReasoningHistory::Require)
@@ -51,7 +53,7 @@ fn edit_message(message: &Object<'_>, traits: &MessageTraits, quirks: &Quirks, e
             "role" if role == "developer" && !quirks.developer_role => edit.set("role", "\"system\""),
             "name" if !takes_name(&role, quirks.message_name) => edit.remove(index),
             "reasoning_content" if quirks.reasoning_history == ReasoningHistory::Drop => edit.remove(index),
-            "tool_calls" if traits.null_members => strip_nulls(member.value, edits),
+            "tool_calls" if traits.null_members => nulls::strip(member.value, edits),
             _ => {}
         }
     }
@@ -88,13 +90,28 @@ fn edit_content(
         if assistant && !quirks.null_content {
             edit.set("content", "\"\"");
         }
+    } else if assistant && items(content.value).is_ok_and(|parts| parts.is_empty()) {
+        edit.set("content", if quirks.null_content { "null" } else { "\"\"" });
     } else if content.value.starts_with('[') {
         if let Some(text) = joined_text(content.value).filter(|_| !quirks.text_part_arrays) {
             edit.set("content", quote(&text));
         } else if traits.null_members {
-            strip_nulls(content.value, edits);
+            nulls::strip(content.value, edits);
         }
     }
+}
+
+/// Whether a message is of the kind before tools: role `function`, or `function_call`.
+pub fn has_legacy_functions(messages: &str) -> bool {
+    let messages = items(messages).unwrap_or_default().into_iter();
+    messages
+        .filter_map(|message| Object::parse(message).ok())
+        .any(|message| {
+            message
+                .read::<String>("role")
+                .is_some_and(|role| role == "function")
+                || message.present("function_call").is_some()
+        })
 }
 
 /// The texts of an array that holds only text parts, a line each.
@@ -110,26 +127,4 @@ fn joined_text(parts: &str) -> Option<String> {
         });
     }
     Some(texts.join("\n"))
-}
-
-/// Takes members that are null out of the objects of an array, and out of the objects in those.
-fn strip_nulls(array: &str, edits: &mut Edits<'_>) {
-    for item in items(array).unwrap_or_default() {
-        let Ok(object) = Object::parse(item) else { continue };
-        let mut edit = ObjectEdit::of(&object);
-        for (index, member) in object.members().iter().enumerate() {
-            if member.value == "null" {
-                edit.remove(index);
-            } else if let Ok(inner) = Object::parse(member.value) {
-                let mut inner_edit = ObjectEdit::of(&inner);
-                for (index, member) in inner.members().iter().enumerate() {
-                    if member.value == "null" {
-                        inner_edit.remove(index);
-                    }
-                }
-                inner_edit.finish(edits);
-            }
-        }
-        edit.finish(edits);
-    }
 }

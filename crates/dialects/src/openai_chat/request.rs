@@ -11,7 +11,7 @@ use tollgate_chat::{
     object::{Object, items},
 };
 
-use super::{messages, thinking};
+use super::{messages, nulls, thinking};
 use crate::request::{Note, ProviderRequest, Unsupported};
 
 /// Writes the provider's request. Fails with the first parameter that the provider cannot serve.
@@ -24,6 +24,13 @@ pub fn encode(
     check_messages(request, quirks, provider_files)?;
     let thinking = thinking::resolve(request, quirks);
     let streamed = request.stream || (quirks.fold_thinking_stream && thinking.thinks);
+    if streamed && !request.stream && request.request.get("logprobs") == Some("true") {
+        return Err(Unsupported::new(
+            "logprobs",
+            "this model's provider does not give `logprobs` in a whole answer while the model thinks; \
+             stream, or switch thinking off",
+        ));
+    }
     let object = request.request.object();
     let mut encoder = Encoder {
         request,
@@ -95,10 +102,11 @@ fn check_messages(request: &ValidRequest, quirks: &Quirks, provider_files: bool)
             ));
         }
     }
-    if traits.legacy_functions && !quirks.legacy_functions {
+    let messages = || request.request.get("messages").unwrap_or_default();
+    if traits.legacy_functions && !quirks.legacy_functions && messages::has_legacy_functions(messages()) {
         return Err(Unsupported::new(
-            "functions",
-            "this model's provider does not take legacy functions; use `tools` and `tool_choice`",
+            "messages",
+            "this model's provider does not take messages of legacy functions; use `tools` and `tool_calls`",
         ));
     }
     Ok(())
@@ -129,20 +137,15 @@ impl Encoder<'_, '_> {
             "max_tokens" | "max_completion_tokens" => self.token_limit(index, name),
             "temperature" => self.number(index, name, value, self.quirks.temperature),
             "top_p" => self.number(index, name, value, self.quirks.top_p),
-            "stop" => self.stop(index)?,
+            "stop" => self.stop(index, value)?,
             "n" => self.choices(index)?,
             "stream" if self.streamed != self.request.stream => self.edit.set(name, "true"),
             "stream_options" => self.stream_options(index, value),
-            "response_format" => self.response_format(index)?,
+            "response_format" => self.response_format(index, value)?,
             "tools" | "tool_choice" | "parallel_tool_calls" if self.drops_tools() => self.edit.remove(index),
             "tools" => self.tools(value)?,
-            "tool_choice" => self.tool_choice(index)?,
-            "functions" | "function_call" if !self.quirks.legacy_functions => {
-                return Err(Unsupported::new(
-                    name,
-                    format!("this model's provider does not take `{name}`; use `tools` and `tool_choice`"),
-                ));
-            }
+            "tool_choice" => self.tool_choice(index, value)?,
+            "functions" | "function_call" => self.legacy_functions(index, name, value)?,
             // Written by `thinking`.
             "reasoning_effort" | "thinking" | "enable_thinking" | "thinking_budget"
                 if self.quirks.thinking != ThinkingForm::Pass => {}
@@ -217,7 +220,7 @@ impl Encoder<'_, '_> {
         }
     }
 
-    fn stop(&mut self, index: usize) -> Result<(), Unsupported> {
+    fn stop(&mut self, index: usize, value: &str) -> Result<(), Unsupported> {
         let most = self.quirks.stop_max as usize;
         if self.request.stop.is_empty() {
             self.edit.remove(index);
@@ -231,6 +234,8 @@ impl Encoder<'_, '_> {
                 "stop",
                 format!("this model's provider takes at most {most} stop strings"),
             ));
+        } else if self.quirks.stop_array && value.starts_with('"') {
+            self.edit.set("stop", format!("[{value}]"));
         }
         Ok(())
     }
@@ -255,18 +260,21 @@ impl Encoder<'_, '_> {
             return;
         }
         let Ok(options) = Object::parse(value) else { return };
+        let mut edit = ObjectEdit::of(&options);
+        nulls::strip_members(&options, &mut edit, &mut self.edits);
         if options.get("include_usage") != Some("true") {
-            let mut edit = ObjectEdit::of(&options);
             edit.set("include_usage", "true");
-            edit.finish(&mut self.edits);
         }
+        edit.finish(&mut self.edits);
     }
 
-    fn response_format(&mut self, index: usize) -> Result<(), Unsupported> {
+    fn response_format(&mut self, index: usize, value: &str) -> Result<(), Unsupported> {
         let (format, name) = match self.request.response_format {
             ResponseFormatAsked::Text => {
                 if self.quirks.response_formats.is_empty() {
                     self.edit.remove(index);
+                } else {
+                    nulls::strip(value, &mut self.edits);
                 }
                 return Ok(());
             }
@@ -275,6 +283,7 @@ impl Encoder<'_, '_> {
         };
         let taken = self.quirks.response_formats.contains(&format);
         if taken && (!self.thinks || self.quirks.response_formats_while_thinking.contains(&format)) {
+            nulls::strip(value, &mut self.edits);
             return Ok(());
         }
         let way_out = if taken {
@@ -305,22 +314,54 @@ impl Encoder<'_, '_> {
                 "this model's provider takes function tools only with reasoning_effort `none`",
             ));
         }
-        if self.request.traits.tool_strict && !self.quirks.tool_strict {
-            for tool in items(value).unwrap_or_default() {
-                let Ok(tool) = Object::parse(tool) else { continue };
-                let Some(Ok(function)) = tool.present("function").map(Object::parse) else {
-                    continue;
-                };
-                let mut edit = ObjectEdit::of(&function);
-                edit.remove_named("strict");
-                edit.finish(&mut self.edits);
+        let drops_strict = self.request.traits.tool_strict && !self.quirks.tool_strict;
+        if !drops_strict {
+            nulls::strip(value, &mut self.edits);
+            return Ok(());
+        }
+        for tool in items(value).unwrap_or_default() {
+            let Ok(tool) = Object::parse(tool) else { continue };
+            let mut edit = ObjectEdit::of(&tool);
+            for (index, member) in tool.members().iter().enumerate() {
+                let function = Some(member.value).filter(|_| member.name == "function");
+                if let Some(Ok(function)) = function.map(Object::parse) {
+                    let mut edit = ObjectEdit::of(&function);
+                    nulls::strip_members(&function, &mut edit, &mut self.edits);
+                    edit.remove_named("strict");
+                    edit.finish(&mut self.edits);
+                } else if member.value == "null" {
+                    edit.remove(index);
+                } else {
+                    nulls::strip(member.value, &mut self.edits);
+                }
             }
-            self.notes.push(Note::Omitted("tools.strict".to_owned()));
+            edit.finish(&mut self.edits);
+        }
+        self.notes.push(Note::Omitted("tools.strict".to_owned()));
+        Ok(())
+    }
+
+    /// The forerunners of tools. Without functions to call, nothing that is said of them counts.
+    fn legacy_functions(&mut self, index: usize, name: &str, value: &str) -> Result<(), Unsupported> {
+        let functions = self.request.request.get("functions");
+        let none_to_call =
+            functions.is_none_or(|functions| items(functions).is_ok_and(|items| items.is_empty()));
+        if none_to_call && (name == "functions" || has_no_effect(name, value)) {
+            self.edit.remove(index);
+        } else if self.quirks.legacy_functions {
+            nulls::strip(value, &mut self.edits);
+        } else if has_no_effect(name, value) {
+            self.edit.remove(index);
+        } else {
+            return Err(Unsupported::new(
+                name,
+                format!("this model's provider does not take `{name}`; use `tools` and `tool_choice`"),
+            ));
         }
         Ok(())
     }
 
-    fn tool_choice(&mut self, index: usize) -> Result<(), Unsupported> {
+    fn tool_choice(&mut self, index: usize, value: &str) -> Result<(), Unsupported> {
         let (form, name) = match &self.request.tool_choice {
             ToolChoice::Auto => (ToolChoiceForm::Auto, "auto"),
             ToolChoice::None => (ToolChoiceForm::None, "none"),
@@ -329,6 +370,7 @@ impl Encoder<'_, '_> {
         };
         let taken = self.quirks.tool_choices.contains(&form);
         if taken && (!self.thinks || self.quirks.tool_choices_while_thinking.contains(&form)) {
+            nulls::strip(value, &mut self.edits);
             return Ok(());
         }
         // Every provider that takes tools chooses by itself when nothing is said.
@@ -375,6 +417,11 @@ fn has_no_effect(name: &str, value: &str) -> bool {
     match value {
         "false" | "[]" | "{}" | "\"\"" | "0" | "0.0" => name != "seed",
         "1" => name == "n",
-        _ => false,
+        // What is to be called is said by `functions`; these leave it at that.
+        "\"none\"" | "\"auto\"" => name == "function_call",
+        _ => {
+            name == "modalities"
+                && serde_json::from_str(value).is_ok_and(|kinds: Vec<String>| kinds == ["text"])
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::{
+    chunk::CHOICES_LIMIT,
     edit::{Edits, ObjectEdit},
     event::{Event, EventKind, Finish, FinishReason, Start, Wire},
     json::quote,
@@ -16,7 +17,7 @@ use tollgate_chat::{
 };
 
 use super::{
-    answer::{PRIVATE_MEMBERS, made_up_id},
+    answer::{PRIVATE_MEMBERS, drop_foreign_tier, made_up_id},
     fault, finish,
     message::{self, ToolCallPiece, set_if_different},
     usage,
@@ -55,6 +56,7 @@ struct Choice {
 struct Call {
     provider_index: Option<u32>,
     provider_id: Option<String>,
+    has_name: bool,
     has_arguments: bool,
 }
 
@@ -95,13 +97,18 @@ impl Decoder {
             reader.end(&mut read);
             self.take_all(read, events)?;
         }
-        if self.choices.is_empty() || self.choices.values().any(|choice| !choice.finished) {
+        if !self.is_finished() {
             return Err(Fault::new(
                 FaultKind::Cut,
                 "the stream ended before the answer did",
             ));
         }
         Ok(())
+    }
+
+    /// Whether every choice seen so far has finished.
+    fn is_finished(&self) -> bool {
+        !self.choices.is_empty() && self.choices.values().all(|choice| choice.finished)
     }
 
     fn take_all(&mut self, read: Vec<SseEvent>, events: &mut Vec<Event>) -> Result<(), Fault> {
@@ -112,32 +119,32 @@ impl Decoder {
             match event.data.trim_ascii() {
                 b"" => {}
                 b"[DONE]" => self.done = true,
-                _ => self.chunk(&event.data, events)?,
+                _ => match parse(&event.data) {
+                    Ok(object) => self.chunk(&event.data, &object, events)?,
+                    // After the last finish nothing can be lost but counts.
+                    Err(_) if self.is_finished() => {}
+                    Err(fault) => return Err(fault),
+                },
             }
         }
         Ok(())
     }
 
-    fn chunk(&mut self, data: &Bytes, events: &mut Vec<Event>) -> Result<(), Fault> {
-        let text = std::str::from_utf8(data)
-            .map_err(|_| malformed("an event is not UTF-8"))?
-            .trim();
-        let object = Object::parse(text)
-            .map_err(|error| malformed(&format!("an event is not a JSON object: {error}")))?;
-        if let Some(fault) = fault::in_answer(&object) {
+    fn chunk(&mut self, data: &Bytes, object: &Object<'_>, events: &mut Vec<Event>) -> Result<(), Fault> {
+        if let Some(fault) = fault::in_answer(object) {
             return Err(fault);
         }
-        self.note_usage(&object, events);
-        let choices = object
-            .present("choices")
-            .and_then(|choices| items(choices).ok())
+        self.note_usage(object, events);
+        let choices = object.present("choices").map(items).transpose();
+        let choices = choices
+            .map_err(|_| malformed("`choices` is not an array"))?
             .unwrap_or_default();
         if choices.is_empty() {
             return Ok(());
         }
-        self.start(&object, events);
+        self.start(object, events);
 
-        let mut edits = Edits::of(text);
+        let mut edits = Edits::of(object.text());
         let mut kinds = Vec::new();
         let mut opens = false;
         for (position, choice) in choices.into_iter().enumerate() {
@@ -150,8 +157,8 @@ impl Decoder {
         if kinds.is_empty() && !opens {
             return Ok(());
         }
-        let mut edit = ObjectEdit::of(&object);
-        self.envelope(&object, &mut edit);
+        let mut edit = ObjectEdit::of(object);
+        self.envelope(object, &mut edit);
         edit.finish(&mut edits);
         let json = if edits.is_empty() {
             data.clone()
@@ -229,6 +236,7 @@ impl Decoder {
         if self.presentation.shape.system_fingerprint && object.get("system_fingerprint").is_none() {
             edit.append("system_fingerprint", "null");
         }
+        drop_foreign_tier(object, edit);
         for name in PRIVATE_MEMBERS {
             edit.remove_named(name);
         }
@@ -247,6 +255,9 @@ impl Decoder {
         let sent_index = choice.read::<u32>("index");
         let index = sent_index.unwrap_or(position);
         let opens = !self.choices.contains_key(&index);
+        if opens && self.choices.len() >= CHOICES_LIMIT {
+            return Err(malformed("too many choices"));
+        }
         let state = self.choices.entry(index).or_default();
         let before = kinds.len();
 
@@ -257,10 +268,7 @@ impl Decoder {
             None => empty,
         };
         let word: String = choice.read("finish_reason").unwrap_or_default();
-        let pieces = delta
-            .present("tool_calls")
-            .map(message::tool_calls)
-            .unwrap_or_default();
+        let pieces = message::tool_calls(&delta)?;
         let has_calls = !state.calls.is_empty() || !pieces.is_empty();
         let reason = finish::read(&word, has_calls)?.filter(|_| !state.finished);
 
@@ -270,19 +278,20 @@ impl Decoder {
             (false, Some(position)) => edit.remove(position),
             (false, None) => {}
         }
-        let reasoning = message::unify_reasoning(&delta, &mut edit);
-        let content = delta.read::<String>("content");
+        let reasoning = message::unify_reasoning(&delta, &mut edit)?;
+        let (reasoning, content) = message::unify_content(&delta, reasoning, &mut edit)?;
         let (reasoning, text) = match self.think_tags && reasoning.is_none() {
             true => split_thinking(&mut state.tags, content, reason.is_some(), &delta, &mut edit),
             false => (reasoning, content),
         };
+        let bare_delta = (!has_delta).then(|| bare_delta(opens, reasoning.as_deref(), text.as_deref()));
         if let Some(text) = reasoning.filter(|text| !text.is_empty()) {
             kinds.push(EventKind::Reasoning { choice: index, text });
         }
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             kinds.push(EventKind::Text { choice: index, text });
         }
-        if let Some(text) = delta.read::<String>("refusal").filter(|text| !text.is_empty()) {
+        if let Some(text) = message::text(&delta, "refusal")?.filter(|text| !text.is_empty()) {
             kinds.push(EventKind::Refusal { choice: index, text });
         }
         if pieces.is_empty() {
@@ -305,15 +314,15 @@ impl Decoder {
         }
 
         let mut choice_edit = ObjectEdit::of(choice);
-        if has_delta {
-            edit.finish(edits);
-        } else {
-            choice_edit.set("delta", if opens { r#"{"role":"assistant"}"# } else { "{}" });
+        match bare_delta {
+            Some(json) => choice_edit.set("delta", json),
+            None => edit.finish(edits),
         }
         if sent_index.is_none() {
             choice_edit.set("index", index.to_string());
         }
         choice_edit.remove_named("usage");
+        message::complete_logprobs(choice, edits);
         match reason {
             Some(reason) => {
                 set_if_different(choice, &mut choice_edit, "finish_reason", quote(reason.as_str()));
@@ -351,15 +360,18 @@ impl Choice {
             let made_up = || made_up_id(answer_id, choice, index as u32);
             piece.id.clone().unwrap_or_else(made_up)
         });
-        let name = opens.then(|| piece.name.clone().unwrap_or_default());
         if opens {
             self.calls.push(Call {
                 provider_index: piece.index,
                 provider_id: piece.id.clone(),
+                has_name: false,
                 has_arguments: false,
             });
         }
         let call = &mut self.calls[index];
+        // Once, whenever it comes: clients glue the pieces of a name together.
+        let name = piece.name.clone().filter(|_| !call.has_name);
+        call.has_name |= name.is_some();
         call.has_arguments |= !piece.arguments.trim().is_empty();
         let ends = reason.is_some_and(|reason| reason != FinishReason::Length);
         let arguments = if ends && !call.has_arguments {
@@ -394,7 +406,7 @@ impl Choice {
                 .iter()
                 .rposition(|call| call.provider_index == piece.index && same_id(call)),
             None if piece.id.is_some() => self.calls.iter().rposition(|call| call.provider_id == piece.id),
-            None if piece.name.is_some() => None,
+            None if piece.name.is_some() && self.calls.last().is_none_or(|call| call.has_name) => None,
             None => self.calls.len().checked_sub(1),
         }
     }
@@ -413,6 +425,24 @@ impl Choice {
             }
         }
     }
+}
+
+fn parse(data: &[u8]) -> Result<Object<'_>, Fault> {
+    let text = std::str::from_utf8(data).map_err(|_| malformed("an event is not UTF-8"))?;
+    Object::parse(text.trim()).map_err(|error| malformed(&format!("an event is not a JSON object: {error}")))
+}
+
+/// The delta of a choice that came without one: text that was held back until now, if any.
+fn bare_delta(opens: bool, reasoning: Option<&str>, text: Option<&str>) -> String {
+    let role = opens.then_some(("role", "assistant"));
+    let said = [("reasoning_content", reasoning), ("content", text)];
+    let said = said.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    let members: Vec<String> = role
+        .into_iter()
+        .chain(said.filter(|(_, text)| !text.is_empty()))
+        .map(|(name, text)| format!("\"{name}\":{}", quote(text)))
+        .collect();
+    format!("{{{}}}", members.join(","))
 }
 
 /// Sorts a piece of content with `<think>` tags. Returns reasoning and text.

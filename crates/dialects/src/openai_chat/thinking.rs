@@ -48,7 +48,12 @@ pub fn resolve(request: &ValidRequest, quirks: &Quirks) -> Resolved {
         notes.push(Note::Moved(switch_sent(request).to_owned()));
     }
     match quirks.thinking {
-        ThinkingForm::Pass => {}
+        // Its own default may be another than the one documented here.
+        ThinkingForm::Pass => {
+            if request.thinking == Thinking::Off && no_switch_sent(request) {
+                send.push(("enable_thinking", "false".to_owned()));
+            }
+        }
         ThinkingForm::None => {
             let is_so_anyway = thinks
                 && matches!(
@@ -67,6 +72,7 @@ pub fn resolve(request: &ValidRequest, quirks: &Quirks) -> Resolved {
                 note_move(asked, effort, &mut notes);
                 send.push(("reasoning_effort", quote(effort.as_str())));
             }
+            notes.extend(note_budget(request, asked));
         }
         ThinkingForm::ThinkingObject => {
             let word = match asked {
@@ -90,6 +96,7 @@ pub fn resolve(request: &ValidRequest, quirks: &Quirks) -> Resolved {
                     None => notes.push(Note::Omitted("reasoning_effort".to_owned())),
                 }
             }
+            notes.extend(note_budget(request, asked));
         }
         // Always said, since the provider's own default differs from model to model.
         ThinkingForm::EnableThinking => {
@@ -113,6 +120,10 @@ impl Resolved {
     /// Writes the switches into the request: the provider's own, and none of the others.
     pub fn write(&self, object: &Object<'_>, quirks: &Quirks, edit: &mut ObjectEdit<'_, '_>) {
         if quirks.thinking == ThinkingForm::Pass {
+            // The client's own switches stay; ours comes only where it sent none.
+            for (name, json) in &self.send {
+                edit.set(name, json.clone());
+            }
             return;
         }
         for switch in SWITCHES {
@@ -177,6 +188,27 @@ fn note_move(asked: Thinking, sent: Effort, notes: &mut Vec<Note>) {
     if matches!(asked, Thinking::On { effort: Some(effort), .. } if effort != sent) {
         notes.push(Note::Moved("reasoning_effort".to_owned()));
     }
+}
+
+/// A note for a budget that the provider has no place for, under the client's name for it.
+fn note_budget(request: &ValidRequest, asked: Thinking) -> Option<Note> {
+    let Thinking::On { budget: Some(_), .. } = asked else {
+        return None;
+    };
+    let thinking = request.request.get("thinking").map(Object::parse);
+    let inside = matches!(thinking, Some(Ok(thinking)) if thinking.present("budget_tokens").is_some());
+    let name = if inside {
+        "thinking.budget_tokens"
+    } else {
+        "thinking_budget"
+    };
+    Some(Note::Omitted(name.to_owned()))
+}
+
+fn no_switch_sent(request: &ValidRequest) -> bool {
+    SWITCHES
+        .into_iter()
+        .all(|name| request.request.get(name).is_none())
 }
 
 /// The switch that the client used, for a note.

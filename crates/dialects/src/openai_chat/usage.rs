@@ -8,7 +8,7 @@ use tollgate_chat::{object::Object, usage::Usage};
 /// tells better where it is there, so it decides.
 pub fn read(json: &str, excludes_reasoning: bool) -> Option<Usage> {
     let usage = Object::parse(json).ok()?;
-    let prompt = count(&usage, "prompt_tokens")?;
+    let mut prompt = count(&usage, "prompt_tokens")?;
     let total = count(&usage, "total_tokens");
     let mut completion =
         count(&usage, "completion_tokens").or_else(|| total.map(|total| total.saturating_sub(prompt)))?;
@@ -30,6 +30,11 @@ pub fn read(json: &str, excludes_reasoning: bool) -> Option<Usage> {
     if outside {
         completion += reasoning;
     }
+    // Mistral counts sound beside the prompt.
+    let audio = of_prompt("audio_tokens").unwrap_or(0);
+    if audio > 0 && total == Some(prompt + completion + audio) {
+        prompt += audio;
+    }
     let cached = of_prompt("cached_tokens")
         .or_else(|| count(&usage, "prompt_cache_hit_tokens"))
         .or_else(|| count(&usage, "cached_tokens"))
@@ -45,14 +50,18 @@ pub fn read(json: &str, excludes_reasoning: bool) -> Option<Usage> {
         completion,
         cached,
         cache_write: cache_write.min(prompt - cached),
-        prompt_audio: of_prompt("audio_tokens").unwrap_or(0),
-        prompt_image: of_prompt("image_tokens").unwrap_or(0),
-        prompt_video: of_prompt("video_tokens").unwrap_or(0),
+        prompt_audio: audio.min(prompt),
+        prompt_image: of_prompt("image_tokens").unwrap_or(0).min(prompt),
+        prompt_video: of_prompt("video_tokens").unwrap_or(0).min(prompt),
         reasoning: reasoning.min(completion),
-        completion_audio: of_completion("audio_tokens").unwrap_or(0),
-        completion_image: of_completion("image_tokens").unwrap_or(0),
-        accepted_prediction: of_completion("accepted_prediction_tokens").unwrap_or(0),
-        rejected_prediction: of_completion("rejected_prediction_tokens").unwrap_or(0),
+        completion_audio: of_completion("audio_tokens").unwrap_or(0).min(completion),
+        completion_image: of_completion("image_tokens").unwrap_or(0).min(completion),
+        accepted_prediction: of_completion("accepted_prediction_tokens")
+            .unwrap_or(0)
+            .min(completion),
+        rejected_prediction: of_completion("rejected_prediction_tokens")
+            .unwrap_or(0)
+            .min(completion),
     })
 }
 

@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 use tollgate_chat::event::{Event, Wire};
-use tollgate_dialects::{Fault, FaultKind, Presentation, StreamDecoder};
+use tollgate_dialects::{Presentation, StreamDecoder};
 
 use super::send::root_cause;
 use crate::{channel::Server, error::Failure, gate::Gate, sandbox::EmbeddedStream};
@@ -15,8 +15,6 @@ use crate::{channel::Server, error::Failure, gate::Gate, sandbox::EmbeddedStream
 /// Most that is held back of a stream that has not said anything yet.
 const HELD_EVENTS: usize = 64;
 const HELD_BYTES: usize = 256 * 1024;
-/// Most bytes that are read of an answer that should have been a stream.
-const NOT_A_STREAM_LIMIT: usize = 1024 * 1024;
 
 /// A stream whose first output has come.
 pub struct OpenStream {
@@ -200,7 +198,7 @@ fn is_event_stream(response: &Response<Incoming>) -> bool {
 }
 
 /// A stream was asked for and something else came: an error with status 200, a proxy's page, or a
-/// whole answer.
+/// whole answer, which is streamed in the provider's stead.
 async fn not_a_stream(
     gate: &Gate,
     server: &Server,
@@ -208,15 +206,21 @@ async fn not_a_stream(
     presentation: &Presentation,
 ) -> Result<OpenStream, Failure> {
     let idle = server.channel.settings.idle_timeout;
-    let limit = gate.settings.answer_limit.min(NOT_A_STREAM_LIMIT);
     let mut memory = gate.buffered.hold();
-    let body = super::send::read_whole(response.into_body(), limit, idle, &mut memory).await?;
+    let body = super::send::read_whole(
+        response.into_body(),
+        gate.settings.answer_limit,
+        idle,
+        &mut memory,
+    )
+    .await?;
     let dialect = server.dialect;
-    dialect
+    let held = dialect
         .decode_answer(&body, &server.serving.quirks, presentation)
+        .and_then(|answer| dialect.events_of_answer(&answer))
         .map_err(Failure::Fault)?;
-    Err(Failure::Fault(Fault::new(
-        FaultKind::Malformed,
-        "a whole answer came where a stream was asked for",
-    )))
+    Ok(OpenStream {
+        held,
+        source: Source::Ended,
+    })
 }

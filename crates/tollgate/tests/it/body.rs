@@ -52,6 +52,7 @@ async fn a_body_without_a_length_is_counted_as_it_comes() {
     for _ in 0..17 {
         raw.write(chunk.as_bytes()).await;
     }
+    raw.write(b"0\r\n\r\n").await;
 
     let answer = raw.read_until(b"request_too_large", Duration::from_secs(5)).await;
 
@@ -212,4 +213,27 @@ async fn nesting_has_a_bound_in_all_that_is_read() {
         .post_text(with(format!(r#"{messages},"unknown":{}"#, deep(100_000))))
         .await;
     assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_first_and_looks_later_still_reads_why_it_was_refused() {
+    let (_provider, gate) = stage(says("Hello")).await;
+    let large = question_with(json!({"user": "x".repeat(8 * 1024 * 1024)})).to_string();
+    let refused = async |change: fn(&mut http::Request<String>)| {
+        let mut request = gate.chat_request(gate.key(), large.clone());
+        change(&mut request);
+        gate.send(request).await
+    };
+
+    let stranger = refused(|request| {
+        request.headers_mut().remove("authorization");
+    });
+    assert_error(&stranger.await, 401, "invalid_api_key");
+    let lost = refused(|request| *request.uri_mut() = "/chat/completions".parse().unwrap());
+    assert_error(&lost.await, 404, "unknown_route");
+    let compressed = refused(|request| {
+        let gzip = "gzip".parse().unwrap();
+        request.headers_mut().insert("content-encoding", gzip);
+    });
+    assert_error(&compressed.await, 415, "unsupported_content_encoding");
 }

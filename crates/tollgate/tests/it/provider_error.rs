@@ -4,20 +4,10 @@
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::Channel,
-    provider::{FakeProvider, Script, answers, answers_with, fails, says, streams_events},
+    provider::{FakeProvider, Script, answers_with, fails, says, streams_events},
 };
 
 use crate::stage::{MODEL, question, question_to, setup, stage, stage_of};
-
-/// Status and code that the client sees.
-type Seen = (u16, &'static str);
-/// Credential, quota, balance or model name: the operator's trouble.
-const OPERATORS: Seen = (502, "provider_unavailable");
-const RATE: Seen = (429, "rate_limit_exceeded");
-const OVERLOADED: Seen = (503, "provider_overloaded");
-const FAILED: Seen = (502, "provider_error");
-const FILTERED: Seen = (400, "content_filter");
-const TOO_LONG: Seen = (400, "context_length_exceeded");
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
@@ -29,430 +19,171 @@ pub fn object(kind: &str, code: Value, message: &str) -> Value {
     json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
 }
 
-/// Sends each error to a client that wants a whole answer and to one that wants a stream.
-async fn assert_become(preset: &str, model: &'static str, cases: Vec<(Script, Seen)>) {
+/// Sends each error of a table to a client that wants a whole answer and to one that wants a stream. A
+/// line has the provider's status and body, an arrow, and the status and code that the client sees.
+async fn assert_become(preset: &str, model: &'static str, table: &str) {
     let (provider, gate) = stage_of(preset, model).await;
-    for (number, (script, (status, code))) in cases.into_iter().enumerate() {
-        provider.always(script);
+    for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (sent, seen) = line.split_once(" => ").unwrap();
+        let (sent_status, body) = sent.trim().split_once(' ').unwrap();
+        let (seen_status, code) = seen.split_once(' ').unwrap();
+        let expected = (seen_status.parse().unwrap(), Some(code));
+        provider.always(answers_with(sent_status.parse().unwrap(), &JSON, body.to_owned()));
 
         let whole = gate.post(&question_to(model)).await;
         let stream = gate.stream(&question_to(model)).await;
 
-        let expected = (status, Some(code));
-        assert_eq!(
-            (whole.status, whole.error_code().as_deref()),
-            expected,
-            "{preset}, case {number}: {whole:?}"
-        );
-        assert_eq!(
-            (stream.status, stream.error_code()),
-            expected,
-            "{preset}, case {number}"
-        );
+        assert_eq!((whole.status, whole.error_code().as_deref()), expected, "{line}");
+        assert_eq!((stream.status, stream.error_code()), expected, "{line}");
     }
 }
 
 #[tokio::test]
 async fn openais_errors() {
-    let limit = "This model's maximum context length is 8192 tokens.";
-    let cases = vec![
-        (
-            error(
-                400,
-                object("invalid_request_error", json!("context_length_exceeded"), limit),
-            ),
-            TOO_LONG,
-        ),
-        (
-            error(
-                400,
-                object("invalid_request_error", json!("unsupported_value"), "no"),
-            ),
-            (400, "unsupported_value"),
-        ),
-        (
-            error(
-                400,
-                object("invalid_request_error", json!("content_policy_violation"), "no"),
-            ),
-            FILTERED,
-        ),
-        (
-            error(
-                401,
-                object(
-                    "invalid_request_error",
-                    json!("invalid_api_key"),
-                    "Incorrect API key provided: sk-abc",
-                ),
-            ),
-            OPERATORS,
-        ),
-        (
-            error(
-                404,
-                object("invalid_request_error", json!("model_not_found"), "no such model"),
-            ),
-            OPERATORS,
-        ),
-        (
-            error(429, object("requests", json!("rate_limit_exceeded"), "slow down")),
-            RATE,
-        ),
-        (
-            error(
-                429,
-                object(
-                    "insufficient_quota",
-                    json!("insufficient_quota"),
-                    "You exceeded your current quota",
-                ),
-            ),
-            OPERATORS,
-        ),
-        (error(500, object("server_error", json!(null), "sorry")), FAILED),
-        (
-            error(503, object("server_error", json!(null), "overloaded")),
-            OVERLOADED,
-        ),
-    ];
-    assert_become("openai", MODEL, cases).await;
+    let table = r#"
+400 {"error":{"code":"context_length_exceeded","message":"This model's maximum context length is 8192"}} => 400 context_length_exceeded
+400 {"error":{"type":"invalid_request_error","code":"unsupported_value","message":"no"}} => 400 unsupported_value
+400 {"error":{"type":"invalid_request_error","code":"content_policy_violation","message":"no"}} => 400 content_filter
+401 {"error":{"type":"invalid_request_error","code":"invalid_api_key","message":"Incorrect API key"}} => 502 provider_unavailable
+404 {"error":{"type":"invalid_request_error","code":"model_not_found","message":"no such model"}} => 502 provider_unavailable
+429 {"error":{"type":"requests","code":"rate_limit_exceeded","message":"slow down"}} => 429 rate_limit_exceeded
+429 {"error":{"type":"insufficient_quota","code":"insufficient_quota","message":"no"}} => 502 provider_unavailable
+429 {"error":{"type":"tokens","code":null,"message":"You exceeded your current quota"}} => 502 provider_unavailable
+500 {"error":{"type":"server_error","code":null,"message":"sorry"}} => 502 provider_error
+503 {"error":{"type":"server_error","code":null,"message":"busy"}} => 503 provider_overloaded
+"#;
+    assert_become("openai", MODEL, table).await;
 }
 
 #[tokio::test]
 async fn deepseeks_errors() {
-    let cases = vec![
-        (
-            error(
-                400,
-                object("invalid_request_error", json!("invalid_request_error"), "bad"),
-            ),
-            (400, "invalid_request_error"),
-        ),
-        (
-            error(
-                401,
-                object(
-                    "authentication_error",
-                    json!("invalid_request_error"),
-                    "Authentication Fails",
-                ),
-            ),
-            OPERATORS,
-        ),
-        (
-            error(
-                402,
-                object(
-                    "unknown_error",
-                    json!("invalid_request_error"),
-                    "Insufficient Balance",
-                ),
-            ),
-            OPERATORS,
-        ),
-        (
-            error(
-                422,
-                object("invalid_request_error", json!("invalid_parameter"), "bad"),
-            ),
-            (400, "invalid_parameter"),
-        ),
-        (error(429, object("rate_limit", json!(null), "too fast")), RATE),
-    ];
-    assert_become("deepseek", "deepseek-v4-flash", cases).await;
+    let table = r#"
+400 {"error":{"type":"invalid_request_error","code":"invalid_request_error","message":"bad"}} => 400 invalid_request_error
+401 {"error":{"type":"authentication_error","code":"invalid_request_error","message":"no"}} => 502 provider_unavailable
+402 {"error":{"type":"unknown_error","code":"invalid_request_error","message":"Insufficient Balance"}} => 502 provider_unavailable
+422 {"error":{"type":"invalid_request_error","code":"invalid_parameter","message":"bad"}} => 400 invalid_parameter
+429 {"error":{"type":"rate_limit","code":null,"message":"too fast"}} => 429 rate_limit_exceeded
+"#;
+    assert_become("deepseek", "deepseek-v4-flash", table).await;
 }
 
 #[tokio::test]
-async fn dashscopes_errors() {
-    let native = |code: &str, message: &str| json!({"code": code, "message": message, "request_id": "1"});
-    let cases = vec![
-        (
-            error(
-                400,
-                object("invalid_request_error", json!("invalid_parameter_error"), "bad"),
-            ),
-            (400, "invalid_parameter_error"),
-        ),
-        (
-            error(
-                400,
-                object("Arrearage", json!("Arrearage"), "Access denied, overdue payment"),
-            ),
-            OPERATORS,
-        ),
-        (
-            error(
-                400,
-                object(
-                    "data_inspection_failed",
-                    json!("data_inspection_failed"),
-                    "inappropriate",
-                ),
-            ),
-            FILTERED,
-        ),
-        (
-            error(400, native("DataInspectionFailed", "inappropriate")),
-            FILTERED,
-        ),
-        (
-            error(
-                401,
-                object("invalid_request_error", json!("invalid_api_key"), "no"),
-            ),
-            OPERATORS,
-        ),
-        (
-            error(429, object("limit_requests", json!("limit_requests"), "slow")),
-            RATE,
-        ),
-        (
-            error(
-                429,
-                object("insufficient_quota", json!("insufficient_quota"), "no"),
-            ),
-            OPERATORS,
-        ),
-        (
-            error(
-                400,
-                native("InvalidParameter", "Range of input length should be [1, 30720]"),
-            ),
-            TOO_LONG,
-        ),
-        (
-            error(401, native("InvalidApiKey", "Invalid API-key provided.")),
-            OPERATORS,
-        ),
-    ];
-    assert_become("dashscope", "qwen3.6-flash", cases).await;
+async fn dashscopes_errors_in_both_of_its_forms() {
+    let table = r#"
+400 {"error":{"type":"invalid_request_error","code":"invalid_parameter_error","message":"bad"}} => 400 invalid_parameter_error
+400 {"error":{"type":"Arrearage","code":"Arrearage","message":"Access denied"}} => 502 provider_unavailable
+400 {"error":{"type":"data_inspection_failed","code":"data_inspection_failed","message":"no"}} => 400 content_filter
+401 {"error":{"type":"invalid_request_error","code":"invalid_api_key","message":"no"}} => 502 provider_unavailable
+429 {"error":{"type":"limit_requests","code":"limit_requests","message":"slow"}} => 429 rate_limit_exceeded
+429 {"error":{"type":"insufficient_quota","code":"insufficient_quota","message":"no"}} => 502 provider_unavailable
+400 {"code":"DataInspectionFailed","message":"inappropriate","request_id":"1"} => 400 content_filter
+400 {"code":"InvalidParameter","message":"Range of input length should be [1, 30720]"} => 400 context_length_exceeded
+401 {"code":"InvalidApiKey","message":"Invalid API-key provided."} => 502 provider_unavailable
+"#;
+    assert_become("dashscope", "qwen3.6-flash", table).await;
 }
 
 #[tokio::test]
 async fn arks_errors() {
-    let cases = vec![
-        (
-            error(400, object("BadRequest", json!("InvalidParameter"), "bad")),
-            (400, "InvalidParameter"),
-        ),
-        (
-            error(
-                400,
-                object("BadRequest", json!("SensitiveContentDetected.Violence"), "no"),
-            ),
-            FILTERED,
-        ),
-        (
-            error(
-                400,
-                object("BadRequest", json!("InputImageSensitiveContentDetected"), "no"),
-            ),
-            FILTERED,
-        ),
-        (
-            error(401, object("Unauthorized", json!("AuthenticationError"), "no")),
-            OPERATORS,
-        ),
-        (
-            error(403, object("Forbidden", json!("AccountOverdueError"), "pay")),
-            OPERATORS,
-        ),
-        (
-            error(
-                404,
-                object(
-                    "NotFound",
-                    json!("InvalidEndpointOrModel.ModelIDAccessDisabled"),
-                    "no",
-                ),
-            ),
-            OPERATORS,
-        ),
-        (
-            error(404, object("NotFound", json!("ModelNotOpen"), "no")),
-            OPERATORS,
-        ),
-        (
-            error(
-                429,
-                object(
-                    "TooManyRequests",
-                    json!("RateLimitExceeded.EndpointRPMExceeded"),
-                    "no",
-                ),
-            ),
-            RATE,
-        ),
-        (
-            error(
-                429,
-                object("TooManyRequests", json!("ModelAccountRpmRateLimitExceeded"), "no"),
-            ),
-            RATE,
-        ),
-        (
-            error(429, object("TooManyRequests", json!("ServerOverloaded"), "no")),
-            OVERLOADED,
-        ),
-        (
-            error(
-                500,
-                object("InternalServerError", json!("InternalServiceError"), "no"),
-            ),
-            FAILED,
-        ),
-    ];
-    assert_become("ark", "doubao-seed-1-6-vision-250815", cases).await;
+    let table = r#"
+400 {"error":{"type":"BadRequest","code":"InvalidParameter","message":"bad"}} => 400 InvalidParameter
+400 {"error":{"type":"BadRequest","code":"SensitiveContentDetected.Violence","message":"no"}} => 400 content_filter
+400 {"error":{"type":"BadRequest","code":"InputImageSensitiveContentDetected","message":"no"}} => 400 content_filter
+401 {"error":{"type":"Unauthorized","code":"AuthenticationError","message":"no"}} => 502 provider_unavailable
+403 {"error":{"type":"Forbidden","code":"AccountOverdueError","message":"pay"}} => 502 provider_unavailable
+404 {"error":{"type":"NotFound","code":"InvalidEndpointOrModel.ModelIDAccessDisabled","message":"no"}} => 502 provider_unavailable
+404 {"error":{"type":"NotFound","code":"ModelNotOpen","message":"no"}} => 502 provider_unavailable
+429 {"error":{"type":"TooManyRequests","code":"RateLimitExceeded.EndpointRPMExceeded","message":"no"}} => 429 rate_limit_exceeded
+429 {"error":{"type":"TooManyRequests","code":"ModelAccountRpmRateLimitExceeded","message":"no"}} => 429 rate_limit_exceeded
+429 {"error":{"type":"TooManyRequests","code":"ServerOverloaded","message":"no"}} => 503 provider_overloaded
+500 {"error":{"type":"InternalServerError","code":"InternalServiceError","message":"no"}} => 502 provider_error
+"#;
+    assert_become("ark", "doubao-seed-1-6-vision-250815", table).await;
 }
 
 #[tokio::test]
 async fn moonshots_errors() {
-    let of = |kind: &str, message: &str| json!({"error": {"message": message, "type": kind}});
-    let cases = vec![
-        (
-            error(
-                400,
-                of(
-                    "content_filter",
-                    "The request was rejected because it was considered high risk",
-                ),
-            ),
-            FILTERED,
-        ),
-        (
-            error(
-                400,
-                of(
-                    "invalid_request_error",
-                    "Your request exceeded model token limit: 262144",
-                ),
-            ),
-            TOO_LONG,
-        ),
-        (
-            error(401, of("invalid_authentication_error", "Invalid Authentication")),
-            OPERATORS,
-        ),
-        (error(403, of("permission_denied_error", "no")), OPERATORS),
-        (
-            error(429, of("exceeded_current_quota_error", "no money")),
-            OPERATORS,
-        ),
-        (error(429, of("rate_limit_reached_error", "slow")), RATE),
-        (
-            error(
-                429,
-                of("engine_overloaded_error", "The engine is currently overloaded"),
-            ),
-            OVERLOADED,
-        ),
-    ];
-    assert_become("moonshot", "glm-4-7-251222", cases).await;
+    let table = r#"
+400 {"error":{"type":"content_filter","message":"it was considered high risk"}} => 400 content_filter
+400 {"error":{"type":"invalid_request_error","message":"Your request exceeded model token limit: 9"}} => 400 context_length_exceeded
+401 {"error":{"type":"invalid_authentication_error","message":"Invalid Authentication"}} => 502 provider_unavailable
+403 {"error":{"type":"permission_denied_error","message":"no"}} => 502 provider_unavailable
+429 {"error":{"type":"exceeded_current_quota_error","message":"no"}} => 502 provider_unavailable
+429 {"error":{"type":"rate_limit_reached_error","message":"slow"}} => 429 rate_limit_exceeded
+429 {"error":{"type":"engine_overloaded_error","message":"busy"}} => 503 provider_overloaded
+"#;
+    assert_become("moonshot", "glm-4-7-251222", table).await;
 }
 
 #[tokio::test]
 async fn minimaxs_errors_come_with_status_200() {
-    let of =
-        |code: u64| answers(json!({"base_resp": {"status_code": code, "status_msg": "no"}, "choices": null}));
-    let cases = vec![
-        (of(1002), RATE),
-        (of(1004), OPERATORS),
-        (of(1008), OPERATORS),
-        (of(1026), FILTERED),
-        (of(1027), FILTERED),
-        (of(1039), TOO_LONG),
-        (of(2013), (400, "2013")),
-        (
-            streams_events([
-                json!({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}),
-            ]),
-            OPERATORS,
-        ),
-    ];
+    let table = r#"
+200 {"base_resp":{"status_code":1002,"status_msg":"no"},"choices":null} => 429 rate_limit_exceeded
+200 {"base_resp":{"status_code":1004,"status_msg":"no"},"choices":null} => 502 provider_unavailable
+200 {"base_resp":{"status_code":1008,"status_msg":"no"},"choices":null} => 502 provider_unavailable
+200 {"base_resp":{"status_code":1026,"status_msg":"no"},"choices":null} => 400 content_filter
+200 {"base_resp":{"status_code":1027,"status_msg":"no"},"choices":null} => 400 content_filter
+200 {"base_resp":{"status_code":1039,"status_msg":"no"},"choices":null} => 400 context_length_exceeded
+200 {"base_resp":{"status_code":2013,"status_msg":"no"},"choices":null} => 400 2013
+"#;
+    assert_become("minimax", "minimax-m2.5", table).await;
+}
+
+#[tokio::test]
+async fn an_error_as_the_first_event_has_its_own_status() {
     let (provider, gate) = stage_of("minimax", "minimax-m2.5").await;
-    for (script, (status, code)) in cases {
-        provider.always(script);
+    let event = json!({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}});
+    provider.always(streams_events([event]));
 
-        let stream = gate.stream(&question_to("minimax-m2.5")).await;
+    let stream = gate.stream(&question_to("minimax-m2.5")).await;
 
-        assert_eq!((stream.status, stream.error_code()), (status, Some(code)));
-    }
+    assert_eq!(
+        (stream.status, stream.error_code()),
+        (502, Some("provider_unavailable"))
+    );
 }
 
 #[tokio::test]
 async fn xais_errors() {
-    let of = |code: &str, message: &str| json!({"code": code, "error": message});
-    let cases = vec![
-        (
-            error(
-                400,
-                of(
-                    "Client specified an invalid argument",
-                    "Incorrect API key provided: xa***yz. You can obtain an API key from https://console.x.ai.",
-                ),
-            ),
-            OPERATORS,
-        ),
-        (
-            error(
-                400,
-                of("invalid-argument", "This model's maximum prompt length is 131072"),
-            ),
-            TOO_LONG,
-        ),
-        (
-            error(429, of("Some resource has been exhausted", "Too many requests")),
-            RATE,
-        ),
-        (
-            error(403, of("The caller does not have permission", "no")),
-            OPERATORS,
-        ),
-    ];
-    assert_become("xai", "grok-3", cases).await;
+    let table = r#"
+400 {"code":"invalid-argument","error":"Incorrect API key provided: xa***yz. See https://console.x.ai."} => 502 provider_unavailable
+400 {"code":"invalid-argument","error":"This model's maximum prompt length is 131072"} => 400 context_length_exceeded
+403 {"code":"The caller does not have permission","error":"no"} => 502 provider_unavailable
+429 {"code":"Some resource has been exhausted","error":"Too many requests"} => 429 rate_limit_exceeded
+"#;
+    assert_become("xai", "grok-3", table).await;
 }
 
 #[tokio::test]
 async fn zhipus_errors() {
-    let of = |code: &str| json!({"error": {"code": code, "message": "no"}});
-    let cases = vec![
-        (error(401, of("1000")), OPERATORS),
-        (error(401, of("1002")), OPERATORS),
-        (error(429, of("1113")), OPERATORS),
-        (error(400, of("1210")), (400, "1210")),
-        (error(400, of("1301")), FILTERED),
-        (error(429, of("1302")), RATE),
-        (error(429, of("1305")), OVERLOADED),
-        (error(434, of("1220")), (400, "1220")),
-    ];
-    assert_become("zhipu", "glm-4-7-251222", cases).await;
+    let table = r#"
+401 {"error":{"code":"1000","message":"no"}} => 502 provider_unavailable
+401 {"error":{"code":"1002","message":"no"}} => 502 provider_unavailable
+429 {"error":{"code":"1113","message":"no"}} => 502 provider_unavailable
+400 {"error":{"code":"1210","message":"no"}} => 400 1210
+400 {"error":{"code":"1301","message":"no"}} => 400 content_filter
+429 {"error":{"code":"1302","message":"no"}} => 429 rate_limit_exceeded
+429 {"error":{"code":"1305","message":"no"}} => 503 provider_overloaded
+434 {"error":{"code":"1220","message":"no"}} => 400 1220
+"#;
+    assert_become("zhipu", "glm-4-7-251222", table).await;
 }
 
 #[tokio::test]
 async fn errors_in_no_known_form_go_by_their_status() {
-    let page = |status: u16| answers_with(status, &[("content-type", "text/html")], "<html>nginx</html>");
-    let cases = vec![
-        (page(401), OPERATORS),
-        (page(403), OPERATORS),
-        (page(404), OPERATORS),
-        (page(301), OPERATORS),
-        (page(429), RATE),
-        (page(500), FAILED),
-        (page(502), FAILED),
-        (page(503), OVERLOADED),
-        (page(529), OVERLOADED),
-        (answers_with(500, &JSON, ""), FAILED),
-        (answers_with(204, &JSON, ""), FAILED),
-        (
-            error(
-                400,
-                json!([{"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}}]),
-            ),
-            OPERATORS,
-        ),
-    ];
-    assert_become("openai-compatible", MODEL, cases).await;
+    let table = r#"
+401 <html>nginx</html> => 502 provider_unavailable
+403 <html>nginx</html> => 502 provider_unavailable
+404 <html>nginx</html> => 502 provider_unavailable
+301 <html>nginx</html> => 502 provider_unavailable
+429 <html>nginx</html> => 429 rate_limit_exceeded
+500 <html>nginx</html> => 502 provider_error
+502 not even JSON => 502 provider_error
+503 {"ok":false} => 503 provider_overloaded
+529 [] => 503 provider_overloaded
+400 [{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT"}}] => 502 provider_unavailable
+"#;
+    assert_become("openai-compatible", MODEL, table).await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
+    sync::Once,
     time::{Duration, Instant},
 };
 
@@ -37,11 +38,12 @@ fn model_folder() -> Option<PathBuf> {
     if has_model {
         return Some(folder.canonicalize().unwrap());
     }
-    // Not `eprintln`: the test harness captures it, and this has to be seen.
-    let line = format!(
-        "SKIPPED: neither {VARIABLE} nor data/models has the embedded model, so no sandbox answers\n"
-    );
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        // Not `eprintln`: the test harness captures it, and this has to be seen.
+        let line = format!("SKIPPED: neither {VARIABLE} nor data/models has the embedded model\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    });
     None
 }
 

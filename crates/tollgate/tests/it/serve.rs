@@ -112,7 +112,10 @@ async fn a_draining_gate_takes_no_new_connection() {
     // The listener goes right after the log line; nobody may be taken once it is gone.
     let patience = Instant::now() + Duration::from_secs(5);
     while tokio::net::TcpStream::connect(gate.address()).await.is_ok() {
-        assert!(Instant::now() < patience, "somebody would wait for an answer that never comes");
+        assert!(
+            Instant::now() < patience,
+            "somebody would wait for an answer that never comes"
+        );
         tokio::task::yield_now().await;
     }
 }

@@ -51,7 +51,10 @@ fn the_space_after_the_colon_is_optional_and_only_one_is_taken() {
 
 #[test]
 fn comments_and_unknown_fields_are_passed_over() {
-    assert_eq!(data_of(": ping\n\nid: 7\nretry: 10\nfoo\ndata: a\n\n: ping\n\n"), ["a"]);
+    assert_eq!(
+        data_of(": ping\n\nid: 7\nretry: 10\nfoo\ndata: a\n\n: ping\n\n"),
+        ["a"]
+    );
 }
 
 #[test]
@@ -83,7 +86,10 @@ fn an_event_over_the_limit_is_an_error_before_it_is_whole() {
     let mut events = Vec::new();
     let piece = Bytes::from_static(b"data: 0123456789");
     assert!(reader.read(piece.clone(), &mut events).is_ok());
-    assert_eq!(reader.read(piece, &mut events), Err(SseError::TooLong { limit: 16 }));
+    assert_eq!(
+        reader.read(piece, &mut events),
+        Err(SseError::TooLong { limit: 16 })
+    );
 }
 
 proptest! {

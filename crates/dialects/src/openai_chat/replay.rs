@@ -1,0 +1,77 @@
+//! A whole answer told as a stream, for a provider that was asked for one and sent the other.
+
+use tollgate_chat::{
+    answer::Answer,
+    event::{Event, EventKind, Start},
+    object::{Object, items},
+};
+
+use super::message;
+use crate::fault::{Fault, FaultKind};
+
+/// Members of a message that mean something and have no event.
+const WITHOUT_EVENT: [&str; 4] = ["annotations", "audio", "function_call", "images"];
+
+/// The events of an answer that [`super::answer::decode`] has read, all still to be written: its start,
+/// what each choice says, each choice's end, the usage.
+///
+/// Fails with [`FaultKind::Malformed`] where the answer says what no event can (log probabilities,
+/// audio): told without it, it would be another answer.
+pub fn events(answer: &Answer) -> Result<Vec<Event>, Fault> {
+    let text = std::str::from_utf8(&answer.json).map_err(|_| unreadable())?;
+    let object = Object::parse(text).map_err(|_| unreadable())?;
+    let mut kinds = vec![EventKind::Start(Start {
+        id: object.read("id"),
+        created: object.read("created"),
+        system_fingerprint: object.read("system_fingerprint"),
+    })];
+    let choices = object.present("choices").ok_or_else(unreadable)?;
+    let choices = items(choices).map_err(|_| unreadable())?;
+    for (choice, finish) in choices.into_iter().zip(&answer.finishes) {
+        let object = Object::parse(choice).map_err(|_| unreadable())?;
+        tell_choice(&object, finish.choice, &mut kinds)?;
+        kinds.push(EventKind::Finish(finish.clone()));
+    }
+    if !answer.usage_is_estimated {
+        kinds.push(EventKind::Usage(answer.usage));
+    }
+    Ok(kinds.into_iter().map(Event::new).collect())
+}
+
+fn tell_choice(object: &Object<'_>, choice: u32, kinds: &mut Vec<EventKind>) -> Result<(), Fault> {
+    let message = object.present("message").ok_or_else(unreadable)?;
+    let message = Object::parse(message).map_err(|_| unreadable())?;
+    let text = |name| Ok(message::text(&message, name)?.filter(|text| !text.is_empty()));
+    if let Some(text) = text("reasoning_content")? {
+        kinds.push(EventKind::Reasoning { choice, text });
+    }
+    if let Some(text) = text("content")? {
+        kinds.push(EventKind::Text { choice, text });
+    }
+    if let Some(text) = text("refusal")? {
+        kinds.push(EventKind::Refusal { choice, text });
+    }
+    let calls = message::tool_calls(&message)?;
+    let says = |object: &Object<'_>, name| object.present(name).is_some_and(|json| json != "[]");
+    let more = says(object, "logprobs") || WITHOUT_EVENT.iter().any(|name| says(&message, name));
+    if more || calls.iter().any(|call| call.custom) {
+        return Err(Fault::new(
+            FaultKind::Malformed,
+            "a whole answer came where a stream was asked for, with more than events can say",
+        ));
+    }
+    for (index, call) in calls.into_iter().enumerate() {
+        kinds.push(EventKind::ToolCall {
+            choice,
+            index: index as u32,
+            id: call.id,
+            name: call.name,
+            arguments: call.arguments,
+        });
+    }
+    Ok(())
+}
+
+fn unreadable() -> Fault {
+    Fault::new(FaultKind::Malformed, "the answer cannot be read again")
+}

@@ -1,0 +1,163 @@
+//! Whole answers: what hosts do to them, one trap a test.
+#![allow(clippy::unwrap_used)]
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::{
+    answer::Answer,
+    assemble::Assembler,
+    chunk::{AnswerShape, ChunkWriter, Head},
+    event::{EventKind, Wire},
+    usage::Usage,
+};
+use tollgate_dialects::{Dialect, Fault, FaultKind, Presentation};
+
+fn presentation() -> Presentation {
+    Presentation {
+        head: Head {
+            id: "chatcmpl-ours".to_owned(),
+            created: 7,
+            model: "asked".to_owned(),
+            system_fingerprint: None,
+        },
+        shape: AnswerShape::default(),
+        include_usage: false,
+        estimated_prompt_tokens: 3,
+    }
+}
+
+fn decode_text(body: &str, quirks: &Quirks) -> Result<Answer, Fault> {
+    Dialect::OpenaiChat.decode_answer(&Bytes::from(body.to_owned()), quirks, &presentation())
+}
+
+fn decode(body: &Value) -> Result<Answer, Fault> {
+    decode_text(&body.to_string(), &Quirks::default())
+}
+
+/// An answer as OpenAI sends it.
+fn answer(message: Value, finish: &str) -> Value {
+    json!({
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 5, "model": "upstream",
+        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
+    })
+}
+
+fn message(answer: &Answer) -> Value {
+    let json: Value = serde_json::from_slice(&answer.json).unwrap();
+    json["choices"][0]["message"].clone()
+}
+
+#[test]
+fn content_in_text_parts_becomes_one_string() {
+    let parts = json!([{"type": "text", "text": "He"}, {"type": "text", "text": "llo"}]);
+    let answer = decode(&answer(json!({"role": "assistant", "content": parts}), "stop")).unwrap();
+    assert_eq!(message(&answer)["content"], "Hello");
+}
+
+#[test]
+fn what_a_message_says_and_nobody_can_read_is_a_fault() {
+    for message in [
+        json!({"content": 5}),
+        json!({"content": {"text": "a"}}),
+        json!({"content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}),
+        json!({"content": [{"type": "text", "text": 5}]}),
+        json!({"content": [5]}),
+        json!({"content": "a", "reasoning_content": {"text": "hm"}}),
+        json!({"content": "a", "reasoning": ["hm"]}),
+        json!({"content": "a", "refusal": true}),
+        json!({"content": null, "tool_calls": {"id": "a"}}),
+        json!({"content": null, "tool_calls": ["a"]}),
+        json!({"content": null, "tool_calls": [{"id": "a", "function": "f"}]}),
+        json!({"content": null, "tool_calls": [{"id": "a", "function": {"name": 5, "arguments": "{}"}}]}),
+    ] {
+        let outcome = decode(&answer(message.clone(), "stop"));
+        assert_eq!(
+            outcome.err().map(|fault| fault.kind),
+            Some(FaultKind::Malformed),
+            "{message}"
+        );
+    }
+    for text in [
+        r#"{"choices":[{"message":{"content":"a \ud83d b"},"finish_reason":"stop"}]}"#,
+        r#"{"choices":[{"message":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{\"a\":\"\ud83d\"}"}}]},"finish_reason":"stop"}]}"#,
+        r#"{"choices":{"message":{"content":"a"},"finish_reason":"stop"}}"#,
+    ] {
+        let outcome = decode_text(text, &Quirks::default());
+        assert_eq!(
+            outcome.err().map(|fault| fault.kind),
+            Some(FaultKind::Malformed),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn empty_reasoning_does_not_keep_think_tags_in_the_content() {
+    let quirks = Quirks {
+        think_tags: true,
+        ..Quirks::default()
+    };
+    for name in ["reasoning", "reasoning_content"] {
+        let body = answer(json!({"content": "<think>hm</think>Yes", name: ""}), "stop");
+        let message = message(&decode_text(&body.to_string(), &quirks).unwrap());
+        assert_eq!(
+            (&message["content"], &message["reasoning_content"]),
+            (&json!("Yes"), &json!("hm")),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_whole_answer_told_as_events_says_the_same_again() {
+    let call =
+        json!({"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}});
+    let body = answer(
+        json!({"role": "assistant", "content": "Hi", "reasoning_content": "hm", "refusal": null, "tool_calls": [call]}),
+        "tool_calls",
+    );
+    let whole = decode(&body).unwrap();
+
+    let events = Dialect::OpenaiChat.events_of_answer(&whole).unwrap();
+
+    assert!(events.iter().all(|event| event.wire == Wire::Unwritten));
+    let EventKind::Start(start) = &events[0].kind else {
+        panic!("{:?}", events[0])
+    };
+    assert_eq!(
+        (start.id.as_deref(), start.created),
+        (Some("chatcmpl-1"), Some(5))
+    );
+    assert_eq!(events.last().unwrap().kind, EventKind::Usage(whole.usage));
+    let mut assembler = Assembler::default();
+    for event in events {
+        assembler.take(event.kind);
+    }
+    let head = Head {
+        id: "chatcmpl-1".to_owned(),
+        created: 5,
+        ..presentation().head
+    };
+    let again = assembler.finish(&head, &AnswerShape::default(), Usage::default());
+    let json = |answer: &Answer| serde_json::from_slice::<Value>(&answer.json).unwrap();
+    assert_eq!(json(&again), json(&whole));
+}
+
+#[test]
+fn an_answer_with_what_no_event_can_say_is_not_told_without_it() {
+    let mut body = answer(json!({"role": "assistant", "content": "Hi"}), "stop");
+    body["choices"][0]["logprobs"] = json!({"content": [{"token": "Hi", "logprob": -0.1}]});
+    let whole = decode(&body).unwrap();
+    let outcome = Dialect::OpenaiChat.events_of_answer(&whole);
+    assert_eq!(outcome.err().map(|fault| fault.kind), Some(FaultKind::Malformed));
+}
+
+#[test]
+fn a_writer_says_the_role_of_each_choice_once() {
+    let mut writer = ChunkWriter::new(presentation().head, false);
+    assert!(writer.open_choice(0));
+    assert!(!writer.open_choice(0));
+    assert!(writer.open_choice(1));
+}

@@ -1,0 +1,369 @@
+//! Errors of hosts, told apart: whose trouble each is, and what of it may be kept.
+#![allow(clippy::unwrap_used)]
+
+use serde_json::{Value, json};
+use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::chunk::{AnswerShape, Head};
+use tollgate_dialects::{
+    Dialect, Fault,
+    FaultKind::{
+        self, BadRequest, ContentFilter, ContextLength, Credential, ModelUnknown, Overloaded, Quota,
+        RateLimited, Server,
+    },
+    Presentation,
+};
+
+fn of_status(status: u16, body: &Value) -> Fault {
+    Dialect::OpenaiChat.fault(status, body.to_string().as_bytes())
+}
+
+/// The fault in an answer with status 200.
+fn of_answer(body: &Value) -> Fault {
+    let presentation = Presentation {
+        head: Head {
+            id: "chatcmpl-ours".to_owned(),
+            created: 7,
+            model: "asked".to_owned(),
+            system_fingerprint: None,
+        },
+        shape: AnswerShape::default(),
+        include_usage: false,
+        estimated_prompt_tokens: 0,
+    };
+    let body = body.to_string().into();
+    Dialect::OpenaiChat
+        .decode_answer(&body, &Quirks::default(), &presentation)
+        .unwrap_err()
+}
+
+fn openai(message: &str, kind: Value, code: Value) -> Value {
+    json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
+}
+
+#[test]
+fn a_code_decides_before_the_words_of_a_message() {
+    let schema = "Invalid schema for function 'billing_lookup': context length of the overloaded rate limit";
+    let pace = "Rate limit reached for gpt-4o in organization org-1. Visit https://platform.openai.com/account/billing \
+                to check your plan and billing details";
+    for (status, message, kind, code, expected) in [
+        (
+            400,
+            schema,
+            json!("invalid_request_error"),
+            json!("invalid_function_parameters"),
+            BadRequest,
+        ),
+        (
+            400,
+            schema,
+            json!("invalid_request_error"),
+            json!("unsupported_value"),
+            BadRequest,
+        ),
+        (
+            429,
+            pace,
+            json!("requests"),
+            json!("rate_limit_exceeded"),
+            RateLimited,
+        ),
+        (
+            429,
+            "You exceeded your current quota",
+            json!("insufficient_quota"),
+            json!("insufficient_quota"),
+            Quota,
+        ),
+        (
+            401,
+            "no more context length",
+            json!("invalid_request_error"),
+            Value::Null,
+            Credential,
+        ),
+        (402, "rate limit", Value::Null, Value::Null, Quota),
+        (
+            429,
+            "The engine has a rate limit",
+            json!("engine_overloaded_error"),
+            Value::Null,
+            Overloaded,
+        ),
+        (
+            401,
+            "Your api key is invalid",
+            json!("authentication_error"),
+            json!("invalid_request_error"),
+            Credential,
+        ),
+        (
+            403,
+            "Country not supported",
+            json!("request_forbidden"),
+            json!("unsupported_country_region_territory"),
+            Credential,
+        ),
+    ] {
+        let body = openai(message, kind, code);
+        assert_eq!(of_status(status, &body).kind, expected, "{body}");
+    }
+}
+
+#[test]
+fn a_message_without_a_telling_code_is_read() {
+    let too_long = "This model's maximum context length is 8192 tokens. However, your messages have 9000";
+    for (status, message, kind, code, expected) in [
+        (
+            400,
+            too_long,
+            json!("invalid_request_error"),
+            Value::Null,
+            ContextLength,
+        ),
+        (400, too_long, json!("BadRequestError"), json!(400), ContextLength),
+        (
+            400,
+            "Range of input length should be [1, 6000]",
+            Value::Null,
+            json!("invalid_parameter_error"),
+            ContextLength,
+        ),
+        (
+            400,
+            "Your request exceeded model token limit: 8192",
+            json!("invalid_request_error"),
+            Value::Null,
+            ContextLength,
+        ),
+        (
+            400,
+            "Model Not Exist",
+            json!("invalid_request_error"),
+            json!("invalid_request_error"),
+            ModelUnknown,
+        ),
+        (
+            429,
+            "You exceeded your current quota, please check your plan and billing details",
+            Value::Null,
+            json!(429),
+            Quota,
+        ),
+        (
+            429,
+            "The engine is currently overloaded",
+            Value::Null,
+            Value::Null,
+            Overloaded,
+        ),
+        (500, "rate limit", Value::Null, Value::Null, RateLimited),
+        (
+            400,
+            "Function `billing_lookup` has no parameters",
+            json!("invalid_request_error"),
+            Value::Null,
+            BadRequest,
+        ),
+        (
+            400,
+            "`overloaded` is no operator, see rate limit",
+            json!("invalid_request_error"),
+            Value::Null,
+            BadRequest,
+        ),
+    ] {
+        let body = openai(message, kind, code);
+        assert_eq!(of_status(status, &body).kind, expected, "{body}");
+    }
+}
+
+#[test]
+fn a_model_that_the_host_does_not_know_is_the_operators_whatever_the_status() {
+    for body in [
+        json!({"code": "1500", "message": "Invalid model: m", "object": "error", "type": "invalid_model"}),
+        openai(
+            "The supported API model names are deepseek-v4-pro or deepseek-v4-flash, but you passed m.",
+            json!("invalid_request_error"),
+            json!("invalid_request_error"),
+        ),
+        json!({"error": {"code": "1211", "message": "no such model"}}),
+    ] {
+        assert_eq!(of_status(400, &body).kind, ModelUnknown, "{body}");
+    }
+}
+
+#[test]
+fn a_status_of_a_timeout_or_of_a_host_in_front_is_not_the_clients_mistake() {
+    for status in [408, 421, 424, 425, 499] {
+        assert_eq!(of_status(status, &json!({})).kind, Server, "{status}");
+    }
+    for status in [400, 413, 415, 422] {
+        assert_eq!(of_status(status, &json!({})).kind, BadRequest, "{status}");
+    }
+}
+
+#[test]
+fn a_number_as_code_stands_in_for_the_status_of_an_answer_with_200() {
+    for (code, expected) in [
+        (json!(400), BadRequest),
+        (json!("401"), Credential),
+        (json!(402), Quota),
+        (json!(404), ModelUnknown),
+        (json!(429), RateLimited),
+        (json!(502), Server),
+        (json!(503), Overloaded),
+        (json!(200), Server),
+        (json!(7), Server),
+    ] {
+        let body = json!({"error": {"message": "Provider returned error", "code": code}});
+        assert_eq!(of_answer(&body).kind, expected, "{body}");
+    }
+    let body = json!({"error": {"message": "no", "code": 401}});
+    assert_eq!(
+        of_status(500, &body).kind,
+        Server,
+        "a status that says something counts"
+    );
+}
+
+#[test]
+fn a_refused_request_is_told_by_its_words_where_the_status_says_nothing() {
+    for (kind, code) in [
+        (json!("invalid_request_error"), Value::Null),
+        (json!("BadRequestError"), Value::Null),
+        (json!("BadRequest"), json!("InvalidParameter")),
+        (Value::Null, json!("InvalidParameter.Range")),
+        (Value::Null, json!("invalid_parameter_error")),
+        (Value::Null, json!("invalid-argument")),
+    ] {
+        let body = openai("no", kind, code);
+        assert_eq!(of_answer(&body).kind, BadRequest, "{body}");
+    }
+}
+
+#[test]
+fn numbers_mean_what_their_host_means_by_them() {
+    let minimax = |code: u32| json!({"base_resp": {"status_code": code, "status_msg": "no"}});
+    for (code, expected) in [
+        (1000, Server),
+        (1001, Server),
+        (1002, RateLimited),
+        (1004, Credential),
+        (1008, Quota),
+        (1013, Server),
+        (1026, ContentFilter),
+        (1027, ContentFilter),
+        (1039, ContextLength),
+        (2013, BadRequest),
+        (4711, Server),
+    ] {
+        assert_eq!(of_answer(&minimax(code)).kind, expected, "MiniMax {code}");
+    }
+    let zhipu = |code: &str| json!({"error": {"code": code, "message": "no"}});
+    for (code, expected) in [
+        ("1001", Credential),
+        ("1113", Quota),
+        ("1210", BadRequest),
+        ("1211", ModelUnknown),
+        ("1214", BadRequest),
+        ("1301", ContentFilter),
+        ("1302", RateLimited),
+        ("1305", Overloaded),
+    ] {
+        assert_eq!(of_answer(&zhipu(code)).kind, expected, "Zhipu {code}");
+    }
+}
+
+#[test]
+fn a_blocked_prompt_is_the_clients_whatever_its_medium() {
+    for code in [
+        "SensitiveContentDetected.SevereViolation",
+        "InputTextSensitiveContentDetected",
+        "InputImageSensitiveContentDetected",
+        "InputVideoSensitiveContentDetected",
+        "OutputAudioSensitiveContentDetected",
+    ] {
+        assert_eq!(
+            of_status(400, &openai("no", json!("BadRequest"), json!(code))).kind,
+            ContentFilter,
+            "{code}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_purse_is_the_operators_in_every_wording() {
+    let xai = "Your team has either used all available credits or reached its monthly spending limit.";
+    for (status, body) in [
+        (
+            429,
+            json!({"code": "Some resource has been exhausted", "error": xai}),
+        ),
+        (
+            403,
+            json!({"code": "The caller does not have permission", "error": xai}),
+        ),
+        (
+            402,
+            openai(
+                "Insufficient Balance",
+                json!("unknown_error"),
+                json!("invalid_request_error"),
+            ),
+        ),
+        (
+            403,
+            openai("no", json!("Forbidden"), json!("AccountOverdueError")),
+        ),
+    ] {
+        assert_eq!(of_status(status, &body).kind, FaultKind::Quota, "{body}");
+    }
+}
+
+#[test]
+fn a_code_or_parameter_is_kept_only_where_it_looks_like_one() {
+    let fault = |code: &str, param: &str| {
+        of_status(
+            400,
+            &json!({"error": {"message": "no", "code": code, "param": param}}),
+        )
+    };
+    let kept = fault(
+        "RateLimitExceeded.EndpointRPMExceeded",
+        r#"messages[0]["content"]"#,
+    );
+    assert_eq!(
+        kept.code.as_deref(),
+        Some("RateLimitExceeded.EndpointRPMExceeded")
+    );
+    assert_eq!(kept.param.as_deref(), Some(r#"messages[0]["content"]"#));
+    for bad in [
+        "the prompt said: hello",
+        "line\nbreak",
+        "schlüssel",
+        "<b>",
+        &"x".repeat(200),
+    ] {
+        let fault = fault(bad, bad);
+        assert_eq!((fault.code, fault.param), (None, None), "{bad:?}");
+    }
+}
+
+#[test]
+fn a_message_is_bounded_and_of_one_line() {
+    let long = format!("a\u{1b}[31m\r\n{}", "é".repeat(5_000));
+    for body in [
+        openai(&long, Value::Null, Value::Null),
+        json!({"error": long}),
+        json!({"message": long}),
+        json!({"base_resp": {"status_code": 1, "status_msg": long}}),
+        json!({"error": {"message": long, "type": long, "code": long}}),
+    ] {
+        let fault = of_status(400, &body);
+        assert!(fault.message.len() <= 2_000, "{}", fault.message.len());
+        assert!(
+            fault.message.starts_with('a') && !fault.message.contains(char::is_control),
+            "{fault}"
+        );
+    }
+}

@@ -1,0 +1,264 @@
+//! What goes to a provider: one rule of the quirks a test.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tollgate_catalog::{
+    Catalog,
+    contract::{ValidRequest, check::CheckLimits},
+    load::builtin,
+    quirks::{Quirks, ThinkingForm},
+    serving::Serving,
+    thinking::Effort,
+};
+use tollgate_chat::request::ChatRequest;
+use tollgate_dialects::{Dialect, Note, ProviderRequest, Unsupported};
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| builtin().unwrap());
+
+/// A checked request of `members`, a user's message first.
+fn valid(model: &str, members: Value) -> ValidRequest {
+    let mut body = json!({"model": model, "messages": [{"role": "user", "content": "Hi"}]});
+    for (name, value) in members.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    let request = ChatRequest::parse(Bytes::from(body.to_string())).unwrap();
+    let model = CATALOG.model(model).unwrap().clone();
+    tollgate_catalog::contract::check(request, model, &CheckLimits::default()).unwrap()
+}
+
+fn encode_with(quirks: Quirks, model: &str, members: Value) -> Result<ProviderRequest, Unsupported> {
+    let provider = CATALOG.provider("openai-compatible").unwrap();
+    let mut serving = Arc::unwrap_or_clone(CATALOG.serving("not listed", provider));
+    serving.quirks = quirks;
+    Dialect::OpenaiChat.encode(&valid(model, members), &serving, false)
+}
+
+fn body(request: &ProviderRequest) -> Value {
+    serde_json::from_slice(&request.body.concat()).unwrap()
+}
+
+fn sent(quirks: Quirks, members: Value) -> Value {
+    body(&encode_with(quirks, "gpt-4o", members).unwrap())
+}
+
+fn serving(model: &str, provider: &str) -> Arc<Serving> {
+    CATALOG.serving(model, CATALOG.provider(provider).unwrap())
+}
+
+#[test]
+fn a_documented_default_of_no_thinking_is_told_to_a_provider_that_takes_every_switch() {
+    let serving = serving("qwen3.6-flash", "anyfast");
+    let encode = |members| {
+        let request = valid("qwen3.6-flash", members);
+        body(&Dialect::OpenaiChat.encode(&request, &serving, false).unwrap())
+    };
+    assert_eq!(encode(json!({}))["enable_thinking"], false);
+    assert_eq!(encode(json!({"enable_thinking": true}))["enable_thinking"], true);
+    let other = encode(json!({"thinking": {"type": "enabled"}}));
+    assert!(
+        other.get("enable_thinking").is_none(),
+        "the client's own switch goes alone: {other}"
+    );
+    let unset = sent(Quirks::default(), json!({}));
+    assert!(
+        unset.get("enable_thinking").is_none(),
+        "no default, nothing to tell: {unset}"
+    );
+}
+
+#[test]
+fn a_budget_that_cannot_be_told_is_noted() {
+    for (form, member, budget) in [
+        (
+            ThinkingForm::ReasoningEffort,
+            json!({"thinking": {"type": "enabled", "budget_tokens": 2000}}),
+            "thinking.budget_tokens",
+        ),
+        (
+            ThinkingForm::ThinkingObject,
+            json!({"thinking": {"type": "enabled", "budget_tokens": 2000}}),
+            "thinking.budget_tokens",
+        ),
+        (
+            ThinkingForm::ThinkingObject,
+            json!({"enable_thinking": true, "thinking_budget": 2000}),
+            "thinking_budget",
+        ),
+    ] {
+        let quirks = Quirks {
+            thinking: form,
+            efforts: vec![Effort::Low, Effort::High],
+            ..Quirks::default()
+        };
+        let request = encode_with(quirks, "gpt-4o", member.clone()).unwrap();
+        assert!(
+            request.notes.contains(&Note::Omitted(budget.to_owned())),
+            "{member}: {:?}",
+            request.notes
+        );
+        assert!(
+            !body(&request).to_string().contains("budget"),
+            "{}",
+            body(&request)
+        );
+    }
+    let quirks = Quirks {
+        thinking: ThinkingForm::EnableThinking,
+        ..Quirks::default()
+    };
+    let request = encode_with(
+        quirks,
+        "gpt-4o",
+        json!({"thinking": {"type": "enabled", "budget_tokens": 2000}}),
+    )
+    .unwrap();
+    assert_eq!(body(&request)["thinking_budget"], 2000);
+    assert_eq!(request.notes, []);
+}
+
+#[test]
+fn a_stop_string_goes_as_a_list_where_the_provider_wants_one() {
+    let quirks = Quirks {
+        stop_array: true,
+        ..Quirks::default()
+    };
+    assert_eq!(
+        sent(quirks.clone(), json!({"stop": "END"}))["stop"],
+        json!(["END"])
+    );
+    assert_eq!(sent(quirks, json!({"stop": ["END"]}))["stop"], json!(["END"]));
+    assert_eq!(sent(Quirks::default(), json!({"stop": "END"}))["stop"], "END");
+    assert!(CATALOG.provider("zhipu").unwrap().quirks.stop_array);
+}
+
+#[test]
+fn log_probabilities_are_refused_where_the_answer_has_to_be_folded() {
+    let quirks = Quirks {
+        fold_thinking_stream: true,
+        thinks_by_default: true,
+        ..Quirks::default()
+    };
+    let asked = json!({"logprobs": true});
+    let refused = encode_with(quirks.clone(), "gpt-4o", asked.clone()).unwrap_err();
+    assert_eq!(refused.param, "logprobs");
+    assert!(encode_with(quirks.clone(), "gpt-4o", json!({"logprobs": false})).is_ok());
+    assert!(encode_with(quirks, "gpt-4o", json!({"logprobs": true, "stream": true})).is_ok());
+    assert!(encode_with(Quirks::default(), "gpt-4o", asked).is_ok());
+}
+
+#[test]
+fn a_null_reaches_no_provider_but_inside_a_schema() {
+    let parameters = json!({"type": "object", "properties": {"a": {"enum": ["x", null], "default": null}}, "description": null});
+    let tool = json!({"type": "function", "function": {"strict": null, "name": "f", "description": null, "parameters": parameters}});
+    let schema = json!({"const": null});
+    let sent = sent(
+        Quirks::default(),
+        json!({
+            "tools": [tool],
+            "tool_choice": {"type": "function", "function": {"name": "f", "extra": null}},
+            "stream": true,
+            "stream_options": {"include_obfuscation": null},
+            "response_format": {"type": "json_schema", "json_schema": {"description": null, "name": "s", "strict": null, "schema": schema}},
+        }),
+    );
+    assert_eq!(
+        sent["tools"],
+        json!([{"type": "function", "function": {"name": "f", "parameters": parameters}}])
+    );
+    assert_eq!(
+        sent["tool_choice"],
+        json!({"type": "function", "function": {"name": "f"}})
+    );
+    assert_eq!(sent["stream_options"], json!({"include_usage": true}));
+    assert_eq!(
+        sent["response_format"],
+        json!({"type": "json_schema", "json_schema": {"name": "s", "schema": schema}})
+    );
+}
+
+#[test]
+fn strict_and_nulls_go_together() {
+    let quirks = Quirks {
+        tool_strict: false,
+        ..Quirks::default()
+    };
+    let function = json!({"strict": true, "description": null, "name": "f", "parameters": null});
+    let sent = sent(
+        quirks,
+        json!({"tools": [{"type": "function", "function": function}]}),
+    );
+    assert_eq!(
+        sent["tools"],
+        json!([{"type": "function", "function": {"name": "f"}}])
+    );
+}
+
+#[test]
+fn nulls_at_any_depth_of_a_message_are_taken_out() {
+    let part = json!({"type": "image_url", "image_url": {"url": "https://a.example/b.png", "detail": null, "x": {"y": null, "z": 1}}});
+    let sent = sent(
+        Quirks::default(),
+        json!({"messages": [{"role": "user", "content": [part], "name": null}]}),
+    );
+    assert_eq!(
+        sent["messages"],
+        json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a.example/b.png", "x": {"z": 1}}}]}])
+    );
+}
+
+#[test]
+fn an_empty_list_as_an_assistants_content_is_no_content() {
+    let call = json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let messages = json!([
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": [], "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "1"},
+    ]);
+    for (null_content, expected) in [(true, Value::Null), (false, json!(""))] {
+        let quirks = Quirks {
+            null_content,
+            ..Quirks::default()
+        };
+        let sent = sent(quirks, json!({"messages": messages}));
+        assert_eq!(sent["messages"][1]["content"], expected);
+    }
+}
+
+#[test]
+fn a_value_without_effect_is_left_out_and_never_refused() {
+    let quirks = Quirks {
+        refuse: vec!["modalities".to_owned()],
+        legacy_functions: false,
+        ..Quirks::default()
+    };
+    let request = encode_with(
+        quirks.clone(),
+        "gpt-4o",
+        json!({"modalities": ["text"], "functions": [], "function_call": "none"}),
+    )
+    .unwrap();
+    let sent = body(&request);
+    for name in ["modalities", "functions", "function_call"] {
+        assert!(sent.get(name).is_none(), "{sent}");
+    }
+    assert_eq!(request.notes, []);
+    for (members, param) in [
+        (json!({"modalities": ["text", "audio"]}), "modalities"),
+        (json!({"functions": [{"name": "f"}]}), "functions"),
+        (
+            json!({"function_call": {"name": "f"}, "functions": [{"name": "f"}]}),
+            "function_call",
+        ),
+        (
+            json!({"function_call": "none", "messages": [
+                {"role": "user", "content": "Hi"}, {"role": "function", "name": "f", "content": "1"}]}),
+            "messages",
+        ),
+    ] {
+        let refused = encode_with(quirks.clone(), "gpt-4o", members.clone()).unwrap_err();
+        assert_eq!(refused.param, param, "{members}");
+    }
+}
