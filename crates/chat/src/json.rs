@@ -7,6 +7,8 @@ use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::scan;
+
 /// A value. Members keep their order, and a repeated name stays repeated.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json<'a> {
@@ -53,7 +55,13 @@ impl Number {
 impl<'a> Json<'a> {
     /// Reads one value that is the whole of `text`. Nesting deeper than 128 is an error.
     pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+        scan::tree(text, false).map_or_else(|| serde_json::from_str(text), Ok)
+    }
+
+    /// Reads a value out of an object or array that was taken apart before ([`crate::object`]): what was
+    /// checked then is not checked again.
+    pub fn parse_member(text: &'a str) -> Result<Self, serde_json::Error> {
+        scan::tree(text, true).map_or_else(|| serde_json::from_str(text), Ok)
     }
 
     /// The member `name` of an object, null included; `None` for other kinds. The last of a

@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::json::Name;
+use crate::{json::Name, scan};
 
 /// Most members of an object; more is no API's answer or request, but somebody's attack.
 pub const MEMBERS_LIMIT: usize = 1_024;
@@ -31,7 +31,7 @@ impl<'a> Object<'a> {
     /// Takes `text` apart. Fails where it is not one whole JSON object.
     pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         let text = text.trim_matches([' ', '\t', '\r', '\n']);
-        let Members(members) = serde_json::from_str(text)?;
+        let members = members(text)?;
         Ok(Self { text, members })
     }
 
@@ -74,11 +74,20 @@ impl<'a> Object<'a> {
 
 /// Takes an array apart into the texts of its items. Fails where `text` is not one whole array.
 pub fn items(text: &str) -> Result<Vec<&str>, serde_json::Error> {
+    if let Some(items) = scan::items(text) {
+        return Ok(items);
+    }
     let raw: Vec<&RawValue> = serde_json::from_str(text)?;
     Ok(raw.into_iter().map(RawValue::get).collect())
 }
 
-pub(crate) struct Members<'a>(pub(crate) Vec<Member<'a>>);
+/// Takes an object apart into its members. Fails where `text` is not one whole object of at most
+/// [`MEMBERS_LIMIT`] members.
+pub(crate) fn members(text: &str) -> Result<Vec<Member<'_>>, serde_json::Error> {
+    scan::members(text).map_or_else(|| serde_json::from_str(text).map(|Members(members)| members), Ok)
+}
+
+struct Members<'a>(Vec<Member<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use thiserror::Error;
 
-use crate::object::{Member, Members, Object};
+use crate::object::{Member, Object, members};
 
 /// Most members of a body; every API's parameters together are fewer.
 const MEMBERS_LIMIT: usize = 256;
@@ -50,8 +50,8 @@ impl ChatRequest {
         if text.is_empty() {
             return Err(BodyError::Empty);
         }
-        let members = match serde_json::from_str::<Members<'_>>(text) {
-            Ok(Members(members)) => members,
+        let members = match members(text) {
+            Ok(members) => members,
             Err(error) if error.is_data() && text.starts_with('{') => return Err(BodyError::TooManyMembers),
             Err(error) if error.is_data() => return Err(BodyError::NotAnObject),
             Err(error) => return Err(BodyError::Syntax(error)),

@@ -56,3 +56,13 @@ proptest! {
         let _ = parse(bytes);
     }
 }
+
+#[test]
+fn a_member_that_nobody_reads_may_be_nested_as_deeply_as_it_likes() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let body = format!(r#"{{"model":"m","unknown":{deep}}}"#);
+
+    let request = ChatRequest::parse(body.into()).expect("it is an object");
+
+    assert_eq!(request.get("unknown"), Some(&*deep));
+}
