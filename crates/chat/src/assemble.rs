@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use crate::{
     answer::Answer,
-    chunk::{AnswerShape, Head},
-    event::{EventKind, Finish},
+    chunk::{AnswerShape, Head, image},
+    event::{EventKind, Finish, FinishReason},
     json::quote,
     usage::Usage,
 };
@@ -27,6 +27,10 @@ struct Choice {
     refusal: Option<String>,
     reasoning: Option<String>,
     tool_calls: BTreeMap<u32, ToolCall>,
+    /// Data URIs.
+    images: Vec<String>,
+    /// Items of `logprobs.content`, without the brackets around them.
+    logprobs: Option<String>,
     finish: Option<Finish>,
 }
 
@@ -40,7 +44,10 @@ struct ToolCall {
 impl Assembler {
     pub fn take(&mut self, event: EventKind) {
         match event {
-            EventKind::Start(_) | EventKind::Other { .. } => {}
+            EventKind::Start(_)
+            | EventKind::Other { .. }
+            | EventKind::State { .. }
+            | EventKind::BlockEnd { .. } => {}
             EventKind::Text { choice, text } => append(&mut self.choice(choice).text, &text),
             EventKind::Refusal { choice, text } => append(&mut self.choice(choice).refusal, &text),
             EventKind::Reasoning { choice, text } => append(&mut self.choice(choice).reasoning, &text),
@@ -60,6 +67,17 @@ impl Assembler {
                 }
                 call.arguments.push_str(&arguments);
             }
+            EventKind::Image { choice, url } => self.choice(choice).images.push(url),
+            EventKind::Logprobs { choice, json } => {
+                let json = json.trim();
+                let items = json.strip_prefix('[').and_then(|json| json.strip_suffix(']'));
+                let items = items.unwrap_or_default().trim();
+                let held = self.choice(choice).logprobs.get_or_insert_default();
+                if !held.is_empty() && !items.is_empty() {
+                    held.push(',');
+                }
+                held.push_str(items);
+            }
             EventKind::Finish(finish) => {
                 let choice = self.choice(finish.choice);
                 choice.finish = Some(finish);
@@ -75,7 +93,9 @@ impl Assembler {
             .values()
             .map(|choice| {
                 let calls: usize = choice.tool_calls.values().map(|call| call.arguments.len()).sum();
-                text(&choice.text) + text(&choice.refusal) + text(&choice.reasoning) + calls
+                let images: usize = choice.images.iter().map(String::len).sum();
+                let texts = [&choice.text, &choice.refusal, &choice.reasoning, &choice.logprobs];
+                texts.into_iter().map(text).sum::<usize>() + calls + images
             })
             .sum()
     }
@@ -132,16 +152,28 @@ impl Choice {
             message.push_str(&quote(reasoning));
         }
         if !self.tool_calls.is_empty() {
-            let calls: Vec<String> = self.tool_calls.values().map(ToolCall::to_json).collect();
+            let cut = self
+                .finish
+                .as_ref()
+                .is_some_and(|finish| finish.reason == FinishReason::Length);
+            let calls: Vec<String> = self.tool_calls.values().map(|call| call.to_json(cut)).collect();
             message.push_str(&format!(",\"tool_calls\":[{}]", calls.join(",")));
         }
+        if !self.images.is_empty() {
+            let images = self.images.iter().zip(0..).map(|(url, index)| image(index, url));
+            message.push_str(&format!(",\"images\":[{}]", images.collect::<Vec<_>>().join(",")));
+        }
+        let logprobs = match &self.logprobs {
+            None => "null".to_owned(),
+            Some(items) => format!("{{\"content\":[{items}],\"refusal\":null}}"),
+        };
         let reason = self.finish.as_ref().map(|finish| finish.reason.as_str());
         let matched_stop = self
             .finish
             .as_ref()
             .and_then(|finish| finish.matched_stop.as_deref());
         let mut json = format!(
-            "{{\"index\":{index},\"message\":{message}}},\"logprobs\":null,\"finish_reason\":{}",
+            "{{\"index\":{index},\"message\":{message}}},\"logprobs\":{logprobs},\"finish_reason\":{}",
             or_null(reason),
         );
         if shape.matched_stop || matched_stop.is_some() {
@@ -154,9 +186,10 @@ impl Choice {
 }
 
 impl ToolCall {
-    fn to_json(&self) -> String {
+    /// `cut`: the limit ended the answer, so what came of the arguments is told as it is.
+    fn to_json(&self, cut: bool) -> String {
         // Providers write nothing for a call without arguments; parsers expect an object.
-        let arguments = if self.arguments.trim().is_empty() {
+        let arguments = if self.arguments.trim().is_empty() && !cut {
             "{}"
         } else {
             &*self.arguments
@@ -173,3 +206,6 @@ impl ToolCall {
 fn append(text: &mut Option<String>, piece: &str) {
     text.get_or_insert_default().push_str(piece);
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use crate::{
-    event::EventKind,
+    event::{EventKind, Start},
     json::quote,
     usage::{Usage, UsageShape},
 };
@@ -23,6 +23,21 @@ pub struct Head {
     /// The model as the client asked for it.
     pub model: String,
     pub system_fingerprint: Option<String>,
+}
+
+impl Head {
+    /// Takes over what the provider says of the whole answer.
+    pub fn adopt(&mut self, start: &Start) {
+        if let Some(id) = &start.id {
+            self.id.clone_from(id);
+        }
+        if let Some(created) = start.created {
+            self.created = created;
+        }
+        if start.system_fingerprint.is_some() {
+            self.system_fingerprint.clone_from(&start.system_fingerprint);
+        }
+    }
 }
 
 /// The members that the model's page always shows.
@@ -42,6 +57,8 @@ pub struct ChunkWriter {
     /// Whether the client asked for usage: then each chunk says `usage: null`.
     include_usage: bool,
     opened: Vec<u32>,
+    /// The choice of each image so far.
+    images: Vec<u32>,
 }
 
 impl ChunkWriter {
@@ -50,13 +67,19 @@ impl ChunkWriter {
             head,
             include_usage,
             opened: Vec::new(),
+            images: Vec::new(),
         }
     }
 
     /// The chunk's JSON for `event`; `None` for what has no chunk of its own.
     pub fn write(&mut self, event: &EventKind) -> Option<String> {
+        let mut logprobs = None;
         let (choice, delta, finish) = match event {
-            EventKind::Start(_) | EventKind::Usage(_) | EventKind::Other { .. } => return None,
+            EventKind::Start(_)
+            | EventKind::Usage(_)
+            | EventKind::Other { .. }
+            | EventKind::State { .. }
+            | EventKind::BlockEnd { .. } => return None,
             EventKind::Text { choice, text } => (*choice, member("content", text), None),
             EventKind::Refusal { choice, text } => (*choice, member("refusal", text), None),
             EventKind::Reasoning { choice, text } => (*choice, member("reasoning_content", text), None),
@@ -71,6 +94,14 @@ impl ChunkWriter {
                 tool_call(*index, id.as_deref(), name.as_deref(), arguments),
                 None,
             ),
+            EventKind::Image { choice, url } => {
+                let images = format!("\"images\":[{}]", image(self.next_image(*choice), url));
+                (*choice, images, None)
+            }
+            EventKind::Logprobs { choice, json } => {
+                logprobs = Some(json);
+                (*choice, String::new(), None)
+            }
             EventKind::Finish(finish) => (finish.choice, String::new(), Some(finish)),
         };
         let mut json = self.open();
@@ -82,7 +113,14 @@ impl ChunkWriter {
             }
         }
         json.push_str(&delta);
-        json.push_str("},\"logprobs\":null,\"finish_reason\":");
+        json.push_str("},\"logprobs\":");
+        match logprobs {
+            None => json.push_str("null"),
+            Some(items) => {
+                let _ = write!(json, "{{\"content\":{items},\"refusal\":null}}");
+            }
+        }
+        json.push_str(",\"finish_reason\":");
         match finish {
             None => json.push_str("null"),
             Some(finish) => json.push_str(&quote(finish.reason.as_str())),
@@ -118,6 +156,13 @@ impl ChunkWriter {
         first
     }
 
+    /// The place of a choice's next image.
+    fn next_image(&mut self, choice: u32) -> u32 {
+        let before = self.images.iter().filter(|other| **other == choice).count();
+        self.images.push(choice);
+        before as u32
+    }
+
     fn open(&self) -> String {
         let mut json = String::with_capacity(256);
         let _ = write!(
@@ -139,6 +184,14 @@ fn member(name: &str, text: &str) -> String {
     format!("\"{name}\":{}", quote(text))
 }
 
+/// A part of `images`, in a chunk's delta or in a whole message.
+pub(crate) fn image(index: u32, url: &str) -> String {
+    format!(
+        "{{\"type\":\"image_url\",\"index\":{index},\"image_url\":{{\"url\":{}}}}}",
+        quote(url)
+    )
+}
+
 fn tool_call(index: u32, id: Option<&str>, name: Option<&str>, arguments: &str) -> String {
     let mut json = format!("\"tool_calls\":[{{\"index\":{index},");
     if let Some(id) = id {
@@ -151,3 +204,6 @@ fn tool_call(index: u32, id: Option<&str>, name: Option<&str>, arguments: &str) 
     let _ = write!(json, "\"arguments\":{}}}}}]", quote(arguments));
     json
 }
+
+#[cfg(test)]
+mod tests;

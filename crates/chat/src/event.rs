@@ -51,8 +51,16 @@ pub enum EventKind {
         name: Option<String>,
         arguments: String,
     },
+    /// An image that the model drew, whole, as a data URI.
+    Image { choice: u32, url: String },
+    /// Log probabilities of the last piece of text: the items of `logprobs.content`, as a JSON array.
+    Logprobs { choice: u32, json: String },
     /// Anything else that a chunk carries and that is real output (audio, log probabilities alone).
     Other { choice: u32 },
+    /// What the provider wants back with this turn. Clients never see it.
+    State { choice: u32, state: State },
+    /// The end of what one of the provider's blocks (a text, a thought, a call) says.
+    BlockEnd { choice: u32 },
     /// The end of a choice.
     Finish(Finish),
     /// The provider's counts so far; the last one counts.
@@ -60,14 +68,36 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// The choice that this is said of; `None` for what is said of the whole answer.
+    pub fn choice(&self) -> Option<u32> {
+        match self {
+            Self::Start(_) | Self::Usage(_) => None,
+            Self::Text { choice, .. }
+            | Self::Refusal { choice, .. }
+            | Self::Reasoning { choice, .. }
+            | Self::ToolCall { choice, .. }
+            | Self::Image { choice, .. }
+            | Self::Logprobs { choice, .. }
+            | Self::Other { choice }
+            | Self::State { choice, .. }
+            | Self::BlockEnd { choice } => Some(*choice),
+            Self::Finish(finish) => Some(finish.choice),
+        }
+    }
+
     /// Whether the client would see output: after that no other channel can answer unnoticed.
     pub fn is_content(&self) -> bool {
         match self {
             Self::Text { text, .. } | Self::Refusal { text, .. } | Self::Reasoning { text, .. } => {
                 !text.is_empty()
             }
-            Self::ToolCall { .. } | Self::Other { .. } => true,
-            Self::Start(_) | Self::Finish(_) | Self::Usage(_) => false,
+            Self::ToolCall { .. } | Self::Image { .. } | Self::Other { .. } => true,
+            Self::Start(_)
+            | Self::Logprobs { .. }
+            | Self::State { .. }
+            | Self::BlockEnd { .. }
+            | Self::Finish(_)
+            | Self::Usage(_) => false,
         }
     }
 }
@@ -81,6 +111,32 @@ pub struct Start {
     pub system_fingerprint: Option<String>,
 }
 
+/// A piece of a turn that only its provider can read, such as a signature or an encrypted thought, and
+/// that it wants back byte for byte with the next turn of a tool exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    pub place: Place,
+    /// The provider's own JSON.
+    pub json: Box<str>,
+}
+
+/// Where in a turn a piece of state stands. Calls and images are counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Before all text and calls.
+    Start,
+    /// On the text, which it belongs to.
+    OnText,
+    /// On that image.
+    OnImage(u32),
+    /// By itself, right before that call.
+    BeforeCall(u32),
+    /// On that call.
+    OnCall(u32),
+    /// By itself, after everything else.
+    End,
+}
+
 /// How a choice ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finish {
@@ -88,6 +144,8 @@ pub struct Finish {
     pub reason: FinishReason,
     /// The stop string that was met, where somebody knows.
     pub matched_stop: Option<String>,
+    /// The provider's own word, where it differs from ours in more than spelling.
+    pub provider_reason: Option<String>,
 }
 
 /// OpenAI's finish reasons.

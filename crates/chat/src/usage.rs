@@ -1,7 +1,7 @@
 //! Tokens of one answer, in OpenAI's meaning: total = prompt + completion, cached tokens inside the
 //! prompt, reasoning inside the completion.
 
-use crate::json::quote;
+use std::fmt::Write;
 
 /// Tokens by class. Classes lie inside their total, and `0` means none or not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,8 +12,10 @@ pub struct Usage {
     pub completion: u64,
     /// Read from the provider's prompt cache.
     pub cached: u64,
-    /// Written to the provider's prompt cache.
+    /// Written to the provider's prompt cache, for however long.
     pub cache_write: u64,
+    /// Those of `cache_write` that are kept for an hour; the others are kept for 5 minutes.
+    pub cache_write_1h: u64,
     pub prompt_audio: u64,
     pub prompt_image: u64,
     pub prompt_video: u64,
@@ -99,6 +101,26 @@ impl CompletionDetail {
 }
 
 impl Usage {
+    /// Both together, class by class.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            prompt: self.prompt.saturating_add(other.prompt),
+            completion: self.completion.saturating_add(other.completion),
+            cached: self.cached.saturating_add(other.cached),
+            cache_write: self.cache_write.saturating_add(other.cache_write),
+            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
+            prompt_audio: self.prompt_audio.saturating_add(other.prompt_audio),
+            prompt_image: self.prompt_image.saturating_add(other.prompt_image),
+            prompt_video: self.prompt_video.saturating_add(other.prompt_video),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+            completion_audio: self.completion_audio.saturating_add(other.completion_audio),
+            completion_image: self.completion_image.saturating_add(other.completion_image),
+            accepted_prediction: self.accepted_prediction.saturating_add(other.accepted_prediction),
+            rejected_prediction: self.rejected_prediction.saturating_add(other.rejected_prediction),
+        }
+    }
+
     pub fn total(&self) -> u64 {
         self.prompt.saturating_add(self.completion)
     }
@@ -135,44 +157,49 @@ impl Usage {
     /// The JSON object that clients see: OpenAI's counts, `cached_tokens` and `reasoning_tokens`
     /// always, what `shape` names always, and every other detail that is not zero.
     pub fn to_json(&self, shape: &UsageShape) -> String {
-        let mut json = format!(
-            "{{\"prompt_tokens\":{},\"completion_tokens\":{},\"total_tokens\":{}",
-            self.prompt,
-            self.completion,
-            self.total()
-        );
-        let prompt = PromptDetail::ALL.into_iter().filter_map(|detail| {
-            let count = self.prompt_detail(detail);
+        let mut json = String::with_capacity(256);
+        count(&mut json, "{\"prompt_tokens\":", self.prompt);
+        count(&mut json, ",\"completion_tokens\":", self.completion);
+        count(&mut json, ",\"total_tokens\":", self.total());
+        json.push_str(",\"prompt_tokens_details\":");
+        details(&mut json, PromptDetail::ALL, |detail| {
+            let tokens = self.prompt_detail(detail);
             let shown = detail == PromptDetail::CachedTokens
-                || shape.prompt_details.contains(&detail)
-                || (count > 0 && detail != PromptDetail::TextTokens);
-            shown.then_some((detail.as_str(), count))
+                || (tokens > 0 && detail != PromptDetail::TextTokens)
+                || shape.prompt_details.contains(&detail);
+            shown.then_some((detail.as_str(), tokens))
         });
-        details(&mut json, "prompt_tokens_details", prompt);
-        let completion = CompletionDetail::ALL.into_iter().filter_map(|detail| {
-            let count = self.completion_detail(detail);
+        json.push_str(",\"completion_tokens_details\":");
+        details(&mut json, CompletionDetail::ALL, |detail| {
+            let tokens = self.completion_detail(detail);
             let shown = detail == CompletionDetail::ReasoningTokens
-                || shape.completion_details.contains(&detail)
-                || count > 0;
-            shown.then_some((detail.as_str(), count))
+                || tokens > 0
+                || shape.completion_details.contains(&detail);
+            shown.then_some((detail.as_str(), tokens))
         });
-        details(&mut json, "completion_tokens_details", completion);
         json.push('}');
         json
     }
 }
 
-fn details(json: &mut String, name: &str, counts: impl Iterator<Item = (&'static str, u64)>) {
-    json.push(',');
-    json.push_str(&quote(name));
-    json.push_str(":{");
-    for (index, (detail, count)) in counts.enumerate() {
-        if index > 0 {
-            json.push(',');
-        }
-        json.push_str(&format!("\"{detail}\":{count}"));
+/// Writes an object of the details that `shown` gives a name and a count for.
+fn details<D, const N: usize>(
+    json: &mut String,
+    all: [D; N],
+    shown: impl Fn(D) -> Option<(&'static str, u64)>,
+) {
+    json.push('{');
+    for (place, (name, tokens)) in all.into_iter().filter_map(shown).enumerate() {
+        json.push_str(if place == 0 { "\"" } else { ",\"" });
+        json.push_str(name);
+        count(json, "\":", tokens);
     }
     json.push('}');
+}
+
+fn count(json: &mut String, before: &str, tokens: u64) {
+    json.push_str(before);
+    let _ = write!(json, "{tokens}");
 }
 
 #[cfg(test)]
