@@ -33,7 +33,8 @@ impl fmt::Display for ChannelName {
 pub struct ChannelSettings {
     pub name: ChannelName,
     pub provider: Arc<Provider>,
-    /// Chat-speaking providers: the path before `/chat/completions`, without a final slash.
+    /// Chat-speaking providers: the path before `/chat/completions`; Anthropic and Gemini: the host.
+    /// Without a final slash.
     pub base_url: Url,
     pub api_key: SecretString,
     /// What this channel serves, and how. Public model ID to the provider's side of it.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 /// A provider's wire protocol. Which of them this build can speak is the business of the crate
 /// `dialects`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DialectName {
     OpenaiChat,
@@ -17,6 +17,19 @@ pub enum DialectName {
 }
 
 impl DialectName {
+    /// Those that are spoken over a wire.
+    pub const SPOKEN: [Self; 4] = [
+        Self::OpenaiChat,
+        Self::OpenaiResponses,
+        Self::AnthropicMessages,
+        Self::Gemini,
+    ];
+
+    /// The spoken dialect of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::SPOKEN.into_iter().find(|dialect| dialect.as_str() == name)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenaiChat => "openai-chat",

@@ -79,8 +79,6 @@ pub struct PerMillion(Decimal);
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Spent<'a> {
     pub usage: Usage,
-    /// Those of `usage.cache_write` that were written for an hour; the others are for 5 minutes.
-    pub cache_write_1h: u64,
     /// As the answer names it. `None`, `default`, `standard` and `auto` are the standard tier.
     pub service_tier: Option<&'a str>,
 }
@@ -117,16 +115,12 @@ impl Price {
     /// Classes lie inside their total (OpenAI's meaning); parts that exceed it are charged each at
     /// its own rate, and the rest counts as nothing.
     pub fn cost(&self, spent: &Spent<'_>, at: Timestamp) -> Result<Money, CostUnknown> {
-        let Spent {
-            usage,
-            cache_write_1h,
-            ..
-        } = *spent;
+        let usage = spent.usage;
         let row = self
             .row(usage.prompt, spent.service_tier, at)
             .ok_or(CostUnknown::NoRow)?;
         let rates = &row.rates;
-        let cache_write_5m = usage.cache_write.saturating_sub(cache_write_1h);
+        let cache_write_5m = usage.cache_write.saturating_sub(usage.cache_write_1h);
         let plain_prompt = usage
             .prompt
             .saturating_sub(usage.cached)
@@ -141,7 +135,7 @@ impl Price {
             (usage.cached, rates.cached_input.unwrap_or(rates.input)),
             (cache_write_5m, rates.cache_write_5m.unwrap_or(rates.input)),
             (
-                cache_write_1h,
+                usage.cache_write_1h,
                 rates
                     .cache_write_1h
                     .or(rates.cache_write_5m)

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::thinking::Effort;
+use crate::{dialect_name::DialectName, thinking::Effort};
 
 mod columns;
 
@@ -73,8 +73,9 @@ pub struct Quirks {
     pub legacy_functions: bool,
     /// Whether `strict` is taken in a function tool; else it is left out.
     pub tool_strict: bool,
-    /// Whether tools together with reasoning are refused on this endpoint (OpenAI, gpt-5.4 and later).
-    pub tools_exclude_reasoning: bool,
+    /// The dialect in which a request with function tools goes out while the model thinks, where the
+    /// usual one refuses the two together (OpenAI, gpt-5.4 and later).
+    pub dialect_for_tools_while_thinking: Option<DialectName>,
     /// Whether `stream_options.include_usage` is taken; else usage comes unasked, or not at all.
     pub stream_usage_option: bool,
     /// How thinking is switched.
@@ -99,12 +100,63 @@ pub struct Quirks {
     pub usage_excludes_reasoning: bool,
     /// Whether thinking may stand inside the content as `<think>…</think>`.
     pub think_tags: bool,
+    /// Whether a file may be an http(s) URL; else the gate fetches it.
+    pub file_urls: bool,
+    /// Whether answers come whole only: a stream is refused, and the gate streams in its stead.
+    pub whole_only: bool,
+    /// The kind of summary of its thoughts that the model is asked for (Responses `reasoning.summary`);
+    /// `None`: it is not asked.
+    pub reasoning_summary: Option<String>,
+    /// Response formats taken beside `text` where function tools go out too.
+    pub response_formats_with_tools: Vec<ResponseFormat>,
+    /// The form in which schemas of tools and answers are taken.
+    pub schemas: SchemaForm,
+    /// Tokens of thinking for each level of effort, where the provider takes a budget only.
+    pub effort_budgets: BTreeMap<Effort, u64>,
+    /// Budgets of thinking that are taken, in tokens; `None`: unknown, any.
+    pub thinking_budget: Option<Budgets>,
+    /// Whether calls and their results carry the call's ID.
+    pub call_ids: bool,
+    /// Whether calls of the current turn are refused without the signature that came with them.
+    pub call_signatures: bool,
+    /// Whether a tool's result may hold media; else they go beside it.
+    pub tool_result_media: bool,
+    /// Whether format `json_object` is refused where no message speaks of JSON; then the gate adds a
+    /// sentence that does.
+    pub json_object_needs_word: bool,
+    /// Whether `cache_control` is taken on parts, messages, tools and the request; else it is left out.
+    pub cache_control: bool,
+    /// Whether state of earlier turns that clients send back in other hosts' forms (`thinking_blocks`,
+    /// `reasoning_details`, `extra_content`, signatures in IDs) is passed on: the other side is a
+    /// gateway itself.
+    pub foreign_state: bool,
+    /// Whether role `system` is taken between messages (right behind a user's turn); else what such a
+    /// message says moves to the front.
+    pub system_anywhere: bool,
+    /// Whether the model goes on with an assistant's message that stands last; else it is asked in words
+    /// to carry on.
+    pub prefill: bool,
+    /// Whether `temperature` and `top_p` are refused together; then `top_p` is left out.
+    pub temperature_excludes_top_p: bool,
+    /// The output limit to send where a provider demands one and neither client nor catalogue names one.
+    pub default_max_tokens: u64,
 }
 
 impl Quirks {
     /// The names of all columns, as the catalogue's files write them.
     pub fn columns() -> &'static [&'static str] {
         columns::names()
+    }
+
+    /// These quirks without what the dialect has no place for, whatever the columns say.
+    pub(crate) fn spoken_in(mut self, dialect: DialectName) -> Self {
+        if dialect == DialectName::OpenaiResponses {
+            self.stop_max = 0;
+            self.n_max = 1;
+            self.audio = false;
+            self.legacy_functions = false;
+        }
+        self
     }
 
     /// Columns whose values contradict each other or themselves, and what is wrong with them.
@@ -114,6 +166,9 @@ impl Quirks {
             if range.is_some_and(|range| !range.holds_a_value()) {
                 found.push((column, "no number lies in this range".to_owned()));
             }
+        }
+        if self.thinking_budget.is_some_and(|taken| taken.min > taken.max) {
+            found.push(("thinking_budget", "no number lies in this range".to_owned()));
         }
         if self.n_max == 0 {
             found.push(("n_max", "at least one choice has to be possible".to_owned()));
@@ -178,7 +233,7 @@ impl Default for Quirks {
             tools: true,
             legacy_functions: false,
             tool_strict: true,
-            tools_exclude_reasoning: false,
+            dialect_for_tools_while_thinking: None,
             stream_usage_option: true,
             thinking: ThinkingForm::Pass,
             thinks_by_default: false,
@@ -191,6 +246,30 @@ impl Default for Quirks {
             provider_defaults: BTreeMap::new(),
             usage_excludes_reasoning: false,
             think_tags: false,
+            file_urls: false,
+            whole_only: false,
+            reasoning_summary: None,
+            response_formats_with_tools: vec![ResponseFormat::JsonObject, ResponseFormat::JsonSchema],
+            schemas: SchemaForm::JsonSchema,
+            effort_budgets: BTreeMap::from([
+                (Effort::Minimal, 1_024),
+                (Effort::Low, 1_024),
+                (Effort::Medium, 2_048),
+                (Effort::High, 4_096),
+                (Effort::Xhigh, 8_192),
+                (Effort::Max, 16_384),
+            ]),
+            thinking_budget: None,
+            call_ids: true,
+            call_signatures: false,
+            tool_result_media: false,
+            json_object_needs_word: false,
+            cache_control: true,
+            foreign_state: false,
+            system_anywhere: true,
+            prefill: true,
+            temperature_excludes_top_p: false,
+            default_max_tokens: 8_192,
         }
     }
 }
@@ -230,9 +309,11 @@ pub enum ReasoningHistory {
     Drop,
     /// Sent as it came.
     Pass,
-    /// Sent as it came, and filled with one space on assistant turns with tool calls that lack it,
-    /// since the provider refuses those (wire notes, sections 7 and 10).
+    /// Sent as it came. Where a turn lacks it, what the gate kept of that turn stands in, else one space
+    /// on turns with tool calls, since the provider refuses those (wire notes, sections 7 and 10).
     Require,
+    /// Sent as `reasoning_details` (wire notes, section 11).
+    Details,
 }
 
 /// Where media of one kind may come from.
@@ -253,6 +334,24 @@ pub enum MediaSource {
 pub enum ResponseFormat {
     JsonObject,
     JsonSchema,
+}
+
+/// The form of a schema, where a provider takes JSON Schema only in part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaForm {
+    /// JSON Schema, references included.
+    JsonSchema,
+    /// The part of it that OpenAPI 3.0 has: no references, no lists of types.
+    OpenApi,
+}
+
+/// Tokens that a model may be given for thinking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budgets {
+    pub min: u64,
+    pub max: u64,
 }
 
 /// A form of `tool_choice`.

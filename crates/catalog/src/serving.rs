@@ -15,6 +15,8 @@ pub struct Serving {
     pub upstream_id: Arc<str>,
     pub dialect: DialectName,
     pub quirks: Quirks,
+    /// The other dialect in which some requests go out (`dialect_for_tools_while_thinking`).
+    pub other: Option<Box<OtherDialect>>,
     /// `None`: no figure is known, which is not the same as free.
     pub price: Option<Price>,
     /// Day on which the provider ends or ended the service, where it has named one.
@@ -23,7 +25,25 @@ pub struct Serving {
     pub source: Arc<str>,
 }
 
+/// What a model's provider takes in another dialect than the usual one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OtherDialect {
+    pub dialect: DialectName,
+    pub quirks: Quirks,
+}
+
 impl Serving {
+    /// The same model at the same provider, in the other dialect; `None` where there is no other.
+    pub fn in_other_dialect(&self) -> Option<Self> {
+        let OtherDialect { dialect, quirks } = self.other.as_deref()?.clone();
+        Some(Self {
+            dialect,
+            quirks,
+            other: None,
+            ..self.clone()
+        })
+    }
+
     /// How `provider` serves a model that the catalogue does not list at it: under the public ID,
     /// with the provider's own quirks, at no known price.
     pub fn unlisted(id: &str, provider: &Provider) -> Self {
@@ -32,6 +52,7 @@ impl Serving {
             upstream_id: id.into(),
             dialect: provider.dialect,
             quirks: provider.quirks.clone(),
+            other: None,
             price: None,
             retires: None,
             source: "".into(),

@@ -129,7 +129,7 @@ fn read(request: &ChatRequest, model: &Model, limits: &CheckLimits) -> Result<Dr
         };
         let at = Path::Member(&field.name);
         found.at(position);
-        let value = match Json::parse(text) {
+        let value = match Json::parse_member(text) {
             Ok(value) => value,
             Err(error) => {
                 found.add(at, Code::InvalidValue, format_args!("cannot be read: {error}"));
@@ -151,6 +151,7 @@ fn read(request: &ChatRequest, model: &Model, limits: &CheckLimits) -> Result<Dr
     let n = choices(&values, limits, &mut found);
     let offer = tools::read(request, &values, &mut found);
     traits.tool_strict = offer.strict;
+    traits.tool_cache_control = offer.cache_control;
     traits.legacy_functions |= offer.legacy;
     if let Some(violations) = found.into_violations() {
         return Err(violations);

@@ -4,6 +4,7 @@
 //! pass over the tree checks them and gathers what later stations need to know ([`MessageTraits`]).
 //! An assistant's message is accepted exactly as an answer gave it, and members that nobody knows pass.
 
+mod assistant;
 mod parts;
 mod turns;
 
@@ -20,9 +21,6 @@ use crate::{
     },
     model::Model,
 };
-
-/// Members of an assistant's message that every chat provider is told about.
-const ASSISTANT_CORE: [&str; 5] = ["role", "content", "name", "tool_calls", "reasoning_content"];
 
 /// Members of an object of the tree.
 type Members<'m, 'a> = &'m [(Cow<'a, str>, Json<'a>)];
@@ -97,6 +95,7 @@ impl MessageReader<'_> {
         };
 
         self.note_nulls(members, role);
+        self.cache_marker(message, at, found);
         if let Some(name) = message.present("name") {
             self.traits.name = true;
             expect_string(name, at.member("name"), found);
@@ -110,7 +109,8 @@ impl MessageReader<'_> {
             Role::User => self.content(message, at, parts::USER, found),
             Role::Assistant => self.assistant(message, members, at, turns, found),
             Role::Tool => {
-                self.content(message, at, parts::TEXT, found);
+                self.content(message, at, parts::RESULT, found);
+                self.traits.foreign_state |= turns::has_signature(message, "tool_call_id");
                 turns.result(message, at, found);
             }
             Role::Function => {
@@ -174,92 +174,11 @@ impl MessageReader<'_> {
         }
     }
 
-    fn assistant<'m>(
-        &mut self,
-        message: &'m Json<'_>,
-        members: Members<'_, '_>,
-        at: Path<'_>,
-        turns: &mut Turns<'m>,
-        found: &mut Found,
-    ) {
-        self.traits.assistant_extras |= members.iter().any(|(name, _)| !ASSISTANT_CORE.contains(&&**name));
-        for name in ["refusal", "reasoning_content"] {
-            if let Some(value) = message.present(name) {
-                expect_string(value, at.member(name), found);
-            }
-        }
-        self.traits.reasoning_content |= message.present("reasoning_content").is_some();
-        if let Some(value) = message
-            .present("annotations")
-            .filter(|value| value.as_array().is_none())
-        {
-            found.add(
-                at.member("annotations"),
-                Code::InvalidType,
-                format_args!("must be an array, not {}", value.kind()),
-            );
-        }
-        if let Some(audio) = message.present("audio") {
-            self.spoken_before(audio, at.member("audio"), found);
-        }
-
-        let called = match message.present("tool_calls") {
-            Some(Json::Array(calls)) => {
-                turns.calls(calls, self.index as usize, at, found);
-                !calls.is_empty()
-            }
-            Some(other) => {
-                found.add(
-                    at.member("tool_calls"),
-                    Code::InvalidType,
-                    format_args!("must be an array, not {}", other.kind()),
-                );
-                true
-            }
-            None => false,
-        };
-        self.traits.tool_calls |= called;
-        if let Some(call) = message.present("function_call") {
-            self.traits.legacy_functions = true;
-            turns::function(call, at.member("function_call"), found);
-        }
-
-        let content = message
-            .present("content")
-            .filter(|content| **content != Json::Array(Vec::new()));
-        match content {
-            Some(content) => self.string_or_parts(content, at.member("content"), parts::ASSISTANT, found),
-            None => {
-                self.traits.assistant_without_content = true;
-                // An answer may be a refusal, spoken, or nothing but thoughts: it comes back so.
-                let says_something = called
-                    || ["function_call", "refusal", "reasoning_content", "audio"]
-                        .iter()
-                        .any(|name| message.present(name).is_some());
-                if !says_something {
-                    found.add(
-                        at.member("content"),
-                        Code::MissingRequiredParameter,
-                        format_args!("is missing; an assistant's message needs `content` or `tool_calls`"),
-                    );
-                }
-            }
-        }
-    }
-
-    /// `audio: {"id": …}` names an answer that the provider has kept.
-    fn spoken_before(&mut self, audio: &Json<'_>, at: Path<'_>, found: &mut Found) {
-        match audio {
-            Json::Object(_) => {
-                if audio.present("id").is_some() {
-                    self.note_provider_file();
-                }
-            }
-            other => found.add(
-                at,
-                Code::InvalidType,
-                format_args!("must be an object, not {}", other.kind()),
-            ),
+    /// `cache_control`: up to here the provider may keep the prompt.
+    fn cache_marker(&mut self, holder: &Json<'_>, at: Path<'_>, found: &mut Found) {
+        if let Some(marker) = holder.present("cache_control") {
+            self.traits.cache_control = true;
+            expect_object(marker, at.member("cache_control"), found);
         }
     }
 
@@ -322,6 +241,16 @@ fn expect_string(value: &Json<'_>, at: Path<'_>, found: &mut Found) {
             at,
             Code::InvalidType,
             format_args!("must be a string, not {}", value.kind()),
+        );
+    }
+}
+
+fn expect_object(value: &Json<'_>, at: Path<'_>, found: &mut Found) {
+    if !matches!(value, Json::Object(_)) {
+        found.add(
+            at,
+            Code::InvalidType,
+            format_args!("must be an object, not {}", value.kind()),
         );
     }
 }

@@ -93,12 +93,14 @@ pub struct MessageTraits {
     pub video_urls: bool,
     pub audio: bool,
     pub files: bool,
+    /// Some file is an http(s) URL, not a data URI.
+    pub file_urls: bool,
     /// Some part refers to a provider's own storage (`file_id`, `ms://`, `gs://`); the path of the
     /// first such member's message.
     pub provider_file: Option<u32>,
     /// Some assistant message has `content` null, absent or an empty array.
     pub assistant_without_content: bool,
-    /// Some assistant message has `reasoning_content`.
+    /// Some assistant message has `reasoning_content`, or `reasoning` as some hosts call it.
     pub reasoning_content: bool,
     /// Some assistant message has tool calls.
     pub tool_calls: bool,
@@ -111,6 +113,18 @@ pub struct MessageTraits {
     pub legacy_functions: bool,
     /// Some function tool has `strict`.
     pub tool_strict: bool,
+    /// Some message of role `tool` has an image; counts under `images` too.
+    pub result_images: bool,
+    /// Some assistant message has images that a model drew. They count nowhere else: whether they are
+    /// sent depends on the provider.
+    pub assistant_images: bool,
+    /// Some turn carries state in another host's form: `thinking_blocks`, `reasoning_details`,
+    /// `extra_content`, or a signature in a call's ID.
+    pub foreign_state: bool,
+    /// Some message or part has `cache_control`.
+    pub cache_control: bool,
+    /// Some tool has `cache_control`.
+    pub tool_cache_control: bool,
     /// The first message is from the system or the developer.
     pub leading_system: bool,
 }

@@ -10,6 +10,29 @@ use crate::{dialect_name::DialectName, model::Modalities, price::Price};
 /// Quirk columns as written, each checked by itself.
 pub(super) type Columns = BTreeMap<String, Placed<toml::Value>>;
 
+/// Quirk columns, and those that count before them in one dialect.
+#[derive(Debug, Default)]
+pub(super) struct QuirkColumns {
+    pub always: Columns,
+    pub by_dialect: BTreeMap<DialectName, Columns>,
+}
+
+impl QuirkColumns {
+    fn lay(&mut self, over: Self) {
+        self.always.extend(over.always);
+        for (dialect, columns) in over.by_dialect {
+            self.by_dialect.entry(dialect).or_default().extend(columns);
+        }
+    }
+
+    /// The layers that count in `dialect`, the last on top.
+    pub fn layers(&self, dialect: DialectName) -> impl Iterator<Item = &Columns> {
+        [Some(&self.always), self.by_dialect.get(&dialect)]
+            .into_iter()
+            .flatten()
+    }
+}
+
 /// The content of one or more files.
 #[derive(Debug, Default)]
 pub(super) struct Layer {
@@ -27,7 +50,7 @@ pub(super) struct ProviderDraft {
     pub abort_stops_billing: Option<bool>,
     pub serves_any_model: Option<bool>,
     pub serves_catalogue: Option<bool>,
-    pub quirks: Columns,
+    pub quirks: QuirkColumns,
 }
 
 /// Columns under a name, for models that have them in common.
@@ -56,7 +79,7 @@ pub(super) struct ServingDraft {
     pub upstream_id: Option<String>,
     pub dialect: Option<DialectName>,
     pub quirk_set: Option<Placed<String>>,
-    pub quirks: Columns,
+    pub quirks: QuirkColumns,
     pub price: Option<Price>,
     pub retires: Option<Date>,
     pub source: Option<String>,
@@ -98,7 +121,7 @@ impl ProviderDraft {
         lay_value(&mut self.abort_stops_billing, over.abort_stops_billing);
         lay_value(&mut self.serves_any_model, over.serves_any_model);
         lay_value(&mut self.serves_catalogue, over.serves_catalogue);
-        self.quirks.extend(over.quirks);
+        self.quirks.lay(over.quirks);
     }
 }
 
@@ -127,7 +150,7 @@ impl ServingDraft {
         lay_value(&mut self.upstream_id, over.upstream_id);
         lay_value(&mut self.dialect, over.dialect);
         lay_value(&mut self.quirk_set, over.quirk_set);
-        self.quirks.extend(over.quirks);
+        self.quirks.lay(over.quirks);
         lay_value(&mut self.price, over.price);
         lay_value(&mut self.retires, over.retires);
         lay_value(&mut self.source, over.source);

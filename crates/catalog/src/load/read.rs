@@ -10,10 +10,11 @@ use url::Url;
 use super::{
     Source,
     fields::{Fields, Reader},
-    layer::{Columns, Layer, ModelDraft, ProviderDraft, QuirkSetDraft, ServingDraft},
+    layer::{Columns, Layer, ModelDraft, ProviderDraft, QuirkColumns, QuirkSetDraft, ServingDraft},
     problem::{Placed, Problems, suggestion},
 };
 use crate::{
+    dialect_name::DialectName,
     model::Modalities,
     price::{Conditions, HourSpan, PerMillion, Price, PriceRow, Rates},
     quirks::Quirks,
@@ -96,7 +97,7 @@ fn provider(mut fields: Fields<'_, '_>) -> ProviderDraft {
         abort_stops_billing: value(&mut fields, "abort_stops_billing"),
         serves_any_model: value(&mut fields, "serves_any_model"),
         serves_catalogue: value(&mut fields, "serves_catalogue"),
-        quirks: fields.take_table("quirks").map(columns).unwrap_or_default(),
+        quirks: quirks(&mut fields),
     };
     fields.finish();
     draft
@@ -141,13 +142,31 @@ fn serving(provider: String, mut fields: Fields<'_, '_>) -> ServingDraft {
         upstream_id: text(&mut fields, "upstream_id"),
         dialect: value(&mut fields, "dialect"),
         quirk_set: fields.take("quirk_set"),
-        quirks: fields.take_table("quirks").map(columns).unwrap_or_default(),
+        quirks: quirks(&mut fields),
         price: price(&mut fields),
         retires: date(&mut fields, "retires"),
         source: text(&mut fields, "source"),
     };
     fields.finish();
     draft
+}
+
+fn quirks(fields: &mut Fields<'_, '_>) -> QuirkColumns {
+    let always = fields.take_table("quirks").map(columns).unwrap_or_default();
+    let mut by_dialect = BTreeMap::new();
+    if let Some(mut tables) = fields.take_table("quirks_in") {
+        for (name, table) in tables.take_rest_tables() {
+            match DialectName::named(&name) {
+                Some(dialect) => drop(by_dialect.insert(dialect, columns(table))),
+                None => {
+                    let known = DialectName::SPOKEN.map(DialectName::as_str);
+                    let near = suggestion(&name, known);
+                    table.report_self(format!("is not a known dialect{near}"));
+                }
+            }
+        }
+    }
+    QuirkColumns { always, by_dialect }
 }
 
 /// Checks each column by itself, as the only one of its table.

@@ -5,16 +5,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 
 use super::{
-    layer::{Columns, Layer, ModelDraft, ProviderDraft, QuirkSetDraft, ServingDraft},
+    layer::{Columns, Layer, ModelDraft, ProviderDraft, QuirkColumns, QuirkSetDraft, ServingDraft},
     problem::{CatalogErrors, Place, Problems, suggestion},
 };
 use crate::{
     catalog::Catalog,
     contract::Contract,
+    dialect_name::DialectName,
     model::{Model, ModelId},
     provider::Provider,
     quirks::Quirks,
-    serving::Serving,
+    serving::{OtherDialect, Serving},
 };
 
 /// The catalogue that `layer` and `contracts` describe.
@@ -61,22 +62,17 @@ fn provider(name: &str, draft: &ProviderDraft, problems: &Problems) -> Provider 
     if draft.dialect.is_none() {
         problems.add(&draft.place, field("dialect"), "is missing");
     }
+    let dialect = draft.dialect.unwrap_or(DialectName::OpenaiChat);
+    let layers: Vec<&Columns> = draft.quirks.layers(dialect).collect();
     Provider {
         name: name.into(),
         title: draft.title.as_deref().unwrap_or(name).into(),
         base_url: draft.base_url.as_deref().map(Into::into),
-        dialect: draft
-            .dialect
-            .unwrap_or(crate::dialect_name::DialectName::OpenaiChat),
+        dialect,
         abort_stops_billing: draft.abort_stops_billing.unwrap_or(false),
         serves_any_model: draft.serves_any_model.unwrap_or(false),
         serves_catalogue: draft.serves_catalogue.unwrap_or(false),
-        quirks: quirks(
-            &[&draft.quirks],
-            &draft.place,
-            &format!("provider.{name}"),
-            problems,
-        ),
+        quirks: quirks(&layers, &draft.place, &format!("provider.{name}"), problems).spoken_in(dialect),
     }
 }
 
@@ -84,7 +80,7 @@ fn provider(name: &str, draft: &ProviderDraft, problems: &Problems) -> Provider 
 struct Resolver {
     providers: BTreeMap<String, Provider>,
     /// Each provider's own columns.
-    columns: BTreeMap<String, Columns>,
+    columns: BTreeMap<String, QuirkColumns>,
     quirk_sets: BTreeMap<String, QuirkSetDraft>,
     contracts: BTreeMap<String, Arc<Contract>>,
     problems: Problems,
@@ -157,28 +153,44 @@ impl Resolver {
                 .add(&draft.place, format!("{path}.provider"), problem);
             return None;
         };
-        let mut columns = vec![&self.columns[&draft.provider]];
-        if let Some(name) = &draft.quirk_set {
-            match self.quirk_sets.get(&name.value) {
-                Some(set) => columns.push(&set.columns),
-                None => {
-                    let near = suggestion(&name.value, self.quirk_sets.keys().map(String::as_str));
-                    let problem = format!("there is no quirk set `{}`{near}", name.value);
-                    self.problems
-                        .add(&name.place, format!("{path}.quirk_set"), problem);
-                }
-            }
-        }
-        columns.push(&draft.quirks);
+        let set = self.quirk_set(draft, &path);
+        let dialect = draft.dialect.unwrap_or(provider.dialect);
+        let quirks_in = |dialect| {
+            let provider = self.columns[&draft.provider].layers(dialect);
+            let layers: Vec<&Columns> = provider.chain(set).chain(draft.quirks.layers(dialect)).collect();
+            quirks(&layers, &draft.place, &path, &self.problems).spoken_in(dialect)
+        };
+        let usual = quirks_in(dialect);
+        let other = usual.dialect_for_tools_while_thinking;
+        let other = other.filter(|other| *other != dialect).map(|dialect| {
+            Box::new(OtherDialect {
+                dialect,
+                quirks: quirks_in(dialect),
+            })
+        });
         Some(Serving {
             provider: provider.name.clone(),
             upstream_id: draft.upstream_id.as_deref().unwrap_or(id).into(),
-            dialect: draft.dialect.unwrap_or(provider.dialect),
-            quirks: quirks(&columns, &draft.place, &path, &self.problems),
+            dialect,
+            quirks: usual,
+            other,
             price: draft.price.clone(),
             retires: draft.retires,
             source: draft.source.as_deref().unwrap_or_default().into(),
         })
+    }
+
+    /// The columns of the quirk set that a serving names.
+    fn quirk_set(&self, draft: &ServingDraft, path: &str) -> Option<&Columns> {
+        let name = draft.quirk_set.as_ref()?;
+        let set = self.quirk_sets.get(&name.value);
+        if set.is_none() {
+            let near = suggestion(&name.value, self.quirk_sets.keys().map(String::as_str));
+            let problem = format!("there is no quirk set `{}`{near}", name.value);
+            self.problems
+                .add(&name.place, format!("{path}.quirk_set"), problem);
+        }
+        set.map(|set| &set.columns)
     }
 }
 

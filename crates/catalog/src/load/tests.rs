@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod built_in;
+mod quirks_in;
 mod wrong_lines;
 
 /// A provider and a model, both complete.

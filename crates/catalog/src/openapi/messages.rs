@@ -26,6 +26,7 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("FunctionCall", function_call()),
         ("TextPart", text_part("text")),
         ("RefusalPart", text_part("refusal")),
+        ("CacheControl", cache_control()),
         ("ImagePart", image_part()),
         ("VideoPart", video_part()),
         ("AudioPart", audio_part()),
@@ -58,6 +59,7 @@ fn of_role(role: &str, description: &str, required: &[&str], members: Value) -> 
     let mut properties = json!({
         "role": { "const": role },
         "name": { "type": ["string", "null"], "description": "Tells speakers of one role apart." },
+        "cache_control": schema_ref("CacheControl"),
     });
     if let (Value::Object(properties), Value::Object(members)) = (&mut properties, members) {
         properties.extend(members);
@@ -101,12 +103,13 @@ fn user_message() -> Value {
 }
 
 fn assistant_message() -> Value {
-    let mut content = text_or(&["TextPart", "RefusalPart"]);
+    let mut content = text_or(&["TextPart", "RefusalPart", "ImagePart"]);
     if let Some(Value::Array(forms)) = content.get_mut("anyOf") {
         forms.push(json!({ "type": "array", "maxItems": 0 }));
         forms.push(json!({ "type": "null" }));
     }
     let optional_string = json!({ "type": ["string", "null"] });
+    let state = |description: &str| json!({ "type": ["array", "null"], "items": { "type": "object" }, "description": description });
     let mut message = of_role(
         "assistant",
         "An earlier answer, exactly as it came.",
@@ -116,6 +119,13 @@ fn assistant_message() -> Value {
             "tool_calls": { "type": ["array", "null"], "items": schema_ref("ToolCall") },
             "refusal": optional_string,
             "reasoning_content": optional_string,
+            "images": {
+                "type": ["array", "null"],
+                "items": schema_ref("ImagePart"),
+                "description": "Images that the model drew, as the answer had them.",
+            },
+            "thinking_blocks": state("Thoughts with their signatures, in the form of Anthropic's API. Taken, never sent."),
+            "reasoning_details": state("Thoughts in the form of OpenRouter's API. Taken, never sent."),
             "annotations": { "type": ["array", "null"] },
             "audio": { "type": ["object", "null"] },
             "function_call": { "anyOf": [schema_ref("FunctionCall"), { "type": "null" }], "deprecated": true },
@@ -130,6 +140,10 @@ fn assistant_message() -> Value {
         something("tool_calls", json!({ "type": "array", "minItems": 1 })),
         something("refusal", json!({ "type": "string" })),
         something("reasoning_content", json!({ "type": "string" })),
+        something("reasoning", json!({ "not": { "type": "null" } })),
+        something("images", json!({ "type": "array", "minItems": 1 })),
+        something("thinking_blocks", json!({ "type": "array", "minItems": 1 })),
+        something("reasoning_details", json!({ "type": "array", "minItems": 1 })),
         something("audio", json!({ "type": "object" })),
         something("function_call", json!({ "type": "object" })),
     ]);
@@ -142,7 +156,7 @@ fn tool_message() -> Value {
         "The result of a call.",
         &["content", "tool_call_id"],
         json!({
-            "content": text_or(&["TextPart"]),
+            "content": text_or(&["TextPart", "ImagePart"]),
             "tool_call_id": { "type": "string", "minLength": 1, "description": "The `id` of the call." },
         }),
     )
@@ -171,6 +185,10 @@ fn tool_call() -> Value {
             "id": { "type": "string", "minLength": 1 },
             "type": { "const": "function" },
             "function": schema_ref("FunctionCall"),
+            "extra_content": {
+                "type": ["object", "null"],
+                "description": "`google.thought_signature`: the signature of a Gemini call. Taken, never sent.",
+            },
         },
     })
 }
@@ -186,13 +204,24 @@ fn function_call() -> Value {
     })
 }
 
+fn cache_control() -> Value {
+    json!({
+        "type": ["object", "null"],
+        "description": "Up to here the prompt may be kept for later requests, by providers that are told so.",
+        "properties": {
+            "type": { "const": "ephemeral" },
+            "ttl": { "enum": ["5m", "1h"] },
+        },
+    })
+}
+
 /// A part whose one member is named like its type.
 fn text_part(kind: &str) -> Value {
     part(kind, json!({ kind: { "type": "string" } }), &[kind])
 }
 
 fn part(kind: &str, members: Value, required: &[&str]) -> Value {
-    let mut properties = json!({ "type": { "const": kind } });
+    let mut properties = json!({ "type": { "const": kind }, "cache_control": schema_ref("CacheControl") });
     if let (Value::Object(properties), Value::Object(members)) = (&mut properties, members) {
         properties.extend(members);
     }

@@ -63,10 +63,10 @@ fn each_class_is_charged_at_its_own_rate() {
             prompt: 1000,
             cached: 500,
             cache_write: 300,
+            cache_write_1h: 100,
             completion: 10,
             ..Usage::default()
         },
-        cache_write_1h: 100,
         service_tier: None,
     };
     // 200 x 3 + 500 x 0.3 + 200 x 3.75 + 100 x 6 + 10 x 15 dollars per million

@@ -18,6 +18,8 @@ pub(super) struct Offer {
     pub choice: ToolChoice,
     /// Some function has `strict`.
     pub strict: bool,
+    /// Some tool has `cache_control`.
+    pub cache_control: bool,
     /// The older `functions` or `function_call` say something.
     pub legacy: bool,
 }
@@ -26,12 +28,14 @@ pub(super) struct Offer {
 pub(super) fn read(request: &ChatRequest, values: &Values<'_>, found: &mut Found) -> Offer {
     let tools = values.get("tools").and_then(Json::as_array).unwrap_or_default();
     let mut names = HashSet::with_capacity(tools.len());
-    let mut strict = false;
+    let (mut strict, mut cache_control) = (false, false);
     found.at(values.position("tools"));
     for (index, tool) in tools.iter().enumerate() {
+        cache_control |= tool.present("cache_control").is_some();
         let Some(function) = tool.present("function") else {
             continue;
         };
+        cache_control |= function.present("cache_control").is_some();
         strict |= function.present("strict").is_some();
         let Some(name) = function.present("name").and_then(Json::as_str) else {
             continue;
@@ -59,6 +63,7 @@ pub(super) fn read(request: &ChatRequest, values: &Values<'_>, found: &mut Found
             false => choice(values, &names, found),
         },
         strict,
+        cache_control,
         legacy: !functions.is_empty() || values.get("function_call").is_some(),
     }
 }

@@ -16,7 +16,11 @@ pub(super) type Kinds = &'static [&'static str];
 
 pub(super) const TEXT: Kinds = &["text"];
 pub(super) const USER: Kinds = &["text", "image_url", "video_url", "input_audio", "file"];
-pub(super) const ASSISTANT: Kinds = &["text", "refusal"];
+/// Of a tool's result.
+pub(super) const RESULT: Kinds = &["text", "image_url"];
+pub(super) const ASSISTANT: Kinds = &["text", "refusal", "image_url"];
+/// Of what a model drew.
+pub(super) const DRAWN: Kinds = &["image_url"];
 
 impl MessageReader<'_> {
     /// Content that is there and not an empty array.
@@ -50,7 +54,7 @@ impl MessageReader<'_> {
     }
 
     /// Checks one part; tells its kind where that is one of `kinds`.
-    fn part(
+    pub(super) fn part(
         &mut self,
         part: &Json<'_>,
         at: Path<'_>,
@@ -68,6 +72,7 @@ impl MessageReader<'_> {
         if !not_repeated(members, at, found) {
             return None;
         }
+        self.cache_marker(part, at, found);
         let word = require_string(part, "type", at, found)?;
         let Some(kind) = kinds.iter().find(|kind| **kind == word) else {
             let (code, reason) = match USER.contains(&word) {
@@ -85,7 +90,11 @@ impl MessageReader<'_> {
         match *kind {
             "text" => self.text(part, "text", at, found),
             "refusal" => self.text(part, "refusal", at, found),
-            "image_url" => self.image(part, at, found),
+            "image_url" if [ASSISTANT, DRAWN].contains(&kinds) => self.drawn(part, at, found),
+            "image_url" => {
+                self.traits.result_images |= kinds == RESULT;
+                self.image(part, at, found);
+            }
             "video_url" => self.video(part, at, found),
             "input_audio" => self.audio(part, at, found),
             "file" => self.file(part, at, found),
@@ -121,6 +130,14 @@ impl MessageReader<'_> {
         }
         if self.address(image, Media::Image, at, found) == Some(Address::Http) {
             self.traits.image_urls = true;
+        }
+    }
+
+    /// An image of the model's own: a dialect decides what becomes of it.
+    fn drawn(&mut self, part: &Json<'_>, at: Path<'_>, found: &mut Found) {
+        self.traits.assistant_images = true;
+        if let Some(image) = require_object(part, "image_url", at, found) {
+            self.address(image, Media::Image, at.member("image_url"), found);
         }
     }
 
@@ -169,10 +186,11 @@ impl MessageReader<'_> {
             self.note_provider_file();
         }
         match file.present("file_data").and_then(Json::as_str) {
-            Some(data) if Address::read(data, Media::File) == Ok(Address::ProviderFile) => {
-                self.note_provider_file()
-            }
-            Some(_) => {}
+            Some(data) => match Address::read(data, Media::File) {
+                Ok(Address::ProviderFile) => self.note_provider_file(),
+                Ok(Address::Http) => self.traits.file_urls = true,
+                Ok(Address::Data) | Err(_) => {}
+            },
             None if file.present("file_id").is_none() && file.present("file_data").is_none() => found.add(
                 at.member("file_data"),
                 Code::MissingRequiredParameter,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use tollgate_chat::json::Json;
 
-use super::{not_repeated, require_object, require_string};
+use super::{expect_object, not_repeated, require_object, require_string};
 use crate::contract::violation::{Code, Found, Path, Word};
 
 /// Calls of the latest assistant message.
@@ -49,6 +49,9 @@ impl<'m> Turns<'m> {
             }
             if let Some(inner) = require_object(call, "function", at, found) {
                 function(inner, at.member("function"), found);
+            }
+            if let Some(extra) = call.present("extra_content") {
+                expect_object(extra, at.member("extra_content"), found);
             }
             let Some(id) = require_string(call, "id", at, found) else {
                 continue;
@@ -123,6 +126,20 @@ impl<'m> Turns<'m> {
     pub(super) fn end(mut self, found: &mut Found) {
         self.close(found);
     }
+}
+
+/// Between an ID and a signature, as another gateway puts the two together.
+const SIGNATURE_MARK: &str = "__thought__";
+
+/// Whether a call carries state of its provider.
+pub(super) fn has_state(call: &Json<'_>) -> bool {
+    call.present("extra_content").is_some() || has_signature(call, "id")
+}
+
+/// Whether the ID `name` of `holder` has a signature in it.
+pub(super) fn has_signature(holder: &Json<'_>, name: &str) -> bool {
+    let id = holder.present(name).and_then(Json::as_str);
+    id.is_some_and(|id| id.contains(SIGNATURE_MARK))
 }
 
 /// `{"name": "…", "arguments": "…"}`; arguments that were cut off are no JSON, and pass.

@@ -159,7 +159,7 @@ fn openais_reasoning_models_take_no_stop_and_have_their_own_efforts() {
     let gpt_5_4 = quirks("gpt-5-4");
     assert_eq!(gpt_5_4.default_effort, Some(Effort::None));
     assert!(gpt_5_4.efforts.contains(&Effort::Xhigh) && !gpt_5_4.efforts.contains(&Effort::Minimal));
-    assert!(gpt_5_4.tools_exclude_reasoning && gpt_5_4.temperature.is_some());
+    assert!(gpt_5_4.temperature.is_some());
     assert_eq!(quirks("gpt-5-codex-high").id_effort, Some(Effort::High));
     assert_eq!(quirks("gpt-4o").stop_max, 4);
 }

@@ -315,6 +315,29 @@ fn messages() -> Vec<Value> {
             json!({ "role": "assistant", "content": null, "function_call": { "name": "f", "arguments": "" } }),
         ),
         one(json!({ "role": "assistant", "content": null, "function_call": { "name": "f" } })),
+        one(json!({ "role": "assistant", "content": null, "reasoning": "x" })),
+        one(json!({ "role": "assistant", "content": null, "images": [] })),
+        one(
+            json!({ "role": "assistant", "images": [{ "type": "image_url", "index": 0, "image_url": { "url": "data:image/png;base64,AAAA" } }] }),
+        ),
+        one(json!({ "role": "assistant", "content": "x", "images": [{ "type": "text", "text": "x" }] })),
+        one(json!({ "role": "assistant", "content": "x", "images": {} })),
+        one(
+            json!({ "role": "assistant", "content": [{ "type": "image_url", "image_url": { "url": "https://example.com/a.png" } }] }),
+        ),
+        one(json!({ "role": "assistant", "thinking_blocks": [{ "type": "thinking" }] })),
+        one(json!({ "role": "assistant", "thinking_blocks": [] })),
+        one(json!({ "role": "assistant", "content": "x", "thinking_blocks": ["x"] })),
+        one(json!({ "role": "assistant", "reasoning_details": [{}] })),
+        one(json!({ "role": "assistant", "content": "x", "reasoning_details": {} })),
+        one(json!({ "role": "user", "content": "x", "cache_control": { "type": "ephemeral" } })),
+        one(json!({ "role": "user", "content": "x", "cache_control": 1 })),
+        part(json!({ "type": "text", "text": "x", "cache_control": { "type": "ephemeral", "ttl": "1h" } })),
+        part(json!({ "type": "text", "text": "x", "cache_control": [] })),
+        json!([
+            { "role": "assistant", "tool_calls": [{ "id": "a", "type": "function", "function": { "name": "f", "arguments": "{}" } }] },
+            { "role": "tool", "tool_call_id": "a", "content": [{ "type": "image_url", "image_url": { "url": "https://example.com/a.png" } }] },
+        ]),
         one(json!({ "role": "function", "name": "f", "content": null })),
         one(json!({ "role": "function", "content": "x" })),
         call(
@@ -322,6 +345,12 @@ fn messages() -> Vec<Value> {
         ),
         call(json!({ "id": "a", "type": "custom", "function": { "name": "f", "arguments": "{" } })),
         call(json!({ "id": "a", "type": "function", "function": { "name": "f" } })),
+        call(
+            json!({ "id": "a", "type": "function", "function": { "name": "f", "arguments": "{" }, "extra_content": {} }),
+        ),
+        call(
+            json!({ "id": "a", "type": "function", "function": { "name": "f", "arguments": "{" }, "extra_content": 1 }),
+        ),
         call(json!({ "id": "a", "type": "function", "function": { "name": "f", "arguments": {} } })),
         call(json!({ "id": "", "type": "function", "function": { "name": "f", "arguments": "" } })),
         call(json!({ "type": "function", "function": { "name": "f", "arguments": "" } })),

@@ -249,9 +249,10 @@ fn parts_that_the_model_does_not_read_are_refused_by_place() {
 }
 
 #[test]
-fn media_have_no_place_outside_a_users_message() {
-    let part = json!({ "type": "image_url", "image_url": { "url": "https://example.com/a.png" } });
-    for role in ["system", "developer", "assistant"] {
+fn media_have_no_place_in_instructions_and_only_images_in_an_answer() {
+    let image = json!({ "type": "image_url", "image_url": { "url": "https://example.com/a.png" } });
+    let video = json!({ "type": "video_url", "video_url": { "url": "https://example.com/a.mp4" } });
+    for (role, part) in [("system", &image), ("developer", &image), ("assistant", &video)] {
         let outcome = talk(json!([{ "role": role, "content": [part] }]));
         assert_refused(outcome, "messages[0].content[0].type", "unsupported_value");
     }
