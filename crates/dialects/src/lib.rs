@@ -4,26 +4,47 @@
 //! data (`tollgate_catalog::quirks`); a dialect never asks for a model or a provider by name.
 //! Sending, timeouts and retries live in the gateway.
 
+pub mod anthropic_messages;
+pub mod conversation;
+pub mod data_uri;
+pub mod decode;
+pub mod emulate;
 pub mod fault;
+pub mod gemini;
+pub mod json_schema;
 pub mod openai_chat;
+pub mod openai_responses;
+mod parameter;
 pub mod request;
 pub mod think_tags;
+pub mod thinking;
+pub mod turn_state;
 
-use bytes::Bytes;
+use std::borrow::Cow;
+
 use tollgate_catalog::{contract::ValidRequest, dialect_name::DialectName, quirks::Quirks, serving::Serving};
-use tollgate_chat::{
-    answer::Answer,
-    chunk::{AnswerShape, Head},
-    event::Event,
-};
+use tollgate_chat::chunk::{AnswerShape, Head};
 
+pub use decode::{Decoded, StreamDecoder};
 pub use fault::{Fault, FaultKind};
-pub use request::{Note, ProviderRequest, Unsupported};
+pub use request::{Context, Note, ProviderRequest, Undo, Unsupported};
 
 /// A wire protocol that this build speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
     OpenaiChat,
+    OpenaiResponses,
+    AnthropicMessages,
+    Gemini,
+}
+
+/// How a provider is told who is asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// `Authorization: Bearer …`
+    Bearer,
+    /// The key alone, in the header of that name.
+    Header(&'static str),
 }
 
 /// What the client is to see, whatever the provider says of itself.
@@ -39,71 +60,30 @@ pub struct Presentation {
 }
 
 impl Dialect {
-    /// The dialect of that name; `None` where this build does not speak it.
+    /// The dialect of that name; `None` for the embedded model, which is not spoken to over a wire.
     pub fn named(name: DialectName) -> Option<Self> {
         match name {
             DialectName::OpenaiChat => Some(Self::OpenaiChat),
-            DialectName::OpenaiResponses
-            | DialectName::AnthropicMessages
-            | DialectName::Gemini
-            | DialectName::Embedded => None,
+            DialectName::OpenaiResponses => Some(Self::OpenaiResponses),
+            DialectName::AnthropicMessages => Some(Self::AnthropicMessages),
+            DialectName::Gemini => Some(Self::Gemini),
+            DialectName::Embedded => None,
         }
     }
 
-    /// Where requests go, appended to a channel's base URL.
-    pub fn path(self) -> &'static str {
+    pub fn credential(self) -> Credential {
         match self {
-            Self::OpenaiChat => "/chat/completions",
+            Self::OpenaiChat | Self::OpenaiResponses => Credential::Bearer,
+            Self::AnthropicMessages => Credential::Header("x-api-key"),
+            Self::Gemini => Credential::Header("x-goog-api-key"),
         }
     }
 
-    /// Writes the provider's request. `provider_files`: whether references into the provider's own
-    /// storage may pass. Fails with what the provider cannot do for this model.
-    pub fn encode(
-        self,
-        request: &ValidRequest,
-        serving: &Serving,
-        provider_files: bool,
-    ) -> Result<ProviderRequest, Unsupported> {
+    /// Headers that every request carries, beside the credential.
+    pub fn headers(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::OpenaiChat => openai_chat::request::encode(request, serving, provider_files),
-        }
-    }
-
-    /// A decoder for one streamed answer.
-    pub fn stream_decoder(
-        self,
-        quirks: &Quirks,
-        presentation: Presentation,
-        event_limit: usize,
-    ) -> StreamDecoder {
-        match self {
-            Self::OpenaiChat => StreamDecoder::OpenaiChat(openai_chat::stream::Decoder::new(
-                quirks,
-                presentation,
-                event_limit,
-            )),
-        }
-    }
-
-    /// Reads a whole answer with status 200.
-    pub fn decode_answer(
-        self,
-        body: &Bytes,
-        quirks: &Quirks,
-        presentation: &Presentation,
-    ) -> Result<Answer, Fault> {
-        match self {
-            Self::OpenaiChat => openai_chat::answer::decode(body, quirks, presentation),
-        }
-    }
-
-    /// The events of a whole answer that came where a stream was asked for, as if it had been one; the
-    /// relay writes their chunks. Usage is among them unless it is an estimate. Fails where the answer
-    /// says what no event can.
-    pub fn events_of_answer(self, answer: &Answer) -> Result<Vec<Event>, Fault> {
-        match self {
-            Self::OpenaiChat => openai_chat::replay::events(answer),
+            Self::AnthropicMessages => &[("anthropic-version", "2023-06-01")],
+            Self::OpenaiChat | Self::OpenaiResponses | Self::Gemini => &[],
         }
     }
 
@@ -111,35 +91,55 @@ impl Dialect {
     pub fn fault(self, status: u16, body: &[u8]) -> Fault {
         match self {
             Self::OpenaiChat => openai_chat::fault::of_status(status, body),
+            Self::OpenaiResponses => openai_responses::fault::of_status(status, body),
+            Self::AnthropicMessages => anthropic_messages::fault::of_status(status, body),
+            Self::Gemini => gemini::fault::of_status(status, body),
         }
     }
 }
 
-/// Reads one streamed answer.
-#[derive(Debug)]
-pub enum StreamDecoder {
-    OpenaiChat(openai_chat::stream::Decoder),
+/// Writes the provider's request, in the serving's dialect unless the catalogue names another one for
+/// such a request. Fails with what the provider cannot do for this model.
+pub fn encode(
+    request: &ValidRequest,
+    serving: &Serving,
+    context: &Context<'_>,
+) -> Result<ProviderRequest, Unsupported> {
+    let serving = &*serving_for(request, serving);
+    let plan = emulate::plan(request, &serving.quirks)?;
+    match spoken(serving) {
+        Dialect::OpenaiChat => openai_chat::request::encode(request, serving, plan, context),
+        Dialect::OpenaiResponses => openai_responses::request::encode(request, serving, plan, context),
+        Dialect::AnthropicMessages => anthropic_messages::request::encode(request, serving, plan, context),
+        Dialect::Gemini => gemini::request::encode(request, serving, plan, context),
+    }
 }
 
-impl StreamDecoder {
-    /// Takes the next bytes and puts what they say into `events`. Bytes may be cut anywhere.
-    pub fn read(&mut self, bytes: Bytes, events: &mut Vec<Event>) -> Result<(), Fault> {
-        match self {
-            Self::OpenaiChat(decoder) => decoder.read(bytes, events),
-        }
-    }
+/// The dialect in which [`encode`] writes this request. `None` for the embedded model.
+pub fn dialect_of(request: &ValidRequest, serving: &Serving) -> Option<Dialect> {
+    Dialect::named(serving_for(request, serving).dialect)
+}
 
-    /// Whether the provider has said that nothing more will come.
-    pub fn is_complete(&self) -> bool {
-        match self {
-            Self::OpenaiChat(decoder) => decoder.is_complete(),
-        }
+/// The serving as it counts for this request, with the dialect that is spoken and the quirks that hold
+/// there: another than the usual one for function tools while the model thinks, where the catalogue says
+/// so (`dialect_for_tools_while_thinking`).
+pub fn serving_for<'s>(request: &ValidRequest, serving: &'s Serving) -> Cow<'s, Serving> {
+    if request.tools == 0 || serving.other.is_none() {
+        return Cow::Borrowed(serving);
     }
+    let forces = thinking::forced_form(&request.tool_choice);
+    let thinks = thinking::decide(request, &serving.quirks, forces).thinks;
+    let other = thinks.then(|| serving.in_other_dialect()).flatten();
+    other.map_or(Cow::Borrowed(serving), Cow::Owned)
+}
 
-    /// The end of the bytes. Fails where the answer is not whole.
-    pub fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Fault> {
-        match self {
-            Self::OpenaiChat(decoder) => decoder.end(events),
-        }
-    }
+/// The embedded model never comes here; it counts as chat.
+fn spoken(serving: &Serving) -> Dialect {
+    Dialect::named(serving.dialect).unwrap_or(Dialect::OpenaiChat)
+}
+
+/// Whether a stream is asked for at the provider: the client's wish, or an answer that comes no other
+/// way.
+fn streams(request: &ValidRequest, quirks: &Quirks, thinks: bool) -> bool {
+    request.stream || (quirks.fold_thinking_stream && thinks)
 }

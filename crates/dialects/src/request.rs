@@ -1,20 +1,66 @@
 //! What goes to a provider, and what cannot.
 
-use std::fmt;
+use std::{borrow::Cow, collections::HashMap, fmt};
 
 use bytes::Bytes;
 use thiserror::Error;
 
-/// A request in a provider's words, but for address and credential.
+use crate::{Dialect, emulate::Emulated, turn_state::TurnStates};
+
+/// What a request's side may use beside the request.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Whether references into the provider's own storage may pass.
+    pub provider_files: bool,
+    /// What the provider gave with earlier turns.
+    pub states: &'a TurnStates,
+    /// What was fetched for a provider that does not fetch, by the client's URL.
+    pub fetched: &'a Fetched,
+    /// Choices to ask for in this one request: the client's `n`, or a part of it where the provider
+    /// answers with fewer at once. At most the provider's `n_max`.
+    pub choices: u32,
+}
+
+/// Media by the URL under which the client named them.
+pub type Fetched = HashMap<String, Medium>;
+
+/// A fetched medium.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Medium {
+    pub media_type: String,
+    pub base64: String,
+}
+
+/// What the answer's side has to put back or to do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Undo {
+    /// The client's names of tools, by the provider's, where they differ.
+    pub tool_names: HashMap<String, String>,
+    pub emulated: Emulated,
+}
+
+impl Undo {
+    /// Whether answers pass as they are.
+    pub fn is_nothing(&self) -> bool {
+        self.tool_names.is_empty() && self.emulated.is_nothing()
+    }
+}
+
+/// A request in a provider's words, but for host and credential.
 #[derive(Debug, Clone)]
 pub struct ProviderRequest {
+    /// Who reads the answer.
+    pub dialect: Dialect,
+    /// Appended to the channel's base URL; it may hold a query.
+    pub path: Cow<'static, str>,
     /// The body in pieces, so that large parts of the client's bytes are not copied.
     pub body: Vec<Bytes>,
     /// Whether the answer comes as a stream: the client's wish, or a provider that answers this
     /// request in no other way; then the gateway folds it.
     pub streamed: bool,
-    /// What was left out or moved on the way.
+    /// What was left out, moved or emulated on the way.
     pub notes: Vec<Note>,
+    pub undo: Undo,
 }
 
 impl ProviderRequest {
@@ -31,6 +77,8 @@ pub enum Note {
     Omitted(String),
     /// The value went to the nearest one that the provider takes.
     Moved(String),
+    /// The provider has no such thing; the gate does it.
+    Emulated(String),
     /// Only a part of it was used.
     Truncated(String),
     /// The provider told nothing; this is our own count.
@@ -42,6 +90,7 @@ impl fmt::Display for Note {
         match self {
             Self::Omitted(name) => write!(f, "omitted:{name}"),
             Self::Moved(name) => write!(f, "moved:{name}"),
+            Self::Emulated(name) => write!(f, "emulated:{name}"),
             Self::Truncated(name) => write!(f, "truncated:{name}"),
             Self::Estimated(name) => write!(f, "estimated:{name}"),
         }

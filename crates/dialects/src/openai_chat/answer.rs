@@ -13,11 +13,11 @@ use tollgate_chat::{
 
 use super::{
     fault, finish,
-    message::{self, set_if_different},
+    message::{self, set_if_different, set_text_if_different},
     usage,
 };
 use crate::{
-    Presentation,
+    Presentation, conversation,
     fault::{Fault, FaultKind},
     think_tags::{Piece, ThinkTags},
 };
@@ -104,14 +104,14 @@ pub(super) fn drop_foreign_tier(object: &Object<'_>, edit: &mut ObjectEdit<'_, '
 
 fn edit_envelope(object: &Object<'_>, presentation: &Presentation, edit: &mut ObjectEdit<'_, '_>) {
     let head = &presentation.head;
-    if object.read::<String>("id").is_none_or(|id| id.is_empty()) {
+    if conversation::text(object, "id").is_none_or(|id| id.is_empty()) {
         edit.set("id", quote(&head.id));
     }
-    set_if_different(object, edit, "object", "\"chat.completion\"".to_owned());
+    set_if_different(object, edit, "object", "\"chat.completion\"");
     if object.read::<u64>("created").is_none_or(|created| created == 0) {
         edit.set("created", head.created.to_string());
     }
-    set_if_different(object, edit, "model", quote(&head.model));
+    set_text_if_different(object, edit, "model", &head.model);
     if presentation.shape.system_fingerprint && object.get("system_fingerprint").is_none() {
         edit.append("system_fingerprint", "null");
     }
@@ -133,7 +133,7 @@ fn edit_choice(
         .present("message")
         .and_then(|json| Object::parse(json).ok())
         .ok_or_else(|| malformed("a choice has no message"))?;
-    let word: String = choice.read("finish_reason").unwrap_or_default();
+    let word = conversation::text(choice, "finish_reason").unwrap_or_default();
     let calls = message::tool_calls(&message)?;
     let reason = finish::read(&word, !calls.is_empty())?.unwrap_or(if calls.is_empty() {
         FinishReason::Stop
@@ -142,13 +142,13 @@ fn edit_choice(
     });
 
     let mut edit = ObjectEdit::of(&message);
-    set_if_different(&message, &mut edit, "role", "\"assistant\"".to_owned());
-    let reasoning = message::unify_reasoning(&message, &mut edit)?;
+    set_if_different(&message, &mut edit, "role", "\"assistant\"");
+    let reasoning = message::unify_reasoning(&message, quirks.foreign_state, &mut edit)?;
     let (reasoning, text) = message::unify_content(&message, reasoning, &mut edit)?;
     let refusal = message::text(&message, "refusal")?;
     let said = [&reasoning, &text, &refusal].into_iter().flatten();
-    let output_bytes =
-        said.map(String::len).sum::<usize>() + calls.iter().map(|call| call.arguments.len()).sum::<usize>();
+    let output_bytes = said.map(|text| text.len()).sum::<usize>()
+        + calls.iter().map(|call| call.arguments.len()).sum::<usize>();
     if message.get("content").is_none() {
         edit.append("content", "null");
     } else if quirks.think_tags && reasoning.is_none() {
@@ -171,7 +171,7 @@ fn edit_choice(
             .id
             .clone()
             .unwrap_or_else(|| made_up_id(&presentation.head.id, position, index as u32));
-        let arguments = if call.arguments.trim().is_empty() && reason != FinishReason::Length {
+        let arguments = if call.is_blank() && reason != FinishReason::Length {
             "{}"
         } else {
             &call.arguments
@@ -191,7 +191,7 @@ fn edit_choice(
     if index.is_none() {
         edit.set("index", position.to_string());
     }
-    set_if_different(choice, &mut edit, "finish_reason", quote(reason.as_str()));
+    set_text_if_different(choice, &mut edit, "finish_reason", reason.as_str());
     if choice.get("logprobs").is_none() {
         edit.append("logprobs", "null");
     }
@@ -204,6 +204,7 @@ fn edit_choice(
         choice: index.unwrap_or(position),
         reason,
         matched_stop: choice.read("matched_stop"),
+        provider_reason: None,
     };
     Ok((finish, output_bytes))
 }

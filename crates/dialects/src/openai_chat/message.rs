@@ -1,29 +1,43 @@
 //! What a whole answer's message and a stream's delta have in common: reasoning under other names
 //! and half-written tool calls.
 
+use std::borrow::Cow;
+
 use tollgate_chat::{
     edit::{Edits, ObjectEdit},
-    json::quote,
+    json::{Json, quote},
     object::{Object, items},
 };
 
-use crate::fault::{Fault, FaultKind};
+use crate::{
+    conversation,
+    fault::{Fault, FaultKind},
+};
 
 /// Reads the text of a member; `None` where it is absent or null. Fails where it is anything else:
 /// what the model said would be lost.
-pub fn text(object: &Object<'_>, name: &str) -> Result<Option<String>, Fault> {
-    let json = object.present(name);
-    json.map(serde_json::from_str)
-        .transpose()
-        .map_err(|_| malformed(&format!("`{name}` is not a readable text")))
+pub fn text<'a>(object: &Object<'a>, name: &str) -> Result<Option<Cow<'a, str>>, Fault> {
+    match object.present(name).map(Json::parse_member) {
+        None => Ok(None),
+        Some(Ok(Json::String(text))) => Ok(Some(text)),
+        Some(_) => Err(malformed(&format!("`{name}` is not a readable text"))),
+    }
 }
 
 /// Gives reasoning its one name, `reasoning_content`, and returns its text.
 ///
 /// Other hosts call it `reasoning` (OpenRouter, Groq, vLLM) or send `reasoning_details` with texts
-/// (MiniMax). Where several say the same, the first of these counts and the others go, but
-/// `reasoning_details` stay, since a client may have to send them back.
-pub fn unify_reasoning(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) -> Result<Option<String>, Fault> {
+/// (MiniMax). Where several say the same, the first of these counts and the others go. Details stay
+/// where `keeps_details`: they are state that a gateway behind us wants back, and the client has to
+/// bring it.
+pub fn unify_reasoning<'a>(
+    message: &Object<'a>,
+    keeps_details: bool,
+    edit: &mut ObjectEdit<'_, '_>,
+) -> Result<Option<Cow<'a, str>>, Fault> {
+    if !keeps_details {
+        edit.remove_named("reasoning_details");
+    }
     let own = text(message, "reasoning_content")?.filter(|text| !text.is_empty());
     if let Some(index) = message.position("reasoning") {
         let foreign = text(message, "reasoning")?.filter(|text| !text.is_empty());
@@ -43,17 +57,20 @@ pub fn unify_reasoning(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) -> R
         return Ok(None);
     }
     edit.set("reasoning_content", quote(&texts));
-    Ok(Some(texts))
+    Ok(Some(texts.into()))
 }
+
+/// Reasoning and text, where there are any.
+type Said<'a> = (Option<Cow<'a, str>>, Option<Cow<'a, str>>);
 
 /// Gives content its one form, a string, and returns reasoning and text.
 ///
 /// Mistral sends an array of parts while it thinks, the thoughts among them.
-pub fn unify_content(
-    message: &Object<'_>,
-    reasoning: Option<String>,
+pub fn unify_content<'a>(
+    message: &Object<'a>,
+    reasoning: Option<Cow<'a, str>>,
     edit: &mut ObjectEdit<'_, '_>,
-) -> Result<(Option<String>, Option<String>), Fault> {
+) -> Result<Said<'a>, Fault> {
     let array = message.present("content").filter(|json| json.starts_with('['));
     let Some(array) = array else {
         return Ok((reasoning, text(message, "content")?));
@@ -62,9 +79,9 @@ pub fn unify_content(
     edit.set("content", quote(&said));
     if reasoning.is_none() && !thoughts.is_empty() {
         edit.set("reasoning_content", quote(&thoughts));
-        return Ok((Some(thoughts), Some(said)));
+        return Ok((Some(thoughts.into()), Some(said.into())));
     }
-    Ok((reasoning, Some(said)))
+    Ok((reasoning, Some(said.into())))
 }
 
 /// Text and thoughts of content in parts. Fails for a part that is neither.
@@ -97,6 +114,25 @@ pub fn keep_citations(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
     if citations.len() < annotations.len() {
         edit.set("annotations", format!("[{}]", citations.join(",")));
     }
+}
+
+/// The addresses of the images in a message or delta, as image models of OpenRouter's kind draw them.
+pub fn images(message: &Object<'_>) -> Vec<String> {
+    let Some(Ok(images)) = message.present("images").map(items) else {
+        return Vec::new();
+    };
+    let url = |image: &str| {
+        Object::parse(Object::parse(image).ok()?.present("image_url")?)
+            .ok()?
+            .read("url")
+    };
+    images.into_iter().filter_map(url).collect()
+}
+
+/// The items of a choice's `logprobs.content`, as a JSON array; `None` where there are none.
+pub fn logprobs<'a>(choice: &Object<'a>) -> Option<&'a str> {
+    let logprobs = Object::parse(choice.present("logprobs")?).ok()?;
+    logprobs.present("content").filter(|items| *items != "[]")
 }
 
 /// Gives a choice's log probabilities both of their members; DeepSeek leaves `refusal` out.
@@ -155,13 +191,15 @@ fn tool_call(json: &str) -> Result<ToolCallPiece<'_>, Fault> {
     };
     let (function, custom) = (inner("function")?, inner("custom")?);
     let name = match function.as_ref().or(custom.as_ref()) {
-        Some(called) => text(called, "name")?.filter(|name| !name.is_empty()),
+        Some(called) => text(called, "name")?
+            .filter(|name| !name.is_empty())
+            .map(Cow::into_owned),
         None => None,
     };
     let arguments = match (&function, &custom) {
         (Some(function), _) => match function.present("arguments") {
             // Some hosts send the object itself, not its text.
-            Some(json) if !json.starts_with('"') => Some(json.to_owned()),
+            Some(json) if !json.starts_with('"') => Some(Cow::Borrowed(json)),
             _ => text(function, "arguments")?,
         },
         (None, Some(custom)) => text(custom, "input")?,
@@ -171,7 +209,7 @@ fn tool_call(json: &str) -> Result<ToolCallPiece<'_>, Fault> {
         index: object.read("index"),
         id: object.read::<String>("id").filter(|id| !id.is_empty()),
         name,
-        arguments: arguments.unwrap_or_default(),
+        arguments: arguments.unwrap_or_default().into_owned(),
         object,
         custom: custom.is_some() && function.is_none(),
         function,
@@ -179,6 +217,12 @@ fn tool_call(json: &str) -> Result<ToolCallPiece<'_>, Fault> {
 }
 
 impl ToolCallPiece<'_> {
+    /// Whether the call says nothing, as a first piece or as a whole: Groq writes `null` for it.
+    pub fn is_blank(&self) -> bool {
+        let arguments = self.arguments.trim();
+        arguments.is_empty() || (arguments == "null" && !self.custom)
+    }
+
     /// Writes the piece in our form: its index (in streams), `id` with `type`, and `name`, only where
     /// they are given here, `arguments` always.
     pub fn rewrite(
@@ -233,12 +277,24 @@ impl ToolCallPiece<'_> {
 }
 
 /// Sets a member unless it says so already.
-pub fn set_if_different(object: &Object<'_>, edit: &mut ObjectEdit<'_, '_>, name: &str, json: String) {
-    if object.get(name) != Some(json.as_str()) {
+pub fn set_if_different(
+    object: &Object<'_>,
+    edit: &mut ObjectEdit<'_, '_>,
+    name: &str,
+    json: impl AsRef<str> + Into<String>,
+) {
+    if object.get(name) != Some(json.as_ref()) {
         edit.set(name, json);
     }
 }
 
-fn malformed(message: &str) -> Fault {
+/// Sets a member to a text unless it says so already, however it is escaped.
+pub fn set_text_if_different(object: &Object<'_>, edit: &mut ObjectEdit<'_, '_>, name: &str, text: &str) {
+    if conversation::text(object, name).as_deref() != Some(text) {
+        edit.set(name, quote(text));
+    }
+}
+
+pub fn malformed(message: &str) -> Fault {
     Fault::new(FaultKind::Malformed, message)
 }

@@ -1,73 +1,211 @@
 //! Messages on their way to a provider: edited where it refuses what the client may send.
 //!
-//! A message is looked at again only when its traits and the provider's quirks say so.
+//! A message is looked at again only when the messages' traits, the provider's quirks or the plan say so.
+
+mod assistant;
+mod content;
+mod media;
 
 use tollgate_catalog::{
     contract::MessageTraits,
-    quirks::{MessageName, Quirks, ReasoningHistory},
+    quirks::{MediaSource, MessageName, Quirks, ReasoningHistory},
 };
 use tollgate_chat::{
     edit::{Edits, ObjectEdit},
     json::quote,
-    object::{Member, Object, items},
+    object::{Object, items},
 };
 
+use self::media::Waiting;
 use super::nulls;
+use crate::{
+    conversation::{self, without_signature},
+    request::{Context, Note, Unsupported},
+};
 
-/// Edits the array `messages`, which has been validated.
-pub fn edit(messages: &str, traits: &MessageTraits, quirks: &Quirks, edits: &mut Edits<'_>) {
-    if !needs_edit(traits, quirks) {
-        return;
+/// What decides about messages.
+pub struct Rules<'r> {
+    pub traits: &'r MessageTraits,
+    pub quirks: &'r Quirks,
+    pub context: &'r Context<'r>,
+    /// Whether the model reads images at this provider.
+    pub reads_images: bool,
+    /// To be said after everything that the client's leading system messages say.
+    pub instructions: &'r [String],
+}
+
+impl Rules<'_> {
+    fn needs_edit(&self) -> bool {
+        let (traits, quirks) = (self.traits, self.quirks);
+        let history = quirks.reasoning_history;
+        let wants_thoughts = matches!(history, ReasoningHistory::Require | ReasoningHistory::Details);
+        (traits.developer && !quirks.developer_role)
+            || (traits.name && quirks.message_name != MessageName::All)
+            || (traits.text_part_arrays && !quirks.text_part_arrays)
+            || traits.assistant_without_content
+            || (traits.assistant_extras && !quirks.drop_message_fields.is_empty())
+            || (traits.reasoning_content && history != ReasoningHistory::Pass)
+            || (traits.tool_calls && history == ReasoningHistory::Require)
+            || (wants_thoughts && !self.context.states.is_empty())
+            || traits.null_members
+            || ((traits.foreign_state || traits.assistant_images) && !quirks.foreign_state)
+            || (traits.result_images && !quirks.tool_result_media)
+            || (traits.cache_control && !quirks.cache_control)
+            || self.has_addresses()
+            || !self.instructions.is_empty()
     }
-    for message in items(messages).unwrap_or_default() {
-        if let Ok(message) = Object::parse(message) {
-            edit_message(&message, traits, quirks, edits);
-        }
+
+    /// Whether there are addresses that the provider does not fetch.
+    fn has_addresses(&self) -> bool {
+        let (traits, quirks) = (self.traits, self.quirks);
+        (traits.image_urls && quirks.images == MediaSource::Data)
+            || (traits.video_urls && quirks.videos == MediaSource::Data)
+            || (traits.file_urls && !quirks.file_urls)
     }
 }
 
-fn needs_edit(traits: &MessageTraits, quirks: &Quirks) -> bool {
-    (traits.developer && !quirks.developer_role)
-        || (traits.name && quirks.message_name != MessageName::All)
-        || (traits.text_part_arrays && !quirks.text_part_arrays)
-        || traits.assistant_without_content
-        || (traits.assistant_extras && !quirks.drop_message_fields.is_empty())
-        || (traits.reasoning_content && quirks.reasoning_history == ReasoningHistory::Drop)
-        || (traits.tool_calls && quirks.reasoning_history == ReasoningHistory::Require)
-        || traits.null_members
-}
-
-fn edit_message(message: &Object<'_>, traits: &MessageTraits, quirks: &Quirks, edits: &mut Edits<'_>) {
-    let role: String = message.read("role").unwrap_or_default();
-    let assistant = role == "assistant";
-    let mut edit = ObjectEdit::of(message);
-    for (index, member) in message.members().iter().enumerate() {
-        let dropped = assistant
-            && quirks
-                .drop_message_fields
-                .iter()
-                .any(|field| *field == member.name);
-        match &*member.name {
-            "content" => edit_content(member, assistant, traits, quirks, &mut edit, edits),
-            _ if member.value == "null" || dropped => edit.remove(index),
-            "role" if role == "developer" && !quirks.developer_role => edit.set("role", "\"system\""),
-            "name" if !takes_name(&role, quirks.message_name) => edit.remove(index),
-            "reasoning_content" if quirks.reasoning_history == ReasoningHistory::Drop => edit.remove(index),
-            "tool_calls" if traits.null_members => nulls::strip(member.value, edits),
-            _ => {}
+/// Edits the array `messages`, which has been validated. Fails with the first part that the provider
+/// cannot be sent.
+pub fn edit<'a>(
+    messages: &'a str,
+    rules: &Rules<'_>,
+    edits: &mut Edits<'a>,
+    notes: &mut Vec<Note>,
+) -> Result<(), Unsupported> {
+    if !rules.needs_edit() {
+        return Ok(());
+    }
+    let list = items(messages).unwrap_or_default();
+    let leading = list.iter().take_while(|message| is_instruction(message)).count();
+    let joins = !rules.instructions.is_empty() && !rules.quirks.text_part_arrays && leading > 0;
+    if !rules.instructions.is_empty() && !joins {
+        insert_instructions(&list, leading, rules, edits);
+    }
+    let mut waiting = Waiting::default();
+    let mut nameless = false;
+    for (at, message) in list.iter().enumerate() {
+        let Ok(object) = Object::parse(message) else {
+            continue;
+        };
+        let role = conversation::text(&object, "role").unwrap_or_default();
+        if role != "user" && role != "tool" {
+            waiting.insert_results(edits);
+        }
+        nameless |= object.present("name").is_some() && !takes_name(&role, rules.quirks.message_name);
+        let joined = rules.instructions.iter().filter(|_| joins && at + 1 == leading);
+        let mut editor = MessageEditor {
+            rules,
+            role: &role,
+            at,
+            message: &object,
+            edit: ObjectEdit::of(&object),
+            joined: joined.map(String::as_str).collect(),
+            waiting: &mut waiting,
+        };
+        editor.members(edits)?;
+        editor.edit.finish(edits);
+        waiting.after(message);
+    }
+    waiting.insert_results(edits);
+    if waiting.left_out() {
+        notes.push(Note::Omitted("messages.images".to_owned()));
+    }
+    let left_out = [
+        (
+            "cache_control",
+            rules.traits.cache_control && !rules.quirks.cache_control,
+        ),
+        ("name", nameless),
+    ];
+    for (name, _) in left_out.into_iter().filter(|(_, left_out)| *left_out) {
+        let note = Note::Omitted(name.to_owned());
+        if !notes.contains(&note) {
+            notes.push(note);
         }
     }
-    if assistant && message.get("content").is_none() && !quirks.null_content {
-        edit.append("content", "\"\"");
+    Ok(())
+}
+
+fn is_instruction(message: &str) -> bool {
+    let message = Object::parse(message);
+    message.is_ok_and(|message| {
+        matches!(
+            conversation::text(&message, "role").as_deref(),
+            Some("system" | "developer")
+        )
+    })
+}
+
+/// A system message of our own, after the client's leading ones.
+fn insert_instructions<'a>(list: &[&'a str], leading: usize, rules: &Rules<'_>, edits: &mut Edits<'a>) {
+    let text = quote(&rules.instructions.join("\n\n"));
+    let json = format!("{{\"role\":\"system\",\"content\":{text}}}");
+    match (
+        leading.checked_sub(1).and_then(|last| list.get(last)),
+        list.first(),
+    ) {
+        (Some(last), _) => edits.replace(&last[last.len()..], format!(",{json}")),
+        (None, Some(first)) => edits.replace(&first[..0], format!("{json},")),
+        (None, None) => {}
     }
-    if assistant
-        && quirks.reasoning_history == ReasoningHistory::Require
-        && message.present("tool_calls").is_some()
-        && message.present("reasoning_content").is_none()
-    {
-        edit.set("reasoning_content", "\" \"");
+}
+
+/// One message on its way.
+struct MessageEditor<'e, 'a> {
+    rules: &'e Rules<'e>,
+    role: &'e str,
+    at: usize,
+    message: &'e Object<'a>,
+    edit: ObjectEdit<'e, 'a>,
+    /// Instructions that join this message's text.
+    joined: Vec<&'e str>,
+    waiting: &'e mut Waiting<'a>,
+}
+
+impl<'a> MessageEditor<'_, 'a> {
+    fn members(&mut self, edits: &mut Edits<'a>) -> Result<(), Unsupported> {
+        let quirks = self.rules.quirks;
+        let assistant = self.role == "assistant";
+        let message = self.message;
+        for (index, member) in message.members().iter().enumerate() {
+            let dropped = assistant
+                && quirks
+                    .drop_message_fields
+                    .iter()
+                    .any(|field| *field == member.name);
+            match &*member.name {
+                "content" => self.content(member.value, edits)?,
+                _ if member.value == "null" || dropped => self.edit.remove(index),
+                "role" if self.role == "developer" && !quirks.developer_role => {
+                    self.edit.set("role", "\"system\"");
+                }
+                "name" if !takes_name(self.role, quirks.message_name) => self.edit.remove(index),
+                "cache_control" if !quirks.cache_control => self.edit.remove(index),
+                "tool_calls" => self.calls(member.value, edits),
+                "tool_call_id" if self.strips_state() => {
+                    if let Some(id) = conversation::text(message, "tool_call_id") {
+                        let (id, signature) = without_signature(id);
+                        if signature.is_some() {
+                            self.edit.set("tool_call_id", quote(&id));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        if assistant {
+            self.history();
+            if message.get("content").is_none() && !quirks.null_content {
+                self.edit.append("content", "\"\"");
+            }
+        }
+        Ok(())
     }
-    edit.finish(edits);
+
+    /// Whether state of other hosts goes: this one is no gateway.
+    fn strips_state(&self) -> bool {
+        self.rules.traits.foreign_state && !self.rules.quirks.foreign_state
+    }
 }
 
 fn takes_name(role: &str, taken: MessageName) -> bool {
@@ -76,55 +214,4 @@ fn takes_name(role: &str, taken: MessageName) -> bool {
         MessageName::User => role == "user",
         MessageName::None => false,
     }
-}
-
-fn edit_content(
-    content: &Member<'_>,
-    assistant: bool,
-    traits: &MessageTraits,
-    quirks: &Quirks,
-    edit: &mut ObjectEdit<'_, '_>,
-    edits: &mut Edits<'_>,
-) {
-    if content.value == "null" {
-        if assistant && !quirks.null_content {
-            edit.set("content", "\"\"");
-        }
-    } else if assistant && items(content.value).is_ok_and(|parts| parts.is_empty()) {
-        edit.set("content", if quirks.null_content { "null" } else { "\"\"" });
-    } else if content.value.starts_with('[') {
-        if let Some(text) = joined_text(content.value).filter(|_| !quirks.text_part_arrays) {
-            edit.set("content", quote(&text));
-        } else if traits.null_members {
-            nulls::strip(content.value, edits);
-        }
-    }
-}
-
-/// Whether a message is of the kind before tools: role `function`, or `function_call`.
-pub fn has_legacy_functions(messages: &str) -> bool {
-    let messages = items(messages).unwrap_or_default().into_iter();
-    messages
-        .filter_map(|message| Object::parse(message).ok())
-        .any(|message| {
-            message
-                .read::<String>("role")
-                .is_some_and(|role| role == "function")
-                || message.present("function_call").is_some()
-        })
-}
-
-/// The texts of an array that holds only text parts, a line each.
-fn joined_text(parts: &str) -> Option<String> {
-    let mut texts = Vec::new();
-    for part in items(parts).ok()? {
-        let part = Object::parse(part).ok()?;
-        let kind: String = part.read("type")?;
-        texts.push(match &*kind {
-            "text" => part.read::<String>("text")?,
-            "refusal" => part.read::<String>("refusal")?,
-            _ => return None,
-        });
-    }
-    Some(texts.join("\n"))
 }

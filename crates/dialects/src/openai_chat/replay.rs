@@ -1,8 +1,10 @@
 //! A whole answer told as a stream, for a provider that was asked for one and sent the other.
 
+use std::borrow::Cow;
+
 use tollgate_chat::{
     answer::Answer,
-    event::{Event, EventKind, Start},
+    event::{EventKind, Start},
     object::{Object, items},
 };
 
@@ -10,14 +12,15 @@ use super::message;
 use crate::fault::{Fault, FaultKind};
 
 /// Members of a message that mean something and have no event.
-const WITHOUT_EVENT: [&str; 4] = ["annotations", "audio", "function_call", "images"];
+/// Annotations have none either, but the text stays what it is without them.
+const WITHOUT_EVENT: [&str; 2] = ["audio", "function_call"];
 
-/// The events of an answer that [`super::answer::decode`] has read, all still to be written: its start,
+/// The events of an answer that [`super::answer::decode`] has read: its start,
 /// what each choice says, each choice's end, the usage.
 ///
-/// Fails with [`FaultKind::Malformed`] where the answer says what no event can (log probabilities,
-/// audio): told without it, it would be another answer.
-pub fn events(answer: &Answer) -> Result<Vec<Event>, Fault> {
+/// Fails with [`FaultKind::Malformed`] where the answer says what no event can (audio):
+/// told without it, it would be another answer.
+pub fn events(answer: &Answer) -> Result<Vec<EventKind>, Fault> {
     let text = std::str::from_utf8(&answer.json).map_err(|_| unreadable())?;
     let object = Object::parse(text).map_err(|_| unreadable())?;
     let mut kinds = vec![EventKind::Start(Start {
@@ -35,13 +38,17 @@ pub fn events(answer: &Answer) -> Result<Vec<Event>, Fault> {
     if !answer.usage_is_estimated {
         kinds.push(EventKind::Usage(answer.usage));
     }
-    Ok(kinds.into_iter().map(Event::new).collect())
+    Ok(kinds)
 }
 
 fn tell_choice(object: &Object<'_>, choice: u32, kinds: &mut Vec<EventKind>) -> Result<(), Fault> {
     let message = object.present("message").ok_or_else(unreadable)?;
     let message = Object::parse(message).map_err(|_| unreadable())?;
-    let text = |name| Ok(message::text(&message, name)?.filter(|text| !text.is_empty()));
+    let text = |name| {
+        Ok(message::text(&message, name)?
+            .filter(|text| !text.is_empty())
+            .map(Cow::into_owned))
+    };
     if let Some(text) = text("reasoning_content")? {
         kinds.push(EventKind::Reasoning { choice, text });
     }
@@ -52,8 +59,17 @@ fn tell_choice(object: &Object<'_>, choice: u32, kinds: &mut Vec<EventKind>) -> 
         kinds.push(EventKind::Refusal { choice, text });
     }
     let calls = message::tool_calls(&message)?;
-    let says = |object: &Object<'_>, name| object.present(name).is_some_and(|json| json != "[]");
-    let more = says(object, "logprobs") || WITHOUT_EVENT.iter().any(|name| says(&message, name));
+    kinds.extend(
+        message::images(&message)
+            .into_iter()
+            .map(|url| EventKind::Image { choice, url }),
+    );
+    if let Some(items) = message::logprobs(object) {
+        let json = items.to_owned();
+        kinds.push(EventKind::Logprobs { choice, json });
+    }
+    let says = |name: &&str| message.present(name).is_some_and(|json| json != "[]");
+    let more = WITHOUT_EVENT.iter().any(says);
     if more || calls.iter().any(|call| call.custom) {
         return Err(Fault::new(
             FaultKind::Malformed,

@@ -3,6 +3,9 @@
 //! One provider chunk becomes at most one chunk for the client. Usage never passes through: it is an
 //! event, and the relay writes it at the end for a client that asked.
 
+mod calls;
+mod delta;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -11,25 +14,25 @@ use tollgate_chat::{
     chunk::CHOICES_LIMIT,
     edit::{Edits, ObjectEdit},
     event::{Event, EventKind, Finish, FinishReason, Start, Wire},
-    json::quote,
     object::{Object, items},
     sse::{SseEvent, SseReader},
 };
 
+use self::{
+    calls::Calls,
+    delta::{bare_delta, has_other_content, split_thinking},
+};
 use super::{
-    answer::{PRIVATE_MEMBERS, drop_foreign_tier, made_up_id},
+    answer::{PRIVATE_MEMBERS, drop_foreign_tier},
     fault, finish,
-    message::{self, ToolCallPiece, set_if_different},
+    message::{self, set_if_different, set_text_if_different},
     usage,
 };
 use crate::{
-    Presentation,
+    Presentation, conversation,
     fault::{Fault, FaultKind},
-    think_tags::{Piece, ThinkTags},
+    think_tags::ThinkTags,
 };
-
-/// Most tool calls followed in one choice.
-const TOOL_CALLS_LIMIT: usize = 1_024;
 
 /// The decoder's state between two chunks.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ pub struct Decoder {
     presentation: Presentation,
     excludes_reasoning: bool,
     think_tags: bool,
+    keeps_details: bool,
     started: bool,
     choices: BTreeMap<u32, Choice>,
     done: bool,
@@ -46,18 +50,9 @@ pub struct Decoder {
 /// What one choice has said so far.
 #[derive(Debug, Default)]
 struct Choice {
-    calls: Vec<Call>,
+    calls: Calls,
     tags: ThinkTags,
     finished: bool,
-}
-
-/// A tool call, followed so that its pieces get one dense index and its opener everything it needs.
-#[derive(Debug)]
-struct Call {
-    provider_index: Option<u32>,
-    provider_id: Option<String>,
-    has_name: bool,
-    has_arguments: bool,
 }
 
 impl Decoder {
@@ -67,6 +62,7 @@ impl Decoder {
             presentation,
             excludes_reasoning: quirks.usage_excludes_reasoning,
             think_tags: quirks.think_tags,
+            keeps_details: quirks.foreign_state,
             started: false,
             choices: BTreeMap::new(),
             done: false,
@@ -223,13 +219,13 @@ impl Decoder {
     fn envelope(&self, object: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
         let head = &self.presentation.head;
         set_text_if_different(object, edit, "id", &head.id);
-        set_if_different(object, edit, "object", "\"chat.completion.chunk\"".to_owned());
+        set_if_different(object, edit, "object", "\"chat.completion.chunk\"");
         if object.read::<u64>("created") != Some(head.created) {
             edit.set("created", head.created.to_string());
         }
         set_text_if_different(object, edit, "model", &head.model);
         match (self.presentation.include_usage, object.position("usage")) {
-            (true, _) => set_if_different(object, edit, "usage", "null".to_owned()),
+            (true, _) => set_if_different(object, edit, "usage", "null"),
             (false, Some(index)) => edit.remove(index),
             (false, None) => {}
         }
@@ -267,18 +263,18 @@ impl Decoder {
             Some(json) => Object::parse(json).map_err(|_| malformed("a delta is not an object"))?,
             None => empty,
         };
-        let word: String = choice.read("finish_reason").unwrap_or_default();
+        let word = conversation::text(choice, "finish_reason").unwrap_or_default();
         let pieces = message::tool_calls(&delta)?;
-        let has_calls = !state.calls.is_empty() || !pieces.is_empty();
+        let has_calls = state.calls.any() || !pieces.is_empty();
         let reason = finish::read(&word, has_calls)?.filter(|_| !state.finished);
 
         let mut edit = ObjectEdit::of(&delta);
         match (opens, delta.position("role")) {
-            (true, _) => set_if_different(&delta, &mut edit, "role", "\"assistant\"".to_owned()),
+            (true, _) => set_if_different(&delta, &mut edit, "role", "\"assistant\""),
             (false, Some(position)) => edit.remove(position),
             (false, None) => {}
         }
-        let reasoning = message::unify_reasoning(&delta, &mut edit)?;
+        let reasoning = message::unify_reasoning(&delta, self.keeps_details, &mut edit)?;
         let (reasoning, content) = message::unify_content(&delta, reasoning, &mut edit)?;
         let (reasoning, text) = match self.think_tags && reasoning.is_none() {
             true => split_thinking(&mut state.tags, content, reason.is_some(), &delta, &mut edit),
@@ -286,31 +282,49 @@ impl Decoder {
         };
         let bare_delta = (!has_delta).then(|| bare_delta(opens, reasoning.as_deref(), text.as_deref()));
         if let Some(text) = reasoning.filter(|text| !text.is_empty()) {
-            kinds.push(EventKind::Reasoning { choice: index, text });
+            kinds.push(EventKind::Reasoning {
+                choice: index,
+                text: text.into_owned(),
+            });
         }
         if let Some(text) = text.filter(|text| !text.is_empty()) {
-            kinds.push(EventKind::Text { choice: index, text });
+            kinds.push(EventKind::Text {
+                choice: index,
+                text: text.into_owned(),
+            });
         }
         if let Some(text) = message::text(&delta, "refusal")?.filter(|text| !text.is_empty()) {
-            kinds.push(EventKind::Refusal { choice: index, text });
+            kinds.push(EventKind::Refusal {
+                choice: index,
+                text: text.into_owned(),
+            });
         }
         if pieces.is_empty() {
             edit.remove_named("tool_calls");
         }
         let answer_id = &self.presentation.head.id;
         for piece in &pieces {
-            kinds.push(state.tool_call(piece, index, answer_id, reason, edits)?);
+            kinds.push(state.calls.piece(piece, index, answer_id, reason, edits)?);
         }
         if reason.is_some_and(|reason| reason != FinishReason::Length) {
-            state.fill_arguments(index, events);
+            state.calls.fill_arguments(index, events);
         }
         for name in ["refusal", "audio", "function_call"] {
             if delta.get(name) == Some("null") {
                 edit.remove_named(name);
             }
         }
+        for url in message::images(&delta) {
+            kinds.push(EventKind::Image { choice: index, url });
+        }
         if has_other_content(&delta, choice) && kinds.len() == before {
             kinds.push(EventKind::Other { choice: index });
+        }
+        if let Some(items) = message::logprobs(choice) {
+            kinds.push(EventKind::Logprobs {
+                choice: index,
+                json: items.to_owned(),
+            });
         }
 
         let mut choice_edit = ObjectEdit::of(choice);
@@ -325,180 +339,25 @@ impl Decoder {
         message::complete_logprobs(choice, edits);
         match reason {
             Some(reason) => {
-                set_if_different(choice, &mut choice_edit, "finish_reason", quote(reason.as_str()));
+                set_text_if_different(choice, &mut choice_edit, "finish_reason", reason.as_str());
                 state.finished = true;
                 kinds.push(EventKind::Finish(Finish {
                     choice: index,
                     reason,
                     matched_stop: choice.read("matched_stop"),
+                    provider_reason: None,
                 }));
             }
-            None => set_if_different(choice, &mut choice_edit, "finish_reason", "null".to_owned()),
+            None => set_if_different(choice, &mut choice_edit, "finish_reason", "null"),
         }
         choice_edit.finish(edits);
         Ok(opens)
     }
 }
 
-impl Choice {
-    /// Edits a piece of a tool call and says what it holds.
-    fn tool_call(
-        &mut self,
-        piece: &ToolCallPiece<'_>,
-        choice: u32,
-        answer_id: &str,
-        reason: Option<FinishReason>,
-        edits: &mut Edits<'_>,
-    ) -> Result<EventKind, Fault> {
-        let known = self.position_of(piece);
-        let index = known.unwrap_or(self.calls.len());
-        if index >= TOOL_CALLS_LIMIT {
-            return Err(malformed("too many tool calls"));
-        }
-        let opens = known.is_none();
-        let id = opens.then(|| {
-            let made_up = || made_up_id(answer_id, choice, index as u32);
-            piece.id.clone().unwrap_or_else(made_up)
-        });
-        if opens {
-            self.calls.push(Call {
-                provider_index: piece.index,
-                provider_id: piece.id.clone(),
-                has_name: false,
-                has_arguments: false,
-            });
-        }
-        let call = &mut self.calls[index];
-        // Once, whenever it comes: clients glue the pieces of a name together.
-        let name = piece.name.clone().filter(|_| !call.has_name);
-        call.has_name |= name.is_some();
-        call.has_arguments |= !piece.arguments.trim().is_empty();
-        let ends = reason.is_some_and(|reason| reason != FinishReason::Length);
-        let arguments = if ends && !call.has_arguments {
-            "{}"
-        } else {
-            &*piece.arguments
-        };
-        call.has_arguments |= ends;
-        piece.rewrite(
-            Some(index as u32),
-            id.as_deref(),
-            name.as_deref(),
-            arguments,
-            edits,
-        );
-        Ok(EventKind::ToolCall {
-            choice,
-            index: index as u32,
-            id,
-            name,
-            arguments: arguments.to_owned(),
-        })
-    }
-
-    /// Which call a piece belongs to: by the host's index, else by its ID, else the last one.
-    /// A new ID under an old index is a new call (some hosts number every call 0).
-    fn position_of(&self, piece: &ToolCallPiece<'_>) -> Option<usize> {
-        let same_id = |call: &Call| piece.id.is_none() || call.provider_id == piece.id;
-        match piece.index {
-            Some(_) => self
-                .calls
-                .iter()
-                .rposition(|call| call.provider_index == piece.index && same_id(call)),
-            None if piece.id.is_some() => self.calls.iter().rposition(|call| call.provider_id == piece.id),
-            None if piece.name.is_some() && self.calls.last().is_none_or(|call| call.has_name) => None,
-            None => self.calls.len().checked_sub(1),
-        }
-    }
-
-    /// Gives `{}` to calls that end without arguments, since parsers expect an object.
-    fn fill_arguments(&mut self, choice: u32, events: &mut Vec<Event>) {
-        for (index, call) in self.calls.iter_mut().enumerate() {
-            if !std::mem::replace(&mut call.has_arguments, true) {
-                events.push(Event::new(EventKind::ToolCall {
-                    choice,
-                    index: index as u32,
-                    id: None,
-                    name: None,
-                    arguments: "{}".to_owned(),
-                }));
-            }
-        }
-    }
-}
-
 fn parse(data: &[u8]) -> Result<Object<'_>, Fault> {
     let text = std::str::from_utf8(data).map_err(|_| malformed("an event is not UTF-8"))?;
     Object::parse(text.trim()).map_err(|error| malformed(&format!("an event is not a JSON object: {error}")))
-}
-
-/// The delta of a choice that came without one: text that was held back until now, if any.
-fn bare_delta(opens: bool, reasoning: Option<&str>, text: Option<&str>) -> String {
-    let role = opens.then_some(("role", "assistant"));
-    let said = [("reasoning_content", reasoning), ("content", text)];
-    let said = said.into_iter().filter_map(|(name, text)| Some((name, text?)));
-    let members: Vec<String> = role
-        .into_iter()
-        .chain(said.filter(|(_, text)| !text.is_empty()))
-        .map(|(name, text)| format!("\"{name}\":{}", quote(text)))
-        .collect();
-    format!("{{{}}}", members.join(","))
-}
-
-/// Sorts a piece of content with `<think>` tags. Returns reasoning and text.
-fn split_thinking(
-    tags: &mut ThinkTags,
-    content: Option<String>,
-    ends: bool,
-    delta: &Object<'_>,
-    edit: &mut ObjectEdit<'_, '_>,
-) -> (Option<String>, Option<String>) {
-    let mut pieces = Vec::new();
-    if let Some(content) = &content {
-        tags.split(content, &mut pieces);
-    }
-    if ends {
-        tags.end(&mut pieces);
-    }
-    let (mut reasoning, mut text) = (String::new(), String::new());
-    for piece in pieces {
-        match piece {
-            Piece::Text(piece) => text.push_str(&piece),
-            Piece::Reasoning(piece) => reasoning.push_str(&piece),
-        }
-    }
-    if content.as_deref().unwrap_or_default() != text {
-        edit.set("content", quote(&text));
-    }
-    if !reasoning.is_empty() {
-        set_if_different(delta, edit, "reasoning_content", quote(&reasoning));
-    }
-    (Some(reasoning), Some(text))
-}
-
-/// Whether a delta holds output of a kind without an event of its own.
-fn has_other_content(delta: &Object<'_>, choice: &Object<'_>) -> bool {
-    const OWN_EVENT: [&str; 7] = [
-        "role",
-        "content",
-        "refusal",
-        "reasoning_content",
-        "reasoning",
-        "reasoning_details",
-        "tool_calls",
-    ];
-    let says_something = |value: &str| !matches!(value, "null" | "\"\"" | "[]" | "{}");
-    delta
-        .members()
-        .iter()
-        .any(|member| !OWN_EVENT.contains(&&*member.name) && says_something(member.value))
-        || choice.present("logprobs").is_some_and(says_something)
-}
-
-fn set_text_if_different(object: &Object<'_>, edit: &mut ObjectEdit<'_, '_>, name: &str, text: &str) {
-    if object.read::<std::borrow::Cow<'_, str>>(name).as_deref() != Some(text) {
-        edit.set(name, quote(text));
-    }
 }
 
 fn malformed(message: &str) -> Fault {

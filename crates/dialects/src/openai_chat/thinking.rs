@@ -1,25 +1,20 @@
-//! What a request says about thinking, in the provider's own form.
-//!
-//! `reasoning_effort`, `thinking` and `enable_thinking` mean one thing on every model; the catalogue
-//! tells which of them a provider takes.
+//! Thinking in the words of chat completions: which of the client's switches go out, and how.
 
 use tollgate_catalog::{
-    contract::{ToolChoice, ValidRequest},
-    quirks::{Quirks, ThinkingForm, ToolChoiceForm},
-    thinking::{Effort, Thinking},
+    contract::ValidRequest,
+    quirks::{Quirks, ThinkingForm},
+    thinking::Thinking,
 };
 use tollgate_chat::{edit::ObjectEdit, json::quote, object::Object};
 
-use crate::request::Note;
+use crate::{
+    request::Note,
+    thinking::{
+        Decision, SWITCHES, effort_to_send, levels, no_switch_sent, note_budget, note_move, switch_sent,
+    },
+};
 
-const SWITCHES: [&str; 4] = [
-    "reasoning_effort",
-    "thinking",
-    "enable_thinking",
-    "thinking_budget",
-];
-
-/// The decision: whether the model will think, and what is sent to make it so.
+/// The decision, and what is sent to make it so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     pub thinks: bool,
@@ -28,25 +23,14 @@ pub struct Resolved {
     pub notes: Vec<Note>,
 }
 
-/// Decides for this request and provider. A provider that cannot think as asked takes the nearest it
-/// can, with a note.
-pub fn resolve(request: &ValidRequest, quirks: &Quirks) -> Resolved {
-    let asked = give_way_to_forced_tools(request, quirks);
+/// Says the decision in the form that this provider takes.
+pub fn resolve(request: &ValidRequest, quirks: &Quirks, decision: Decision) -> Resolved {
+    let Decision {
+        asked,
+        thinks,
+        mut notes,
+    } = decision;
     let mut send = Vec::new();
-    let mut notes = Vec::new();
-    let thinks = match asked {
-        Thinking::Unset => quirks
-            .id_effort
-            .or(quirks.default_effort)
-            .map_or(quirks.thinks_by_default, on),
-        // Without a switch it goes on as it always does.
-        _ if quirks.thinking == ThinkingForm::None => quirks.thinks_by_default,
-        Thinking::Off => !quirks.thinking_optional,
-        Thinking::On { .. } => true,
-    };
-    if asked == Thinking::Off && thinks {
-        notes.push(Note::Moved(switch_sent(request).to_owned()));
-    }
     match quirks.thinking {
         // Its own default may be another than the one documented here.
         ThinkingForm::Pass => {
@@ -69,7 +53,7 @@ pub fn resolve(request: &ValidRequest, quirks: &Quirks) -> Resolved {
         }
         ThinkingForm::ReasoningEffort => {
             if let Some(effort) = effort_to_send(asked, quirks) {
-                note_move(asked, effort, &mut notes);
+                notes.extend(note_move(asked, effort));
                 send.push(("reasoning_effort", quote(effort.as_str())));
             }
             notes.extend(note_budget(request, asked));
@@ -90,7 +74,7 @@ pub fn resolve(request: &ValidRequest, quirks: &Quirks) -> Resolved {
             {
                 match asked_effort.nearest(&levels(quirks)) {
                     Some(effort) => {
-                        note_move(asked, effort, &mut notes);
+                        notes.extend(note_move(asked, effort));
                         send.push(("reasoning_effort", quote(effort.as_str())));
                     }
                     None => notes.push(Note::Omitted("reasoning_effort".to_owned())),
@@ -137,84 +121,4 @@ impl Resolved {
             }
         }
     }
-}
-
-/// A forced tool choice switches thinking off where the two exclude each other and the client did
-/// not ask for thinking.
-fn give_way_to_forced_tools(request: &ValidRequest, quirks: &Quirks) -> Thinking {
-    let form = match request.tool_choice {
-        ToolChoice::Required => ToolChoiceForm::Required,
-        ToolChoice::Named(_) => ToolChoiceForm::Named,
-        ToolChoice::Auto | ToolChoice::None => return request.thinking,
-    };
-    let excluded = quirks.tool_choices.contains(&form) && !quirks.tool_choices_while_thinking.contains(&form);
-    if request.thinking == Thinking::Unset && excluded && quirks.thinking_optional {
-        return Thinking::Off;
-    }
-    request.thinking
-}
-
-fn on(effort: Effort) -> bool {
-    effort != Effort::None
-}
-
-/// Levels that mean thinking.
-fn levels(quirks: &Quirks) -> Vec<Effort> {
-    quirks
-        .efforts
-        .iter()
-        .copied()
-        .filter(|effort| on(*effort))
-        .collect()
-}
-
-/// The effort to name, for providers that know no other switch.
-fn effort_to_send(asked: Thinking, quirks: &Quirks) -> Option<Effort> {
-    match asked {
-        Thinking::Unset => quirks.id_effort,
-        Thinking::Off => Effort::None.nearest(&quirks.efforts),
-        Thinking::On {
-            effort: Some(effort), ..
-        } => effort.nearest(&quirks.efforts),
-        Thinking::On { effort: None, .. } => {
-            let thinks_anyway = quirks.default_effort.map_or(quirks.thinks_by_default, on);
-            let wanted = quirks.id_effort.or((!thinks_anyway).then_some(Effort::Medium))?;
-            wanted.nearest(&levels(quirks))
-        }
-    }
-}
-
-fn note_move(asked: Thinking, sent: Effort, notes: &mut Vec<Note>) {
-    if matches!(asked, Thinking::On { effort: Some(effort), .. } if effort != sent) {
-        notes.push(Note::Moved("reasoning_effort".to_owned()));
-    }
-}
-
-/// A note for a budget that the provider has no place for, under the client's name for it.
-fn note_budget(request: &ValidRequest, asked: Thinking) -> Option<Note> {
-    let Thinking::On { budget: Some(_), .. } = asked else {
-        return None;
-    };
-    let thinking = request.request.get("thinking").map(Object::parse);
-    let inside = matches!(thinking, Some(Ok(thinking)) if thinking.present("budget_tokens").is_some());
-    let name = if inside {
-        "thinking.budget_tokens"
-    } else {
-        "thinking_budget"
-    };
-    Some(Note::Omitted(name.to_owned()))
-}
-
-fn no_switch_sent(request: &ValidRequest) -> bool {
-    SWITCHES
-        .into_iter()
-        .all(|name| request.request.get(name).is_none())
-}
-
-/// The switch that the client used, for a note.
-fn switch_sent(request: &ValidRequest) -> &'static str {
-    SWITCHES
-        .into_iter()
-        .find(|name| request.request.get(name).is_some())
-        .unwrap_or("enable_thinking")
 }

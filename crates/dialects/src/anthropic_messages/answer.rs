@@ -1,0 +1,108 @@
+//! A whole answer as events.
+
+use bytes::Bytes;
+use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::{
+    event::{EventKind, Start},
+    object::{Object, items},
+};
+
+use super::{fault, finish::Stop, turn::Turn, usage::Counts};
+use crate::{
+    conversation::text,
+    fault::{Fault, FaultKind},
+};
+
+/// The events of a whole answer with status 200, which may be an error all the same.
+pub fn events(body: &Bytes, _quirks: &Quirks) -> Result<Vec<EventKind>, Fault> {
+    let body = std::str::from_utf8(body).map_err(|_| malformed("the answer is not UTF-8"))?;
+    let message = Object::parse(body)
+        .map_err(|error| malformed(&format!("the answer is not a JSON object: {error}")))?;
+    if let Some(fault) = fault::in_answer(&message) {
+        return Err(fault);
+    }
+    let content = message.present("content").map(items);
+    let Some(Ok(content)) = content else {
+        return Err(malformed("the answer has no `content`"));
+    };
+    let mut events = vec![EventKind::Start(Start::default())];
+    let mut turn = Turn::default();
+    for block in content {
+        let block = Object::parse(block).map_err(|_| malformed("a content block is not an object"))?;
+        tell(&block, &mut turn, &mut events)?;
+    }
+    let stop = stop_of(&message);
+    if let Some(explanation) = stop.explanation.clone() {
+        turn.refusal(explanation, &mut events);
+    }
+    events.push(EventKind::Finish(stop.finish(turn.called())));
+    let mut counts = Counts::default();
+    if let Some(Ok(usage)) = message.present("usage").map(Object::parse) {
+        counts.take(&usage);
+    }
+    events.extend(counts.usage().map(EventKind::Usage));
+    Ok(events)
+}
+
+/// What one block says. Blocks of hosted tools, and kinds that are new, say nothing to the client.
+fn tell(block: &Object<'_>, turn: &mut Turn, events: &mut Vec<EventKind>) -> Result<(), Fault> {
+    match text(block, "type").as_deref() {
+        Some("text") => turn.text(string(block, "text")?, events),
+        Some("thinking") => {
+            turn.reasoning(string(block, "thinking")?, events);
+            if is_signed(block) {
+                turn.state(block.text().to_owned(), events);
+            }
+        }
+        Some("redacted_thinking") => turn.state(block.text().to_owned(), events),
+        Some("tool_use") => {
+            let (id, name) = name_of_call(block)?;
+            let input = block.present("input").unwrap_or("{}");
+            turn.call(id, name, input.to_owned(), events);
+        }
+        _ => return Ok(()),
+    }
+    turn.block_end(events);
+    Ok(())
+}
+
+/// Whether a thinking block can be sent back: a thought that was cut off has no signature.
+fn is_signed(block: &Object<'_>) -> bool {
+    text(block, "signature").is_some_and(|signature| !signature.is_empty())
+}
+
+/// ID and name of a `tool_use` block. Fails where either is missing: nobody could answer the call.
+pub(super) fn name_of_call(block: &Object<'_>) -> Result<(String, String), Fault> {
+    let member = |name| text(block, name).filter(|text| !text.is_empty());
+    match (member("id"), member("name")) {
+        (Some(id), Some(name)) => Ok((id.into_owned(), name.into_owned())),
+        _ => Err(malformed("a tool call lacks its ID or its name")),
+    }
+}
+
+/// `stop_reason`, `stop_sequence` and `stop_details` of a message, or of the delta of one.
+pub(super) fn stop_of(message: &Object<'_>) -> Stop {
+    let details = message.present("stop_details").map(Object::parse);
+    let explanation = match details {
+        Some(Ok(details)) => text(&details, "explanation").map(|text| text.into_owned()),
+        _ => None,
+    };
+    Stop {
+        reason: text(message, "stop_reason").map(|text| text.into_owned()),
+        sequence: text(message, "stop_sequence").map(|text| text.into_owned()),
+        explanation,
+    }
+}
+
+/// The string `name`; empty where it is absent. Fails where it is no string: content would be lost.
+pub(super) fn string(block: &Object<'_>, name: &str) -> Result<String, Fault> {
+    match (block.present(name), text(block, name)) {
+        (None, _) => Ok(String::new()),
+        (_, Some(text)) => Ok(text.into_owned()),
+        (Some(_), None) => Err(malformed(&format!("`{name}` of a content block is no string"))),
+    }
+}
+
+pub(super) fn malformed(message: &str) -> Fault {
+    Fault::new(FaultKind::Malformed, message)
+}

@@ -1,0 +1,369 @@
+//! The client's messages as Anthropic's turns (wire notes, section 3).
+//!
+//! User and assistant take turns, the user first; neighbours are merged. Results of calls open the
+//! user's turn after the calls, in the order of the calls. System messages stand before everything,
+//! save where the model takes them in between.
+
+use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::event::Place;
+
+use super::{
+    blocks::Block,
+    cache::{Mark, note_once},
+    media::Media,
+    names::{CallIds, Names},
+    thinking::{self, Thought},
+};
+use crate::{
+    conversation::{Assistant, Call, Message, Part, PartKind},
+    request::{Context, Note, Unsupported},
+};
+
+/// Stands for a user's message that says nothing: the provider wants some text in every turn.
+const NO_WORDS: &str = ".";
+/// After a turn of the model's that it is to carry on, where it does not take one at the end.
+const CARRY_ON: &str = "Carry on with your last message exactly where it ends. Do not repeat any of it, and do \
+                        not mention this.";
+const IMAGE_OF_MODEL: &str = "The image in your last message:";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    User,
+    Assistant,
+    /// Only in between, where the model takes it.
+    System,
+}
+
+impl Role {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::System => "system",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn<'a> {
+    pub role: Role,
+    pub blocks: Vec<Block<'a>>,
+}
+
+/// The whole conversation in the provider's form.
+#[derive(Debug, Default)]
+pub struct Turns<'a> {
+    pub system: Vec<Block<'a>>,
+    pub turns: Vec<Turn<'a>>,
+    pub notes: Vec<Note>,
+}
+
+/// What decides about messages beside themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    pub quirks: &'a Quirks,
+    pub context: &'a Context<'a>,
+    /// Whether the model thinks: only then may its thoughts of earlier turns stand in the history.
+    pub thinks: bool,
+    /// Whether the model may go on with a turn of its own at the end.
+    pub prefill: bool,
+}
+
+/// Turns messages into turns. Fails with the first part that the provider cannot take.
+pub fn turns<'a>(
+    messages: Vec<Message<'a>>,
+    setting: Setting<'a>,
+    names: &mut Names,
+) -> Result<Turns<'a>, Unsupported> {
+    let mut writer = Writer {
+        setting,
+        names,
+        ids: CallIds::default(),
+        calls: Vec::new(),
+        results: Vec::new(),
+        between: Vec::new(),
+        carried: Vec::new(),
+        out: Turns::default(),
+    };
+    let last = messages.len().saturating_sub(1);
+    for message in messages {
+        writer.message(message)?;
+    }
+    writer.end(last);
+    Ok(writer.out)
+}
+
+struct Writer<'a, 'n> {
+    setting: Setting<'a>,
+    names: &'n mut Names,
+    ids: CallIds,
+    /// The client's and the provider's ID of each call of the last assistant turn, in order.
+    calls: Vec<(String, String)>,
+    /// Results of these calls, each with the place of its call.
+    results: Vec<(usize, Block<'a>)>,
+    /// System messages in between, which go behind the user's turn, with their indices.
+    between: Vec<(usize, Vec<Block<'a>>)>,
+    /// Media that may not stand where they came: they open the user's next turn.
+    carried: Vec<Block<'a>>,
+    out: Turns<'a>,
+}
+
+impl<'a> Writer<'a, '_> {
+    fn message(&mut self, message: Message<'a>) -> Result<(), Unsupported> {
+        if !matches!(message, Message::Tool { .. }) {
+            self.put_results();
+        }
+        match message {
+            Message::System { at, parts, .. } => {
+                let blocks = self.blocks(at, parts)?;
+                self.system(at, blocks);
+            }
+            Message::User { at, parts } => {
+                let blocks = self.blocks(at, parts)?;
+                self.put_carried();
+                self.push(Role::User, blocks);
+            }
+            Message::Assistant(turn) => self.assistant(turn)?,
+            Message::Tool { at, call_id, parts } => {
+                let mut content = self.blocks(at, parts)?;
+                if !self.setting.quirks.tool_result_media {
+                    let media = content.extract_if(.., |block| !matches!(block, Block::Text { .. }));
+                    self.carried.extend(media);
+                }
+                let mark = content.iter_mut().filter_map(|block| block.mark()?.take()).last();
+                let place = self.calls.iter().position(|(client, _)| *client == call_id);
+                // Validation has let only results of known calls pass.
+                if let Some(place) = place {
+                    let id = self.calls[place].1.clone();
+                    self.results
+                        .push((place, Block::ToolResult { id, content, mark }));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn system(&mut self, at: usize, blocks: Vec<Block<'a>>) {
+        if self.out.turns.is_empty() {
+            self.out.system.extend(blocks);
+        } else if self.setting.quirks.system_anywhere {
+            self.between.push((at, blocks));
+        } else {
+            self.move_up(at, blocks);
+        }
+    }
+
+    fn move_up(&mut self, at: usize, blocks: Vec<Block<'a>>) {
+        self.out.system.extend(blocks);
+        self.out.notes.push(Note::Moved(format!("messages[{at}]")));
+    }
+
+    /// System messages in between are taken only right behind a user's turn.
+    fn put_between(&mut self) {
+        let after_user = self.out.turns.last().is_some_and(|turn| turn.role == Role::User);
+        for (at, blocks) in std::mem::take(&mut self.between) {
+            match after_user {
+                true => self.push(Role::System, blocks),
+                false => self.move_up(at, blocks),
+            }
+        }
+    }
+
+    fn put_results(&mut self) {
+        let mut results = std::mem::take(&mut self.results);
+        if results.is_empty() {
+            return;
+        }
+        results.sort_by_key(|(place, _)| *place);
+        let blocks = results.into_iter().map(|(_, block)| block).collect();
+        self.push(Role::User, blocks);
+        self.put_carried();
+    }
+
+    fn put_carried(&mut self) {
+        let carried = std::mem::take(&mut self.carried);
+        if !carried.is_empty() {
+            self.push(Role::User, carried);
+        }
+    }
+
+    fn push(&mut self, role: Role, blocks: Vec<Block<'a>>) {
+        match self.out.turns.last_mut() {
+            Some(last) if last.role == role => last.blocks.extend(blocks),
+            _ => self.out.turns.push(Turn { role, blocks }),
+        }
+    }
+
+    fn assistant(&mut self, mut turn: Assistant<'a>) -> Result<(), Unsupported> {
+        let thoughts = match self.setting.thinks {
+            true => thinking::thoughts(&turn, self.setting.context),
+            false => Vec::new(),
+        };
+        let at = turn.at;
+        let (images, parts) = std::mem::take(&mut turn.parts)
+            .into_iter()
+            .partition(|part| matches!(part.kind, PartKind::Image { .. }));
+        let said = self.blocks(at, parts)?;
+        self.put_between();
+        self.calls.clear();
+        let mut calls = Vec::with_capacity(turn.calls.len());
+        for (index, call) in turn.calls.into_iter().enumerate() {
+            calls.push(self.call(at, index, call)?);
+        }
+        let blocks = in_order(thoughts, said, calls);
+        if !blocks.is_empty() {
+            self.push(Role::Assistant, blocks);
+        }
+        self.carry(at, images)
+    }
+
+    fn carry(&mut self, at: usize, images: Vec<Part<'a>>) -> Result<(), Unsupported> {
+        if images.is_empty() {
+            return Ok(());
+        }
+        let images = self.blocks(at, images)?;
+        self.carried.push(Block::text(IMAGE_OF_MODEL));
+        self.carried.extend(images);
+        self.out.notes.push(Note::Moved(format!("messages[{at}].images")));
+        Ok(())
+    }
+
+    fn call(&mut self, at: usize, index: usize, call: Call<'a>) -> Result<Block<'a>, Unsupported> {
+        let input = match call.arguments {
+            arguments if arguments.trim().is_empty() => "{}".into(),
+            arguments if is_object(&arguments) => arguments,
+            _ => {
+                return Err(Unsupported::new(
+                    format!("messages[{at}].tool_calls[{index}].function.arguments"),
+                    "the arguments of an earlier call have to be one JSON object; send them as the model gave \
+                     them, or leave out a call that was cut off, and its result",
+                ));
+            }
+        };
+        let id = self.ids.next(&call.id);
+        self.calls.push((call.id.into_owned(), id.clone()));
+        Ok(Block::ToolUse {
+            id,
+            name: self.names.of(&call.name),
+            input,
+        })
+    }
+
+    /// The blocks of a message's parts. Texts that say nothing are left out: the provider refuses them.
+    fn blocks(&mut self, at: usize, parts: Vec<Part<'a>>) -> Result<Vec<Block<'a>>, Unsupported> {
+        let media = Media {
+            quirks: self.setting.quirks,
+            context: self.setting.context,
+        };
+        let mut blocks = Vec::with_capacity(parts.len());
+        for (index, part) in parts.into_iter().enumerate() {
+            match &part.kind {
+                PartKind::Text(text) | PartKind::Refusal(text) if text.trim().is_empty() => continue,
+                PartKind::Image {
+                    detail: Some(detail), ..
+                } if detail != "auto" => {
+                    note_once(&mut self.out.notes, Note::Omitted("image_url.detail".to_owned()));
+                }
+                _ => {}
+            }
+            let mut block = media.block(part.kind, || format!("messages[{at}].content[{index}]"))?;
+            if let Some(marker) = part.cache_control.filter(|_| self.setting.quirks.cache_control)
+                && let Some(mark) = block.mark()
+            {
+                *mark = Mark::read(marker, &mut self.out.notes);
+            }
+            blocks.push(block);
+        }
+        Ok(blocks)
+    }
+
+    /// The end of the messages; `last` is the index of the last one.
+    fn end(&mut self, last: usize) {
+        self.put_results();
+        self.put_carried();
+        self.put_between();
+        let turns = &mut self.out.turns;
+        if turns.is_empty() {
+            // With nobody to answer, the instructions are what is asked.
+            let blocks = std::mem::take(&mut self.out.system);
+            turns.push(Turn {
+                role: Role::User,
+                blocks,
+            });
+            self.out.notes.push(Note::Moved("messages".to_owned()));
+        } else if turns[0].role == Role::Assistant {
+            let blocks = Vec::new();
+            turns.insert(
+                0,
+                Turn {
+                    role: Role::User,
+                    blocks,
+                },
+            );
+        }
+        self.end_with_user(last);
+        for turn in &mut self.out.turns {
+            if turn.blocks.is_empty() {
+                turn.blocks.push(Block::text(NO_WORDS));
+            }
+        }
+    }
+
+    /// A turn of the model's at the end is one that it is to carry on. Where it does not take that, it
+    /// is asked to in words.
+    fn end_with_user(&mut self, last: usize) {
+        let Some(turn) = self
+            .out
+            .turns
+            .last_mut()
+            .filter(|turn| turn.role == Role::Assistant)
+        else {
+            return;
+        };
+        if !self.setting.prefill {
+            self.push(Role::User, vec![Block::text(CARRY_ON)]);
+            self.out.notes.push(Note::Emulated(format!("messages[{last}]")));
+        } else if let Some(Block::Text { text, .. }) = turn.blocks.last_mut() {
+            // White space at the very end is refused.
+            *text = text.trim_end().to_owned().into();
+        }
+    }
+}
+
+fn is_object(json: &str) -> bool {
+    let begins = json.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{');
+    begins && serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok()
+}
+
+/// Thoughts, words and calls of a turn, each thought before what it led to. Thoughts alone are no turn,
+/// and none may be the last.
+fn in_order<'a>(thoughts: Vec<Thought<'a>>, said: Vec<Block<'a>>, calls: Vec<Block<'a>>) -> Vec<Block<'a>> {
+    if said.is_empty() && calls.is_empty() {
+        return Vec::new();
+    }
+    // The call before which a thought stands; `None`: before the words.
+    let place = |thought: &Thought<'_>| match thought.place {
+        Place::BeforeCall(index) | Place::OnCall(index) if !calls.is_empty() => {
+            Some((index as usize).min(calls.len() - 1))
+        }
+        Place::End if !calls.is_empty() => Some(calls.len() - 1),
+        _ => None,
+    };
+    let mut placed: Vec<_> = thoughts
+        .into_iter()
+        .map(|thought| (place(&thought), thought))
+        .collect();
+    let mut blocks = Vec::with_capacity(placed.len() + said.len() + calls.len());
+    let mut take = |wanted: Option<usize>, blocks: &mut Vec<Block<'a>>| {
+        let taken = placed.extract_if(.., |(place, _)| *place == wanted);
+        blocks.extend(taken.map(|(_, thought)| Block::Thought(thought.json)));
+    };
+    take(None, &mut blocks);
+    blocks.extend(said);
+    for (index, call) in calls.into_iter().enumerate() {
+        take(Some(index), &mut blocks);
+        blocks.push(call);
+    }
+    blocks
+}

@@ -1,0 +1,122 @@
+//! Anthropic's token counts in OpenAI's meaning.
+//!
+//! Its `input_tokens` leave out what was read from and written to the cache, and its totals leave out
+//! what a compaction took, which only `iterations` tell.
+
+use tollgate_chat::{
+    object::{Object, items},
+    usage::Usage,
+};
+
+/// No count beyond this is believed: no model has such a context.
+const COUNT_LIMIT: f64 = 1e12;
+/// Most iterations that are added up.
+const ITERATIONS_LIMIT: usize = 1_000;
+
+/// What an answer has counted so far. A stream tells its counts twice, at its start and at its end;
+/// the later ones count, as far as they say something.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Counts {
+    told: bool,
+    own: Tokens,
+    /// All steps of the answer together, where the provider lists them.
+    iterations: Option<Tokens>,
+    thinking: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Tokens {
+    input: u64,
+    output: u64,
+    cache_read: u64,
+    cache_write: u64,
+    cache_write_1h: u64,
+}
+
+impl Counts {
+    /// Takes a `usage` object over what was told before.
+    pub fn take(&mut self, usage: &Object<'_>) {
+        self.told = true;
+        self.own.take(usage);
+        if let Some(details) = inner(usage, "output_tokens_details") {
+            lay(&mut self.thinking, count(&details, "thinking_tokens"));
+        }
+        let iterations = usage.present("iterations").map(items);
+        let Some(Ok(iterations)) = iterations else { return };
+        let iterations = iterations.into_iter().take(ITERATIONS_LIMIT);
+        let steps = iterations.filter_map(|step| Object::parse(step).ok());
+        self.iterations = steps.map(|step| Tokens::of(&step)).reduce(Tokens::plus);
+    }
+
+    /// The counts; `None` where nothing was told.
+    pub fn usage(&self) -> Option<Usage> {
+        if !self.told {
+            return None;
+        }
+        let tokens = self.iterations.unwrap_or(self.own);
+        let cache_write_1h = tokens.cache_write_1h.min(tokens.cache_write);
+        Some(Usage {
+            prompt: tokens
+                .input
+                .saturating_add(tokens.cache_read)
+                .saturating_add(tokens.cache_write),
+            completion: tokens.output,
+            cached: tokens.cache_read,
+            cache_write: tokens.cache_write,
+            cache_write_1h,
+            reasoning: self.thinking.min(tokens.output),
+            ..Usage::default()
+        })
+    }
+}
+
+impl Tokens {
+    fn of(usage: &Object<'_>) -> Self {
+        let mut tokens = Self::default();
+        tokens.take(usage);
+        tokens
+    }
+
+    fn take(&mut self, usage: &Object<'_>) {
+        lay(&mut self.input, count(usage, "input_tokens"));
+        lay(&mut self.output, count(usage, "output_tokens"));
+        lay(&mut self.cache_read, count(usage, "cache_read_input_tokens"));
+        let split = inner(usage, "cache_creation");
+        let part = |name| split.as_ref().and_then(|split| count(split, name));
+        let hour = part("ephemeral_1h_input_tokens");
+        let minutes = part("ephemeral_5m_input_tokens");
+        let both = hour.zip(minutes).map(|(hour, minutes)| hour + minutes);
+        lay(
+            &mut self.cache_write,
+            count(usage, "cache_creation_input_tokens").or(both),
+        );
+        lay(&mut self.cache_write_1h, hour);
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            input: self.input.saturating_add(other.input),
+            output: self.output.saturating_add(other.output),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write: self.cache_write.saturating_add(other.cache_write),
+            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
+        }
+    }
+}
+
+/// A later count counts, unless it is a zero that only fills the field.
+fn lay(held: &mut u64, told: Option<u64>) {
+    if let Some(told) = told.filter(|told| *told > 0) {
+        *held = told;
+    }
+}
+
+fn inner<'a>(object: &Object<'a>, name: &str) -> Option<Object<'a>> {
+    Object::parse(object.present(name)?).ok()
+}
+
+/// A count, whatever number it is spelt as; negative ones count as zero.
+fn count(object: &Object<'_>, name: &str) -> Option<u64> {
+    let value: f64 = object.read(name)?;
+    Some(value.clamp(0.0, COUNT_LIMIT) as u64)
+}

@@ -1,0 +1,105 @@
+//! The client's messages and tools as values, for dialects whose requests look otherwise.
+//!
+//! Reads what validation has let pass (`tollgate_catalog::contract`), borrows all it can, and decides
+//! nothing: what becomes of a part is the business of the dialect. Members that nobody knows are left
+//! out here.
+
+mod assistant;
+mod parts;
+mod tools;
+
+use std::borrow::Cow;
+
+use tollgate_chat::{
+    json::Json,
+    object::{Object, items},
+};
+
+pub use assistant::{Assistant, Call, without_signature};
+pub use parts::{File, Part, PartKind, Source};
+pub use tools::{Tool, tools};
+
+/// A message, and its index in the client's list, for errors.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message<'a> {
+    /// Role `system` or `developer`.
+    System {
+        at: usize,
+        developer: bool,
+        parts: Vec<Part<'a>>,
+    },
+    User {
+        at: usize,
+        parts: Vec<Part<'a>>,
+    },
+    Assistant(Assistant<'a>),
+    /// The result of the call with that ID.
+    Tool {
+        at: usize,
+        call_id: Cow<'a, str>,
+        parts: Vec<Part<'a>>,
+    },
+}
+
+impl<'a> Message<'a> {
+    pub fn parts(&self) -> &[Part<'a>] {
+        match self {
+            Self::System { parts, .. } | Self::User { parts, .. } | Self::Tool { parts, .. } => parts,
+            Self::Assistant(assistant) => &assistant.parts,
+        }
+    }
+}
+
+/// Reads the member `messages`. Messages of legacy functions are left out: a dialect refuses them
+/// before (`MessageTraits::legacy_functions`).
+pub fn messages(json: &str) -> Vec<Message<'_>> {
+    let messages = items(json).unwrap_or_default().into_iter().enumerate();
+    messages
+        .filter_map(|(at, message)| read(at, &Object::parse(message).ok()?))
+        .collect()
+}
+
+fn read<'a>(at: usize, message: &Object<'a>) -> Option<Message<'a>> {
+    let parts = || parts::read(message);
+    Some(match &*text(message, "role")? {
+        role @ ("system" | "developer") => Message::System {
+            at,
+            developer: role == "developer",
+            parts: parts(),
+        },
+        "user" => Message::User { at, parts: parts() },
+        "assistant" => Message::Assistant(assistant::read(at, message)),
+        "tool" => Message::Tool {
+            at,
+            call_id: assistant::without_signature(text(message, "tool_call_id")?).0,
+            parts: parts(),
+        },
+        _ => return None,
+    })
+}
+
+/// Reads one message of the assistant.
+pub fn assistant<'a>(at: usize, message: &Object<'a>) -> Assistant<'a> {
+    assistant::read(at, message)
+}
+
+/// Whether one of `messages` is of the kind before tools: role `function`, or `function_call`.
+pub fn has_legacy_functions(messages: &str) -> bool {
+    let messages = items(messages).unwrap_or_default().into_iter();
+    let mut messages = messages.filter_map(|message| Object::parse(message).ok());
+    messages.any(|message| {
+        text(&message, "role").as_deref() == Some("function") || message.present("function_call").is_some()
+    })
+}
+
+/// The string `name` of an object; `None` where it is absent, null or of another kind. Borrows unless
+/// the string has escapes.
+pub fn text<'a>(object: &Object<'a>, name: &str) -> Option<Cow<'a, str>> {
+    match Json::parse(object.present(name)?) {
+        Ok(Json::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Parts of a message's content.
+
+use std::borrow::Cow;
+
+use tollgate_chat::object::{Object, items};
+
+use super::text;
+use crate::data_uri;
+
+/// A part, and the marker that asks the provider to cache the prompt up to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part<'a> {
+    pub kind: PartKind<'a>,
+    /// The client's `cache_control`, as JSON. A marker on the message stands on its last part.
+    pub cache_control: Option<&'a str>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum PartKind<'a> {
+    Text(Cow<'a, str>),
+    /// A refusal of the model's, in an assistant's message.
+    Refusal(Cow<'a, str>),
+    Image {
+        source: Source<'a>,
+        /// `auto`, `low`, `high`.
+        detail: Option<Cow<'a, str>>,
+    },
+    Video {
+        source: Source<'a>,
+        /// Frames a second.
+        fps: Option<f64>,
+    },
+    /// Base64 and a format such as `wav`.
+    Audio {
+        data: Cow<'a, str>,
+        format: Cow<'a, str>,
+    },
+    File(File<'a>),
+}
+
+/// Where the bytes of a medium are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// In the request, as base64.
+    Data {
+        media_type: Cow<'a, str>,
+        base64: Cow<'a, str>,
+    },
+    /// At an http or https address.
+    Url(Cow<'a, str>),
+    /// In the provider's own storage (`gs://`, `ms://`, a file ID).
+    Stored(Cow<'a, str>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File<'a> {
+    pub source: Source<'a>,
+    pub filename: Option<Cow<'a, str>>,
+}
+
+/// The parts of a message's `content`: a string is one part. Empty where there is no content.
+pub(super) fn read<'a>(message: &Object<'a>) -> Vec<Part<'a>> {
+    let mut parts = match message.present("content") {
+        None => Vec::new(),
+        Some(list) if list.starts_with('[') => {
+            let list = items(list).unwrap_or_default().into_iter();
+            list.filter_map(|part| read_part(&Object::parse(part).ok()?))
+                .collect()
+        }
+        Some(_) => text(message, "content")
+            .map(|text| Part {
+                kind: PartKind::Text(text),
+                cache_control: None,
+            })
+            .into_iter()
+            .collect(),
+    };
+    if let (Some(marker), Some(last)) = (message.present("cache_control"), parts.last_mut()) {
+        last.cache_control.get_or_insert(marker);
+    }
+    parts
+}
+
+fn read_part<'a>(part: &Object<'a>) -> Option<Part<'a>> {
+    let inner = |name: &str| Object::parse(part.present(name)?).ok();
+    let kind = match &*text(part, "type")? {
+        "text" => PartKind::Text(text(part, "text")?),
+        "refusal" => PartKind::Refusal(text(part, "refusal")?),
+        "image_url" => {
+            let image = inner("image_url")?;
+            PartKind::Image {
+                source: source(text(&image, "url")?),
+                detail: text(&image, "detail"),
+            }
+        }
+        "video_url" => {
+            let video = inner("video_url")?;
+            PartKind::Video {
+                source: source(text(&video, "url")?),
+                fps: video.read("fps").or_else(|| part.read("fps")),
+            }
+        }
+        "input_audio" => {
+            let audio = inner("input_audio")?;
+            PartKind::Audio {
+                data: text(&audio, "data")?,
+                format: text(&audio, "format")?,
+            }
+        }
+        "file" => PartKind::File(file(&inner("file")?)?),
+        _ => return None,
+    };
+    Some(Part {
+        kind,
+        cache_control: part.present("cache_control"),
+    })
+}
+
+/// `file_data` is a data URI, or bare base64 of a PDF; `file_url` is not OpenAI's but understood.
+fn file<'a>(file: &Object<'a>) -> Option<File<'a>> {
+    let data = text(file, "file_data").map(|data| match source(data) {
+        Source::Stored(base64) => Source::Data {
+            media_type: Cow::Borrowed("application/pdf"),
+            base64,
+        },
+        known => known,
+    });
+    let source = data
+        .or_else(|| text(file, "file_url").map(source))
+        .or_else(|| text(file, "file_id").map(Source::Stored))?;
+    Some(File {
+        source,
+        filename: text(file, "filename"),
+    })
+}
+
+/// Tells data from an address.
+pub(super) fn source(address: Cow<'_, str>) -> Source<'_> {
+    let is_web = ["http://", "https://"].iter().any(|scheme| {
+        address
+            .get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    });
+    if is_web {
+        return Source::Url(address);
+    }
+    match data_uri::split(address) {
+        Ok((media_type, base64)) => Source::Data { media_type, base64 },
+        Err(address) => Source::Stored(address),
+    }
+}

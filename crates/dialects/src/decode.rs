@@ -1,0 +1,261 @@
+//! The answer's side of every dialect: a provider's bytes as events, with everything put back that the
+//! request's side changed, and the state of turns gathered.
+
+mod put_back;
+
+use bytes::Bytes;
+use tollgate_catalog::{
+    contract::estimated_tokens,
+    quirks::{Quirks, ReasoningHistory},
+};
+use tollgate_chat::{
+    answer::Answer,
+    assemble::Assembler,
+    event::{Event, EventKind},
+    usage::Usage,
+};
+
+use self::put_back::PutBack;
+use crate::{
+    Dialect, Presentation, anthropic_messages,
+    fault::Fault,
+    gemini, openai_chat, openai_responses,
+    request::Undo,
+    turn_state::{KeptTurn, TurnCollector},
+};
+
+/// A whole answer, and the state of its turns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    pub answer: Answer,
+    pub turns: Vec<KeptTurn>,
+}
+
+impl Dialect {
+    /// Reads a whole answer with status 200.
+    pub fn decode_answer(
+        self,
+        body: &Bytes,
+        quirks: &Quirks,
+        presentation: &Presentation,
+        undo: &Undo,
+    ) -> Result<Decoded, Fault> {
+        if self == Self::OpenaiChat && undo.is_nothing() {
+            return decode_chat(body, quirks, presentation);
+        }
+        let mut collector = collector_for(self, quirks);
+        let events = self.events_of_whole(body, quirks, presentation, undo)?;
+        let mut head = presentation.head.clone();
+        let mut assembler = Assembler::default();
+        for event in events {
+            collector.take(&event);
+            if let EventKind::Start(start) = &event {
+                head.adopt(start);
+            }
+            assembler.take(event);
+        }
+        let estimated = Usage {
+            prompt: presentation.estimated_prompt_tokens,
+            completion: estimated_tokens(assembler.held() as u64),
+            ..Usage::default()
+        };
+        Ok(Decoded {
+            answer: assembler.finish(&head, &presentation.shape, estimated),
+            turns: collector.finish(),
+        })
+    }
+
+    /// A whole answer that came where a stream was asked for, as if it had been one.
+    pub fn decode_as_stream(
+        self,
+        body: &Bytes,
+        quirks: &Quirks,
+        presentation: &Presentation,
+        undo: &Undo,
+    ) -> Result<(Vec<Event>, Vec<KeptTurn>), Fault> {
+        let mut collector = collector_for(self, quirks);
+        let events = self.events_of_whole(body, quirks, presentation, undo)?;
+        for event in &events {
+            collector.take(event);
+        }
+        Ok((events.into_iter().map(Event::new).collect(), collector.finish()))
+    }
+
+    fn events_of_whole(
+        self,
+        body: &Bytes,
+        quirks: &Quirks,
+        presentation: &Presentation,
+        undo: &Undo,
+    ) -> Result<Vec<EventKind>, Fault> {
+        let events = match self {
+            Self::OpenaiChat => {
+                openai_chat::replay::events(&openai_chat::answer::decode(body, quirks, presentation)?)?
+            }
+            Self::OpenaiResponses => openai_responses::answer::events(body, quirks)?,
+            Self::AnthropicMessages => anthropic_messages::answer::events(body, quirks)?,
+            Self::Gemini => gemini::answer::events(body, quirks)?,
+        };
+        let mut put_back = PutBack::new(undo.clone());
+        let mut out = Vec::with_capacity(events.len());
+        for event in events {
+            put_back.take(event, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    /// A decoder for one streamed answer. `event_limit`: most bytes of one event.
+    pub fn stream_decoder(
+        self,
+        quirks: &Quirks,
+        presentation: Presentation,
+        undo: Undo,
+        event_limit: usize,
+    ) -> StreamDecoder {
+        // The raw path pays for neither where nobody has use for it.
+        let keeps = self != Self::OpenaiChat || keeps_thoughts(quirks);
+        let collector = keeps.then(|| collector_for(self, quirks));
+        let put_back = (self != Self::OpenaiChat || !undo.is_nothing()).then(|| PutBack::new(undo));
+        let reader = match self {
+            Self::OpenaiChat => Reader::OpenaiChat(openai_chat::stream::Decoder::new(
+                quirks,
+                presentation,
+                event_limit,
+            )),
+            Self::OpenaiResponses => {
+                Reader::OpenaiResponses(openai_responses::stream::Decoder::new(quirks, event_limit))
+            }
+            Self::AnthropicMessages => {
+                Reader::AnthropicMessages(anthropic_messages::stream::Decoder::new(quirks, event_limit))
+            }
+            Self::Gemini => Reader::Gemini(gemini::stream::Decoder::new(quirks, event_limit)),
+        };
+        StreamDecoder {
+            reader,
+            read: Vec::new(),
+            put_back,
+            collector,
+        }
+    }
+}
+
+/// The raw path: the provider's bytes with few edits. Events are made only of what has to be kept.
+fn decode_chat(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Result<Decoded, Fault> {
+    let answer = openai_chat::answer::decode(body, quirks, presentation)?;
+    let mut turns = Vec::new();
+    if keeps_thoughts(quirks) {
+        let mut collector = TurnCollector::of_thoughts();
+        // What has no event has no thoughts that would be missed.
+        for event in openai_chat::replay::events(&answer).unwrap_or_default() {
+            collector.take(&event);
+        }
+        turns = collector.finish();
+    }
+    Ok(Decoded { answer, turns })
+}
+
+fn keeps_thoughts(quirks: &Quirks) -> bool {
+    matches!(
+        quirks.reasoning_history,
+        ReasoningHistory::Require | ReasoningHistory::Details
+    )
+}
+
+fn collector_for(dialect: Dialect, quirks: &Quirks) -> TurnCollector {
+    match dialect == Dialect::OpenaiChat && keeps_thoughts(quirks) {
+        true => TurnCollector::of_thoughts(),
+        false => TurnCollector::default(),
+    }
+}
+
+/// Reads one streamed answer.
+#[derive(Debug)]
+pub struct StreamDecoder {
+    reader: Reader,
+    /// What was read and not yet put back; kept for its memory.
+    read: Vec<EventKind>,
+    /// `None`: events pass as they are, with their chunks.
+    put_back: Option<PutBack>,
+    /// `None`: the provider wants nothing back.
+    collector: Option<TurnCollector>,
+}
+
+#[derive(Debug)]
+enum Reader {
+    OpenaiChat(openai_chat::stream::Decoder),
+    OpenaiResponses(openai_responses::stream::Decoder),
+    AnthropicMessages(anthropic_messages::stream::Decoder),
+    Gemini(gemini::stream::Decoder),
+}
+
+impl StreamDecoder {
+    /// Takes the next bytes and puts what they say into `events`. Bytes may be cut anywhere. After a
+    /// fault `events` holds what was said before it.
+    pub fn read(&mut self, bytes: Bytes, events: &mut Vec<Event>) -> Result<(), Fault> {
+        let from = events.len();
+        let read = match &mut self.reader {
+            Reader::OpenaiChat(decoder) => decoder.read(bytes, events),
+            Reader::OpenaiResponses(decoder) => decoder.read(bytes, &mut self.read),
+            Reader::AnthropicMessages(decoder) => decoder.read(bytes, &mut self.read),
+            Reader::Gemini(decoder) => decoder.read(bytes, &mut self.read),
+        };
+        let passed_on = self.pass_on(from, events);
+        read.and(passed_on)
+    }
+
+    /// Whether the provider has said that nothing more will come.
+    pub fn is_complete(&self) -> bool {
+        match &self.reader {
+            Reader::OpenaiChat(decoder) => decoder.is_complete(),
+            Reader::OpenaiResponses(decoder) => decoder.is_complete(),
+            Reader::AnthropicMessages(decoder) => decoder.is_complete(),
+            Reader::Gemini(decoder) => decoder.is_complete(),
+        }
+    }
+
+    /// The end of the bytes. Fails where the answer is not whole.
+    pub fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Fault> {
+        let from = events.len();
+        let ended = match &mut self.reader {
+            Reader::OpenaiChat(decoder) => decoder.end(events),
+            Reader::OpenaiResponses(decoder) => decoder.end(&mut self.read),
+            Reader::AnthropicMessages(decoder) => decoder.end(&mut self.read),
+            Reader::Gemini(decoder) => decoder.end(&mut self.read),
+        };
+        let passed_on = self.pass_on(from, events);
+        ended.and(passed_on)
+    }
+
+    /// The state of the turns that have ended. To be asked once, at the end.
+    pub fn take_turns(&mut self) -> Vec<KeptTurn> {
+        self.collector
+            .as_mut()
+            .map(TurnCollector::finish)
+            .unwrap_or_default()
+    }
+
+    fn pass_on(&mut self, from: usize, events: &mut Vec<Event>) -> Result<(), Fault> {
+        let Some(put_back) = &mut self.put_back else {
+            if let Some(collector) = &mut self.collector {
+                let new = events.iter().skip(from);
+                new.for_each(|event| collector.take(&event.kind));
+            }
+            return Ok(());
+        };
+        let chunks = events.drain(from..).map(|event| event.kind);
+        let read: Vec<EventKind> = chunks.chain(self.read.drain(..)).collect();
+        let mut out = Vec::with_capacity(read.len());
+        let mut done = Ok(());
+        for event in read {
+            done = put_back.take(event, &mut out);
+            if done.is_err() {
+                break;
+            }
+        }
+        if let Some(collector) = &mut self.collector {
+            out.iter().for_each(|event| collector.take(event));
+        }
+        events.extend(out.into_iter().map(Event::new));
+        done
+    }
+}

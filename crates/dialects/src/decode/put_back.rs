@@ -1,0 +1,112 @@
+//! Between a dialect's events and the client: tools get the client's names back, what was emulated is
+//! done, and a call that ends with arguments that are no object is a fault.
+
+use std::collections::HashMap;
+
+use tollgate_chat::event::{EventKind, Finish, FinishReason};
+
+use crate::{
+    emulate::Emulator,
+    fault::{Fault, FaultKind},
+    request::Undo,
+};
+
+/// Most bytes of all calls' arguments in one answer.
+const ARGUMENTS_LIMIT: usize = 16 * 1024 * 1024;
+
+#[derive(Debug)]
+pub struct PutBack {
+    tool_names: HashMap<String, String>,
+    emulator: Option<Emulator>,
+    /// Between the two: what the emulator takes and what it gives.
+    given: Vec<EventKind>,
+    /// Arguments so far, by choice and call.
+    arguments: HashMap<(u32, u32), String>,
+    /// Bytes of these.
+    held: usize,
+}
+
+impl PutBack {
+    pub fn new(undo: Undo) -> Self {
+        Self {
+            tool_names: undo.tool_names,
+            emulator: (!undo.emulated.is_nothing()).then(|| Emulator::new(undo.emulated)),
+            given: Vec::new(),
+            arguments: HashMap::new(),
+            held: 0,
+        }
+    }
+
+    /// Takes one event and puts what the client is to have of it into `out`.
+    pub fn take(&mut self, mut event: EventKind, out: &mut Vec<EventKind>) -> Result<(), Fault> {
+        if let EventKind::ToolCall { name: Some(name), .. } = &mut event
+            && let Some(clients) = self.tool_names.get(name)
+        {
+            name.clone_from(clients);
+        }
+        match &mut self.emulator {
+            None => self.given.push(event),
+            Some(emulator) => emulator.take(event, &mut self.given)?,
+        }
+        for event in std::mem::take(&mut self.given) {
+            match &event {
+                EventKind::ToolCall {
+                    choice,
+                    index,
+                    arguments,
+                    ..
+                } => {
+                    let so_far = self.arguments.entry((*choice, *index)).or_default();
+                    so_far.push_str(arguments);
+                    self.held += arguments.len();
+                    if self.held > ARGUMENTS_LIMIT {
+                        return Err(Fault::new(
+                            FaultKind::Malformed,
+                            "the arguments of tool calls are endless",
+                        ));
+                    }
+                }
+                EventKind::Finish(finish) => self.end_calls(finish, out)?,
+                _ => {}
+            }
+            out.push(event);
+        }
+        Ok(())
+    }
+
+    /// Calls of a choice that ends: their arguments are an object, `{}` where the provider wrote none.
+    /// An answer that was cut off leaves them as far as they came.
+    fn end_calls(&mut self, finish: &Finish, out: &mut Vec<EventKind>) -> Result<(), Fault> {
+        let choice = finish.choice;
+        let ended = self.arguments.extract_if(|(of, _), _| *of == choice);
+        let mut ended: Vec<_> = ended.map(|((_, index), text)| (index, text)).collect();
+        if matches!(finish.reason, FinishReason::Length | FinishReason::ContentFilter) {
+            return Ok(());
+        }
+        ended.sort_unstable();
+        for (index, text) in ended {
+            if text.trim().is_empty() {
+                out.push(EventKind::ToolCall {
+                    choice,
+                    index,
+                    id: None,
+                    name: None,
+                    arguments: "{}".to_owned(),
+                });
+            } else if !is_object(&text) {
+                return Err(Fault::new(
+                    FaultKind::Malformed,
+                    "a tool call's arguments are not a JSON object",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_object(text: &str) -> bool {
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests;

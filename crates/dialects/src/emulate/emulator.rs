@@ -1,0 +1,333 @@
+//! The answer's side: does to the events what the provider could not.
+
+use std::collections::BTreeMap;
+
+use tollgate_chat::{
+    chunk::CHOICES_LIMIT,
+    event::{EventKind, Finish, FinishReason, Place},
+    hold_back::{HoldBack, Passed},
+};
+
+use super::{Emulated, RequiredCall, content_call::ContentCall, json_text::JsonText, schema::Root};
+use crate::fault::{Fault, FaultKind};
+
+/// Most bytes that a choice may say where its content is held or checked.
+const CONTENT_LIMIT: usize = 16 << 20;
+
+/// Follows one answer, each of its choices by itself.
+#[derive(Debug)]
+pub struct Emulator {
+    emulated: Emulated,
+    choices: BTreeMap<u32, Choice>,
+}
+
+#[derive(Debug, Default)]
+struct Choice {
+    /// `None`: nothing has to be cut.
+    stop: Option<HoldBack>,
+    /// `None`: the content was not asked for in words.
+    json: Option<JsonText>,
+    /// What was said before the call whose arguments are the content: nothing that was asked for,
+    /// unless no call comes.
+    preamble: String,
+    content_call: Option<ContentCall>,
+    /// The provider's index of the first call.
+    first_call: Option<u32>,
+    /// Whether the call that was demanded came.
+    demand_met: bool,
+    refused: bool,
+    /// Bytes of text and arguments so far.
+    said: usize,
+    /// What was shown, where it has to be checked.
+    content: String,
+    ended: bool,
+}
+
+impl Emulator {
+    pub fn new(emulated: Emulated) -> Self {
+        Self {
+            emulated,
+            choices: BTreeMap::new(),
+        }
+    }
+
+    /// Takes one event and puts what becomes of it into `out`. Fails with [`FaultKind::Malformed`] at
+    /// the end of a choice that is not what was asked for. One that the limit or a filter cut short,
+    /// or a stop text ended, is not judged.
+    pub fn take(&mut self, event: EventKind, out: &mut Vec<EventKind>) -> Result<(), Fault> {
+        let Some(index) = event.choice() else {
+            out.push(event);
+            return Ok(());
+        };
+        if !self.choices.contains_key(&index) {
+            if self.choices.len() >= CHOICES_LIMIT {
+                return Err(malformed("too many choices"));
+            }
+            self.choices.insert(index, Choice::new(&self.emulated));
+        }
+        let Some(choice) = self.choices.get_mut(&index).filter(|choice| !choice.ended) else {
+            return Ok(());
+        };
+        let mut taking = Taking {
+            emulated: &self.emulated,
+            choice,
+            index,
+            out,
+        };
+        taking.take(event)
+    }
+}
+
+impl Choice {
+    fn new(emulated: &Emulated) -> Self {
+        let in_words = emulated.content_tool.is_none() && emulated.asks_for_json();
+        let root = emulated
+            .schema
+            .as_ref()
+            .map_or(Root::Object, |schema| schema.root());
+        Self {
+            stop: (!emulated.stop.is_empty()).then(|| HoldBack::new(emulated.stop.iter().cloned())),
+            json: in_words.then(|| JsonText::new(root)),
+            ..Self::default()
+        }
+    }
+}
+
+impl Emulated {
+    fn asks_for_json(&self) -> bool {
+        self.schema.is_some() || self.json_object
+    }
+}
+
+/// One event on its way.
+struct Taking<'t> {
+    emulated: &'t Emulated,
+    choice: &'t mut Choice,
+    index: u32,
+    out: &'t mut Vec<EventKind>,
+}
+
+impl Taking<'_> {
+    fn take(&mut self, event: EventKind) -> Result<(), Fault> {
+        match event {
+            EventKind::Text { text, .. } => {
+                self.count(&text)?;
+                self.said(&text)
+            }
+            EventKind::ToolCall {
+                index,
+                id,
+                name,
+                arguments,
+                ..
+            } => self.call(index, id, name, arguments),
+            EventKind::Finish(finish) => self.finish(finish),
+            EventKind::Refusal { ref text, .. } => {
+                self.choice.refused |= !text.is_empty();
+                self.out.push(event);
+                Ok(())
+            }
+            EventKind::State { ref state, .. } => {
+                if self.keeps(state.place) {
+                    self.out.push(event);
+                }
+                Ok(())
+            }
+            _ => {
+                self.out.push(event);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whatever is held or kept of a choice is no more than it has said.
+    fn count(&mut self, said: &str) -> Result<(), Fault> {
+        self.choice.said += said.len();
+        match self.emulated.asks_for_json() && self.choice.said > CONTENT_LIMIT {
+            true => Err(malformed("the content is too long to be checked")),
+            false => Ok(()),
+        }
+    }
+
+    fn call(
+        &mut self,
+        index: u32,
+        id: Option<String>,
+        name: Option<String>,
+        arguments: String,
+    ) -> Result<(), Fault> {
+        self.count(&arguments)?;
+        let first = *self.choice.first_call.get_or_insert(index);
+        if self.emulated.content_tool.is_some() {
+            // No other tool was offered, so the first call is the content, whatever its name.
+            if index == first {
+                let schema = &self.emulated.schema;
+                let call = self
+                    .choice
+                    .content_call
+                    .get_or_insert_with(|| ContentCall::new(schema.clone()));
+                let text = call.take(&arguments);
+                return self.show(&text);
+            }
+            return Ok(());
+        }
+        if self.emulated.one_call && index != first {
+            return Ok(());
+        }
+        self.choice.demand_met |= match &self.emulated.call {
+            Some(RequiredCall::Named(wanted)) => name.as_ref() == Some(wanted),
+            Some(RequiredCall::Any) | None => true,
+        };
+        // Words before a call are no JSON that was asked for: they are what they are.
+        if let Some(mut json) = self.choice.json.take() {
+            let words = json.end();
+            self.show(&words)?;
+        }
+        self.out.push(EventKind::ToolCall {
+            choice: self.index,
+            index,
+            id,
+            name,
+            arguments,
+        });
+        Ok(())
+    }
+
+    /// State of a call goes where the call goes.
+    fn keeps(&self, place: Place) -> bool {
+        match place {
+            Place::BeforeCall(call) | Place::OnCall(call) => {
+                let others =
+                    self.emulated.one_call && self.choice.first_call.is_some_and(|first| first != call);
+                self.emulated.content_tool.is_none() && !others
+            }
+            Place::Start | Place::OnText | Place::OnImage(_) | Place::End => true,
+        }
+    }
+
+    /// Content that the provider sends as text.
+    fn said(&mut self, text: &str) -> Result<(), Fault> {
+        if self.emulated.content_tool.is_some() {
+            self.choice.preamble.push_str(text);
+            return Ok(());
+        }
+        match &mut self.choice.json {
+            None => self.show(text),
+            Some(json) => {
+                let value = json.take(text);
+                self.show(&value)
+            }
+        }
+    }
+
+    /// Content on its way to the client, up to a stop text.
+    fn show(&mut self, text: &str) -> Result<(), Fault> {
+        match &mut self.choice.stop {
+            None => self.tell(text),
+            Some(stop) => match stop.take(text) {
+                Passed::Text(text) => self.tell(&text),
+                Passed::Stopped { text, stop } => {
+                    self.tell(&text)?;
+                    self.end(Finish {
+                        choice: self.index,
+                        reason: FinishReason::Stop,
+                        matched_stop: Some(stop),
+                        provider_reason: None,
+                    });
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    fn tell(&mut self, text: &str) -> Result<(), Fault> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if self.emulated.asks_for_json() {
+            self.choice.content.push_str(text);
+        }
+        self.out.push(EventKind::Text {
+            choice: self.index,
+            text: text.to_owned(),
+        });
+        Ok(())
+    }
+
+    fn end(&mut self, finish: Finish) {
+        self.choice.ended = true;
+        self.out.push(EventKind::Finish(finish));
+    }
+
+    fn finish(&mut self, mut finish: Finish) -> Result<(), Fault> {
+        self.free()?;
+        if self.choice.ended {
+            return Ok(());
+        }
+        if !matches!(finish.reason, FinishReason::Length | FinishReason::ContentFilter) {
+            self.judge()?;
+        }
+        if self.choice.content_call.is_some() && finish.reason == FinishReason::ToolCalls {
+            finish.reason = FinishReason::Stop;
+        }
+        self.end(finish);
+        Ok(())
+    }
+
+    /// What still waits, in the order in which it would have been shown.
+    fn free(&mut self) -> Result<(), Fault> {
+        let mut held = String::new();
+        if self.emulated.content_tool.is_some() {
+            held = match &mut self.choice.content_call {
+                Some(call) => call.end(),
+                None => {
+                    let root = self
+                        .emulated
+                        .schema
+                        .as_ref()
+                        .map_or(Root::Object, |schema| schema.root());
+                    let mut json = JsonText::new(root);
+                    let value = json.take(&std::mem::take(&mut self.choice.preamble));
+                    value + &json.end()
+                }
+            };
+        } else if let Some(json) = &mut self.choice.json {
+            held = json.end();
+        }
+        self.show(&held)?;
+        if let Some(mut stop) = self.choice.stop.take().filter(|_| !self.choice.ended) {
+            self.tell(&stop.end())?;
+        }
+        Ok(())
+    }
+
+    /// Whether a choice that ended by itself is what was asked for.
+    fn judge(&self) -> Result<(), Fault> {
+        let choice = &self.choice;
+        if self.emulated.call.is_some() && !choice.demand_met {
+            return Err(malformed("the answer lacks the tool call that was demanded"));
+        }
+        let called = choice.first_call.is_some() && choice.content_call.is_none();
+        if !self.emulated.asks_for_json() || choice.refused || called {
+            return Ok(());
+        }
+        match &self.emulated.schema {
+            Some(schema) if !schema.takes(&choice.content) => Err(malformed(
+                "the content is not JSON of the schema that was asked for",
+            )),
+            None if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&choice.content)
+                .is_err() =>
+            {
+                Err(malformed("the content is not the JSON object that was asked for"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn malformed(message: &str) -> Fault {
+    Fault::new(FaultKind::Malformed, message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tollgate_catalog::{
+    contract::{ResponseFormatAsked, ToolChoice, ValidRequest, check::CheckLimits},
+    load::builtin,
+    quirks::{Quirks, ResponseFormat, ToolChoiceForm},
+};
+use tollgate_chat::request::ChatRequest;
+
+use super::{FormatPlan, Plan, plan};
+use crate::{emulate::RequiredCall, request::Unsupported};
+
+fn valid(members: Value) -> ValidRequest {
+    let mut body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]});
+    for (name, value) in members.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    let request = ChatRequest::parse(Bytes::from(body.to_string())).unwrap();
+    let model = builtin().unwrap().model("gpt-4o").unwrap().clone();
+    tollgate_catalog::contract::check(request, model, &CheckLimits::default()).unwrap()
+}
+
+fn planned(quirks: &Quirks, members: Value) -> Result<Plan, Unsupported> {
+    plan(&valid(members), quirks)
+}
+
+fn notes(plan: &Plan) -> Vec<String> {
+    plan.notes.iter().map(ToString::to_string).collect()
+}
+
+fn tools(names: &[&str]) -> Value {
+    names
+        .iter()
+        .map(|name| json!({"type": "function", "function": {"name": name}}))
+        .collect()
+}
+
+fn schema_format(schema: Value) -> Value {
+    json!({"type": "json_schema", "json_schema": {"name": "person", "schema": schema}})
+}
+
+fn person() -> Value {
+    json!({"type": "object", "properties": {"name": {"type": "string"}}})
+}
+
+fn no_formats() -> Quirks {
+    Quirks {
+        response_formats: vec![],
+        response_formats_while_thinking: vec![],
+        ..Quirks::default()
+    }
+}
+
+#[test]
+fn a_provider_that_takes_everything_is_sent_everything() {
+    let members = json!({
+        "stop": ["END"], "response_format": schema_format(person()), "tools": tools(&["f"]), "tool_choice": "required",
+    });
+    let plan = planned(&Quirks::default(), members).unwrap();
+    assert_eq!(plan.stop, ["END"]);
+    assert_eq!(plan.format, FormatPlan::Native(ResponseFormatAsked::JsonSchema));
+    assert_eq!(plan.tool_choice, ToolChoice::Required);
+    assert!(plan.emulated.is_nothing() && plan.instructions.is_empty() && plan.notes.is_empty());
+}
+
+#[test]
+fn stop_texts_that_are_too_many_are_cut_here() {
+    for (stop_max, sent) in [(0, false), (1, false), (2, true)] {
+        let quirks = Quirks {
+            stop_max,
+            ..Quirks::default()
+        };
+        let plan = planned(&quirks, json!({"stop": ["A", "B"]})).unwrap();
+        let (here, there) = (["A", "B"].map(String::from).to_vec(), vec![]);
+        let (emulated, stop) = if sent { (there, here) } else { (here, there) };
+        assert_eq!(
+            (plan.emulated.stop.clone(), plan.stop.clone()),
+            (emulated, stop),
+            "{stop_max}"
+        );
+        assert_eq!(notes(&plan), if sent { vec![] } else { vec!["emulated:stop"] });
+    }
+}
+
+#[test]
+fn log_probabilities_of_a_text_that_is_cut_here_are_refused() {
+    let quirks = Quirks {
+        stop_max: 0,
+        ..no_formats()
+    };
+    for members in [
+        json!({"stop": "A", "logprobs": true}),
+        json!({"stop": "A", "logprobs": true, "top_logprobs": 2}),
+        json!({"response_format": {"type": "json_object"}, "logprobs": true}),
+    ] {
+        let refused = planned(&quirks, members.clone()).unwrap_err();
+        assert_eq!(refused.param, "logprobs", "{members}");
+    }
+    assert!(
+        planned(
+            &quirks,
+            json!({"stop": "A", "logprobs": false, "top_logprobs": null})
+        )
+        .is_ok()
+    );
+    assert!(planned(&Quirks::default(), json!({"stop": "A", "logprobs": true})).is_ok());
+}
+
+#[test]
+fn an_answer_that_cannot_be_told_anew_is_not_asked_for() {
+    let quirks = Quirks {
+        stop_max: 0,
+        ..Quirks::default()
+    };
+    let audio = json!({"stop": "A", "modalities": ["text", "audio"]});
+    assert_eq!(planned(&quirks, audio).unwrap_err().param, "modalities");
+    assert!(planned(&quirks, json!({"stop": "A", "modalities": ["text"]})).is_ok());
+}
+
+#[test]
+fn a_schema_goes_as_a_tool_that_has_to_be_called() {
+    let plan = planned(&no_formats(), json!({"response_format": schema_format(person())})).unwrap();
+    let FormatPlan::Tool { name, schema } = &plan.format else {
+        panic!("{:?}", plan.format)
+    };
+    assert_eq!(
+        (&**name, serde_json::from_str::<Value>(schema).unwrap()),
+        ("person", person())
+    );
+    assert_eq!(plan.tool_choice, ToolChoice::Named("person".to_owned()));
+    assert_eq!(plan.emulated.content_tool.as_deref(), Some("person"));
+    assert!(plan.emulated.schema.is_some(), "and is checked all the same");
+    assert_eq!(notes(&plan), ["emulated:response_format"]);
+}
+
+#[test]
+fn a_schema_that_no_tool_can_carry_goes_in_words() {
+    let list = schema_format(json!({"type": "array", "items": {"type": "string"}}));
+    let no_forcing = Quirks {
+        tool_choices: vec![ToolChoiceForm::Auto],
+        ..no_formats()
+    };
+    for (quirks, members, why) in [
+        (
+            no_formats(),
+            json!({"response_format": list}),
+            "arguments are objects",
+        ),
+        (
+            no_formats(),
+            json!({"response_format": schema_format(person()), "tools": tools(&["f"])}),
+            "the client has tools of its own",
+        ),
+        (
+            no_forcing,
+            json!({"response_format": schema_format(person())}),
+            "no call can be forced",
+        ),
+    ] {
+        let plan = planned(&quirks, members).unwrap();
+        assert_eq!(
+            plan.format,
+            FormatPlan::Native(ResponseFormatAsked::Text),
+            "{why}"
+        );
+        assert!(plan.instructions.concat().contains("JSON Schema"), "{why}");
+        assert!(
+            plan.emulated.schema.is_some() && plan.emulated.content_tool.is_none(),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn words_for_a_schema_are_backed_by_the_format_json_object_where_there_is_one() {
+    let quirks = Quirks {
+        response_formats: vec![ResponseFormat::JsonObject],
+        tools: false,
+        ..Quirks::default()
+    };
+    let plan = planned(&quirks, json!({"response_format": schema_format(person())})).unwrap();
+    assert_eq!(plan.format, FormatPlan::Native(ResponseFormatAsked::JsonObject));
+    assert_eq!(plan.instructions.len(), 1);
+}
+
+#[test]
+fn a_schema_that_cannot_be_checked_is_refused() {
+    let far = schema_format(json!({"$ref": "https://a.example/schema.json"}));
+    let refused = planned(&no_formats(), json!({"response_format": far})).unwrap_err();
+    assert_eq!(refused.param, "response_format.json_schema.schema");
+    let native = planned(&Quirks::default(), json!({"response_format": far}));
+    assert!(native.is_ok(), "a provider's own schemas are its own business");
+}
+
+#[test]
+fn a_format_that_excludes_tools_goes_in_words_beside_them() {
+    let quirks = Quirks {
+        response_formats_with_tools: vec![],
+        ..Quirks::default()
+    };
+    let format = schema_format(person());
+    let beside = json!({"response_format": format, "tools": tools(&["f"])});
+    assert!(planned(&quirks, beside).unwrap().emulated.schema.is_some());
+    for alone in [
+        json!({"response_format": format}),
+        json!({"response_format": format, "tools": tools(&["f"]), "tool_choice": "none"}),
+    ] {
+        assert!(planned(&quirks, alone).unwrap().emulated.is_nothing());
+    }
+}
+
+#[test]
+fn a_provider_that_wants_to_hear_of_json_is_told() {
+    let quirks = Quirks {
+        json_object_needs_word: true,
+        ..Quirks::default()
+    };
+    let format = json!({"type": "json_object"});
+    let plan = planned(&quirks, json!({"response_format": format})).unwrap();
+    assert_eq!(plan.instructions, ["Answer with one JSON object."]);
+    assert!(plan.emulated.is_nothing(), "the format is the provider's own");
+    let asked = json!([{"role": "user", "content": [{"type": "text", "text": "As Json, please"}]}]);
+    let plan = planned(&quirks, json!({"response_format": format, "messages": asked})).unwrap();
+    assert!(plan.instructions.is_empty());
+}
+
+#[test]
+fn a_call_that_cannot_be_forced_is_forced_in_the_nearest_way() {
+    let named_only = Quirks {
+        tool_choices: vec![ToolChoiceForm::Auto, ToolChoiceForm::Named],
+        ..Quirks::default()
+    };
+    let required_only = Quirks {
+        tool_choices: vec![ToolChoiceForm::Auto, ToolChoiceForm::Required],
+        ..Quirks::default()
+    };
+    let f = json!({"type": "function", "function": {"name": "f"}});
+    let only = planned(
+        &named_only,
+        json!({"tools": tools(&["f"]), "tool_choice": "required"}),
+    )
+    .unwrap();
+    assert_eq!(only.tool_choice, ToolChoice::Named("f".to_owned()));
+    let only = planned(&required_only, json!({"tools": tools(&["f"]), "tool_choice": f})).unwrap();
+    assert_eq!(only.tool_choice, ToolChoice::Required);
+    let several = planned(
+        &required_only,
+        json!({"tools": tools(&["f", "g"]), "tool_choice": f}),
+    )
+    .unwrap();
+    assert_eq!(several.tool_choice, ToolChoice::Auto);
+    assert_eq!(several.emulated.call, Some(RequiredCall::Named("f".to_owned())));
+    assert_eq!(notes(&several), ["emulated:tool_choice"]);
+    assert!(several.instructions[0].contains("`f`"));
+}

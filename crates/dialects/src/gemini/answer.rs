@@ -1,0 +1,32 @@
+//! A whole answer.
+
+use bytes::Bytes;
+use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::{event::EventKind, object::items};
+
+use super::candidates::Candidates;
+use crate::fault::{Fault, FaultKind};
+
+/// The events of a whole answer with status 200. A stream's array counts too, since the API gives one
+/// where `alt=sse` got lost.
+pub fn events(body: &Bytes, _quirks: &Quirks) -> Result<Vec<EventKind>, Fault> {
+    let text = std::str::from_utf8(body).map_err(|_| malformed("the answer is not UTF-8"))?;
+    let text = text.trim();
+    let mut candidates = Candidates::default();
+    let mut events = Vec::new();
+    if text.starts_with('[') {
+        let responses =
+            items(text).map_err(|error| malformed(&format!("the answer is not JSON: {error}")))?;
+        for response in responses {
+            candidates.take(response, &mut events)?;
+        }
+    } else {
+        candidates.take(text, &mut events)?;
+    }
+    candidates.end(&mut events)?;
+    Ok(events)
+}
+
+fn malformed(message: &str) -> Fault {
+    Fault::new(FaultKind::Malformed, message)
+}

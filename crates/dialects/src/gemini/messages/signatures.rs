@@ -1,0 +1,92 @@
+//! The signatures of an earlier turn: what the client sent back, in any form it knows, else what was
+//! kept for it.
+
+use std::collections::HashMap;
+
+use tollgate_chat::{event::Place, object::Object};
+
+use crate::{conversation::Assistant, turn_state::TurnState};
+
+/// Google's own word for calls whose signature is lost, such as those that another model made.
+pub(super) const PLACEHOLDER: &str = "skip_thought_signature_validator";
+
+/// Signatures by what they stand on. Calls and images are counted from 0.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Signatures {
+    /// Whole parts that come first, as JSON.
+    pub before: Vec<String>,
+    pub on_text: Option<String>,
+    pub on_images: HashMap<u32, String>,
+    pub on_calls: HashMap<u32, String>,
+    /// Whole parts that come last, as JSON.
+    pub after: Vec<String>,
+}
+
+impl Signatures {
+    /// What the client sent counts alone; `state` where it sent nothing.
+    pub fn of(turn: &Assistant<'_>, state: Option<&TurnState>) -> Self {
+        let sent = Self::sent(turn);
+        if sent != Self::default() {
+            return sent;
+        }
+        state.map(Self::kept).unwrap_or_default()
+    }
+
+    fn sent(turn: &Assistant<'_>) -> Self {
+        let mut sent = Self::default();
+        for (call, index) in turn.calls.iter().zip(0..) {
+            if let Some(signature) = &call.signature {
+                sent.on_calls.insert(index, signature.to_string());
+            }
+        }
+        for detail in &turn.reasoning_details {
+            sent.take_detail(detail, turn);
+        }
+        sent
+    }
+
+    /// An item of `reasoning_details` (OpenRouter's form): encrypted, of Google's format, with the ID of
+    /// the call that it belongs to, or none where it belongs to the text.
+    fn take_detail(&mut self, json: &str, turn: &Assistant<'_>) {
+        let Ok(detail) = Object::parse(json) else { return };
+        let word = |name| detail.read::<String>(name).unwrap_or_default();
+        if !word("format").starts_with("google-gemini") || word("type") != "reasoning.encrypted" {
+            return;
+        }
+        let Some(signature) = detail.read::<String>("data").filter(|data| !data.is_empty()) else {
+            return;
+        };
+        let id = word("id");
+        let call = turn.calls.iter().zip(0..).find(|(call, _)| call.id == id);
+        match call {
+            Some((_, index)) => {
+                self.on_calls.entry(index).or_insert(signature);
+            }
+            None if turn.calls.is_empty() => {
+                self.on_text.get_or_insert(signature);
+            }
+            None => {
+                self.on_calls.entry(0).or_insert(signature);
+            }
+        }
+    }
+
+    fn kept(state: &TurnState) -> Self {
+        let mut kept = Self::default();
+        for piece in &state.pieces {
+            let signature = || {
+                let piece = Object::parse(&piece.json).ok()?;
+                piece.read::<String>("thoughtSignature")
+            };
+            match piece.place {
+                Place::Start | Place::BeforeCall(_) => kept.before.push(piece.json.to_string()),
+                Place::End => kept.after.push(piece.json.to_string()),
+                // The last one of a text covers all of it.
+                Place::OnText => kept.on_text = signature().or(kept.on_text),
+                Place::OnImage(index) => kept.on_images.extend(signature().map(|text| (index, text))),
+                Place::OnCall(index) => kept.on_calls.extend(signature().map(|text| (index, text))),
+            }
+        }
+        kept
+    }
+}

@@ -1,0 +1,84 @@
+//! Gemini's token counts in OpenAI's meaning: its prompt leaves out what hosted tools read, its
+//! candidates leave out thoughts (wire notes, section 4).
+
+use tollgate_chat::{
+    object::{Object, items},
+    usage::Usage,
+};
+
+/// Counts beyond any model's context are not believed.
+const COUNT_LIMIT: f64 = 1e12;
+
+/// Reads `usageMetadata`. `None` where it counts nothing yet: Vertex's first events name a traffic type
+/// and no more.
+pub(super) fn read(json: &str) -> Option<Usage> {
+    let usage = Object::parse(json).ok()?;
+    let count = |name| count(&usage, name);
+    let total = count("totalTokenCount");
+    let own_prompt = count("promptTokenCount").or(total)?;
+    let prompt = own_prompt + count("toolUsePromptTokenCount").unwrap_or(0);
+    let thoughts = count("thoughtsTokenCount").unwrap_or(0);
+    let counted = count("candidatesTokenCount").unwrap_or(0) + thoughts;
+    // What the total has beyond the parts was written and is not told apart.
+    let completion = counted.max(total.unwrap_or(0).saturating_sub(prompt));
+
+    let read =
+        Modalities::read(&usage, &["promptTokensDetails", "toolUsePromptTokensDetails"]).within(prompt);
+    let reasoning = thoughts.min(completion);
+    let written = Modalities::read(&usage, &["candidatesTokensDetails"]).within(completion - reasoning);
+    Some(Usage {
+        prompt,
+        completion,
+        cached: count("cachedContentTokenCount").unwrap_or(0).min(prompt),
+        prompt_audio: read.audio,
+        prompt_image: read.image,
+        prompt_video: read.video,
+        reasoning,
+        completion_audio: written.audio,
+        completion_image: written.image,
+        ..Usage::default()
+    })
+}
+
+/// Tokens of what is no text. Documents count as text: nothing in OpenAI's usage is theirs.
+#[derive(Default)]
+struct Modalities {
+    image: u64,
+    video: u64,
+    audio: u64,
+}
+
+impl Modalities {
+    fn read(usage: &Object<'_>, names: &[&str]) -> Self {
+        let mut modalities = Self::default();
+        for name in names {
+            for detail in items(usage.present(name).unwrap_or_default()).unwrap_or_default() {
+                let Ok(detail) = Object::parse(detail) else {
+                    continue;
+                };
+                let tokens = count(&detail, "tokenCount").unwrap_or(0);
+                // Numbers where an answer writes its enums so.
+                match detail.present("modality") {
+                    Some("\"IMAGE\"" | "2") => modalities.image += tokens,
+                    Some("\"VIDEO\"" | "3") => modalities.video += tokens,
+                    Some("\"AUDIO\"" | "4") => modalities.audio += tokens,
+                    _ => {}
+                }
+            }
+        }
+        modalities
+    }
+
+    /// Cut down until all together fit into `total`.
+    fn within(self, total: u64) -> Self {
+        let image = self.image.min(total);
+        let video = self.video.min(total - image);
+        let audio = self.audio.min(total - image - video);
+        Self { image, video, audio }
+    }
+}
+
+fn count(object: &Object<'_>, name: &str) -> Option<u64> {
+    let value: f64 = object.read(name)?;
+    Some(value.clamp(0.0, COUNT_LIMIT) as u64)
+}

@@ -1,0 +1,349 @@
+//! Walks a schema and says it again within a subset.
+
+mod choices;
+mod values;
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use tollgate_chat::json::Json;
+
+use super::{
+    DEPTH_LIMIT, NODES_LIMIT, References, Subset, Unclean,
+    keywords::{implied_type, is_annotation},
+    reference, types,
+};
+
+/// Members of a schema, in their order.
+type Members<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
+
+pub(super) struct Rewriter<'r, 'a> {
+    root: &'r Json<'a>,
+    subset: &'r Subset,
+    lost: BTreeSet<String>,
+    /// Nodes made so far.
+    spent: usize,
+    /// The references being inlined, the innermost last.
+    inside: Vec<String>,
+    /// Definitions that are referred to, in the order of their first use.
+    used: Vec<String>,
+}
+
+impl<'r, 'a> Rewriter<'r, 'a> {
+    pub fn new(root: &'r Json<'a>, subset: &'r Subset) -> Self {
+        Self {
+            root,
+            subset,
+            lost: BTreeSet::new(),
+            spent: 0,
+            inside: Vec::new(),
+            used: Vec::new(),
+        }
+    }
+
+    pub fn into_lost(self) -> Vec<String> {
+        self.lost.into_iter().collect()
+    }
+
+    /// The whole schema, with the definitions that it still refers to.
+    pub fn root(&mut self) -> Result<Json<'a>, Unclean> {
+        let mut members = self.schema(self.root, 0)?;
+        let mut definitions = Members::new();
+        while let Some(name) = self.used.get(definitions.len()).cloned() {
+            let target = self.definition(&name);
+            let cleaned = match target {
+                Some(target) => self.schema(target, 1)?,
+                None => Members::new(),
+            };
+            definitions.push((Cow::Owned(name), Json::Object(cleaned)));
+        }
+        if !definitions.is_empty() {
+            members.push((Cow::Borrowed("$defs"), Json::Object(definitions)));
+        }
+        Ok(Json::Object(members))
+    }
+
+    fn definition(&self, name: &str) -> Option<&'r Json<'a>> {
+        let named = |under: &str| reference::resolve(self.root, &format!("#/{under}/{name}"));
+        named("$defs").or_else(|| named("definitions"))
+    }
+
+    fn spend(&mut self, nodes: usize) -> Result<(), Unclean> {
+        self.spent += nodes;
+        if self.spent > NODES_LIMIT {
+            return Err(Unclean::TooLarge);
+        }
+        Ok(())
+    }
+
+    /// The members that are wanted. Copies are paid for, since one schema may be inlined often.
+    fn copy(&mut self, members: &Members<'a>, wanted: impl Fn(&str) -> bool) -> Result<Members<'a>, Unclean> {
+        let mut out = Members::new();
+        for (name, value) in members.iter().filter(|(name, _)| wanted(name)) {
+            self.spend(size(value))?;
+            out.push((name.clone(), value.clone()));
+        }
+        Ok(out)
+    }
+
+    fn lose(&mut self, keyword: &str) {
+        // A name may be the client's own invention of any length.
+        const NAME_LIMIT: usize = 40;
+
+        if !is_annotation(keyword) {
+            let end = keyword.floor_char_boundary(NAME_LIMIT);
+            self.lost.insert(keyword[..end].to_owned());
+        }
+    }
+
+    fn takes(&self, keyword: &str) -> bool {
+        self.subset.keywords.contains(&keyword)
+    }
+
+    fn schema(&mut self, node: &Json<'a>, depth: usize) -> Result<Members<'a>, Unclean> {
+        self.spend(1)?;
+        match node {
+            Json::Object(members) if depth > DEPTH_LIMIT => {
+                self.lose("nesting");
+                Ok(bare(members))
+            }
+            Json::Object(members) => self.object(members, depth),
+            Json::Bool(false) => {
+                self.lose("false");
+                Ok(Members::new())
+            }
+            // `true`, and what is no schema: anything goes.
+            _ => Ok(Members::new()),
+        }
+    }
+
+    fn object(&mut self, members: &Members<'a>, depth: usize) -> Result<Members<'a>, Unclean> {
+        if let Some(reference) = text(members, "$ref") {
+            return self.reference(reference, members, depth);
+        }
+        if let Some(Json::Array(parts)) = get(members, "allOf") {
+            let beside = self.copy(members, |name| name != "allOf")?;
+            let mut whole = self.object(&beside, depth)?;
+            for part in parts {
+                let part = self.schema(part, depth + 1)?;
+                self.merge(&mut whole, part);
+            }
+            return Ok(whole);
+        }
+        let (types, nullable) = types::named(members);
+        if !self.subset.type_lists && types.len() > 1 {
+            return self.split_types(members, &types, nullable, depth);
+        }
+        self.plain(members, depth)
+    }
+
+    fn reference(
+        &mut self,
+        reference: &str,
+        members: &Members<'a>,
+        depth: usize,
+    ) -> Result<Members<'a>, Unclean> {
+        let siblings = self.copy(members, |name| name != "$ref")?;
+        let Some(target) = reference::resolve(self.root, reference) else {
+            self.lose("$ref");
+            return self.object(&siblings, depth);
+        };
+        if let References::Kept { alone } = self.subset.references
+            && let Some(kept) = reference::kept(reference)
+        {
+            let beside = match alone {
+                true => {
+                    siblings.iter().for_each(|(name, _)| self.lose(name));
+                    Members::new()
+                }
+                false => self.object(&siblings, depth)?,
+            };
+            if let Some(name) = kept.strip_prefix("#/$defs/")
+                && !self.used.iter().any(|used| used == name)
+            {
+                self.used.push(name.to_owned());
+            }
+            let kept = Json::String(Cow::Owned(kept.into_owned()));
+            return Ok([vec![(Cow::Borrowed("$ref"), kept)], beside].concat());
+        }
+        let mut whole = self.object(&siblings, depth)?;
+        let target = if self.inside.iter().any(|open| open == reference) {
+            self.lose("$ref");
+            match target {
+                Json::Object(target) => bare(target),
+                _ => Members::new(),
+            }
+        } else {
+            self.inside.push(reference.to_owned());
+            let target = self.schema(target, depth + 1);
+            self.inside.pop();
+            target?
+        };
+        self.merge(&mut whole, target);
+        Ok(whole)
+    }
+
+    /// A schema without references and parts, of one type.
+    fn plain(&mut self, members: &Members<'a>, depth: usize) -> Result<Members<'a>, Unclean> {
+        let mut out = Members::new();
+        let mut choices = None;
+        let (types, mut nullable) = types::named(members);
+        nullable |= get(members, "nullable") == Some(&Json::Bool(true));
+        for (name, value) in members {
+            self.spend(1)?;
+            match &**name {
+                // Said at the end; references and parts are done with.
+                "type" | "nullable" | "$ref" | "allOf" | "$defs" | "definitions" => {}
+                "const" => nullable |= self.enumeration(std::slice::from_ref(value), &mut out)?,
+                "enum" => nullable |= self.enumeration(value.as_array().unwrap_or_default(), &mut out)?,
+                "properties" => {
+                    let properties = self.properties(value, depth)?;
+                    self.put("properties", properties, &mut out);
+                }
+                "required" => self.required(value, members, &mut out),
+                "items" | "prefixItems" => self.items(name, value, depth, &mut out)?,
+                "additionalProperties" => self.additional(value, depth, &mut out)?,
+                "anyOf" | "oneOf" if choices.is_none() => {
+                    choices = value.as_array().filter(|choices| !choices.is_empty());
+                }
+                "exclusiveMinimum" | "exclusiveMaximum" => {
+                    self.exclusive(name, value, members, &types, &mut out)
+                }
+                "format" => self.format(value, &mut out),
+                _ if self.takes(name) => {
+                    self.spend(size(value))?;
+                    out.push((name.clone(), value.clone()));
+                }
+                _ => self.lose(name),
+            }
+        }
+        self.say_type(types, nullable, choices.is_some(), &mut out);
+        self.close(members, &mut out);
+        match choices {
+            None => Ok(out),
+            Some(choices) => self.choices(choices, out, nullable, depth),
+        }
+    }
+
+    /// Puts a member where the keyword is taken.
+    fn put(&mut self, name: &'static str, value: Json<'a>, out: &mut Members<'a>) {
+        match self.takes(name) {
+            true => out.push((Cow::Borrowed(name), value)),
+            false => self.lose(name),
+        }
+    }
+
+    fn say_type(&mut self, mut types: Vec<String>, nullable: bool, has_choices: bool, out: &mut Members<'a>) {
+        // Left there by an enum that is not taken.
+        let of_enum = out.extract_if(.., |(name, _)| name == "type");
+        let of_enum: Vec<String> = of_enum
+            .filter_map(|(_, kind)| kind.as_str().map(str::to_owned))
+            .collect();
+        if types.is_empty() {
+            types = of_enum;
+        }
+        if types.is_empty() && !has_choices {
+            let enumerated = match get(out, "enum") {
+                Some(Json::Array(values)) => types::of_values(values),
+                _ => None,
+            };
+            let implied = implied_type(out.iter().map(|(name, _)| &**name));
+            types.extend(enumerated.or(implied).map(str::to_owned));
+        }
+        let words = types.into_iter().map(|word| Json::String(Cow::Owned(word)));
+        let mut list: Vec<Json<'a>> = words.collect();
+        if nullable && self.subset.type_lists && !list.is_empty() {
+            list.push(Json::String(Cow::Borrowed("null")));
+        }
+        match list.len() {
+            0 if nullable && !has_choices && self.subset.type_lists => {
+                out.insert(0, (Cow::Borrowed("type"), Json::String(Cow::Borrowed("null"))));
+            }
+            0 => {}
+            1 => out.insert(0, (Cow::Borrowed("type"), list.remove(0))),
+            _ => out.insert(0, (Cow::Borrowed("type"), Json::Array(list))),
+        }
+        if nullable && !self.subset.type_lists && !has_choices && self.takes("nullable") {
+            out.push((Cow::Borrowed("nullable"), Json::Bool(true)));
+        }
+        let is_array = get(out, "type") == Some(&Json::String(Cow::Borrowed("array")));
+        // OpenAPI demands it.
+        if is_array && !self.subset.type_lists && get(out, "items").is_none() {
+            let text = vec![(Cow::Borrowed("type"), Json::String(Cow::Borrowed("string")))];
+            out.push((Cow::Borrowed("items"), Json::Object(text)));
+        }
+    }
+
+    fn close(&mut self, members: &Members<'a>, out: &mut Members<'a>) {
+        if !self.subset.closed_objects {
+            return;
+        }
+        let (types, _) = types::named(out);
+        if types.iter().any(|kind| kind == "object") {
+            if !matches!(
+                get(members, "additionalProperties"),
+                None | Some(Json::Bool(false))
+            ) {
+                self.lose("additionalProperties");
+            }
+            out.push((Cow::Borrowed("additionalProperties"), Json::Bool(false)));
+        }
+    }
+
+    /// Lays `part` beside what is there. What both say differently stays as it was said first.
+    fn merge(&mut self, whole: &mut Members<'a>, part: Members<'a>) {
+        for (name, value) in part {
+            let Some((_, there)) = whole.iter_mut().find(|(known, _)| *known == name) else {
+                whole.push((name, value));
+                continue;
+            };
+            match (&*name, there, value) {
+                ("properties", Json::Object(there), Json::Object(properties)) => {
+                    for (property, schema) in properties {
+                        if there.iter().all(|(known, _)| *known != property) {
+                            there.push((property, schema));
+                        }
+                    }
+                }
+                ("required", Json::Array(there), Json::Array(required)) => {
+                    there.extend(
+                        required
+                            .into_iter()
+                            .filter(|name| !there.contains(name))
+                            .collect::<Vec<_>>(),
+                    );
+                }
+                (name, there, value) if *there != value => self.lose(name),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A type and a description: what is left of a schema that cannot be followed.
+fn bare<'a>(members: &Members<'a>) -> Members<'a> {
+    let (types, _) = types::named(members);
+    let kind = types.into_iter().next().unwrap_or_else(|| "object".to_owned());
+    let mut out = vec![(Cow::Borrowed("type"), Json::String(Cow::Owned(kind)))];
+    out.extend(members.iter().find(|(name, _)| name == "description").cloned());
+    out
+}
+
+fn get<'m, 'a>(members: &'m Members<'a>, name: &str) -> Option<&'m Json<'a>> {
+    members
+        .iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value)
+}
+
+fn text<'m>(members: &'m Members<'_>, name: &str) -> Option<&'m str> {
+    get(members, name).and_then(Json::as_str)
+}
+
+/// Nodes of a value that is taken over as it is.
+fn size(value: &Json<'_>) -> usize {
+    match value {
+        Json::Array(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Json::Object(members) => 1 + members.iter().map(|(_, value)| size(value)).sum::<usize>(),
+        _ => 1,
+    }
+}

@@ -1,0 +1,185 @@
+//! Keywords whose values are looked into.
+
+use std::borrow::Cow;
+
+use tollgate_chat::json::{Json, Number};
+
+use super::{Members, Rewriter, get, size};
+use crate::json_schema::{Unclean, types};
+
+impl<'a> Rewriter<'_, 'a> {
+    /// `enum`, or `const` as an enum of one. Returns whether null is among the values.
+    pub(super) fn enumeration(
+        &mut self,
+        values: &[Json<'a>],
+        out: &mut Members<'a>,
+    ) -> Result<bool, Unclean> {
+        self.spend(values.iter().map(size).sum())?;
+        let nullable = values.contains(&Json::Null);
+        let mut kept: Vec<Json<'a>> = values
+            .iter()
+            .filter(|value| **value != Json::Null)
+            .cloned()
+            .collect();
+        let is_taken = |value: &Json<'_>| match value {
+            Json::String(_) => true,
+            Json::Number(_) => self.subset.enums_of_numbers,
+            _ => false,
+        };
+        let any_taken = !kept.is_empty() && kept.iter().all(is_taken) && self.takes("enum");
+        if !any_taken {
+            if !kept.is_empty() {
+                self.lose("enum");
+                if let Some(kind) = types::of_values(&kept).filter(|_| get(out, "type").is_none()) {
+                    // The type is what is left of it; `say_type` finds it where none is named.
+                    out.push((Cow::Borrowed("type"), Json::String(Cow::Borrowed(kind))));
+                }
+            }
+            return Ok(nullable);
+        }
+        if !self.subset.enums_of_numbers && kept.contains(&Json::String(Cow::Borrowed(""))) {
+            // Google refuses an empty one.
+            kept.retain(|value| *value != Json::String(Cow::Borrowed("")));
+            self.lose("enum");
+        }
+        if !kept.is_empty() && get(out, "enum").is_none() {
+            out.push((Cow::Borrowed("enum"), Json::Array(kept)));
+        }
+        Ok(nullable)
+    }
+
+    pub(super) fn properties(&mut self, value: &Json<'a>, depth: usize) -> Result<Json<'a>, Unclean> {
+        let Json::Object(properties) = value else {
+            return Ok(Json::Object(Vec::new()));
+        };
+        let mut out = Members::with_capacity(properties.len());
+        for (name, schema) in properties {
+            out.push((name.clone(), Json::Object(self.schema(schema, depth + 1)?)));
+        }
+        Ok(Json::Object(out))
+    }
+
+    /// The names that are properties: others are refused.
+    pub(super) fn required(&mut self, value: &Json<'a>, members: &Members<'a>, out: &mut Members<'a>) {
+        let properties = get(members, "properties");
+        let known = |name: &Json<'_>| {
+            let name = name.as_str();
+            name.is_some_and(|name| properties.is_some_and(|properties| properties.get(name).is_some()))
+        };
+        // Draft 3 had a flag here.
+        let names = value.as_array().unwrap_or_default();
+        let kept: Vec<Json<'a>> = names.iter().filter(|name| known(name)).cloned().collect();
+        if kept.len() < names.len() {
+            self.lose("required");
+        }
+        if !kept.is_empty() {
+            self.put("required", Json::Array(kept), out);
+        }
+    }
+
+    /// Items by place (`prefixItems`, an array of `items` in older drafts) or all alike.
+    pub(super) fn items(
+        &mut self,
+        name: &str,
+        value: &Json<'a>,
+        depth: usize,
+        out: &mut Members<'a>,
+    ) -> Result<(), Unclean> {
+        let Json::Array(places) = value else {
+            if name == "items" {
+                let items = Json::Object(self.schema(value, depth + 1)?);
+                match get(out, "items") {
+                    None => self.put("items", items, out),
+                    Some(_) => self.lose("items"),
+                }
+            }
+            return Ok(());
+        };
+        if self.takes("prefixItems") {
+            let mut cleaned = Vec::with_capacity(places.len());
+            for place in places {
+                cleaned.push(Json::Object(self.schema(place, depth + 1)?));
+            }
+            out.push((Cow::Borrowed("prefixItems"), Json::Array(cleaned)));
+            return Ok(());
+        }
+        self.lose("prefixItems");
+        // Any of them, at any place.
+        if !places.is_empty() && get(out, "items").is_none() {
+            let items = self.choices(places, Members::new(), false, depth + 1)?;
+            self.put("items", Json::Object(items), out);
+        }
+        Ok(())
+    }
+
+    pub(super) fn additional(
+        &mut self,
+        value: &Json<'a>,
+        depth: usize,
+        out: &mut Members<'a>,
+    ) -> Result<(), Unclean> {
+        if self.subset.closed_objects {
+            return Ok(());
+        }
+        match value {
+            Json::Bool(_) if self.takes("additionalProperties") => {
+                out.push((Cow::Borrowed("additionalProperties"), value.clone()));
+            }
+            // Whoever cannot say it adds no properties that nobody named.
+            Json::Bool(_) => {}
+            _ => {
+                let schema = Json::Object(self.schema(value, depth + 1)?);
+                self.put("additionalProperties", schema, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// A bound that is itself left out. Older drafts have a flag beside `minimum` instead of a number.
+    pub(super) fn exclusive(
+        &mut self,
+        name: &str,
+        value: &Json<'a>,
+        members: &Members<'a>,
+        types: &[String],
+        out: &mut Members<'a>,
+    ) {
+        let bound = match name {
+            "exclusiveMinimum" => "minimum",
+            _ => "maximum",
+        };
+        match value {
+            Json::Number(_) if self.takes(name) => out.push((Cow::Owned(name.to_owned()), value.clone())),
+            Json::Number(number) if get(members, bound).is_none() && self.takes(bound) => {
+                let step = if bound == "minimum" { 1 } else { -1 };
+                let next = number.as_i64().and_then(|limit| limit.checked_add(step));
+                match next.filter(|_| types == ["integer"]) {
+                    Some(next) => out.push((Cow::Borrowed(bound), Json::Number(whole(next)))),
+                    None => {
+                        self.lose(name);
+                        out.push((Cow::Borrowed(bound), value.clone()));
+                    }
+                }
+            }
+            Json::Bool(false) => {}
+            _ => self.lose(name),
+        }
+    }
+
+    pub(super) fn format(&mut self, value: &Json<'a>, out: &mut Members<'a>) {
+        let known = value.as_str().is_some_and(|format| match self.subset.formats {
+            None => true,
+            Some(formats) => formats.contains(&format),
+        });
+        if known && self.takes("format") {
+            out.push((Cow::Borrowed("format"), value.clone()));
+        }
+    }
+}
+
+fn whole(value: i64) -> Number {
+    match u64::try_from(value) {
+        Ok(value) => Number::Unsigned(value),
+        Err(_) => Number::Negative(value),
+    }
+}

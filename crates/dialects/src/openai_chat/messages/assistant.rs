@@ -1,0 +1,146 @@
+//! Earlier turns of the model: its thoughts where the provider wants them, and no state of others.
+
+use tollgate_catalog::quirks::ReasoningHistory;
+use tollgate_chat::{
+    edit::{Edits, ObjectEdit},
+    json::quote,
+    object::{Object, items},
+};
+
+use super::{MessageEditor, nulls};
+use crate::{
+    conversation::{self, without_signature},
+    turn_state::state_of,
+};
+
+/// Members with state that only the host who gave it can read.
+const STATE: [&str; 2] = ["thinking_blocks", "reasoning_details"];
+/// Thoughts as text; the second is what some hosts call it.
+const REASONING: [&str; 2] = ["reasoning_content", "reasoning"];
+
+impl<'a> MessageEditor<'_, 'a> {
+    pub(super) fn calls(&mut self, calls: &'a str, edits: &mut Edits<'a>) {
+        if !self.strips_state() {
+            if self.rules.traits.null_members {
+                nulls::strip(calls, edits);
+            }
+            return;
+        }
+        for call in items(calls).unwrap_or_default() {
+            let Ok(call) = Object::parse(call) else { continue };
+            let mut edit = ObjectEdit::of(&call);
+            nulls::strip_members(&call, &mut edit, edits);
+            edit.remove_named("extra_content");
+            if let Some((id, Some(_))) = conversation::text(&call, "id").map(without_signature) {
+                edit.set("id", quote(&id));
+            }
+            edit.finish(edits);
+        }
+    }
+
+    pub(super) fn history(&mut self) {
+        let history = self.rules.quirks.reasoning_history;
+        if !self.rules.quirks.foreign_state {
+            for name in STATE {
+                if !(name == "reasoning_details" && history == ReasoningHistory::Details) {
+                    self.edit.remove_named(name);
+                }
+            }
+        }
+        match history {
+            ReasoningHistory::Pass => {}
+            ReasoningHistory::Drop => REASONING.iter().for_each(|name| self.edit.remove_named(name)),
+            ReasoningHistory::Require => self.thoughts_as_text(),
+            ReasoningHistory::Details => self.thoughts_as_details(),
+        }
+        if !self.rules.quirks.foreign_state
+            && let Some(images) = self.message.present("images")
+        {
+            for image in items(images).unwrap_or_default() {
+                self.wait_drawn(image);
+            }
+            self.edit.remove_named("images");
+        }
+    }
+
+    /// Every turn that called a tool needs its thoughts: the client's, else what the gate kept, else
+    /// one space, which passes for thoughts.
+    fn thoughts_as_text(&mut self) {
+        let (own, other) = REASONING.map(|name| said(self.message, name)).into();
+        match (own, other) {
+            (Some(_), _) => self.edit.remove_named("reasoning"),
+            (None, Some(other)) => {
+                self.edit.remove_named("reasoning");
+                self.edit.set("reasoning_content", other);
+            }
+            (None, None) => {
+                let called = self
+                    .message
+                    .present("tool_calls")
+                    .is_some_and(|calls| calls != "[]");
+                let kept = self
+                    .kept_thoughts()
+                    .or_else(|| called.then(|| "\" \"".to_owned()));
+                if let Some(text) = kept {
+                    self.edit.set("reasoning_content", text);
+                }
+            }
+        }
+    }
+
+    /// Details that another family's provider gave go: it alone can read them.
+    fn thoughts_as_details(&mut self) {
+        let details = items(self.message.present("reasoning_details").unwrap_or_default());
+        let details = details.unwrap_or_default();
+        let own: Vec<&str> = details
+            .iter()
+            .copied()
+            .filter(|detail| is_plain_detail(detail))
+            .collect();
+        let text = REASONING
+            .iter()
+            .find_map(|name| said(self.message, name))
+            .map(str::to_owned);
+        REASONING.iter().for_each(|name| self.edit.remove_named(name));
+        if !own.is_empty() {
+            if own.len() < details.len() {
+                self.edit.set("reasoning_details", format!("[{}]", own.join(",")));
+            }
+        } else if let Some(text) = text.or_else(|| self.kept_thoughts()) {
+            self.edit
+                .set("reasoning_details", format!("[{{\"text\":{text}}}]"));
+        } else {
+            self.edit.remove_named("reasoning_details");
+        }
+    }
+
+    /// The thoughts that came with this turn, as a JSON string.
+    fn kept_thoughts(&self) -> Option<String> {
+        let states = self.rules.context.states;
+        if states.is_empty() {
+            return None;
+        }
+        let turn = conversation::assistant(self.at, self.message);
+        let state = state_of(&turn, states)?;
+        state.pieces.iter().find_map(|piece| {
+            let piece = Object::parse(&piece.json).ok()?;
+            said(&piece, "reasoning_content").map(str::to_owned)
+        })
+    }
+}
+
+/// Whether a detail is of the form in which MiniMax gives thoughts: text that nobody has signed.
+fn is_plain_detail(detail: &str) -> bool {
+    Object::parse(detail).is_ok_and(|detail| {
+        let format = conversation::text(&detail, "format");
+        let is_own = format.is_none_or(|format| format.to_ascii_lowercase().starts_with("minimax"));
+        is_own && detail.present("signature").is_none() && said(&detail, "text").is_some()
+    })
+}
+
+/// The text of a member, as the JSON string that it is; `None` for an empty one.
+fn said<'a>(object: &Object<'a>, name: &str) -> Option<&'a str> {
+    object
+        .present(name)
+        .filter(|text| text.starts_with('"') && *text != "\"\"")
+}

@@ -1,0 +1,153 @@
+//! What a message says: strings and parts, in the form that the provider takes.
+
+use tollgate_chat::{
+    edit::{Edits, ObjectEdit},
+    json::quote,
+    object::{Object, items},
+};
+
+use super::{MessageEditor, nulls};
+use crate::{conversation, request::Unsupported};
+
+impl<'a> MessageEditor<'_, 'a> {
+    pub(super) fn content(&mut self, content: &'a str, edits: &mut Edits<'a>) -> Result<(), Unsupported> {
+        let quirks = self.rules.quirks;
+        let assistant = self.role == "assistant";
+        if !content.starts_with('[') {
+            self.string(content);
+            return Ok(());
+        }
+        let parts = items(content).unwrap_or_default();
+        if assistant && parts.is_empty() {
+            self.edit.set("content", nothing(quirks.null_content));
+            return Ok(());
+        }
+        if !quirks.text_part_arrays
+            && let Some(text) = joined_text(&parts)
+        {
+            self.edit.set("content", self.with_instructions(text));
+            return Ok(());
+        }
+        if self.takes_images_out() {
+            return self.without_images(&parts);
+        }
+        for (place, part) in parts.iter().enumerate() {
+            self.part(place, part, edits)?;
+        }
+        if self.role == "user"
+            && let Some(first) = parts.first()
+        {
+            let images: String = self.waiting.take_all().map(|image| image + ",").collect();
+            if !images.is_empty() {
+                edits.replace(&first[..0], images);
+            }
+        }
+        Ok(())
+    }
+
+    /// Content that is a string, or null.
+    fn string(&mut self, content: &str) {
+        if content == "null" {
+            if self.role == "assistant" && !self.rules.quirks.null_content {
+                self.edit.set("content", "\"\"");
+            }
+            return;
+        }
+        if !self.joined.is_empty() {
+            let text = conversation::text(self.message, "content").unwrap_or_default();
+            let text = self.with_instructions(text.into_owned());
+            self.edit.set("content", text);
+        } else if self.role == "user" {
+            let images: Vec<String> = self.waiting.take_all().collect();
+            if !images.is_empty() {
+                let images = images.join(",");
+                let text = format!("{{\"type\":\"text\",\"text\":{content}}}");
+                self.edit.set("content", format!("[{images},{text}]"));
+            }
+        }
+    }
+
+    /// The text as a JSON string, what joins it included.
+    fn with_instructions(&self, text: String) -> String {
+        let paragraphs = [&[&*text][..], &*self.joined].concat();
+        quote(&paragraphs.join("\n\n"))
+    }
+
+    /// Whether images stand here that have to go elsewhere.
+    fn takes_images_out(&self) -> bool {
+        let (traits, quirks) = (self.rules.traits, self.rules.quirks);
+        match self.role {
+            "assistant" => traits.assistant_images && !quirks.foreign_state,
+            "tool" => traits.result_images && !quirks.tool_result_media,
+            _ => false,
+        }
+    }
+
+    /// Writes the parts anew without images, which wait for a place.
+    fn without_images(&mut self, parts: &[&'a str]) -> Result<(), Unsupported> {
+        let mut kept = Vec::with_capacity(parts.len());
+        for (place, part) in parts.iter().enumerate() {
+            if is_image(part) {
+                match self.role {
+                    "assistant" => self.wait_drawn(part),
+                    _ => self.wait_result(place, part)?,
+                }
+                continue;
+            }
+            let mut edits = Edits::of(part);
+            self.part(place, part, &mut edits)?;
+            kept.push(edits.finish());
+        }
+        let content = match (kept.is_empty(), self.role) {
+            (false, _) => format!("[{}]", kept.join(",")),
+            (true, "assistant") => nothing(self.rules.quirks.null_content).to_owned(),
+            (true, _) => "\"The result is the image in the next message.\"".to_owned(),
+        };
+        self.edit.set("content", content);
+        Ok(())
+    }
+
+    /// Edits one part where it stands.
+    fn part<'p>(&mut self, place: usize, part: &'p str, edits: &mut Edits<'p>) -> Result<(), Unsupported> {
+        let Ok(part) = Object::parse(part) else {
+            return Ok(());
+        };
+        let mut edit = ObjectEdit::of(&part);
+        for (index, member) in part.members().iter().enumerate() {
+            match &*member.name {
+                _ if member.value == "null" => edit.remove(index),
+                "cache_control" if !self.rules.quirks.cache_control => edit.remove(index),
+                "image_url" | "video_url" | "file" if member.value.starts_with('{') => {
+                    self.medium(&member.name, place, member.value, edits)?;
+                }
+                _ => nulls::strip(member.value, edits),
+            }
+        }
+        edit.finish(edits);
+        Ok(())
+    }
+}
+
+/// What stands for no content of an assistant's.
+fn nothing(null_content: bool) -> &'static str {
+    if null_content { "null" } else { "\"\"" }
+}
+
+fn is_image(part: &str) -> bool {
+    Object::parse(part).is_ok_and(|part| part.get("type") == Some("\"image_url\""))
+}
+
+/// The texts of parts that are all text, a line each.
+fn joined_text(parts: &[&str]) -> Option<String> {
+    let mut texts = Vec::new();
+    for part in parts {
+        let part = Object::parse(part).ok()?;
+        let kind: String = part.read("type")?;
+        texts.push(match &*kind {
+            "text" => part.read::<String>("text")?,
+            "refusal" => part.read::<String>("refusal")?,
+            _ => return None,
+        });
+    }
+    Some(texts.join("\n"))
+}

@@ -1,0 +1,74 @@
+//! What one delta says, and how it is written where it has to change.
+
+use std::borrow::Cow;
+
+use tollgate_chat::{edit::ObjectEdit, json::quote, object::Object};
+
+use crate::{
+    openai_chat::message::set_if_different,
+    think_tags::{Piece, ThinkTags},
+};
+
+/// The delta of a choice that came without one: text that was held back until now, if any.
+pub fn bare_delta(opens: bool, reasoning: Option<&str>, text: Option<&str>) -> String {
+    let role = opens.then_some(("role", "assistant"));
+    let said = [("reasoning_content", reasoning), ("content", text)];
+    let said = said.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    let members: Vec<String> = role
+        .into_iter()
+        .chain(said.filter(|(_, text)| !text.is_empty()))
+        .map(|(name, text)| format!("\"{name}\":{}", quote(text)))
+        .collect();
+    format!("{{{}}}", members.join(","))
+}
+
+/// Sorts a piece of content with `<think>` tags. Returns reasoning and text.
+pub fn split_thinking<'a>(
+    tags: &mut ThinkTags,
+    content: Option<Cow<'a, str>>,
+    ends: bool,
+    delta: &Object<'_>,
+    edit: &mut ObjectEdit<'_, '_>,
+) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
+    let mut pieces = Vec::new();
+    if let Some(content) = &content {
+        tags.split(content, &mut pieces);
+    }
+    if ends {
+        tags.end(&mut pieces);
+    }
+    let (mut reasoning, mut text) = (String::new(), String::new());
+    for piece in pieces {
+        match piece {
+            Piece::Text(piece) => text.push_str(&piece),
+            Piece::Reasoning(piece) => reasoning.push_str(&piece),
+        }
+    }
+    if content.as_deref().unwrap_or_default() != text {
+        edit.set("content", quote(&text));
+    }
+    if !reasoning.is_empty() {
+        set_if_different(delta, edit, "reasoning_content", quote(&reasoning));
+    }
+    (Some(reasoning.into()), Some(text.into()))
+}
+
+/// Whether a delta holds output of a kind without an event of its own.
+pub fn has_other_content(delta: &Object<'_>, choice: &Object<'_>) -> bool {
+    const OWN_EVENT: [&str; 8] = [
+        "role",
+        "content",
+        "refusal",
+        "images",
+        "reasoning_content",
+        "reasoning",
+        "reasoning_details",
+        "tool_calls",
+    ];
+    let says_something = |value: &str| !matches!(value, "null" | "\"\"" | "[]" | "{}");
+    delta
+        .members()
+        .iter()
+        .any(|member| !OWN_EVENT.contains(&&*member.name) && says_something(member.value))
+        || choice.present("logprobs").is_some_and(says_something)
+}

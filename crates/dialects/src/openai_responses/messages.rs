@@ -1,0 +1,220 @@
+//! The conversation as items, in its order.
+
+use std::{borrow::Cow, fmt::Write};
+
+use sha2::{Digest, Sha256};
+use tollgate_catalog::{contract::ValidRequest, quirks::Quirks};
+use tollgate_chat::json::quote;
+
+use super::{
+    parts::Parts,
+    turn::{self, EarlierTurn},
+};
+use crate::{
+    conversation::{self, Assistant, Call, Message, PartKind},
+    request::{Context, Note, Unsupported},
+    turn_state::state_of,
+};
+
+/// Longest ID of a call that is taken (OpenAI's API description, `FunctionCallOutputItemParam`).
+const CALL_ID_LIMIT: usize = 64;
+/// Longest name of a function that is taken.
+const NAME_LIMIT: usize = 64;
+
+/// Writes the items. `instructions` go after the client's first system messages.
+pub fn input(
+    request: &ValidRequest,
+    instructions: &[String],
+    quirks: &Quirks,
+    context: &Context<'_>,
+    notes: &mut Vec<Note>,
+) -> Result<String, Unsupported> {
+    let mut writer = Writer {
+        quirks,
+        context,
+        parts: Parts { quirks, context },
+        items: Vec::new(),
+        drawn: Vec::new(),
+        leaves_images_out: false,
+    };
+    let mut instructions = Some(instructions);
+    for message in conversation::messages(request.request.get("messages").unwrap_or("[]")) {
+        if !matches!(message, Message::System { .. }) {
+            writer.instruct(instructions.take().unwrap_or_default());
+        }
+        writer.message(&message)?;
+    }
+    writer.instruct(instructions.take().unwrap_or_default());
+    let left_out = [
+        (
+            writer.leaves_images_out || !writer.drawn.is_empty(),
+            "messages.images",
+        ),
+        (request.traits.name, "name"),
+        // The provider caches by itself.
+        (
+            request.traits.cache_control || request.traits.tool_cache_control,
+            "cache_control",
+        ),
+    ];
+    let left_out = left_out.into_iter().filter(|(is_left_out, _)| *is_left_out);
+    notes.extend(left_out.map(|(_, name)| Note::Omitted(name.to_owned())));
+    Ok(format!("[{}]", writer.items.join(",")))
+}
+
+struct Writer<'a> {
+    quirks: &'a Quirks,
+    context: &'a Context<'a>,
+    parts: Parts<'a>,
+    items: Vec<String>,
+    /// Images that the model drew, as parts: they go into the user's next message, since none may stand
+    /// in the model's own.
+    drawn: Vec<String>,
+    leaves_images_out: bool,
+}
+
+impl Writer<'_> {
+    /// What the gate itself has to say to the model.
+    fn instruct(&mut self, instructions: &[String]) {
+        let role = self.system_role(true);
+        self.items
+            .extend(instructions.iter().map(|text| said_by(role, text)));
+    }
+
+    fn system_role(&self, developer: bool) -> &'static str {
+        match developer && self.quirks.developer_role {
+            true => "developer",
+            false => "system",
+        }
+    }
+
+    fn message(&mut self, message: &Message<'_>) -> Result<(), Unsupported> {
+        match message {
+            Message::System { at, developer, parts } => {
+                let content = self.parts.content(*at, parts, Vec::new())?;
+                let role = self.system_role(*developer);
+                self.items
+                    .push(format!("{{\"role\":\"{role}\",\"content\":{content}}}"));
+            }
+            Message::User { at, parts } => {
+                let drawn = std::mem::take(&mut self.drawn);
+                let content = self.parts.content(*at, parts, drawn)?;
+                self.items
+                    .push(format!("{{\"role\":\"user\",\"content\":{content}}}"));
+            }
+            Message::Assistant(turn) => self.assistant(turn),
+            Message::Tool { at, call_id, parts } => {
+                let output = self.parts.content(*at, parts, Vec::new())?;
+                let call_id = quote(&call_id_for(call_id));
+                self.items.push(format!(
+                    "{{\"type\":\"function_call_output\",\"call_id\":{call_id},\"output\":{output}}}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// An earlier answer: each thought right before what it led to, then text, then calls.
+    fn assistant(&mut self, turn: &Assistant<'_>) {
+        let text = self.own_words(turn);
+        let details = turn::thoughts_of_details(&turn.reasoning_details);
+        let sends_own = !turn.reasoning_details.is_empty() || !turn.thinking_blocks.is_empty();
+        let kept = (!sends_own)
+            .then(|| state_of(turn, self.context.states))
+            .flatten();
+        let pieces = kept.as_ref().map_or(&[][..], |kept| &kept.pieces);
+        let earlier = EarlierTurn::sort(pieces, !text.is_empty(), turn.calls.len());
+
+        self.items
+            .extend(earlier.before_text.iter().map(|json| (*json).to_owned()));
+        if !text.is_empty() {
+            self.items.push(answered(&text, &earlier));
+        }
+        for (index, call) in turn.calls.iter().enumerate() {
+            // Clients send thoughts without their places; before the first call they have a follower.
+            if index == 0 {
+                self.items.extend(details.iter().cloned());
+            }
+            self.items.extend(earlier.before_call(index).map(str::to_owned));
+            self.items.push(function_call(call));
+        }
+    }
+
+    /// Text and refusal of an earlier answer, as one text: a refusal was all that the model said. Images
+    /// wait.
+    fn own_words(&mut self, turn: &Assistant<'_>) -> String {
+        let mut text = String::new();
+        for part in &turn.parts {
+            match &part.kind {
+                PartKind::Text(said) | PartKind::Refusal(said) => text.push_str(said),
+                _ => match self.parts.part(part, "messages") {
+                    Ok(json) => self.drawn.push(json),
+                    Err(_) => self.leaves_images_out = true,
+                },
+            }
+        }
+        text
+    }
+}
+
+/// A message of one text.
+fn said_by(role: &str, text: &str) -> String {
+    format!("{{\"role\":\"{role}\",\"content\":{}}}", quote(text))
+}
+
+/// What the model said: named as the provider named it where its thought goes before it, else as a
+/// plain message, since the provider keeps nothing under that name.
+fn answered(text: &str, earlier: &EarlierTurn<'_>) -> String {
+    let phase = earlier.phase.as_deref();
+    let phase = phase.map_or_else(String::new, |phase| format!(",\"phase\":{}", quote(phase)));
+    let text = quote(text);
+    match &earlier.message_id {
+        None => format!("{{\"role\":\"assistant\",\"content\":{text}{phase}}}"),
+        Some(id) => format!(
+            "{{\"type\":\"message\",\"id\":{},\"role\":\"assistant\",\"status\":\"completed\",\
+             \"content\":[{{\"type\":\"output_text\",\"text\":{text},\"annotations\":[],\"logprobs\":[]}}]{phase}}}",
+            quote(id)
+        ),
+    }
+}
+
+fn function_call(call: &Call<'_>) -> String {
+    let arguments = if call.arguments.trim().is_empty() {
+        "{}"
+    } else {
+        &*call.arguments
+    };
+    format!(
+        "{{\"type\":\"function_call\",\"call_id\":{},\"name\":{},\"arguments\":{}}}",
+        quote(&call_id_for(&call.id)),
+        quote(&name_for(&call.name)),
+        quote(arguments),
+    )
+}
+
+/// A call's ID as it is taken: one that is too long, as other providers' IDs may be, becomes its hash.
+fn call_id_for(id: &str) -> Cow<'_, str> {
+    if (1..=CALL_ID_LIMIT).contains(&id.len()) {
+        return Cow::Borrowed(id);
+    }
+    let mut short = String::from("call_");
+    for byte in &Sha256::digest(id)[..16] {
+        let _ = write!(short, "{byte:02x}");
+    }
+    Cow::Owned(short)
+}
+
+/// The name of a function that was called earlier, maybe of another provider, as it is taken. Tools on
+/// offer have such names already.
+fn name_for(name: &str) -> Cow<'_, str> {
+    let is_taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if name.len() <= NAME_LIMIT && !name.is_empty() && name.chars().all(is_taken) {
+        return Cow::Borrowed(name);
+    }
+    let taken = name
+        .chars()
+        .map(|c| if is_taken(c) { c } else { '_' })
+        .take(NAME_LIMIT);
+    let taken: String = taken.collect();
+    Cow::Owned(if taken.is_empty() { "_".to_owned() } else { taken })
+}

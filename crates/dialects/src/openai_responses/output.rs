@@ -1,0 +1,419 @@
+//! An answer as far as it has been read: its items, what of them has been passed on, and how it ends.
+//!
+//! Events of a stream bring pieces; an item's end and the response's end bring the same again, whole,
+//! and repair what no piece has said. A whole answer is a response's end and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tollgate_chat::{
+    event::{EventKind, FinishReason, Start},
+    object::{Object, items},
+};
+
+use super::{
+    finish,
+    item::{self, ItemKind, ItemPart, Strand},
+    logprobs,
+    said::Said,
+    turn::{self, TurnItem},
+    usage,
+};
+use crate::{
+    conversation::text,
+    fault::{Fault, FaultKind},
+};
+
+/// Most items of an answer, and most parts of an item.
+const COUNT_LIMIT: usize = 4_096;
+/// Most bytes of state that are kept of one answer; what goes beyond is let go, which is legal.
+const STATE_LIMIT: usize = 4 << 20;
+/// Between two thoughts, for the reader.
+const GAP: &str = "\n\n";
+
+/// The state between two events.
+#[derive(Debug)]
+pub struct Output {
+    started: bool,
+    items: BTreeMap<u64, Item>,
+    calls: u32,
+    /// Whether a thought has been passed on, so that the next one needs a gap.
+    has_thought: bool,
+    /// Bytes of state that may yet be kept.
+    state_room: usize,
+}
+
+#[derive(Debug)]
+struct Item {
+    kind: ItemKind,
+    id: String,
+    /// Of a call; empty for others.
+    call_id: String,
+    /// Place among the client's calls; `None` until name and ID of the call are known.
+    call: Option<u32>,
+    said: BTreeMap<(Strand, u64), Said>,
+    ended: bool,
+    /// A thought's JSON, or what a message says beside its text.
+    state: Option<Box<str>>,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self {
+            started: false,
+            items: BTreeMap::new(),
+            calls: 0,
+            has_thought: false,
+            state_room: STATE_LIMIT,
+        }
+    }
+}
+
+impl Output {
+    /// Says once that the provider has begun. `response`: what it says of the whole, where it does.
+    pub fn start(&mut self, response: Option<&Object<'_>>, events: &mut Vec<EventKind>) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        // Some hosts write a fraction, some 0.
+        let created = response.and_then(|response| response.read::<f64>("created_at"));
+        events.push(EventKind::Start(Start {
+            id: None,
+            created: created
+                .map(|seconds| seconds as u64)
+                .filter(|seconds| *seconds > 0),
+            system_fingerprint: None,
+        }));
+    }
+
+    /// An item that is announced.
+    pub fn open(&mut self, at: u64, item: &Object<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
+        if !self.items.contains_key(&at) {
+            self.check_count(self.items.len())?;
+            self.items.insert(at, Item::new(ItemKind::of(item), id_of(item)));
+        }
+        self.open_call(at, item, events);
+        Ok(())
+    }
+
+    /// Says name and ID of a call, as soon as both are known.
+    fn open_call(&mut self, at: u64, item: &Object<'_>, events: &mut Vec<EventKind>) {
+        let Some(held) = self.items.get_mut(&at) else {
+            return;
+        };
+        if held.kind != ItemKind::Call || held.call.is_some() {
+            return;
+        }
+        let (Some(id), Some(name)) = (text(item, "call_id"), text(item, "name")) else {
+            return;
+        };
+        if id.is_empty() || name.is_empty() {
+            return;
+        }
+        held.call_id = id.to_string();
+        held.call = Some(self.calls);
+        events.push(EventKind::ToolCall {
+            choice: 0,
+            index: self.calls,
+            id: Some(id.into_owned()),
+            name: Some(name.into_owned()),
+            arguments: String::new(),
+        });
+        self.calls += 1;
+    }
+
+    /// A piece of an item. A call that has not been announced waits for its end, which tells all of it.
+    pub fn piece(&mut self, at: u64, part: &ItemPart<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
+        if !self.items.contains_key(&at) {
+            self.check_count(self.items.len())?;
+            let kind = match part.strand {
+                Strand::Text | Strand::Refusal => ItemKind::Message,
+                Strand::Summary | Strand::Thought => ItemKind::Reasoning,
+                Strand::Arguments => return Ok(()),
+            };
+            self.items.insert(at, Item::new(kind, String::new()));
+        }
+        self.say(at, part, &part.text, events)
+    }
+
+    /// A part that is told whole: says what of it no piece has said.
+    pub fn whole_part(
+        &mut self,
+        at: u64,
+        part: &ItemPart<'_>,
+        events: &mut Vec<EventKind>,
+    ) -> Result<(), Fault> {
+        let said = self.items.get(&at).and_then(|item| item.said.get(&part.key()));
+        let rest = match said {
+            Some(said) => said.rest_of(&part.text),
+            None => &*part.text,
+        };
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let rest = ItemPart {
+            text: rest.into(),
+            // They cannot be cut like text.
+            logprobs: part.logprobs.filter(|_| rest.len() == part.text.len()),
+            ..part.clone()
+        };
+        self.piece(at, &rest, events)
+    }
+
+    fn say(
+        &mut self,
+        at: u64,
+        part: &ItemPart<'_>,
+        piece: &str,
+        events: &mut Vec<EventKind>,
+    ) -> Result<(), Fault> {
+        let Some(item) = self.items.get_mut(&at) else {
+            return Ok(());
+        };
+        let fits = match item.kind {
+            ItemKind::Message => matches!(part.strand, Strand::Text | Strand::Refusal),
+            ItemKind::Reasoning => matches!(part.strand, Strand::Summary | Strand::Thought),
+            ItemKind::Call => part.strand == Strand::Arguments && item.call.is_some(),
+            ItemKind::CustomCall | ItemKind::Hosted => false,
+        };
+        if !fits || piece.is_empty() {
+            return Ok(());
+        }
+        let parts = item.said.len();
+        let said = item.said.entry(part.key()).or_default();
+        let begins = said.is_empty();
+        said.push(piece);
+        let call = item.call.unwrap_or_default();
+        self.check_count(parts)?;
+        let (choice, piece) = (0, piece.to_owned());
+        events.push(match part.strand {
+            Strand::Text => EventKind::Text { choice, text: piece },
+            Strand::Refusal => EventKind::Refusal { choice, text: piece },
+            Strand::Summary | Strand::Thought => {
+                let gap = if begins && self.has_thought { GAP } else { "" };
+                self.has_thought = true;
+                EventKind::Reasoning {
+                    choice,
+                    text: format!("{gap}{piece}"),
+                }
+            }
+            Strand::Arguments => EventKind::ToolCall {
+                choice,
+                index: call,
+                id: None,
+                name: None,
+                arguments: piece,
+            },
+        });
+        let logprobs = part.logprobs.and_then(logprobs::items_of);
+        events.extend(logprobs.map(|json| EventKind::Logprobs { choice, json }));
+        Ok(())
+    }
+
+    /// An item that is told whole, at its end.
+    pub fn end_item(&mut self, at: u64, item: &Object<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
+        self.open(at, item, events)?;
+        for mut part in item::parts(item) {
+            part.index = self.index_in_stream(at, &part);
+            self.whole_part(at, &part, events)?;
+        }
+        let Some(held) = self.items.get_mut(&at) else {
+            return Ok(());
+        };
+        let state = match held.kind {
+            ItemKind::Reasoning => turn::thought(item),
+            ItemKind::Message => turn::message_frame(item),
+            ItemKind::Call | ItemKind::CustomCall | ItemKind::Hosted => None,
+        };
+        if let Some(state) = state.filter(|state| state.len() <= self.state_room) {
+            let before = held.state.as_ref().map_or(0, |state| state.len());
+            self.state_room = self.state_room + before - state.len();
+            held.state = Some(state);
+        }
+        let is_output = !matches!(held.kind, ItemKind::Hosted | ItemKind::CustomCall);
+        if is_output && !std::mem::replace(&mut held.ended, true) {
+            events.push(EventKind::BlockEnd { choice: 0 });
+        }
+        Ok(())
+    }
+
+    /// The index under which pieces of an item's part came: those of a strand are counted in their order,
+    /// since hosts number them in ways of their own.
+    fn index_in_stream(&self, at: u64, part: &ItemPart<'_>) -> u64 {
+        let Some(item) = self.items.get(&at) else {
+            return part.index;
+        };
+        let of_strand = item.said.keys().filter(|(strand, _)| *strand == part.strand);
+        let indices: Vec<u64> = of_strand.map(|(_, index)| *index).collect();
+        let known = usize::try_from(part.index).ok().and_then(|nth| indices.get(nth));
+        let next = || indices.last().map_or(part.index, |last| last + 1);
+        known.copied().unwrap_or_else(next)
+    }
+
+    /// The response's end: repairs what was missed, then says state, finish and counts. `ended`: how, as
+    /// the event says, for a response that does not say it itself.
+    pub fn end(
+        &mut self,
+        response: &Object<'_>,
+        ended: &str,
+        events: &mut Vec<EventKind>,
+    ) -> Result<(), Fault> {
+        self.start(Some(response), events);
+        let counts = response
+            .present("usage")
+            .and_then(usage::read)
+            .map(EventKind::Usage);
+        let outcome = self
+            .end_items(response, events)
+            .and_then(|()| self.finish(response, ended, events));
+        // What was used is used, however it ended.
+        events.extend(counts);
+        outcome
+    }
+
+    fn end_items(&mut self, response: &Object<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
+        let output = items(response.present("output").unwrap_or_default()).unwrap_or_default();
+        let output: Vec<Object<'_>> = output
+            .into_iter()
+            .filter_map(|json| Object::parse(json).ok())
+            .collect();
+        let of_kind = |kind| output.iter().filter(|item| ItemKind::of(item) == kind).count();
+        let mut found = BTreeSet::new();
+        for (position, item) in (0..).zip(&output) {
+            let kind = ItemKind::of(item);
+            match self.place_of(position, kind, item, &found) {
+                Some(at) => {
+                    found.insert(at);
+                    self.end_item(at, item, events)?;
+                }
+                None => {
+                    // Where all of a kind have been seen, this is one of them under another name.
+                    let seen = self.items.values().filter(|item| item.kind == kind).count();
+                    if seen < of_kind(kind) {
+                        let after = self.items.keys().next_back().map_or(0, |last| last + 1);
+                        let at = after.max(position);
+                        found.insert(at);
+                        self.end_item(at, item, events)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where an item of the response's `output` stood in the stream: by its ID, which some hosts change
+    /// from event to event, else by its position. `found`: where others stood.
+    fn place_of(
+        &self,
+        position: u64,
+        kind: ItemKind,
+        item: &Object<'_>,
+        found: &BTreeSet<u64>,
+    ) -> Option<u64> {
+        let (id, call_id) = (id_of(item), text(item, "call_id").unwrap_or_default());
+        let same = |held: &str, told: &str| !told.is_empty() && held == told;
+        let same_id = |held: &Item| match kind {
+            ItemKind::Call => same(&held.call_id, &call_id),
+            _ => held.kind == kind && same(&held.id, &id),
+        };
+        let mut others = self.items.iter().filter(|(at, _)| !found.contains(at));
+        let by_id = others.clone().find(|(_, held)| same_id(held));
+        let by_position = || others.find(|(at, held)| **at == position && held.kind == kind);
+        by_id.or_else(by_position).map(|(at, _)| *at)
+    }
+
+    fn finish(
+        &mut self,
+        response: &Object<'_>,
+        ended: &str,
+        events: &mut Vec<EventKind>,
+    ) -> Result<(), Fault> {
+        let finish = finish::read(response, ended, self.calls > 0)?;
+        if self.calls == 0 && !self.says_something() && self.has(ItemKind::CustomCall) {
+            return Err(Fault::new(
+                FaultKind::Malformed,
+                "the model called a tool that was not on offer",
+            ));
+        }
+        if finish.reason == FinishReason::ToolCalls {
+            self.fill_arguments(events);
+        }
+        let turn: Vec<TurnItem> = self.items.values_mut().map(Item::take_for_turn).collect();
+        let states = turn::states(&turn).into_iter();
+        events.extend(states.map(|state| EventKind::State { choice: 0, state }));
+        events.push(EventKind::Finish(finish));
+        Ok(())
+    }
+
+    /// Gives `{}` to calls without arguments, since parsers expect an object.
+    fn fill_arguments(&self, events: &mut Vec<EventKind>) {
+        for item in self.items.values().filter(|item| item.said.is_empty()) {
+            events.extend(item.call.map(|index| EventKind::ToolCall {
+                choice: 0,
+                index,
+                id: None,
+                name: None,
+                arguments: "{}".to_owned(),
+            }));
+        }
+    }
+
+    fn says_something(&self) -> bool {
+        let mut messages = self.items.values().filter(|item| item.kind == ItemKind::Message);
+        messages.any(|item| !item.said.is_empty())
+    }
+
+    fn has(&self, kind: ItemKind) -> bool {
+        self.items.values().any(|item| item.kind == kind)
+    }
+
+    /// The item with that ID; for hosts that leave the index out.
+    pub fn index_of(&self, id: &str) -> Option<u64> {
+        let mut items = self.items.iter();
+        items.find(|(_, item)| item.id == id).map(|(at, _)| *at)
+    }
+
+    /// The item that was announced last.
+    pub fn last_index(&self) -> Option<u64> {
+        self.items.keys().next_back().copied()
+    }
+
+    fn check_count(&self, count: usize) -> Result<(), Fault> {
+        if count >= COUNT_LIMIT {
+            return Err(Fault::new(FaultKind::Malformed, "the answer has too many items"));
+        }
+        Ok(())
+    }
+}
+
+impl Item {
+    fn new(kind: ItemKind, id: String) -> Self {
+        Self {
+            kind,
+            id,
+            call_id: String::new(),
+            call: None,
+            said: BTreeMap::new(),
+            ended: false,
+            state: None,
+        }
+    }
+
+    fn take_for_turn(&mut self) -> TurnItem {
+        match (self.kind, self.call, self.state.take()) {
+            (ItemKind::Reasoning, _, Some(json)) => TurnItem::Thought(json),
+            (ItemKind::Message, _, frame) => TurnItem::Message(frame),
+            (ItemKind::Call, Some(index), _) => TurnItem::Call(index),
+            _ => TurnItem::Other,
+        }
+    }
+}
+
+impl ItemPart<'_> {
+    fn key(&self) -> (Strand, u64) {
+        (self.strand, self.index)
+    }
+}
+
+fn id_of(item: &Object<'_>) -> String {
+    text(item, "id").unwrap_or_default().into_owned()
+}

@@ -1,0 +1,137 @@
+//! Whether the model will think about a request: one meaning for the client's three switches, whatever
+//! the provider calls them. How a dialect says it is its own business (`<dialect>/thinking.rs`).
+
+use tollgate_catalog::{
+    contract::{ToolChoice, ValidRequest},
+    quirks::{Quirks, ThinkingForm, ToolChoiceForm},
+    thinking::{Effort, Thinking},
+};
+use tollgate_chat::object::Object;
+
+use crate::request::Note;
+
+/// The members by which a client speaks of thinking.
+pub const SWITCHES: [&str; 4] = [
+    "reasoning_effort",
+    "thinking",
+    "enable_thinking",
+    "thinking_budget",
+];
+
+/// The decision for one request and provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What is asked, once a forced tool has had its way.
+    pub asked: Thinking,
+    pub thinks: bool,
+    pub notes: Vec<Note>,
+}
+
+/// Decides. A provider that cannot think as asked takes the nearest it can, with a note. `forces` is
+/// the form of tool choice that will go out, where that forces a call.
+pub fn decide(request: &ValidRequest, quirks: &Quirks, forces: Option<ToolChoiceForm>) -> Decision {
+    let asked = give_way(request, quirks, forces);
+    let thinks = match asked {
+        Thinking::Unset => quirks
+            .id_effort
+            .or(quirks.default_effort)
+            .map_or(quirks.thinks_by_default, means_thinking),
+        // Without a switch it goes on as it always does.
+        _ if quirks.thinking == ThinkingForm::None => quirks.thinks_by_default,
+        Thinking::Off => !quirks.thinking_optional,
+        Thinking::On { .. } => true,
+    };
+    let mut notes = Vec::new();
+    if asked == Thinking::Off && thinks {
+        notes.push(Note::Moved(switch_sent(request).to_owned()));
+    }
+    Decision { asked, thinks, notes }
+}
+
+/// The form of a client's tool choice that forces a call.
+pub fn forced_form(choice: &ToolChoice) -> Option<ToolChoiceForm> {
+    match choice {
+        ToolChoice::Required => Some(ToolChoiceForm::Required),
+        ToolChoice::Named(_) => Some(ToolChoiceForm::Named),
+        ToolChoice::Auto | ToolChoice::None => None,
+    }
+}
+
+/// A forced tool choice switches thinking off where the two exclude each other and the client did
+/// not ask for thinking.
+fn give_way(request: &ValidRequest, quirks: &Quirks, forces: Option<ToolChoiceForm>) -> Thinking {
+    let Some(form) = forces else {
+        return request.thinking;
+    };
+    let excluded = quirks.tool_choices.contains(&form) && !quirks.tool_choices_while_thinking.contains(&form);
+    if request.thinking == Thinking::Unset && excluded && quirks.thinking_optional {
+        return Thinking::Off;
+    }
+    request.thinking
+}
+
+pub fn means_thinking(effort: Effort) -> bool {
+    effort != Effort::None
+}
+
+/// Levels that mean thinking.
+pub fn levels(quirks: &Quirks) -> Vec<Effort> {
+    let levels = quirks.efforts.iter().copied();
+    levels.filter(|effort| means_thinking(*effort)).collect()
+}
+
+/// The effort to name, for providers that know no other switch.
+pub fn effort_to_send(asked: Thinking, quirks: &Quirks) -> Option<Effort> {
+    match asked {
+        Thinking::Unset => quirks.id_effort,
+        Thinking::Off => Effort::None.nearest(&quirks.efforts),
+        Thinking::On {
+            effort: Some(effort), ..
+        } => effort.nearest(&quirks.efforts),
+        Thinking::On { effort: None, .. } => {
+            let thinks_anyway = quirks
+                .default_effort
+                .map_or(quirks.thinks_by_default, means_thinking);
+            let wanted = quirks.id_effort.or((!thinks_anyway).then_some(Effort::Medium))?;
+            wanted.nearest(&levels(quirks))
+        }
+    }
+}
+
+/// A note where another level goes out than the one asked for.
+pub fn note_move(asked: Thinking, sent: Effort) -> Option<Note> {
+    matches!(asked, Thinking::On { effort: Some(effort), .. } if effort != sent)
+        .then(|| Note::Moved("reasoning_effort".to_owned()))
+}
+
+/// A note for a budget that the provider has no place for, under the client's name for it.
+pub fn note_budget(request: &ValidRequest, asked: Thinking) -> Option<Note> {
+    let Thinking::On { budget: Some(_), .. } = asked else {
+        return None;
+    };
+    let thinking = request.request.get("thinking").map(Object::parse);
+    let inside = matches!(thinking, Some(Ok(thinking)) if thinking.present("budget_tokens").is_some());
+    let name = if inside {
+        "thinking.budget_tokens"
+    } else {
+        "thinking_budget"
+    };
+    Some(Note::Omitted(name.to_owned()))
+}
+
+pub fn no_switch_sent(request: &ValidRequest) -> bool {
+    SWITCHES
+        .into_iter()
+        .all(|name| request.request.get(name).is_none())
+}
+
+/// The switch that the client used, for a note.
+pub fn switch_sent(request: &ValidRequest) -> &'static str {
+    SWITCHES
+        .into_iter()
+        .find(|name| request.request.get(name).is_some())
+        .unwrap_or("enable_thinking")
+}
+
+#[cfg(test)]
+mod tests;

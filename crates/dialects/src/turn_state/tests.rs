@@ -1,0 +1,188 @@
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tollgate_chat::event::{EventKind, Place, State};
+
+use super::{KeptTurn, TurnCollector, TurnKey, TurnState, TurnStates, keys_of, state_of};
+use crate::conversation::{self, Assistant, Message};
+
+fn text(choice: u32, text: &str) -> EventKind {
+    EventKind::Text {
+        choice,
+        text: text.to_owned(),
+    }
+}
+
+fn call(choice: u32, index: u32, id: &str) -> EventKind {
+    EventKind::ToolCall {
+        choice,
+        index,
+        id: Some(id.to_owned()),
+        name: Some("f".to_owned()),
+        arguments: "{}".to_owned(),
+    }
+}
+
+fn image(url: &str) -> EventKind {
+    EventKind::Image {
+        choice: 0,
+        url: url.to_owned(),
+    }
+}
+
+fn state(choice: u32, place: Place, json: &str) -> EventKind {
+    EventKind::State {
+        choice,
+        state: State {
+            place,
+            json: json.into(),
+        },
+    }
+}
+
+fn collect(events: impl IntoIterator<Item = EventKind>) -> Vec<KeptTurn> {
+    let mut collector = TurnCollector::default();
+    events.into_iter().for_each(|event| collector.take(&event));
+    collector.finish()
+}
+
+fn assistant(members: Value) -> Assistant<'static> {
+    let mut message = members;
+    message["role"] = json!("assistant");
+    let list = Box::leak(json!([message]).to_string().into_boxed_str());
+    match conversation::messages(list).remove(0) {
+        Message::Assistant(assistant) => assistant,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn by_keys(turns: Vec<KeptTurn>) -> TurnStates {
+    let pairs = turns.into_iter().flat_map(|turn| {
+        let state = turn.state;
+        turn.keys.into_iter().map(move |key| (key, Arc::clone(&state)))
+    });
+    pairs.collect()
+}
+
+#[test]
+fn a_turn_is_known_by_each_of_its_calls_and_keeps_its_state_in_order() {
+    let turns = collect([
+        state(0, Place::Start, "1"),
+        text(0, "Let me look."),
+        state(0, Place::OnCall(0), "2"),
+        call(0, 0, "a"),
+        call(0, 1, "b"),
+    ]);
+    let keys = ["a", "b"].map(|id| TurnKey::Call(id.to_owned()));
+    assert_eq!((turns.len(), &*turns[0].keys), (1, &keys[..]));
+    let pieces: Vec<&str> = turns[0].state.pieces.iter().map(|piece| &*piece.json).collect();
+    assert_eq!(pieces, ["1", "2"]);
+}
+
+#[test]
+fn a_turn_without_calls_is_found_again_by_what_it_said() {
+    let drawn = "data:image/png;base64,AAAA";
+    for (events, message) in [
+        (vec![text(0, "Hel"), text(0, "lo.")], json!({"content": "Hello."})),
+        (
+            vec![text(0, "Hello.")],
+            json!({"content": [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo."}]}),
+        ),
+        (
+            vec![text(0, "Here:"), image(drawn)],
+            json!({"content": "Here:", "images": [{"type": "image_url", "image_url": {"url": drawn}}]}),
+        ),
+        (
+            vec![image(drawn)],
+            json!({"content": [{"type": "image_url", "image_url": {"url": drawn}}]}),
+        ),
+    ] {
+        let events = events.into_iter().chain([state(0, Place::End, "s")]);
+        let states = by_keys(collect(events));
+        let found = state_of(&assistant(message.clone()), &states);
+        assert_eq!(found.map(|state| state.pieces.len()), Some(1), "{message}");
+    }
+}
+
+#[test]
+fn another_turn_has_another_key() {
+    let states = by_keys(collect([text(0, "Hello."), state(0, Place::End, "s")]));
+    for message in [
+        json!({"content": "Hello"}),
+        json!({"content": null}),
+        json!({"content": "Hello.", "images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}),
+        json!({"content": "Hello.", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}]}),
+    ] {
+        assert_eq!(state_of(&assistant(message.clone()), &states), None, "{message}");
+    }
+}
+
+#[test]
+fn a_signature_in_an_id_does_not_hide_the_turn() {
+    let states = by_keys(collect([state(0, Place::OnCall(0), "s"), call(0, 0, "a")]));
+    let message = json!({"tool_calls": [{"id": "a__thought__sig", "type": "function", "function": {"name": "f", "arguments": ""}}]});
+    assert!(state_of(&assistant(message), &states).is_some());
+}
+
+#[test]
+fn a_turn_that_says_nothing_has_no_key_and_one_without_state_is_not_kept() {
+    assert!(keys_of(&assistant(json!({"content": null, "refusal": "No."}))).is_empty());
+    assert_eq!(collect([text(0, "Hello.")]), []);
+    let silent = collect([state(0, Place::Start, "s")]);
+    assert!(silent.iter().all(|turn| turn.keys.is_empty()));
+}
+
+#[test]
+fn choices_are_turns_of_their_own_and_nothing_is_told_twice() {
+    let mut collector = TurnCollector::default();
+    for event in [
+        state(0, Place::Start, "a"),
+        call(0, 0, "x"),
+        state(1, Place::Start, "b"),
+        call(1, 0, "y"),
+    ] {
+        collector.take(&event);
+    }
+    assert_eq!(collector.finish().len(), 2);
+    assert_eq!(collector.finish(), []);
+}
+
+#[test]
+fn the_text_of_thoughts_is_state_only_where_a_provider_wants_it_back() {
+    let thought = EventKind::Reasoning {
+        choice: 0,
+        text: "\"Hm\"\n".to_owned(),
+    };
+    assert_eq!(collect([thought.clone(), call(0, 0, "a")]), []);
+    let mut collector = TurnCollector::of_thoughts();
+    for event in [thought.clone(), thought, call(0, 0, "a")] {
+        collector.take(&event);
+    }
+    let turns = collector.finish();
+    let piece: Value = serde_json::from_str(&turns[0].state.pieces[0].json).unwrap();
+    assert_eq!(piece, json!({"reasoning_content": "\"Hm\"\n\"Hm\"\n"}));
+}
+
+#[test]
+fn what_a_state_holds_grows_with_its_bytes() {
+    let piece = |json: &str| State {
+        place: Place::Start,
+        json: json.into(),
+    };
+    let small = TurnState {
+        pieces: vec![piece("a")],
+    };
+    let large = TurnState {
+        pieces: vec![piece(&"a".repeat(1_000)), piece("b")],
+    };
+    assert!(large.held() >= small.held() + 1_000);
+}
+
+#[test]
+fn a_turn_with_more_state_than_any_provider_s_is_not_kept_at_all() {
+    let piece = "x".repeat(1024 * 1024);
+    let pieces = |count| (0..count).map(|_| state(0, Place::Start, &piece));
+
+    assert_eq!(collect(pieces(7).chain([call(0, 0, "a")])).len(), 1);
+    assert_eq!(collect(pieces(9).chain([call(0, 0, "a")])), []);
+}
