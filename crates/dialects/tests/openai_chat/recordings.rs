@@ -1,49 +1,20 @@
 //! Recorded traffic of the hosts that speak chat completions, read whole and cut in hostile places.
-#![allow(clippy::unwrap_used)]
 
 use bytes::Bytes;
 use serde_json::Value;
 use tollgate_catalog::quirks::Quirks;
-use tollgate_chat::{
-    assemble::Assembler,
-    chunk::{AnswerShape, Head},
-    event::{Event, EventKind, Wire},
-    usage::Usage,
-};
-use tollgate_dialects::{Dialect, Fault, FaultKind, Presentation};
+use tollgate_chat::event::{Event, EventKind, Wire};
+use tollgate_dialects::{Fault, FaultKind};
 use tollgate_testkit::{
     cuts::{fault, framing::framings, hostile_cuts},
     recordings::{Recording, recordings},
 };
 
-const DIALECT: Dialect = Dialect::OpenaiChat;
-const LIMIT: usize = 1 << 22;
-
-fn presentation() -> Presentation {
-    Presentation {
-        head: Head {
-            id: "chatcmpl-ours".to_owned(),
-            created: 1_700_000_000,
-            model: "the-model-asked-for".to_owned(),
-            system_fingerprint: None,
-        },
-        shape: AnswerShape::default(),
-        include_usage: false,
-        estimated_prompt_tokens: 9,
-    }
-}
+use super::fixtures::{DIALECT, assembled, decode_answer, decode_stream, shown, stream_decoder};
 
 fn decode(pieces: impl IntoIterator<Item = Bytes>) -> Result<Vec<Event>, Fault> {
-    let mut decoder = DIALECT.stream_decoder(&Quirks::default(), presentation(), LIMIT);
-    let mut events = Vec::new();
-    for piece in pieces {
-        decoder.read(piece, &mut events)?;
-        if decoder.is_complete() {
-            break;
-        }
-    }
-    decoder.end(&mut events)?;
-    Ok(events)
+    let streamed = decode_stream(stream_decoder(), pieces);
+    streamed.end.map(|()| streamed.events)
 }
 
 /// Events without the white space between JSON tokens, in which framing may differ.
@@ -58,7 +29,7 @@ fn meaning(events: Vec<Event>) -> Vec<(EventKind, Option<Value>)> {
         .collect()
 }
 
-fn streams() -> Vec<Recording> {
+pub fn streams() -> Vec<Recording> {
     let recordings = recordings("openai-chat").unwrap_or_default();
     let whole = recordings
         .into_iter()
@@ -158,7 +129,7 @@ fn every_chunk_of_a_recorded_stream_leaves_in_our_form() {
             let chunk: Value = serde_json::from_slice(&json)
                 .unwrap_or_else(|error| panic!("{}: {error}: {json:?}", recording.id));
             heads.push((chunk["id"].clone(), chunk["created"].clone()));
-            assert_eq!(chunk["model"], "the-model-asked-for", "{}", recording.id);
+            assert_eq!(chunk["model"], "asked", "{}", recording.id);
             assert_eq!(chunk["object"], "chat.completion.chunk", "{}", recording.id);
             assert!(
                 chunk.get("usage").is_none(),
@@ -260,11 +231,11 @@ fn every_recorded_answer_keeps_its_words_and_gets_what_openai_always_sends() {
         {
             continue;
         }
-        let answer = DIALECT
-            .decode_answer(&recording.response.body, &Quirks::default(), &presentation())
+        let text = std::str::from_utf8(&recording.response.body).unwrap();
+        let answer = decode_answer(text, &Quirks::default())
             .unwrap_or_else(|fault| panic!("{} of {}: {fault}", recording.id, recording.provider));
-        let got: Value = serde_json::from_slice(&answer.json).unwrap();
-        assert_eq!(got["model"], "the-model-asked-for");
+        let got = shown(&answer);
+        assert_eq!(got["model"], "asked");
         for (sent, got) in sent["choices"]
             .as_array()
             .unwrap()
@@ -335,12 +306,8 @@ fn recorded_errors_are_told_apart() {
 #[test]
 fn a_folded_stream_says_what_the_stream_says() {
     for recording in streams() {
-        let mut assembler = Assembler::default();
-        for event in decode([recording.response.body.clone()]).unwrap() {
-            assembler.take(event.kind);
-        }
-        let answer = assembler.finish(&presentation().head, &AnswerShape::default(), Usage::default());
-        let answer: Value = serde_json::from_slice(&answer.json).unwrap();
+        let events = decode([recording.response.body.clone()]).unwrap();
+        let answer = assembled(events.into_iter().map(|event| event.kind));
         let text: String = answer["choices"]
             .as_array()
             .unwrap()

@@ -1,39 +1,24 @@
 //! Errors of hosts, told apart: whose trouble each is, and what of it may be kept.
-#![allow(clippy::unwrap_used)]
 
 use serde_json::{Value, json};
 use tollgate_catalog::quirks::Quirks;
-use tollgate_chat::chunk::{AnswerShape, Head};
 use tollgate_dialects::{
-    Dialect, Fault,
+    Fault,
     FaultKind::{
         self, BadRequest, ContentFilter, ContextLength, Credential, ModelUnknown, Overloaded, Quota,
         RateLimited, Server,
     },
-    Presentation,
 };
 
+use super::fixtures::{DIALECT, decode_answer};
+
 fn of_status(status: u16, body: &Value) -> Fault {
-    Dialect::OpenaiChat.fault(status, body.to_string().as_bytes())
+    DIALECT.fault(status, body.to_string().as_bytes())
 }
 
 /// The fault in an answer with status 200.
 fn of_answer(body: &Value) -> Fault {
-    let presentation = Presentation {
-        head: Head {
-            id: "chatcmpl-ours".to_owned(),
-            created: 7,
-            model: "asked".to_owned(),
-            system_fingerprint: None,
-        },
-        shape: AnswerShape::default(),
-        include_usage: false,
-        estimated_prompt_tokens: 0,
-    };
-    let body = body.to_string().into();
-    Dialect::OpenaiChat
-        .decode_answer(&body, &Quirks::default(), &presentation)
-        .unwrap_err()
+    decode_answer(&body.to_string(), &Quirks::default()).unwrap_err()
 }
 
 fn openai(message: &str, kind: Value, code: Value) -> Value {

@@ -1,7 +1,5 @@
 //! Whole answers: what hosts do to them, one trap a test.
-#![allow(clippy::unwrap_used)]
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::{
@@ -11,28 +9,12 @@ use tollgate_chat::{
     event::{EventKind, Wire},
     usage::Usage,
 };
-use tollgate_dialects::{Dialect, Fault, FaultKind, Presentation};
+use tollgate_dialects::{Fault, FaultKind, Undo};
 
-fn presentation() -> Presentation {
-    Presentation {
-        head: Head {
-            id: "chatcmpl-ours".to_owned(),
-            created: 7,
-            model: "asked".to_owned(),
-            system_fingerprint: None,
-        },
-        shape: AnswerShape::default(),
-        include_usage: false,
-        estimated_prompt_tokens: 3,
-    }
-}
-
-fn decode_text(body: &str, quirks: &Quirks) -> Result<Answer, Fault> {
-    Dialect::OpenaiChat.decode_answer(&Bytes::from(body.to_owned()), quirks, &presentation())
-}
+use super::fixtures::{DIALECT, decode_answer, presentation};
 
 fn decode(body: &Value) -> Result<Answer, Fault> {
-    decode_text(&body.to_string(), &Quirks::default())
+    decode_answer(&body.to_string(), &Quirks::default())
 }
 
 /// An answer as OpenAI sends it.
@@ -84,7 +66,7 @@ fn what_a_message_says_and_nobody_can_read_is_a_fault() {
         r#"{"choices":[{"message":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{\"a\":\"\ud83d\"}"}}]},"finish_reason":"stop"}]}"#,
         r#"{"choices":{"message":{"content":"a"},"finish_reason":"stop"}}"#,
     ] {
-        let outcome = decode_text(text, &Quirks::default());
+        let outcome = decode_answer(text, &Quirks::default());
         assert_eq!(
             outcome.err().map(|fault| fault.kind),
             Some(FaultKind::Malformed),
@@ -101,7 +83,7 @@ fn empty_reasoning_does_not_keep_think_tags_in_the_content() {
     };
     for name in ["reasoning", "reasoning_content"] {
         let body = answer(json!({"content": "<think>hm</think>Yes", name: ""}), "stop");
-        let message = message(&decode_text(&body.to_string(), &quirks).unwrap());
+        let message = message(&decode_answer(&body.to_string(), &quirks).unwrap());
         assert_eq!(
             (&message["content"], &message["reasoning_content"]),
             (&json!("Yes"), &json!("hm")),
@@ -114,13 +96,27 @@ fn empty_reasoning_does_not_keep_think_tags_in_the_content() {
 fn a_whole_answer_told_as_events_says_the_same_again() {
     let call =
         json!({"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}});
-    let body = answer(
-        json!({"role": "assistant", "content": "Hi", "reasoning_content": "hm", "refusal": null, "tool_calls": [call]}),
+    let image = json!({"type": "image_url", "index": 0, "image_url": {"url": "data:image/png;base64,AAAA"}});
+    let mut body = answer(
+        json!({
+            "role": "assistant", "content": "Hi", "reasoning_content": "hm", "refusal": null,
+            "tool_calls": [call], "images": [image],
+        }),
         "tool_calls",
     );
+    let token = json!({"token": "Hi", "logprob": -0.1, "bytes": null, "top_logprobs": []});
+    body["choices"][0]["logprobs"] = json!({"content": [token], "refusal": null});
     let whole = decode(&body).unwrap();
 
-    let events = Dialect::OpenaiChat.events_of_answer(&whole).unwrap();
+    let told = DIALECT.decode_as_stream(
+        &body.to_string().into(),
+        &Quirks::default(),
+        &presentation(),
+        &Undo::default(),
+    );
+    let (events, turns) = told.unwrap();
+
+    assert_eq!(turns, [], "this provider wants nothing back");
 
     assert!(events.iter().all(|event| event.wire == Wire::Unwritten));
     let EventKind::Start(start) = &events[0].kind else {
@@ -147,10 +143,17 @@ fn a_whole_answer_told_as_events_says_the_same_again() {
 
 #[test]
 fn an_answer_with_what_no_event_can_say_is_not_told_without_it() {
-    let mut body = answer(json!({"role": "assistant", "content": "Hi"}), "stop");
-    body["choices"][0]["logprobs"] = json!({"content": [{"token": "Hi", "logprob": -0.1}]});
-    let whole = decode(&body).unwrap();
-    let outcome = Dialect::OpenaiChat.events_of_answer(&whole);
+    let audio = json!({"id": "audio_1", "data": "AAAA", "transcript": "Hi", "expires_at": 9});
+    let body = answer(
+        json!({"role": "assistant", "content": null, "audio": audio}),
+        "stop",
+    );
+    let outcome = DIALECT.decode_as_stream(
+        &body.to_string().into(),
+        &Quirks::default(),
+        &presentation(),
+        &Undo::default(),
+    );
     assert_eq!(outcome.err().map(|fault| fault.kind), Some(FaultKind::Malformed));
 }
 
@@ -160,4 +163,18 @@ fn a_writer_says_the_role_of_each_choice_once() {
     assert!(writer.open_choice(0));
     assert!(!writer.open_choice(0));
     assert!(writer.open_choice(1));
+}
+
+#[test]
+fn a_call_without_arguments_has_an_empty_object_whatever_the_host_writes() {
+    for arguments in ["", " ", "null", "{}"] {
+        let call =
+            json!({"id": "call_1", "type": "function", "function": {"name": "f", "arguments": arguments}});
+        let body = answer(json!({"content": null, "tool_calls": [call]}), "tool_calls");
+        let message = message(&decode(&body).unwrap());
+        assert_eq!(
+            message["tool_calls"][0]["function"]["arguments"], "{}",
+            "{arguments:?}"
+        );
+    }
 }

@@ -1,60 +1,18 @@
 //! What goes to a provider: one rule of the quirks a test.
-#![allow(clippy::unwrap_used)]
 
-use std::sync::{Arc, LazyLock};
-
-use bytes::Bytes;
 use serde_json::{Value, json};
 use tollgate_catalog::{
-    Catalog,
-    contract::{ValidRequest, check::CheckLimits},
-    load::builtin,
     quirks::{Quirks, ThinkingForm},
-    serving::Serving,
     thinking::Effort,
 };
-use tollgate_chat::request::ChatRequest;
-use tollgate_dialects::{Dialect, Note, ProviderRequest, Unsupported};
+use tollgate_dialects::Note;
 
-static CATALOG: LazyLock<Catalog> = LazyLock::new(|| builtin().unwrap());
-
-/// A checked request of `members`, a user's message first.
-fn valid(model: &str, members: Value) -> ValidRequest {
-    let mut body = json!({"model": model, "messages": [{"role": "user", "content": "Hi"}]});
-    for (name, value) in members.as_object().unwrap() {
-        body[name] = value.clone();
-    }
-    let request = ChatRequest::parse(Bytes::from(body.to_string())).unwrap();
-    let model = CATALOG.model(model).unwrap().clone();
-    tollgate_catalog::contract::check(request, model, &CheckLimits::default()).unwrap()
-}
-
-fn encode_with(quirks: Quirks, model: &str, members: Value) -> Result<ProviderRequest, Unsupported> {
-    let provider = CATALOG.provider("openai-compatible").unwrap();
-    let mut serving = Arc::unwrap_or_clone(CATALOG.serving("not listed", provider));
-    serving.quirks = quirks;
-    Dialect::OpenaiChat.encode(&valid(model, members), &serving, false)
-}
-
-fn body(request: &ProviderRequest) -> Value {
-    serde_json::from_slice(&request.body.concat()).unwrap()
-}
-
-fn sent(quirks: Quirks, members: Value) -> Value {
-    body(&encode_with(quirks, "gpt-4o", members).unwrap())
-}
-
-fn serving(model: &str, provider: &str) -> Arc<Serving> {
-    CATALOG.serving(model, CATALOG.provider(provider).unwrap())
-}
+use super::fixtures::{CATALOG, body, encode, encode_with, sent, serving, valid};
 
 #[test]
 fn a_documented_default_of_no_thinking_is_told_to_a_provider_that_takes_every_switch() {
     let serving = serving("qwen3.6-flash", "anyfast");
-    let encode = |members| {
-        let request = valid("qwen3.6-flash", members);
-        body(&Dialect::OpenaiChat.encode(&request, &serving, false).unwrap())
-    };
+    let encode = |members| body(&encode(&valid("qwen3.6-flash", members), &serving).unwrap());
     assert_eq!(encode(json!({}))["enable_thinking"], false);
     assert_eq!(encode(json!({"enable_thinking": true}))["enable_thinking"], true);
     let other = encode(json!({"thinking": {"type": "enabled"}}));
@@ -132,21 +90,6 @@ fn a_stop_string_goes_as_a_list_where_the_provider_wants_one() {
     assert_eq!(sent(quirks, json!({"stop": ["END"]}))["stop"], json!(["END"]));
     assert_eq!(sent(Quirks::default(), json!({"stop": "END"}))["stop"], "END");
     assert!(CATALOG.provider("zhipu").unwrap().quirks.stop_array);
-}
-
-#[test]
-fn log_probabilities_are_refused_where_the_answer_has_to_be_folded() {
-    let quirks = Quirks {
-        fold_thinking_stream: true,
-        thinks_by_default: true,
-        ..Quirks::default()
-    };
-    let asked = json!({"logprobs": true});
-    let refused = encode_with(quirks.clone(), "gpt-4o", asked.clone()).unwrap_err();
-    assert_eq!(refused.param, "logprobs");
-    assert!(encode_with(quirks.clone(), "gpt-4o", json!({"logprobs": false})).is_ok());
-    assert!(encode_with(quirks, "gpt-4o", json!({"logprobs": true, "stream": true})).is_ok());
-    assert!(encode_with(Quirks::default(), "gpt-4o", asked).is_ok());
 }
 
 #[test]

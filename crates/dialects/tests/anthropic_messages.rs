@@ -1,0 +1,17 @@
+//! Anthropic's Messages: what goes to a provider, and what becomes of its answer.
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+
+mod anthropic_messages {
+    mod answers;
+    mod faults;
+    mod fixtures;
+    mod messages;
+    mod parameters;
+    mod recorded_answers;
+    mod recorded_requests;
+    mod side_by_side;
+    mod thinking;
+    mod tools;
+}

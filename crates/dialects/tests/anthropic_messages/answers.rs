@@ -1,0 +1,361 @@
+//! What becomes of an answer, block by block.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::event::{EventKind, FinishReason, Place};
+use tollgate_dialects::{FaultKind, Undo, turn_state::TurnKey};
+
+use super::fixtures::{DIALECT, answer, decode_answer, events, read, sse};
+
+fn start(index: u64, block: Value) -> Value {
+    json!({"type": "content_block_start", "index": index, "content_block": block})
+}
+
+fn delta(index: u64, delta: Value) -> Value {
+    json!({"type": "content_block_delta", "index": index, "delta": delta})
+}
+
+fn stop(index: u64) -> Value {
+    json!({"type": "content_block_stop", "index": index})
+}
+
+/// A stream of these blocks' events that ends for this reason.
+fn stream(blocks: &[Value], reason: &str) -> Bytes {
+    let mut all =
+        vec![json!({"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 3}}})];
+    all.extend_from_slice(blocks);
+    all.push(
+        json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 5}}),
+    );
+    all.push(json!({"type": "message_stop"}));
+    sse(&all)
+}
+
+fn finish(events: &[EventKind]) -> (FinishReason, Option<String>) {
+    let finish = events.iter().find_map(|event| match event {
+        EventKind::Finish(finish) => Some((finish.reason, finish.provider_reason.clone())),
+        _ => None,
+    });
+    finish.unwrap()
+}
+
+fn calls(events: &[EventKind]) -> Vec<(u32, Option<&str>, &str)> {
+    let calls = events.iter().filter_map(|event| match event {
+        EventKind::ToolCall {
+            index, id, arguments, ..
+        } => Some((*index, id.as_deref(), &**arguments)),
+        _ => None,
+    });
+    calls.collect()
+}
+
+#[test]
+fn every_reason_to_stop_has_its_word() {
+    use FinishReason::*;
+    for (word, reason, own) in [
+        ("end_turn", Stop, None),
+        ("stop_sequence", Stop, Some("stop_sequence")),
+        ("pause_turn", Stop, Some("pause_turn")),
+        ("max_tokens", Length, None),
+        (
+            "model_context_window_exceeded",
+            Length,
+            Some("model_context_window_exceeded"),
+        ),
+        ("refusal", ContentFilter, Some("refusal")),
+        ("tool_use", ToolCalls, None),
+        ("new_reason", Stop, Some("new_reason")),
+    ] {
+        let told = finish(&events(&stream(&[], word)));
+        assert_eq!(told, (reason, own.map(str::to_owned)), "{word}");
+    }
+}
+
+#[test]
+fn calls_are_numbered_by_themselves_and_end_with_an_object() {
+    let blocks = [
+        start(0, json!({"type": "text", "text": "Let me"})),
+        stop(0),
+        start(
+            1,
+            json!({"type": "tool_use", "id": "a", "name": "f", "input": {}}),
+        ),
+        delta(1, json!({"type": "input_json_delta", "partial_json": ""})),
+        stop(1),
+        start(
+            2,
+            json!({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}),
+        ),
+        delta(
+            2,
+            json!({"type": "input_json_delta", "partial_json": "{\"query\":1}"}),
+        ),
+        stop(2),
+        start(
+            3,
+            json!({"type": "web_search_tool_result", "tool_use_id": "s", "content": []}),
+        ),
+        stop(3),
+        start(
+            4,
+            json!({"type": "tool_use", "id": "b", "name": "f", "input": {"all": "at once"}}),
+        ),
+        stop(4),
+        start(
+            5,
+            json!({"type": "tool_use", "id": "c", "name": "f", "input": {}}),
+        ),
+        delta(5, json!({"type": "input_json_delta", "partial_json": "{\"x\":"})),
+        delta(5, json!({"type": "input_json_delta", "partial_json": "1}"})),
+        stop(5),
+    ];
+    let events = events(&stream(&blocks, "tool_use"));
+    assert_eq!(
+        calls(&events),
+        [
+            (0, Some("a"), ""),
+            (0, None, "{}"),
+            (1, Some("b"), ""),
+            (1, None, "{\"all\":\"at once\"}"),
+            (2, Some("c"), ""),
+            (2, None, "{\"x\":"),
+            (2, None, "1}"),
+        ]
+    );
+}
+
+#[test]
+fn a_call_that_the_limit_cut_is_passed_on_as_far_as_it_came() {
+    let blocks = [
+        start(
+            0,
+            json!({"type": "tool_use", "id": "a", "name": "f", "input": {}}),
+        ),
+        delta(0, json!({"type": "input_json_delta", "partial_json": "{\"x\":"})),
+        stop(0),
+    ];
+    let told = events(&stream(&blocks, "max_tokens"));
+    assert_eq!(calls(&told).last().unwrap().2, "{\"x\":");
+    let (_, _, outcome) = read([stream(&blocks, "tool_use")]);
+    assert_eq!(
+        outcome.unwrap_err().kind,
+        FaultKind::Malformed,
+        "a call without an object is none"
+    );
+}
+
+#[test]
+fn thoughts_are_kept_as_whole_blocks_where_they_stood() {
+    let blocks = [
+        start(
+            0,
+            json!({"type": "thinking", "thinking": "", "signature": "", "new_member": 1}),
+        ),
+        delta(0, json!({"type": "thinking_delta", "thinking": "on\u{e9} "})),
+        delta(0, json!({"type": "thinking_delta", "thinking": "\"two\""})),
+        delta(0, json!({"type": "signature_delta", "signature": "AB"})),
+        delta(0, json!({"type": "signature_delta", "signature": "CD=="})),
+        stop(0),
+        start(1, json!({"type": "redacted_thinking", "data": "xyz"})),
+        stop(1),
+        start(2, json!({"type": "text", "text": "Now"})),
+        stop(2),
+        start(3, json!({"type": "thinking", "thinking": "", "signature": ""})),
+        delta(3, json!({"type": "signature_delta", "signature": "EF"})),
+        stop(3),
+        start(
+            4,
+            json!({"type": "tool_use", "id": "a", "name": "f", "input": {}}),
+        ),
+        stop(4),
+        start(
+            5,
+            json!({"type": "thinking", "thinking": "cut off", "signature": ""}),
+        ),
+        stop(5),
+    ];
+    let (_, turns, outcome) = read([stream(&blocks, "tool_use")]);
+    outcome.unwrap();
+    let [turn] = &*turns else {
+        panic!("one turn has state: {turns:?}")
+    };
+    assert_eq!(turn.keys, [TurnKey::Call("a".to_owned())]);
+    let pieces: Vec<(Place, Value)> = turn
+        .state
+        .pieces
+        .iter()
+        .map(|piece| (piece.place, serde_json::from_str(&piece.json).unwrap()))
+        .collect();
+    let first =
+        json!({"type": "thinking", "thinking": "on\u{e9} \"two\"", "signature": "ABCD==", "new_member": 1});
+    assert_eq!(
+        pieces,
+        [
+            (Place::Start, first),
+            (Place::Start, json!({"type": "redacted_thinking", "data": "xyz"})),
+            (
+                Place::BeforeCall(0),
+                json!({"type": "thinking", "thinking": "", "signature": "EF"})
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_whole_answer_keeps_its_thoughts_byte_for_byte() {
+    let block = "{ \"type\": \"thinking\",\"thinking\":\"\\u00e9\",  \"signature\":\"A\\/B\" }";
+    let body = format!(
+        "{{\"type\":\"message\",\"content\":[{block},{{\"type\":\"text\",\"text\":\"Hi\"}}],\"stop_reason\":\"end_turn\"}}"
+    );
+    let (quirks, undo) = (Quirks::default(), Undo::default());
+    let decoded = decode_answer(DIALECT, &quirks, &undo, &Bytes::from(body)).unwrap();
+    assert_eq!(&*decoded.turns[0].state.pieces[0].json, block);
+}
+
+#[test]
+fn counts_are_openais_and_the_later_ones_count() {
+    let all = [
+        json!({"type": "message_start", "message": {"usage": {
+            "input_tokens": 10, "output_tokens": 1, "cache_read_input_tokens": 200,
+            "cache_creation_input_tokens": 30,
+            "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20}
+        }}}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {
+            "input_tokens": 0, "output_tokens": 50, "output_tokens_details": {"thinking_tokens": 40}
+        }}),
+        json!({"type": "message_stop"}),
+    ];
+    let events = events(&sse(&all));
+    let Some(EventKind::Usage(usage)) = events.last() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        (
+            usage.prompt,
+            usage.cached,
+            usage.cache_write,
+            usage.cache_write_1h
+        ),
+        (240, 200, 30, 20)
+    );
+    assert_eq!((usage.completion, usage.reasoning, usage.total()), (50, 40, 290));
+}
+
+#[test]
+fn what_a_compaction_took_is_counted_too() {
+    let (answer, _) = answer(&json!({
+        "type": "message", "content": [{"type": "compaction", "content": "…"}, {"type": "text", "text": "Hi"}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 7, "output_tokens": 3, "iterations": [
+            {"type": "compaction", "input_tokens": 1000, "output_tokens": 100},
+            {"type": "message", "input_tokens": 7, "output_tokens": 3}
+        ]}
+    }))
+    .unwrap();
+    assert_eq!(answer["usage"]["prompt_tokens"], 1_007);
+    assert_eq!(answer["usage"]["completion_tokens"], 103);
+    assert_eq!(answer["choices"][0]["message"]["content"], "Hi");
+}
+
+#[test]
+fn an_empty_answer_is_an_answer() {
+    let (answer, turns) =
+        answer(&json!({"type": "message", "content": [], "stop_reason": "end_turn", "usage": {"input_tokens": 3, "output_tokens": 2}}))
+            .unwrap();
+    assert_eq!(answer["choices"][0]["message"]["content"], Value::Null);
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    assert!(turns.is_empty());
+}
+
+#[test]
+fn odd_streams_read_like_even_ones() {
+    let text = [
+        start(0, json!({"type": "text", "text": ""})),
+        delta(0, json!({"type": "text_delta", "text": "Hi"})),
+        stop(0),
+    ];
+    let even = events(&stream(&text, "end_turn"));
+    let mut odd = vec![
+        json!({"type": "ping"}),
+        json!({"type": "message_start", "message": {"usage": {"input_tokens": 3}}}),
+        json!({"type": "message_start", "message": {"usage": {"input_tokens": 3}}}),
+        json!({"type": "new_event", "delta": 1}),
+        text[0].clone(),
+        delta(
+            0,
+            json!({"type": "citations_delta", "citation": {"cited_text": "x"}}),
+        ),
+        delta(0, json!({"type": "new_delta", "text": "no"})),
+        text[1].clone(),
+        stop(0),
+        stop(7),
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}}),
+        json!({"type": "message_delta", "delta": {"stop_reason": null}, "usage": {"output_tokens": 5}}),
+    ];
+    let mut bytes = sse(&odd).to_vec();
+    bytes.extend_from_slice(b"data: [DONE]\n\ndata: {\"type\":\"message_stop\"}\n\ndata: after the end\n\n");
+    assert_eq!(events(&Bytes::from(bytes)), even);
+    odd.pop();
+    assert_eq!(read([sse(&odd)]).2.unwrap_err().kind, FaultKind::Cut);
+}
+
+#[test]
+fn content_that_cannot_be_read_is_a_fault() {
+    for bad in [
+        start(0, json!({"type": "text", "text": 1})),
+        start(0, json!({"type": "tool_use", "name": "f", "input": {}})),
+        delta(3, json!({"type": "input_json_delta", "partial_json": "{}"})),
+        json!({"type": "content_block_start", "index": 0}),
+        json!({"type": "content_block_delta", "index": 0, "delta": "text"}),
+    ] {
+        let (_, _, outcome) = read([stream(std::slice::from_ref(&bad), "end_turn")]);
+        assert_eq!(outcome.unwrap_err().kind, FaultKind::Malformed, "{bad}");
+    }
+}
+
+#[test]
+fn thoughts_that_never_end_do_not_fill_the_memory() {
+    let piece = delta(
+        0,
+        json!({"type": "thinking_delta", "thinking": "x".repeat(1 << 20)}),
+    );
+    let mut all = vec![start(
+        0,
+        json!({"type": "thinking", "thinking": "", "signature": ""}),
+    )];
+    all.extend(std::iter::repeat_n(piece, 5));
+    assert_eq!(
+        read([stream(&all, "end_turn")]).2.unwrap_err().kind,
+        FaultKind::Malformed
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_a_panic(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                Just(json!({"type": "message_start", "message": {"usage": {"input_tokens": -1}}})),
+                Just(start(0, json!({"type": "thinking"}))),
+                Just(start(0, json!({"type": "tool_use", "id": "a", "name": "f"}))),
+                Just(delta(0, json!({"type": "signature_delta", "signature": "s"}))),
+                Just(delta(0, json!({"type": "input_json_delta", "partial_json": "{"}))),
+                Just(stop(0)),
+                Just(json!({"type": "message_delta", "usage": {"iterations": [{"input_tokens": 1e300}]}})),
+                Just(json!({"type": "message_stop"})),
+            ],
+            0..12,
+        ),
+        noise in prop::collection::vec(any::<u8>(), 0..40),
+        at in 0_usize..600,
+    ) {
+        let mut bytes = sse(&pieces).to_vec();
+        let at = at.min(bytes.len());
+        bytes.splice(at..at, noise);
+        let _ = read([Bytes::from(bytes.clone())]);
+        let _ = answer(&json!({"content": pieces}));
+        let _ = DIALECT.fault(500, &bytes);
+    }
+}

@@ -1,0 +1,16 @@
+//! Gemini in its own protocol: what goes to it, and what becomes of its answer.
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+
+mod gemini {
+    mod answer;
+    mod exchanges;
+    mod fault;
+    mod fixtures;
+    mod recorded_answers;
+    mod recorded_requests;
+    mod request;
+    mod signatures;
+    mod stream;
+}

@@ -1,0 +1,112 @@
+//! Whole answers, in the form that the client gets.
+
+use serde_json::{Value, json};
+
+use super::fixtures::answer;
+
+fn one(candidate: Value, usage: Value) -> Value {
+    answer(&json!({"candidates": [candidate], "usageMetadata": usage, "responseId": "r_2"}))
+}
+
+#[test]
+fn counts_are_told_in_openais_meaning_and_classes_never_overlap() {
+    let usage = one(
+        json!({"content": {"parts": [{"text": "Hi"}]}, "finishReason": "STOP"}),
+        json!({
+            "promptTokenCount": 100, "toolUsePromptTokenCount": 20, "candidatesTokenCount": 30,
+            "thoughtsTokenCount": 7, "cachedContentTokenCount": 64, "totalTokenCount": 157,
+            "promptTokensDetails": [
+                {"modality": "TEXT", "tokenCount": 30}, {"modality": "IMAGE", "tokenCount": 40},
+                {"modality": "AUDIO", "tokenCount": 20}, {"modality": "VIDEO", "tokenCount": 10}],
+            "toolUsePromptTokensDetails": [{"modality": "IMAGE", "tokenCount": 20}],
+            "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}],
+        }),
+    )["usage"]
+        .take();
+    assert_eq!(
+        usage,
+        json!({
+            "prompt_tokens": 120, "completion_tokens": 37, "total_tokens": 157,
+            "prompt_tokens_details": {
+                "cached_tokens": 64, "image_tokens": 60, "video_tokens": 10, "audio_tokens": 20},
+            "completion_tokens_details": {"reasoning_tokens": 7, "image_tokens": 30},
+        })
+    );
+}
+
+#[test]
+fn tokens_that_only_the_total_knows_were_written() {
+    let usage = one(
+        json!({"content": {"parts": [{"text": "Hi"}]}, "finishReason": "MAX_TOKENS"}),
+        json!({"promptTokenCount": 10, "totalTokenCount": 110}),
+    )["usage"]
+        .take();
+    assert_eq!(
+        (&usage["prompt_tokens"], &usage["completion_tokens"]),
+        (&json!(10), &json!(100))
+    );
+}
+
+#[test]
+fn images_come_as_data_uris_and_sketches_of_thinking_do_not_come() {
+    let answer = one(
+        json!({"content": {"parts": [
+            {"thought": true, "inlineData": {"mimeType": "image/png", "data": "c2tldGNo"}},
+            {"text": "Here: "},
+            {"inlineData": {"mimeType": "image/jpeg", "data": "aW1hZ2U="}, "thoughtSignature": "c2ln"},
+        ]}, "finishReason": "STOP"}),
+        json!({"promptTokenCount": 1, "totalTokenCount": 1}),
+    );
+    assert_eq!(
+        answer["choices"][0]["message"]["images"],
+        json!([{"type": "image_url", "index": 0, "image_url": {"url": "data:image/jpeg;base64,aW1hZ2U="}}])
+    );
+    assert_eq!(answer["choices"][0]["message"]["content"], "Here: ");
+    assert!(
+        !answer.to_string().contains("c2ln"),
+        "signatures are the provider's: {answer}"
+    );
+}
+
+#[test]
+fn log_probabilities_come_in_openais_form() {
+    let answer = one(
+        json!({"content": {"parts": [{"text": "é!"}]}, "finishReason": "STOP", "avgLogprobs": -0.1,
+            "logprobsResult": {
+                "chosenCandidates": [
+                    {"token": "é", "tokenId": 1, "logProbability": -0.25}, {"token": "!", "tokenId": 2}],
+                "topCandidates": [
+                    {"candidates": [{"token": "é", "logProbability": -0.25}, {"token": "e", "logProbability": -2.5}]},
+                    {"candidates": []}]}}),
+        json!({"promptTokenCount": 1, "totalTokenCount": 3}),
+    );
+    assert_eq!(
+        answer["choices"][0]["logprobs"],
+        json!({"content": [
+            {"token": "é", "logprob": -0.25, "bytes": [195, 169], "top_logprobs": [
+                {"token": "é", "logprob": -0.25, "bytes": [195, 169]},
+                {"token": "e", "logprob": -2.5, "bytes": [101]}]},
+            {"token": "!", "logprob": 0.0, "bytes": [33], "top_logprobs": []},
+        ], "refusal": null})
+    );
+}
+
+#[test]
+fn calls_keep_the_spelling_of_their_arguments_and_get_an_id() {
+    let answer = one(
+        json!({"content": {"parts": [{"functionCall": {"name": "pay", "args": {"b": 1.50, "a": "x  y"}}}]},
+               "finishReason": "STOP"}),
+        json!({"promptTokenCount": 1, "totalTokenCount": 3}),
+    );
+    let message = &answer["choices"][0]["message"];
+    assert_eq!(message["content"], Value::Null);
+    assert_eq!(message["tool_calls"][0]["id"], "call_r2_0");
+    let arguments = message["tool_calls"][0]["function"]["arguments"]
+        .as_str()
+        .unwrap();
+    assert!(
+        arguments.contains("\"x  y\"") && arguments.contains("1.5"),
+        "{arguments}"
+    );
+    assert_eq!(answer["choices"][0]["finish_reason"], "tool_calls");
+}

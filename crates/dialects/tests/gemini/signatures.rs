@@ -1,0 +1,264 @@
+//! Signatures of thoughts: out of an answer, and back with the turn they belong to.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tollgate_dialects::{
+    Context,
+    turn_state::{KeptTurn, TurnStates},
+};
+
+use super::fixtures::{alone, body, decode_answer, encode_knowing, sent, serving, stream, valid};
+
+const MODEL: &str = "gemini-3-flash-preview";
+
+fn whole(parts: Value) -> Value {
+    json!({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}], "responseId": "r1"})
+}
+
+fn states(turns: Vec<KeptTurn>) -> TurnStates {
+    let mut states = TurnStates::new();
+    for turn in turns {
+        for key in turn.keys {
+            states.insert(key, Arc::clone(&turn.state));
+        }
+    }
+    states
+}
+
+/// What goes out for `messages` when an answer of these parts came before.
+fn next_turn(parts: Value, messages: Value) -> Value {
+    let kept = decode_answer(&Bytes::from(whole(parts).to_string()))
+        .unwrap()
+        .turns;
+    let known = Context {
+        states: &states(kept),
+        ..alone()
+    };
+    let request = valid(MODEL, json!({ "messages": messages }));
+    let encoded = encode_knowing(&request, &serving(MODEL), &known).unwrap();
+    body(&encoded)["contents"].take()
+}
+
+fn called(ids: [&str; 2]) -> Value {
+    let calls =
+        ids.map(|id| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}}));
+    json!([
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "content": "So:", "tool_calls": calls},
+        {"role": "tool", "tool_call_id": ids[0], "content": "1"},
+        {"role": "tool", "tool_call_id": ids[1], "content": "2"},
+    ])
+}
+
+#[test]
+fn signatures_on_text_and_calls_come_back_byte_for_byte_in_their_places() {
+    let contents = next_turn(
+        json!([
+            {"text": "hm", "thought": true},
+            {"text": "So:", "thoughtSignature": "dGV4dA=="},
+            {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "b25l+/=="},
+            {"functionCall": {"name": "f", "args": {}}},
+        ]),
+        called(["call_r1_0", "call_r1_1"]),
+    );
+    assert_eq!(
+        contents[1]["parts"],
+        json!([
+            {"text": "So:", "thoughtSignature": "dGV4dA=="},
+            {"functionCall": {"id": "call_r1_0", "name": "f", "args": {}}, "thoughtSignature": "b25l+/=="},
+            {"functionCall": {"id": "call_r1_1", "name": "f", "args": {}}},
+        ])
+    );
+}
+
+#[test]
+fn a_signature_that_stood_by_itself_comes_back_by_itself() {
+    let contents = next_turn(
+        json!([
+            {"text": "", "thought": true, "thoughtSignature": "Zmlyc3Q="},
+            {"text": "So:"},
+            {"functionCall": {"id": "a", "name": "f"}, "thoughtSignature": "Y2FsbA=="},
+            {"functionCall": {"id": "b", "name": "f"}},
+            {"text": "", "thoughtSignature": "bGFzdA=="},
+        ]),
+        called(["a", "b"]),
+    );
+    assert_eq!(
+        contents[1]["parts"],
+        json!([
+            {"text": "", "thought": true, "thoughtSignature": "Zmlyc3Q="},
+            {"text": "So:"},
+            {"functionCall": {"id": "a", "name": "f", "args": {}}, "thoughtSignature": "Y2FsbA=="},
+            {"functionCall": {"id": "b", "name": "f", "args": {}}},
+            {"text": "", "thoughtSignature": "bGFzdA=="},
+        ])
+    );
+}
+
+#[test]
+fn a_streamed_answer_keeps_the_state_of_the_whole_one() {
+    let parts =
+        json!([{"text": "So:"}, {"functionCall": {"id": "a", "name": "f"}, "thoughtSignature": "c2ln"}]);
+    let kept = decode_answer(&Bytes::from(whole(parts.clone()).to_string()))
+        .unwrap()
+        .turns;
+    let mut pieces: Vec<Value> = Vec::new();
+    for part in parts.as_array().unwrap() {
+        pieces.push(json!({"candidates": [{"content": {"parts": [part]}}], "responseId": "r1"}));
+    }
+    pieces.push(whole(json!([])));
+    assert_eq!(stream(&pieces).turns, kept);
+}
+
+#[test]
+fn images_that_the_model_drew_come_back_as_images_with_their_signatures() {
+    let drawn = json!([
+        {"text": "Two:"},
+        {"inlineData": {"mimeType": "image/png", "data": "b25l"}, "thoughtSignature": "czE="},
+        {"inlineData": {"mimeType": "image/png", "data": "dHdv"}, "thoughtSignature": "czI="},
+    ]);
+    let images = ["b25l", "dHdv"].map(
+        |data| json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{data}")}}),
+    );
+    let contents = next_turn(
+        drawn,
+        json!([
+            {"role": "user", "content": "draw"},
+            {"role": "assistant", "content": "Two:", "images": images},
+            {"role": "user", "content": "bluer"},
+        ]),
+    );
+    assert_eq!(
+        contents[1]["parts"],
+        json!([
+            {"text": "Two:"},
+            {"inlineData": {"mimeType": "image/png", "data": "b25l"}, "thoughtSignature": "czE="},
+            {"inlineData": {"mimeType": "image/png", "data": "dHdv"}, "thoughtSignature": "czI="},
+        ])
+    );
+}
+
+/// The calls' signatures in what goes out for one assistant's message in the current turn.
+fn sent_signatures(model: &str, assistant: Value, id: &str) -> Vec<Value> {
+    let messages = json!([
+        {"role": "user", "content": "go"},
+        assistant,
+        {"role": "tool", "tool_call_id": id, "content": "1"},
+    ]);
+    let body = sent(model, json!({ "messages": messages }));
+    let parts = body["contents"][1]["parts"].as_array().unwrap();
+    parts
+        .iter()
+        .map(|part| part["thoughtSignature"].clone())
+        .collect()
+}
+
+fn assistant(id: &str, more: Value) -> Value {
+    let mut call = json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let mut message = json!({"role": "assistant"});
+    for (name, value) in more.as_object().unwrap() {
+        match &**name {
+            "extra_content" => call["extra_content"] = value.clone(),
+            name => message[name] = value.clone(),
+        }
+    }
+    message["tool_calls"] = json!([call]);
+    message
+}
+
+#[test]
+fn clients_may_send_signatures_in_every_form_that_they_know() {
+    let googles = assistant(
+        "a",
+        json!({"extra_content": {"google": {"thought_signature": "c2ln"}}}),
+    );
+    let litellms = assistant("a__thought__c2ln", json!({}));
+    let openrouters = assistant(
+        "a",
+        json!({"reasoning_details": [
+            {"type": "reasoning.text", "text": "hm", "format": "google-gemini-v1"},
+            {"type": "reasoning.encrypted", "data": "c2ln", "id": "a", "format": "google-gemini-v1"}]}),
+    );
+    for message in [googles, openrouters] {
+        assert_eq!(
+            sent_signatures(MODEL, message.clone(), "a"),
+            [json!("c2ln")],
+            "{message}"
+        );
+    }
+    assert_eq!(
+        sent_signatures(MODEL, litellms, "a__thought__c2ln"),
+        [json!("c2ln")]
+    );
+}
+
+#[test]
+fn state_of_another_family_never_goes_out() {
+    let foreign = assistant(
+        "a",
+        json!({
+            "thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "Zm9yZWlnbg=="}],
+            "reasoning_details": [{"type": "reasoning.encrypted", "data": "Zm9yZWlnbg==", "id": "a",
+                                   "format": "openai-responses-v1"}]}),
+    );
+    assert_eq!(sent_signatures("gemini-2.5-flash", foreign, "a"), [Value::Null]);
+}
+
+#[test]
+fn what_the_client_sent_counts_alone() {
+    let mut messages = called(["call_r1_0", "call_r1_1"]);
+    messages[1]["tool_calls"][1]["extra_content"] = json!({"google": {"thought_signature": "b3du"}});
+    let contents = next_turn(
+        json!([
+            {"text": "So:", "thoughtSignature": "a2VwdA=="},
+            {"functionCall": {"name": "f"}, "thoughtSignature": "a2VwdA=="},
+            {"functionCall": {"name": "f"}},
+        ]),
+        messages,
+    );
+    let parts = contents[1]["parts"].as_array().unwrap();
+    let signatures: Vec<&Value> = parts.iter().map(|part| &part["thoughtSignature"]).collect();
+    assert_eq!(
+        signatures,
+        [
+            &Value::Null,
+            &json!("skip_thought_signature_validator"),
+            &json!("b3du")
+        ]
+    );
+}
+
+#[test]
+fn a_lost_signature_is_stood_in_for_on_the_first_call_of_each_step_of_the_current_turn_only() {
+    let step = |id: &str| {
+        [
+            json!({"role": "assistant", "tool_calls": [
+                {"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}},
+                {"id": format!("{id}2"), "type": "function", "function": {"name": "f", "arguments": "{}"}}]}),
+            json!({"role": "tool", "tool_call_id": id, "content": "1"}),
+            json!({"role": "tool", "tool_call_id": format!("{id}2"), "content": "2"}),
+        ]
+    };
+    let user = || [json!({"role": "user", "content": "go"})].to_vec();
+    let messages = [
+        user(),
+        step("a").to_vec(),
+        user(),
+        step("b").to_vec(),
+        step("c").to_vec(),
+    ]
+    .concat();
+    let signatures = |model: &str| -> Vec<bool> {
+        let body = sent(model, json!({ "messages": messages }));
+        let contents = body["contents"].as_array().unwrap().iter();
+        let parts = contents.flat_map(|content| content["parts"].as_array().unwrap());
+        let calls = parts.filter(|part| part.get("functionCall").is_some());
+        calls
+            .map(|part| part["thoughtSignature"] == "skip_thought_signature_validator")
+            .collect()
+    };
+    assert_eq!(signatures(MODEL), [false, false, true, false, true, false]);
+    assert_eq!(signatures("gemini-2.5-flash"), [false; 6], "it demands none");
+}

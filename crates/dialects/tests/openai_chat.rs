@@ -1,0 +1,20 @@
+//! Chat completions as hosts speak them: what goes to a provider, and what becomes of its answer.
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+
+mod openai_chat {
+    mod answer;
+    mod emulated;
+    mod fault;
+    mod fixtures;
+    mod history;
+    mod reasoning;
+    mod recordings;
+    mod request;
+    mod side_by_side;
+    mod stream;
+    mod streamed;
+    mod tool_calls;
+    mod written;
+}

@@ -1,0 +1,280 @@
+//! What becomes of earlier turns and of media on their way to a provider, one rule a test.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde_json::{Value, json};
+use tollgate_catalog::quirks::{MediaSource, MessageName, Quirks, ReasoningHistory};
+use tollgate_chat::event::{Place, State};
+use tollgate_dialects::{
+    request::{Fetched, Medium},
+    turn_state::{TurnKey, TurnState, TurnStates},
+};
+
+use super::fixtures::{body, encode_knowing, encode_with, notes, sent, serving_with, valid};
+
+/// What the provider receives of an assistant's message that called a tool.
+fn turn(history: ReasoningHistory, states: &TurnStates, members: Value) -> Value {
+    let call = json!({"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let mut message = json!({"role": "assistant", "content": null, "tool_calls": [call]});
+    for (name, value) in members.as_object().unwrap() {
+        message[name] = value.clone();
+    }
+    let messages = json!([
+        {"role": "user", "content": "Hi"}, message, {"role": "tool", "tool_call_id": "call_1", "content": "1"},
+    ]);
+    let quirks = Quirks {
+        reasoning_history: history,
+        ..Quirks::default()
+    };
+    let request = valid("gpt-4o", json!({"messages": messages}));
+    let sent = encode_knowing(&request, &serving_with(quirks), states, &Fetched::new()).unwrap();
+    body(&sent)["messages"][1].clone()
+}
+
+fn kept(text: &str) -> TurnStates {
+    let piece = State {
+        place: Place::Start,
+        json: json!({"reasoning_content": text}).to_string().into(),
+    };
+    let state = Arc::new(TurnState { pieces: vec![piece] });
+    HashMap::from([(TurnKey::Call("call_1".to_owned()), state)])
+}
+
+#[test]
+fn the_clients_own_thoughts_count_before_kept_ones_and_these_before_a_space() {
+    use ReasoningHistory::Require;
+    for (states, members, expected) in [
+        (kept("kept"), json!({"reasoning_content": "own"}), json!("own")),
+        (kept("kept"), json!({"reasoning": "own"}), json!("own")),
+        (kept("kept"), json!({"reasoning_content": ""}), json!("kept")),
+        (kept("kept"), json!({}), json!("kept")),
+        (TurnStates::new(), json!({}), json!(" ")),
+        (TurnStates::new(), json!({"reasoning_content": null}), json!(" ")),
+    ] {
+        let message = turn(Require, &states, members.clone());
+        assert_eq!(message["reasoning_content"], expected, "{members}");
+        assert!(message.get("reasoning").is_none(), "{message}");
+    }
+}
+
+#[test]
+fn a_turn_without_calls_is_found_by_what_it_said() {
+    let quirks = Quirks {
+        reasoning_history: ReasoningHistory::Require,
+        ..Quirks::default()
+    };
+    let messages = json!([
+        {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Bye"},
+    ]);
+    let request = valid("gpt-4o", json!({"messages": messages}));
+    let turns = tollgate_dialects::conversation::messages(request.request.get("messages").unwrap());
+    let tollgate_dialects::conversation::Message::Assistant(assistant) = &turns[1] else {
+        panic!("{:?}", turns[1])
+    };
+    let key = tollgate_dialects::turn_state::keys_of(assistant).remove(0);
+    let state = kept("kept").into_values().next().unwrap();
+    let states = HashMap::from([(key, state)]);
+    let encode = |states| encode_knowing(&request, &serving_with(quirks.clone()), states, &Fetched::new());
+    let sent = body(&encode(&states).unwrap());
+    assert_eq!(sent["messages"][1]["reasoning_content"], "kept");
+    let sent = body(&encode(&TurnStates::new()).unwrap());
+    assert!(
+        sent["messages"][1].get("reasoning_content").is_none(),
+        "only calls need thoughts"
+    );
+}
+
+#[test]
+fn thoughts_go_as_details_where_the_provider_says_so() {
+    use ReasoningHistory::Details;
+    let own = json!([{"type": "reasoning.text", "text": "own"}]);
+    for (states, members, expected) in [
+        (
+            kept("kept"),
+            json!({"reasoning_details": own, "reasoning_content": "own"}),
+            own.clone(),
+        ),
+        (
+            kept("kept"),
+            json!({"reasoning_content": "own"}),
+            json!([{"text": "own"}]),
+        ),
+        (kept("kept"), json!({}), json!([{"text": "kept"}])),
+        (TurnStates::new(), json!({}), Value::Null),
+    ] {
+        let message = turn(Details, &states, members.clone());
+        assert_eq!(message["reasoning_details"], expected, "{members}");
+        assert!(message.get("reasoning_content").is_none(), "{message}");
+    }
+}
+
+#[test]
+fn thoughts_of_either_name_are_left_out_where_the_provider_refuses_them() {
+    let message = turn(
+        ReasoningHistory::Drop,
+        &kept("kept"),
+        json!({"reasoning_content": "a", "reasoning": "b"}),
+    );
+    assert!(message.get("reasoning_content").is_none() && message.get("reasoning").is_none());
+}
+
+#[test]
+fn a_gateway_behind_us_gets_state_as_it_came() {
+    let call = json!({
+        "id": "call_1__thought__c2ln", "type": "function", "function": {"name": "f", "arguments": "{}"},
+        "extra_content": {"google": {"thought_signature": "s"}},
+    });
+    let messages = json!([
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "tool_calls": [call], "thinking_blocks": [{"type": "thinking"}]},
+        {"role": "tool", "tool_call_id": "call_1__thought__c2ln", "content": "1"},
+    ]);
+    let quirks = Quirks {
+        foreign_state: true,
+        ..Quirks::default()
+    };
+    assert_eq!(sent(quirks, json!({"messages": messages}))["messages"], messages);
+}
+
+fn drawn() -> Value {
+    json!({"type": "image_url", "index": 0, "image_url": {"url": "data:image/png;base64,AAAA"}})
+}
+
+#[test]
+fn a_drawn_image_is_left_out_with_a_note_where_nobody_can_look_at_it() {
+    let messages = json!([
+        {"role": "user", "content": "Draw"},
+        {"role": "assistant", "content": null, "images": [drawn()]},
+        {"role": "user", "content": "Again"},
+    ]);
+    let blind = Quirks {
+        images: MediaSource::None,
+        null_content: false,
+        ..Quirks::default()
+    };
+    let request = encode_with(blind, "gpt-4o", json!({"messages": messages})).unwrap();
+    let sent = body(&request);
+    assert_eq!(sent["messages"][1], json!({"role": "assistant", "content": ""}));
+    assert_eq!(sent["messages"][2], messages[2]);
+    assert_eq!(notes(&request), ["omitted:messages.images"]);
+
+    let last = json!([messages[0], messages[1]]);
+    let request = encode_with(Quirks::default(), "gpt-4o", json!({"messages": last})).unwrap();
+    assert_eq!(
+        notes(&request),
+        ["omitted:messages.images"],
+        "no turn of the user follows"
+    );
+}
+
+#[test]
+fn an_image_in_a_result_stays_where_the_provider_takes_it_there() {
+    let call = json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let messages = json!([
+        {"role": "user", "content": "Look"},
+        {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": [{"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}]},
+    ]);
+    let takes = Quirks {
+        tool_result_media: true,
+        ..Quirks::default()
+    };
+    assert_eq!(sent(takes, json!({"messages": messages}))["messages"], messages);
+    let moved = sent(Quirks::default(), json!({"messages": messages}));
+    assert!(
+        moved["messages"][2]["content"].is_string(),
+        "a result may not be empty"
+    );
+    assert_eq!(moved["messages"][3]["role"], "user");
+    assert_eq!(moved["messages"][3]["content"], messages[2]["content"]);
+}
+
+#[test]
+fn an_address_that_nobody_fetches_is_refused_by_its_path() {
+    let quirks = Quirks {
+        images: MediaSource::Data,
+        videos: MediaSource::Data,
+        ..Quirks::default()
+    };
+    let with = |part: Value| json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}, part]}]});
+    for (model, part, param) in [
+        (
+            "gpt-4o",
+            json!({"type": "image_url", "image_url": {"url": "https://a.example/b"}}),
+            "messages[0].content[1].image_url.url",
+        ),
+        (
+            "gpt-4o",
+            json!({"type": "file", "file": {"file_data": "https://a.example/b"}}),
+            "messages[0].content[1].file.file_data",
+        ),
+        (
+            "kimi-k2.5",
+            json!({"type": "video_url", "video_url": {"url": "https://a.example/b"}}),
+            "messages[0].content[1].video_url.url",
+        ),
+    ] {
+        let request = valid(model, with(part.clone()));
+        let serving = serving_with(quirks.clone());
+        let refused = encode_knowing(&request, &serving, &TurnStates::new(), &Fetched::new()).unwrap_err();
+        assert_eq!(refused.param, param);
+        let medium = Medium {
+            media_type: "application/x".to_owned(),
+            base64: "AAAA".to_owned(),
+        };
+        let fetched = Fetched::from([("https://a.example/b".to_owned(), medium)]);
+        let sent = body(&encode_knowing(&request, &serving, &TurnStates::new(), &fetched).unwrap());
+        let sent = sent["messages"][0]["content"][1].to_string();
+        assert!(sent.contains("data:application/x;base64,AAAA"), "{sent}");
+        assert!(!sent.contains("a.example"), "{sent}");
+    }
+}
+
+#[test]
+fn a_request_for_some_of_the_choices_says_how_many() {
+    let request = valid("gpt-4o", json!({"n": 5}));
+    let none = (TurnStates::new(), Fetched::new());
+    let sent = |choices: u32, n_max: u32| {
+        let quirks = Quirks {
+            n_max,
+            ..Quirks::default()
+        };
+        let context = tollgate_dialects::Context {
+            provider_files: false,
+            states: &none.0,
+            fetched: &none.1,
+            choices,
+        };
+        let sent = tollgate_dialects::encode(&request, &serving_with(quirks), &context).unwrap();
+        body(&sent)["n"].clone()
+    };
+    assert_eq!(sent(5, 8), 5);
+    assert_eq!(sent(2, 4), 2);
+    assert_eq!(sent(1, 4), 1);
+    assert_eq!(sent(1, 1), Value::Null);
+}
+
+#[test]
+fn a_name_that_is_left_out_is_noted_once() {
+    let quirks = Quirks {
+        message_name: MessageName::User,
+        ..Quirks::default()
+    };
+    let messages = json!([
+        {"role": "system", "content": "Be brief.", "name": "rules"},
+        {"role": "user", "content": "Hi", "name": "ada"},
+        {"role": "assistant", "content": "Hello", "name": "bot"},
+        {"role": "user", "content": "Bye", "name": null},
+    ]);
+    let request = encode_with(quirks, "gpt-4o", json!({"messages": messages})).unwrap();
+    assert_eq!(notes(&request), ["omitted:name"]);
+    let names: Vec<Value> = body(&request)["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| message["name"].clone())
+        .collect();
+    assert_eq!(names, [Value::Null, json!("ada"), Value::Null, Value::Null]);
+    let all = encode_with(Quirks::default(), "gpt-4o", json!({"messages": messages})).unwrap();
+    assert_eq!(notes(&all), Vec::<String>::new());
+}

@@ -1,0 +1,296 @@
+//! What hosts do to chat streams, one trap a test, with fixtures of our own.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::event::{EventKind, FinishReason, Wire};
+use tollgate_dialects::FaultKind;
+
+use super::{
+    fixtures::stream_decoder,
+    streamed::{chunk, fault_of, read, read_with, stop},
+};
+
+#[test]
+fn a_chunk_in_our_form_changes_its_model_and_nothing_else() {
+    let raw = r#"{"id":"c","object":"chat.completion.chunk","created":5,"model":"up", "choices":[{"index":0,"delta":{"role":"assistant","content":"H\u00e9"},"finish_reason":"stop","logprobs":null}],"service_tier":"default"}"#;
+    let mut decoder = stream_decoder();
+    let mut events = Vec::new();
+    decoder
+        .read(Bytes::from(format!("data: {raw}\n\n")), &mut events)
+        .unwrap();
+    let written = events.iter().find_map(|event| match &event.wire {
+        Wire::Chunk(json) => Some(json.clone()),
+        Wire::Unwritten | Wire::Covered => None,
+    });
+    assert_eq!(written.unwrap(), raw.replace("\"up\"", "\"asked\""));
+}
+
+#[test]
+fn a_role_stands_in_the_first_chunk_and_in_no_other() {
+    let read = read(&[
+        chunk(json!({"content": "a"}), Value::Null),
+        chunk(json!({"role": "assistant", "content": "b"}), Value::Null),
+        stop(),
+    ]);
+    assert_eq!(read.chunks[0]["choices"][0]["delta"]["role"], "assistant");
+    assert!(read.chunks[1]["choices"][0]["delta"].get("role").is_none());
+}
+
+#[test]
+fn usage_is_found_wherever_a_host_puts_it_and_never_passes_through() {
+    let counts = json!({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5});
+    let mut with_choice = stop();
+    with_choice["usage"] = counts.clone();
+    let mut in_choice = stop();
+    in_choice["choices"][0]["usage"] = counts.clone();
+    let mut alone = stop();
+    alone["choices"] = json!([]);
+    alone["usage"] = counts;
+    for last in [vec![with_choice], vec![in_choice], vec![stop(), alone]] {
+        let mut chunks = vec![chunk(json!({"role": "assistant", "content": "a"}), Value::Null)];
+        chunks.extend(last);
+        let read = read_with(Quirks::default(), true, &chunks).unwrap();
+        assert_eq!(read.usage().unwrap().total(), 5);
+        for chunk in &read.chunks {
+            assert_eq!(chunk["usage"], Value::Null, "{chunk}");
+        }
+    }
+}
+
+#[test]
+fn reasoning_that_a_host_leaves_out_of_the_completion_is_added() {
+    let mut last = stop();
+    last["usage"] = json!({
+        "prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 20,
+        "completion_tokens_details": {"reasoning_tokens": 6},
+        "prompt_tokens_details": {"cached_tokens": 99},
+    });
+    let usage = read(&[chunk(json!({"content": "a"}), Value::Null), last])
+        .usage()
+        .unwrap();
+    assert_eq!((usage.completion, usage.total(), usage.reasoning), (10, 20, 6));
+    assert_eq!(
+        usage.cached, 10,
+        "more cached tokens than the prompt has cannot be"
+    );
+}
+
+#[test]
+fn chunks_without_choices_or_delta_are_passed_over() {
+    let filter = json!({"id": "", "object": "", "created": 0, "model": "", "choices": [], "prompt_filter_results": []});
+    let mut no_delta = stop();
+    no_delta["choices"][0] = json!({"index": 0, "content_filter_offsets": {}, "finish_reason": null});
+    let read = read(&[
+        filter,
+        chunk(json!({"content": "a"}), Value::Null),
+        no_delta,
+        stop(),
+    ]);
+    assert_eq!(read.text(), "a");
+    assert_eq!(read.chunks.len(), 2);
+    assert_eq!(read.chunks[0]["id"], "chatcmpl-1", "an empty ID is none");
+}
+
+#[test]
+fn a_finish_that_is_none_is_a_fault() {
+    for (word, kind) in [
+        ("insufficient_system_resource", FaultKind::Overloaded),
+        ("network_error", FaultKind::Server),
+        ("error", FaultKind::Server),
+        ("MALFORMED_FUNCTION_CALL", FaultKind::Server),
+        ("unexpected_tool_call", FaultKind::Server),
+        ("malformed_response", FaultKind::Server),
+    ] {
+        let outcome = read_with(
+            Quirks::default(),
+            false,
+            &[chunk(json!({"content": "a"}), json!(word))],
+        );
+        assert_eq!(outcome.err().unwrap().kind, kind);
+    }
+}
+
+#[test]
+fn errors_with_status_200_are_told_apart_in_a_stream_too() {
+    for (event, kind) in [
+        (
+            json!({"error": {"message": "slow down", "code": "rate_limit_exceeded"}}),
+            FaultKind::RateLimited,
+        ),
+        (
+            json!({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}),
+            FaultKind::Quota,
+        ),
+        (
+            json!({"base_resp": {"status_code": 1002, "status_msg": "rate limit"}}),
+            FaultKind::RateLimited,
+        ),
+        (
+            json!({"code": "DataInspectionFailed", "message": "inappropriate content"}),
+            FaultKind::ContentFilter,
+        ),
+        (
+            json!({"error": "Internal error", "code": "500"}),
+            FaultKind::Server,
+        ),
+    ] {
+        let outcome = read_with(Quirks::default(), false, std::slice::from_ref(&event));
+        assert_eq!(outcome.err().unwrap().kind, kind, "{event}");
+    }
+}
+
+#[test]
+fn the_choices_of_one_answer_are_followed_apart() {
+    let of = |index: u32, text: &str, finish: Value| {
+        let mut chunk = chunk(json!({"role": "assistant", "content": text}), finish);
+        chunk["choices"][0]["index"] = json!(index);
+        chunk
+    };
+    let chunks = [of(0, "a", Value::Null), of(1, "b", json!("stop"))];
+    let outcome = read_with(Quirks::default(), false, &chunks);
+    assert_eq!(
+        outcome.err().unwrap().kind,
+        FaultKind::Cut,
+        "choice 0 never finished"
+    );
+}
+
+#[test]
+fn content_in_text_parts_becomes_one_string() {
+    let parts = json!([{"type": "text", "text": "He"}, {"type": "text", "text": "llo"}]);
+    let read = read(&[chunk(json!({"content": parts}), Value::Null), stop()]);
+    assert_eq!(read.text(), "Hello");
+    assert_eq!(read.chunks[0]["choices"][0]["delta"]["content"], "Hello");
+}
+
+#[test]
+fn what_a_chunk_says_and_nobody_can_read_is_a_fault() {
+    for delta in [
+        json!({"content": 5}),
+        json!({"content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}),
+        json!({"content": [{"type": "text"}]}),
+        json!({"reasoning_content": ["hm"]}),
+        json!({"reasoning": {"text": "hm"}}),
+        json!({"refusal": 1}),
+        json!({"tool_calls": {"id": "a"}}),
+        json!({"tool_calls": ["a"]}),
+        json!({"tool_calls": [{"id": "a", "function": "f"}]}),
+    ] {
+        let event = chunk(delta, Value::Null).to_string();
+        assert_eq!(fault_of(&event), Some(FaultKind::Malformed), "{event}");
+    }
+    for event in [
+        r#"{"choices":[{"index":0,"delta":{"content":"\ud83d"},"finish_reason":null}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"reasoning_content":"\ud83d"},"finish_reason":null}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"\ud83d"}}]},"finish_reason":null}]}"#,
+        r#"{"choices":{"index":0,"delta":{"content":"a"}}}"#,
+        r#"{"choices":"a"}"#,
+    ] {
+        assert_eq!(fault_of(event), Some(FaultKind::Malformed), "{event}");
+    }
+}
+
+#[test]
+fn an_unreadable_event_after_the_finish_of_every_choice_is_passed_over() {
+    let mut decoder = stream_decoder();
+    let mut events = Vec::new();
+    let body = format!(
+        "data: {}\n\ndata: {}\n\ndata: {{\"usa\n\ndata: bye\n\n",
+        chunk(json!({"content": "a"}), Value::Null),
+        stop()
+    );
+    decoder.read(Bytes::from(body), &mut events).unwrap();
+    decoder.end(&mut events).unwrap();
+    let early = format!(
+        "data: {}\n\ndata: bye\n\n",
+        chunk(json!({"content": "a"}), Value::Null)
+    );
+    let mut decoder = stream_decoder();
+    let fault = decoder.read(Bytes::from(early), &mut events).unwrap_err();
+    assert_eq!(
+        fault.kind,
+        FaultKind::Malformed,
+        "before the finish it may have been content"
+    );
+}
+
+#[test]
+fn an_error_after_the_finish_is_still_an_error() {
+    let error = json!({"error": {"message": "no", "code": 500}});
+    let outcome = read_with(
+        Quirks::default(),
+        false,
+        &[chunk(json!({"content": "a"}), json!("stop")), error],
+    );
+    assert_eq!(outcome.err().unwrap().kind, FaultKind::Server);
+}
+
+#[test]
+fn a_finish_is_read_whatever_its_case_and_host() {
+    for (word, expected) in [
+        ("STOP", FinishReason::Stop),
+        ("MAX_TOKENS", FinishReason::Length),
+        ("Length", FinishReason::Length),
+        ("SAFETY", FinishReason::ContentFilter),
+        ("recitation", FinishReason::ContentFilter),
+        ("BLOCKLIST", FinishReason::ContentFilter),
+        ("prohibited_content", FinishReason::ContentFilter),
+        ("SPII", FinishReason::ContentFilter),
+        ("IMAGE_SAFETY", FinishReason::ContentFilter),
+    ] {
+        let read = read(&[chunk(json!({"content": "a"}), json!(word))]);
+        assert_eq!(read.finish(), Some(expected), "{word}");
+        assert_eq!(
+            read.chunks[0]["choices"][0]["finish_reason"],
+            expected.as_str(),
+            "{word}"
+        );
+    }
+}
+
+#[test]
+fn more_choices_than_can_be_asked_for_are_a_fault() {
+    let of = |index: u32| {
+        let mut chunk = chunk(json!({"content": "a"}), json!("stop"));
+        chunk["choices"][0]["index"] = json!(index);
+        chunk
+    };
+    let most: Vec<Value> = (0..128).map(of).collect();
+    assert_eq!(read(&most).chunks.len(), 128);
+    let beyond: Vec<Value> = (0..129).map(of).collect();
+    let outcome = read_with(Quirks::default(), false, &beyond);
+    assert_eq!(outcome.err().unwrap().kind, FaultKind::Malformed);
+}
+
+#[test]
+fn log_probabilities_and_images_are_told_beside_the_text() {
+    let token = json!({"token": "a", "logprob": -0.5, "bytes": null, "top_logprobs": []});
+    let image = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}});
+    let mut with_logprobs = chunk(json!({"content": "a"}), Value::Null);
+    with_logprobs["choices"][0]["logprobs"] = json!({"content": [token]});
+    let read = read(&[
+        with_logprobs,
+        chunk(json!({"images": [image]}), Value::Null),
+        stop(),
+    ]);
+    assert_eq!(
+        read.chunks[0]["choices"][0]["logprobs"],
+        json!({"content": [token], "refusal": null})
+    );
+    let told: Vec<&EventKind> = read.events.iter().map(|event| &event.kind).collect();
+    let logprobs = EventKind::Logprobs {
+        choice: 0,
+        json: json!([token]).to_string(),
+    };
+    let drawn = EventKind::Image {
+        choice: 0,
+        url: "data:image/png;base64,AAAA".to_owned(),
+    };
+    assert!(told.contains(&&logprobs) && told.contains(&&drawn), "{told:?}");
+    assert_eq!(
+        read.chunks.len(),
+        3,
+        "what is told in an event of its own has no chunk of its own"
+    );
+}

@@ -1,0 +1,142 @@
+//! What hosts do to tool calls in a stream, one trap a test.
+
+use serde_json::{Value, json};
+use tollgate_chat::event::FinishReason;
+
+use super::streamed::{chunk, read};
+
+#[test]
+fn finish_and_arguments_in_one_chunk_are_both_kept() {
+    let call = json!({"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":"}});
+    let rest = json!({"tool_calls": [{"index": 0, "function": {"arguments": "1}"}}]});
+    let read = read(&[
+        chunk(json!({"role": "assistant", "tool_calls": [call]}), Value::Null),
+        chunk(rest, json!("tool_calls")),
+    ]);
+    assert_eq!(read.arguments(0), "{\"a\":1}");
+    assert_eq!(read.finish(), Some(FinishReason::ToolCalls));
+}
+
+#[test]
+fn a_call_without_arguments_ends_with_an_empty_object() {
+    let call =
+        json!({"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}});
+    let read = read(&[
+        chunk(json!({"role": "assistant", "tool_calls": [call]}), Value::Null),
+        chunk(json!({}), json!("tool_calls")),
+    ]);
+    assert_eq!(read.arguments(0), "{}");
+}
+
+#[test]
+fn arguments_that_the_limit_cut_are_not_repaired() {
+    let call =
+        json!({"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}});
+    let read = read(&[
+        chunk(json!({"role": "assistant", "tool_calls": [call]}), Value::Null),
+        chunk(json!({}), json!("length")),
+    ]);
+    assert_eq!(read.arguments(0), "");
+    assert_eq!(read.finish(), Some(FinishReason::Length));
+}
+
+#[test]
+fn an_empty_id_on_a_later_piece_does_not_open_another_call() {
+    let first =
+        json!({"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{"}});
+    let later = json!({"index": 0, "id": "", "type": "function", "function": {"name": "", "arguments": "}"}});
+    let read = read(&[
+        chunk(
+            json!({"role": "assistant", "content": null, "tool_calls": [first]}),
+            Value::Null,
+        ),
+        chunk(json!({"tool_calls": [later]}), Value::Null),
+        chunk(json!({}), json!("tool_calls")),
+    ]);
+    assert_eq!(read.arguments(0), "{}");
+    let piece = &read.chunks[1]["choices"][0]["delta"]["tool_calls"][0];
+    assert!(
+        piece.get("id").is_none() && piece["function"].get("name").is_none(),
+        "{piece}"
+    );
+}
+
+#[test]
+fn calls_that_a_host_all_numbers_zero_get_an_index_each() {
+    let call = |id: &str| json!({"index": 0, "id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let read = read(&[
+        chunk(
+            json!({"role": "assistant", "tool_calls": [call("a")]}),
+            Value::Null,
+        ),
+        chunk(json!({"tool_calls": [call("b")]}), json!("tool_calls")),
+    ]);
+    assert_eq!(read.chunks[1]["choices"][0]["delta"]["tool_calls"][0]["index"], 1);
+}
+
+#[test]
+fn a_call_without_id_and_index_gets_both() {
+    let call = json!({"function": {"name": "f", "arguments": {"a": 1}}});
+    let read = read(&[chunk(
+        json!({"role": "assistant", "tool_calls": [call]}),
+        json!("stop"),
+    )]);
+    let call = &read.chunks[0]["choices"][0]["delta"]["tool_calls"][0];
+    assert_eq!(call["index"], 0);
+    assert_eq!(call["type"], "function");
+    assert!(call["id"].as_str().unwrap().starts_with("call_"));
+    assert_eq!(
+        call["function"]["arguments"], "{\"a\":1}",
+        "an object becomes its text"
+    );
+    assert_eq!(
+        read.finish(),
+        Some(FinishReason::ToolCalls),
+        "a stop with calls is a call"
+    );
+}
+
+#[test]
+fn a_name_that_comes_after_its_id_is_told_when_it_comes() {
+    let first =
+        json!({"index": 0, "id": "call_1", "type": "function", "function": {"name": "", "arguments": ""}});
+    let named = json!({"index": 0, "function": {"name": "f", "arguments": "{"}});
+    let again = json!({"index": 0, "function": {"name": "f", "arguments": "}"}});
+    let read = read(&[
+        chunk(json!({"role": "assistant", "tool_calls": [first]}), Value::Null),
+        chunk(json!({"tool_calls": [named]}), Value::Null),
+        chunk(json!({"tool_calls": [again]}), json!("tool_calls")),
+    ]);
+    let function = |chunk: usize| &read.chunks[chunk]["choices"][0]["delta"]["tool_calls"][0]["function"];
+    assert!(
+        function(0).get("name").is_none(),
+        "an empty name would be taken for the name"
+    );
+    assert_eq!(function(1)["name"], "f");
+    assert!(
+        function(2).get("name").is_none(),
+        "clients glue the pieces of a name together"
+    );
+    assert_eq!(read.arguments(0), "{}");
+}
+
+#[test]
+fn a_null_in_place_of_arguments_is_none_and_one_inside_them_stays() {
+    let call = |arguments: &str| json!([{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": arguments}}]);
+    let read_of = |pieces: &[&str], finish: Value| {
+        let mut chunks: Vec<Value> = pieces
+            .iter()
+            .map(|piece| chunk(json!({"tool_calls": call(piece)}), Value::Null))
+            .collect();
+        chunks.push(chunk(json!({}), finish));
+        read(&chunks).arguments(0)
+    };
+    assert_eq!(read_of(&["null"], json!("tool_calls")), "{}");
+    assert_eq!(read_of(&["null"], json!("length")), "");
+    assert_eq!(
+        read_of(&["{\"a\":", "null", "}"], json!("tool_calls")),
+        "{\"a\":null}"
+    );
+    let at_once = read(&[chunk(json!({"tool_calls": call("null")}), json!("tool_calls"))]);
+    assert_eq!(at_once.arguments(0), "{}");
+}

@@ -1,0 +1,17 @@
+//! OpenAI's Responses: what goes to a provider, and what becomes of its answer.
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+
+mod openai_responses {
+    mod earlier_turns;
+    mod fault;
+    mod fixtures;
+    mod hostile;
+    mod recorded_requests;
+    mod recordings;
+    mod request;
+    mod routing;
+    mod side_by_side;
+    mod stream;
+}
