@@ -3,24 +3,33 @@
 //! An attempt succeeds with a whole answer, or with a stream from which the first real output has
 //! come; until then its failure is invisible and the next channel is tried.
 
+pub mod call;
+pub mod entrance;
+pub mod fan_out;
+pub mod fetch;
 mod headers;
 mod opening;
 pub mod outcome;
+pub mod reasoning;
 pub mod send;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
-use tollgate_catalog::contract::{ValidRequest, estimated_tokens};
+use tollgate_catalog::contract::ValidRequest;
 use tollgate_chat::{
     answer::Answer,
-    assemble::Assembler,
     chunk::{AnswerShape, Head},
-    usage::Usage,
 };
-use tollgate_dialects::{Note, Presentation, ProviderRequest};
+use tollgate_dialects::{Context, Note, Presentation, ProviderRequest, encode};
+use tollgate_ledger::KeyId;
 use tracing::warn;
 
+use self::{
+    call::Call,
+    fetch::Media,
+    reasoning::{Keeper, Owner},
+};
 pub use opening::OpenStream;
 
 use crate::{
@@ -32,6 +41,18 @@ use crate::{
     route::Route,
     sandbox,
 };
+
+/// What is asked of the channels, as long as it is needed: until an answer has begun.
+pub struct Asked {
+    pub request: ValidRequest,
+    pub route: Route,
+    pub head: Head,
+    pub id: RequestId,
+    /// Who asks.
+    pub key: KeyId,
+    /// The body's share of the memory.
+    pub _body: Held,
+}
 
 /// What came back, and from where.
 pub struct Attempted {
@@ -49,22 +70,17 @@ pub enum Outcome {
 
 /// Tries the channels in their order until one answers. Fails with the error that says most to the
 /// client: its own mistakes first, then what waiting may mend.
-pub async fn attempt(
-    gate: &Gate,
-    request: &ValidRequest,
-    route: &Route,
-    head: &Head,
-    id: &RequestId,
-) -> Result<Attempted, GateError> {
+pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateError> {
+    let Asked { request, id, .. } = asked;
     let limit = gate.settings.request_deadline;
     let deadline = Instant::now() + limit;
-    let presentation = Presentation {
-        head: head.clone(),
+    let presentation = Arc::new(Presentation {
+        head: asked.head.clone(),
         shape: shape_of(request),
         include_usage: request.include_usage,
         estimated_prompt_tokens: request.estimated_prompt_tokens(),
-    };
-    let servers = match route {
+    });
+    let servers = match &asked.route {
         Route::Sandbox => {
             return timeout_at(deadline, sandbox::answer(gate, request, &presentation, id))
                 .await
@@ -73,9 +89,10 @@ pub async fn attempt(
         Route::Channels(servers) => servers,
     };
     let mut failures = Vec::new();
+    let mut media = Media::default();
     for (number, server) in servers.iter().enumerate() {
-        let attempted = timeout_at(deadline, try_channel(gate, request, server, &presentation)).await;
-        let failure = match attempted {
+        let trying = try_channel(gate, asked, server, &presentation, &mut media);
+        let failure = match timeout_at(deadline, trying).await {
             Ok(Ok(attempted)) => return Ok(attempted),
             Ok(Err(failure)) => failure,
             Err(_) => return Err(GateError::Deadline { limit }),
@@ -107,106 +124,63 @@ pub fn shape_of(request: &ValidRequest) -> AnswerShape {
     request.model.contract.answer.clone()
 }
 
+/// One attempt: translates the request, sends it, and reads until its outcome is known. Where the
+/// provider gives fewer choices at once than the client wants, it is asked several times.
 async fn try_channel(
-    gate: &Gate,
-    request: &ValidRequest,
+    gate: &Arc<Gate>,
+    asked: &Asked,
     server: &Server,
-    presentation: &Presentation,
+    presentation: &Arc<Presentation>,
+    media: &mut Media,
 ) -> Result<Attempted, Failure> {
-    let settings = &server.channel.settings;
-    let provider_request = server
-        .dialect
-        .encode(request, &server.serving, settings.provider_files)
-        .map_err(Failure::Unsupported)?;
-    let streamed = provider_request.streamed;
-    let notes = provider_request.notes.clone();
-    let outcome = if streamed {
-        let stream = open_stream(gate, server, provider_request, presentation).await?;
-        if request.stream {
-            Outcome::Stream(stream)
-        } else {
-            fold(gate, stream, presentation).await?
-        }
-    } else {
-        whole(gate, server, provider_request, presentation).await?
+    let request = &asked.request;
+    let server = server.for_request(request);
+    let (dialect, quirks) = (server.dialect(), &server.serving.quirks);
+    // What few requests need is boxed, so that the others need not make room for it.
+    let fetched = match fetch::may_need(gate, request, dialect, quirks) {
+        true => Box::pin(media.fetch(gate, request, dialect, quirks)).await?,
+        false => Vec::new(),
     };
+    let owner = Owner {
+        key: asked.key,
+        account: server.channel.account,
+        dialect,
+    };
+    let states = gate.reasoning.states(&owner, request, quirks);
+    let translate = |choices: u32| -> Result<ProviderRequest, Failure> {
+        let context = Context {
+            provider_files: server.channel.settings.provider_files,
+            states: &states,
+            fetched: media.fetched(),
+            choices,
+        };
+        encode(request, &server.serving, &context).map_err(Failure::Unsupported)
+    };
+    let call = Call {
+        gate: Arc::clone(gate),
+        server: server.clone(),
+        stream: request.stream,
+        presentation: Arc::clone(presentation),
+        keeper: Keeper::of(gate, owner, quirks),
+    };
+    let channel = server.channel.settings.name.to_string();
+    let most = quirks.n_max.max(1);
+    let (mut notes, outcome) = if request.n <= most {
+        let mut translated = translate(request.n)?;
+        let notes = std::mem::take(&mut translated.notes);
+        (notes, call.make(translated).await?)
+    } else {
+        let shares = fan_out::Shares::new(request.n, most, translate)?;
+        let mut notes = shares.notes();
+        notes.push(Note::Emulated("n".to_owned()));
+        (notes, Box::pin(fan_out::make(call, shares)).await?)
+    };
+    notes.extend(fetched);
     Ok(Attempted {
-        channel: settings.name.to_string(),
+        channel,
         notes,
         outcome,
     })
-}
-
-async fn whole(
-    gate: &Gate,
-    server: &Server,
-    request: ProviderRequest,
-    presentation: &Presentation,
-) -> Result<Outcome, Failure> {
-    let response = send::send(server, request).await?;
-    let idle = server.channel.settings.idle_timeout;
-    let mut held = gate.buffered.hold();
-    let body = send::read_whole(response.into_body(), gate.settings.answer_limit, idle, &mut held).await?;
-    let answer = server
-        .dialect
-        .decode_answer(&body, &server.serving.quirks, presentation)
-        .map_err(Failure::Fault)?;
-    Ok(Outcome::Whole { answer, held })
-}
-
-async fn open_stream(
-    gate: &Gate,
-    server: &Server,
-    request: ProviderRequest,
-    presentation: &Presentation,
-) -> Result<OpenStream, Failure> {
-    let response = send::send(server, request).await?;
-    let decoder = server.dialect.stream_decoder(
-        &server.serving.quirks,
-        presentation.clone(),
-        gate.settings.answer_limit,
-    );
-    opening::open(gate, server, response, decoder, presentation).await
-}
-
-/// Reads a stream to its end and puts the whole answer together.
-async fn fold(gate: &Gate, mut stream: OpenStream, presentation: &Presentation) -> Result<Outcome, Failure> {
-    let limit = gate.settings.answer_limit;
-    let mut held = gate.buffered.hold();
-    let mut assembler = Assembler::default();
-    let mut head = presentation.head.clone();
-    while let Some(events) = stream.next().await {
-        for event in events? {
-            if let tollgate_chat::event::EventKind::Start(start) = &event.kind {
-                adopt(&mut head, start);
-            }
-            assembler.take(event.kind);
-        }
-        if assembler.held() > limit {
-            return Err(Failure::AnswerTooLarge { limit });
-        }
-        held.grow_to(assembler.held()).map_err(|_| Failure::MemoryFull)?;
-    }
-    let estimated = Usage {
-        prompt: presentation.estimated_prompt_tokens,
-        completion: estimated_tokens(assembler.held() as u64),
-        ..Usage::default()
-    };
-    let answer = assembler.finish(&head, &presentation.shape, estimated);
-    Ok(Outcome::Whole { answer, held })
-}
-
-/// Takes over what the provider says of the whole answer.
-pub fn adopt(head: &mut Head, start: &tollgate_chat::event::Start) {
-    if let Some(id) = &start.id {
-        head.id.clone_from(id);
-    }
-    if let Some(created) = start.created {
-        head.created = created;
-    }
-    if start.system_fingerprint.is_some() {
-        head.system_fingerprint.clone_from(&start.system_fingerprint);
-    }
 }
 
 /// The wait that a provider asks for is believed up to this.

@@ -54,6 +54,12 @@ impl Held {
         Ok(())
     }
 
+    /// Gives all of it back.
+    pub fn shrink(&mut self) {
+        self.used
+            .fetch_sub(std::mem::take(&mut self.bytes), Ordering::Relaxed);
+    }
+
     /// Makes the share `bytes` large, if it is smaller.
     pub fn grow_to(&mut self, bytes: usize) -> Result<(), Full> {
         self.grow(bytes.saturating_sub(self.bytes))
@@ -62,6 +68,6 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.shrink();
     }
 }

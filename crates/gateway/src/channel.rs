@@ -1,25 +1,26 @@
 //! Channels in use: settings and connections, found by model.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
-use http::{HeaderMap, Uri};
 use tollgate_catalog::{
     Catalog,
     channel::{ChannelName, ChannelSettings},
+    contract::ValidRequest,
     model::{Model, ModelId},
     serving::Serving,
 };
-use tollgate_dialects::Dialect;
+use tollgate_dialects::{Dialect, serving_for};
 
-use crate::attempt::send::{self, ProviderClient};
+use crate::attempt::{entrance::Entrances, reasoning::ProviderAccount, send::ProviderClient};
 
 /// A channel and its connections.
 #[derive(Debug)]
 pub struct Channel {
     pub settings: ChannelSettings,
     pub client: ProviderClient,
-    /// What each request carries beside its body: credential, content type, the operator's own.
-    pub headers: HeaderMap,
+    pub entrances: Entrances,
+    /// To whom the provider gives what belongs to an account.
+    pub account: ProviderAccount,
 }
 
 /// A channel that serves a certain model.
@@ -27,9 +28,26 @@ pub struct Channel {
 pub struct Server {
     pub channel: Arc<Channel>,
     pub serving: Arc<Serving>,
-    pub dialect: Dialect,
-    /// Where requests go.
-    pub endpoint: Uri,
+}
+
+impl Server {
+    /// The same channel, serving such a request as its provider wants it: for some requests the catalogue
+    /// names another dialect, with quirks of its own.
+    pub fn for_request(&self, request: &ValidRequest) -> Self {
+        let serving = match serving_for(request, &self.serving) {
+            Cow::Borrowed(_) => Arc::clone(&self.serving),
+            Cow::Owned(serving) => Arc::new(serving),
+        };
+        Self {
+            channel: Arc::clone(&self.channel),
+            serving,
+        }
+    }
+
+    /// What requests go out in. The embedded model is never behind a channel; it would count as chat.
+    pub fn dialect(&self) -> Dialect {
+        Dialect::named(self.serving.dialect).unwrap_or(Dialect::OpenaiChat)
+    }
 }
 
 /// All channels, as one snapshot.
@@ -52,25 +70,19 @@ impl Channels {
                 .filter(|channel| same_connections(&channel.settings, &settings))
                 .map(|channel| channel.client.clone())
                 .unwrap_or_else(|| ProviderClient::new(settings.connect_timeout));
-            let headers = send::headers(&settings);
             let channel = Arc::new(Channel {
                 client,
-                headers,
+                entrances: Entrances::of(&settings),
+                account: ProviderAccount::of(&settings),
                 settings,
             });
             for (id, serving) in &channel.settings.models {
-                let Some(dialect) = Dialect::named(serving.dialect) else {
+                if Dialect::named(serving.dialect).is_none() {
                     continue;
-                };
-                let base = channel.settings.base_url.as_str().trim_end_matches('/');
-                let Ok(endpoint) = Uri::try_from(format!("{base}{}", dialect.path())) else {
-                    continue;
-                };
+                }
                 channels.by_model.entry(id.clone()).or_default().push(Server {
                     channel: Arc::clone(&channel),
                     serving: Arc::clone(serving),
-                    dialect,
-                    endpoint,
                 });
                 if catalog.model(id.as_str()).is_none() {
                     channels.unlisted.entry(id.clone()).or_insert_with(|| {

@@ -13,7 +13,10 @@ use tollgate_dialects::{Fault, Unsupported};
 use tollgate_store::StoreError;
 
 use self::shown::shown;
-use crate::body::{Response, whole};
+use crate::{
+    attempt::fetch::NotFetched,
+    body::{Response, whole},
+};
 
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -43,6 +46,8 @@ pub enum GateError {
         path: String,
         allowed: &'static str,
     },
+    #[error("path and headers are larger than {} KiB together, the limit here", limit / 1024)]
+    HeadersTooLarge { limit: usize },
     #[error("the body must be JSON: send `Content-Type: application/json`, not `{0}`")]
     ContentType(String),
     #[error("the body must not be compressed: send it without `Content-Encoding: {0}`")]
@@ -68,6 +73,8 @@ pub enum GateError {
     RetiredModel { model: String, date: String },
     #[error("{0}")]
     Unsupported(Unsupported),
+    #[error("{0}")]
+    NotFetched(NotFetched),
     #[error("no channel serves the model `{model}`; the operator has to configure one")]
     NoChannel { model: String },
     #[error("this API key may have {limit} requests under way at once, and has")]
@@ -155,6 +162,11 @@ impl GateError {
                 INVALID,
                 "unsupported_content_encoding",
             ),
+            Self::HeadersTooLarge { .. } => row(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                INVALID,
+                "headers_too_large",
+            ),
             Self::BodyTooLarge { .. } => row(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
             Self::BodyTimeout => row(StatusCode::REQUEST_TIMEOUT, INVALID, "request_timeout"),
             Self::BodyCut => row(StatusCode::BAD_REQUEST, INVALID, "incomplete_body"),
@@ -164,6 +176,7 @@ impl GateError {
                 row(StatusCode::NOT_FOUND, INVALID, "model_not_found")
             }
             Self::Unsupported(_) => row(StatusCode::BAD_REQUEST, INVALID, "unsupported_parameter"),
+            Self::NotFetched(_) => row(StatusCode::BAD_REQUEST, INVALID, "media_not_fetched"),
             Self::NoChannel { .. } => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "no_channel"),
             Self::KeyConcurrency { .. } => row(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -209,6 +222,7 @@ impl GateError {
             Self::Invalid(violations) => (Some(violations.param().to_owned()), None),
             Self::UnknownModel { .. } | Self::RetiredModel { .. } => (Some("model".to_owned()), None),
             Self::Unsupported(unsupported) => (Some(unsupported.param.clone()), None),
+            Self::NotFetched(failed) => (Some(failed.param.clone()), None),
             Self::Refused { fault } => (fault.param.clone(), fault.code.clone()),
             Self::ContextLength { .. } => (Some("messages".to_owned()), None),
             _ => (None, None),
@@ -285,7 +299,12 @@ pub enum Failure {
     #[error("{0}")]
     Unsupported(Unsupported),
     #[error("{0}")]
+    NotFetched(NotFetched),
+    #[error("{0}")]
     Fault(Fault),
+    /// The provider's name of a model cannot stand in an address.
+    #[error("the request's address cannot be written; look at the channel's `model_ids`")]
+    Address,
     #[error("no connection: {0}")]
     Connect(String),
     #[error("no byte within {limit:?}")]

@@ -10,7 +10,15 @@ use tollgate_catalog::{Catalog, channel::ChannelSettings};
 use tollgate_engine::Engine;
 use tollgate_store::{Store, WarmKeys};
 
-use crate::{buffered::Buffered, channel::Channels, metrics::Metrics};
+use crate::{
+    attempt::{
+        fetch::{FetchSettings, Fetcher},
+        reasoning::{ReasoningStore, ReasoningStoreSettings},
+    },
+    buffered::Buffered,
+    channel::Channels,
+    metrics::Metrics,
+};
 
 /// Bounds and switches, resolved.
 #[derive(Debug, Clone)]
@@ -36,6 +44,8 @@ pub struct GateSettings {
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     pub sandbox: SandboxPolicy,
+    pub fetch: FetchSettings,
+    pub reasoning_store: ReasoningStoreSettings,
 }
 
 /// When the embedded model answers.
@@ -57,6 +67,8 @@ pub struct Gate {
     pub(crate) channels: ArcSwap<Channels>,
     pub(crate) engine: Option<Arc<Engine>>,
     pub(crate) buffered: Buffered,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) reasoning: ReasoningStore,
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
     /// `/openapi.json`, which never changes while the process runs.
@@ -78,6 +90,8 @@ impl Gate {
             keys: WarmKeys::start(store.clone()),
             channels: ArcSwap::from_pointee(Channels::new(&catalog, channels, None)),
             buffered: Buffered::new(settings.buffered_limit),
+            fetcher: Fetcher::new(settings.fetch.clone()),
+            reasoning: ReasoningStore::new(&settings.reasoning_store),
             in_flight: Arc::new(Semaphore::new(settings.max_in_flight)),
             metrics: Metrics::register(),
             openapi,

@@ -25,6 +25,7 @@ mod server;
 mod settle;
 mod validate;
 
+pub use attempt::{fetch::FetchSettings, reasoning::ReasoningStoreSettings};
 pub use channel::Channels;
 pub use gate::{Gate, GateSettings, SandboxPolicy};
 pub use server::{serve, serve_admin};

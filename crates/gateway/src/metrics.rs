@@ -14,7 +14,11 @@ pub struct Metrics {
     ok: Counter,
     client_gone: Counter,
     prompt_tokens: Counter,
+    cached_tokens: Counter,
+    cache_write_tokens: Counter,
+    cache_write_1h_tokens: Counter,
     completion_tokens: Counter,
+    reasoning_tokens: Counter,
 }
 
 impl Metrics {
@@ -33,7 +37,7 @@ impl Metrics {
         );
         describe_counter!(
             "tollgate_tokens_total",
-            "Tokens as the providers counted them, by class"
+            "Tokens as the providers counted them, by class; some classes are parts of others"
         );
         Self {
             in_flight: gauge!("tollgate_requests_in_flight"),
@@ -41,7 +45,11 @@ impl Metrics {
             ok: counter!("tollgate_requests_total", "outcome" => "ok"),
             client_gone: counter!("tollgate_requests_total", "outcome" => "client_gone"),
             prompt_tokens: counter!("tollgate_tokens_total", "class" => "prompt"),
+            cached_tokens: counter!("tollgate_tokens_total", "class" => "cached"),
+            cache_write_tokens: counter!("tollgate_tokens_total", "class" => "cache_write"),
+            cache_write_1h_tokens: counter!("tollgate_tokens_total", "class" => "cache_write_1h"),
             completion_tokens: counter!("tollgate_tokens_total", "class" => "completion"),
+            reasoning_tokens: counter!("tollgate_tokens_total", "class" => "reasoning"),
         }
     }
 
@@ -59,7 +67,11 @@ impl Metrics {
         }
         if let Some(usage) = usage {
             self.prompt_tokens.increment(usage.prompt);
+            self.cached_tokens.increment(usage.cached);
+            self.cache_write_tokens.increment(usage.cache_write);
+            self.cache_write_1h_tokens.increment(usage.cache_write_1h);
             self.completion_tokens.increment(usage.completion);
+            self.reasoning_tokens.increment(usage.reasoning);
         }
     }
 

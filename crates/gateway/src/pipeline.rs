@@ -10,11 +10,12 @@ use tollgate_chat::chunk::Head;
 use crate::{
     admit::admit,
     arrival::Arrival,
+    attempt::Asked,
     authenticate::authenticate,
     body::{self, Response},
     error::GateError,
     gate::Gate,
-    relay::{Asked, relay},
+    relay::relay,
     route::route,
     settle::Settlement,
     validate::validate,
@@ -48,6 +49,7 @@ pub async fn chat_completions(
         route,
         head,
         id: arrival.id,
+        key: key.key.id,
         _body: body.held,
     };
     Ok(relay(gate, asked, settlement).await)

@@ -10,33 +10,20 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, header};
 use tokio::time::timeout;
-use tollgate_catalog::contract::ValidRequest;
-use tollgate_chat::chunk::Head;
 use tollgate_dialects::Note;
 
 use crate::{
-    attempt::{Attempted, Outcome, attempt},
+    attempt::{Asked, Attempted, Outcome, attempt},
     body::{self, Response},
-    buffered::Held,
     error::GateError,
     gate::Gate,
-    request_id::RequestId,
-    route::Route,
     settle::Settlement,
 };
 
 const X_TOLLGATE_CHANNEL: HeaderName = HeaderName::from_static("x-tollgate-channel");
 const X_TOLLGATE_NOTES: HeaderName = HeaderName::from_static("x-tollgate-notes");
-
-/// What is asked of the channels, as long as it is needed: until an answer has begun.
-pub struct Asked {
-    pub request: ValidRequest,
-    pub route: Route,
-    pub head: Head,
-    pub id: RequestId,
-    /// The body's share of the memory.
-    pub _body: Held,
-}
+/// Most bytes of notes in a header: proxies refuse answers with large ones.
+const NOTES_BYTES: usize = 2 * 1024;
 
 /// Answers the client, with an error's own status unless the stream had to begin before it was known.
 pub async fn relay(gate: Arc<Gate>, asked: Asked, settlement: Settlement) -> Response {
@@ -46,34 +33,34 @@ pub async fn relay(gate: Arc<Gate>, asked: Asked, settlement: Settlement) -> Res
     relay_whole(&gate, &asked, settlement).await
 }
 
-async fn relay_whole(gate: &Gate, asked: &Asked, mut settlement: Settlement) -> Response {
-    let attempted = match attempt(gate, &asked.request, &asked.route, &asked.head, &asked.id).await {
+async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement) -> Response {
+    let attempted = match attempt(gate, asked).await {
         Ok(attempted) => attempted,
         Err(error) => return refuse(error, settlement),
     };
     settlement.answered_by(&attempted.channel);
+    settlement.note(attempted.notes);
     let Outcome::Whole { answer, held } = attempted.outcome else {
         return refuse(GateError::ProviderMalformed, settlement);
     };
     settlement.count(answer.usage);
-    settlement.complete();
-    let mut notes = attempted.notes;
     if answer.usage_is_estimated {
-        notes.push(Note::Estimated("usage".to_owned()));
+        settlement.note([estimated_usage()]);
     }
     let mut response = Response::new(body::held(answer.json, held));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    write_origin(headers, &attempted.channel, &notes);
+    write_origin(headers, &attempted.channel, settlement.notes());
+    settlement.complete();
     response
 }
 
-async fn relay_stream(gate: Arc<Gate>, asked: Asked, settlement: Settlement) -> Response {
+async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement) -> Response {
     let keep_alive = gate.settings.keep_alive;
     let writer = stream::Writer::new(&asked.request, asked.head.clone(), asked.id.clone());
+    let memory = gate.buffered.hold();
     // The future owns what is asked: its memory goes as soon as an answer has begun.
-    let mut attempting: stream::Attempting =
-        Box::pin(async move { attempt(&gate, &asked.request, &asked.route, &asked.head, &asked.id).await });
+    let mut attempting: stream::Attempting = Box::pin(async move { attempt(&gate, &asked).await });
     let mut response = match timeout(keep_alive, &mut attempting).await {
         Ok(Ok(attempted)) => {
             let Attempted {
@@ -81,13 +68,18 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, settlement: Settlement) -> 
                 notes,
                 outcome,
             } = attempted;
-            let mut response = Response::new(stream::body(writer, settlement, keep_alive, &channel, outcome));
-            write_origin(response.headers_mut(), &channel, &notes);
+            let mut headers = http::HeaderMap::new();
+            write_origin(&mut headers, &channel, &notes);
+            settlement.answered_by(&channel);
+            settlement.note(notes);
+            let body = stream::body(writer, settlement, keep_alive, memory, outcome);
+            let mut response = Response::new(body);
+            *response.headers_mut() = headers;
             response
         }
         Ok(Err(error)) => return refuse(error, settlement),
         Err(_) => Response::new(stream::body_while_attempting(
-            writer, settlement, keep_alive, attempting,
+            writer, settlement, keep_alive, memory, attempting,
         )),
     };
     let headers = response.headers_mut();
@@ -98,6 +90,11 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, settlement: Settlement) -> 
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
+}
+
+/// The provider told nothing; the counts are our own.
+fn estimated_usage() -> Note {
+    Note::Estimated("usage".to_owned())
 }
 
 /// The end of a request that has no answer.
@@ -111,10 +108,27 @@ fn write_origin(headers: &mut http::HeaderMap, channel: &str, notes: &[Note]) {
     if let Ok(channel) = HeaderValue::from_str(channel) {
         headers.insert(X_TOLLGATE_CHANNEL, channel);
     }
-    if !notes.is_empty() {
-        let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
-        if let Ok(notes) = HeaderValue::from_str(&notes.join(", ")) {
-            headers.insert(X_TOLLGATE_NOTES, notes);
-        }
+    if !notes.is_empty()
+        && let Ok(notes) = HeaderValue::from_str(&in_header(notes))
+    {
+        headers.insert(X_TOLLGATE_NOTES, notes);
     }
 }
+
+/// The notes as a header can carry them: a client's own name for something may hold anything.
+fn in_header(notes: &[Note]) -> String {
+    let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+    let visible = |character: char| match character {
+        ' '..='~' => character,
+        _ => '?',
+    };
+    let mut text: String = notes.join(", ").chars().map(visible).collect();
+    if text.len() > NOTES_BYTES {
+        text.truncate(NOTES_BYTES);
+        text.push_str("...");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

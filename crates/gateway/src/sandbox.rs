@@ -20,7 +20,7 @@ use tracing::error;
 pub use stream::EmbeddedStream;
 
 use crate::{
-    attempt::{Attempted, OpenStream, Outcome, adopt},
+    attempt::{Attempted, OpenStream, Outcome},
     error::{Failure, GateError},
     gate::Gate,
     request_id::RequestId,
@@ -68,7 +68,7 @@ pub async fn answer(
         while let Some(events) = open.next().await {
             for event in events.map_err(failed)? {
                 if let EventKind::Start(start) = &event.kind {
-                    adopt(&mut head, start);
+                    head.adopt(start);
                 }
                 assembler.take(event.kind);
             }

@@ -39,7 +39,10 @@ use crate::{
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Most connections at once, on each listener.
 const CONNECTIONS_LIMIT: usize = 20_000;
-/// Most bytes of request line and headers, and most headers.
+/// Most bytes that a connection reads ahead: a large body comes in fewer pieces. Headers beyond it end
+/// the connection before anybody can word an error.
+const READ_BYTES: usize = 256 * 1024;
+/// Most bytes of path and headers, and most headers.
 const HEADER_BYTES: usize = 64 * 1024;
 const HEADER_COUNT: usize = 100;
 /// After a failed accept (no file descriptors left) the listener rests.
@@ -142,6 +145,9 @@ async fn dispatch(
     request: &mut Request<Incoming>,
     arrival: Arrival,
 ) -> Result<Response, GateError> {
+    if head_bytes(request) > HEADER_BYTES {
+        return Err(GateError::HeadersTooLarge { limit: HEADER_BYTES });
+    }
     let method = request.method().clone();
     let path = request.uri().path();
     match path {
@@ -164,6 +170,19 @@ async fn dispatch(
             }),
         },
     }
+}
+
+/// Bytes of path, query and headers.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let headers = request.headers().iter();
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    target
+        + headers
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum::<usize>()
 }
 
 fn wrong_method(method: &Method, path: &str, allowed: &'static str) -> GateError {
@@ -225,7 +244,7 @@ async fn accept<S>(
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES)
+        .max_buf_size(READ_BYTES)
         .max_headers(HEADER_COUNT);
     let places = Arc::new(Semaphore::new(CONNECTIONS_LIMIT));
     let graceful = GracefulShutdown::new();

@@ -7,8 +7,9 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_chat::usage::Usage;
+use tollgate_dialects::Note;
 use tollgate_store::WarmKey;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::{admit::Admission, arrival::Arrival, error::GateError, gate::Gate};
 
@@ -24,6 +25,8 @@ pub struct Settlement {
     started: Instant,
     first_output: Option<Instant>,
     usage: Option<Usage>,
+    /// What was done in another way than asked, in the order in which it was known.
+    notes: Vec<Note>,
     settled: bool,
     _admission: Admission,
 }
@@ -48,6 +51,7 @@ impl Settlement {
             started: arrival.at,
             first_output: None,
             usage: None,
+            notes: Vec::new(),
             settled: false,
             _admission: admission,
         }
@@ -57,6 +61,15 @@ impl Settlement {
     pub fn answered_by(&mut self, channel: &str) {
         channel.clone_into(&mut self.channel);
         self.first_output = Some(Instant::now());
+    }
+
+    /// Adds to what was done in another way than asked.
+    pub fn note(&mut self, notes: impl IntoIterator<Item = Note>) {
+        self.notes.extend(notes);
+    }
+
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// Notes the provider's counts; the last ones hold.
@@ -92,11 +105,19 @@ impl Settlement {
             stream = self.stream,
             outcome,
             prompt_tokens = usage.prompt,
+            cached_tokens = usage.cached,
+            cache_write_tokens = usage.cache_write,
+            cache_write_1h_tokens = usage.cache_write_1h,
             completion_tokens = usage.completion,
+            reasoning_tokens = usage.reasoning,
             first_output_ms = first,
             duration_ms = (seconds * 1_000.0) as u64,
             "request ended"
         );
+        if !self.notes.is_empty() {
+            let notes: Vec<String> = self.notes.iter().map(ToString::to_string).collect();
+            debug!(request_id = %self.request_id, notes = %notes.join(", "), "request changed on its way");
+        }
     }
 }
 

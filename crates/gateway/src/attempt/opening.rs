@@ -6,11 +6,12 @@ use http::{Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
-use tollgate_chat::event::{Event, Wire};
-use tollgate_dialects::{Presentation, StreamDecoder};
+use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::event::{Event, EventKind, Wire};
+use tollgate_dialects::{Dialect, Presentation, StreamDecoder, Undo};
 
-use super::send::root_cause;
-use crate::{channel::Server, error::Failure, gate::Gate, sandbox::EmbeddedStream};
+use super::{fan_out::MergedStream, reasoning::Keeper, send::root_cause};
+use crate::{buffered::Held, channel::Server, error::Failure, gate::Gate, sandbox::EmbeddedStream};
 
 /// Most that is held back of a stream that has not said anything yet.
 const HELD_EVENTS: usize = 64;
@@ -21,10 +22,13 @@ pub struct OpenStream {
     /// Events that were read and not yet taken.
     held: Vec<Event>,
     source: Source,
+    /// The share of the memory of an answer that came whole.
+    _memory: Option<Held>,
 }
 
 enum Source {
     Provider(Box<ProviderStream>),
+    Merged(Box<MergedStream>),
     Embedded(Box<EmbeddedStream>),
     Failed(Failure),
     Ended,
@@ -39,6 +43,50 @@ struct ProviderStream {
     last_byte: Instant,
     /// What ended the stream, while events from before it wait.
     failed: Option<Failure>,
+    ending: Ending,
+}
+
+/// Keeps what the provider wants back with the next turn, before the client can send that turn: it may do
+/// so as soon as it has seen a finish, so everything from the first one on waits for the end of the stream.
+struct Ending {
+    keeper: Option<Keeper>,
+    held: Vec<Event>,
+}
+
+impl Ending {
+    /// Holds back what belongs to the end.
+    fn hold(&mut self, events: &mut Vec<Event>) {
+        if self.keeper.is_none() {
+            return;
+        }
+        if !self.held.is_empty() {
+            self.held.append(events);
+            if self.held.len() > HELD_EVENTS {
+                // Another choice goes on for long: its output must not wait.
+                events.append(&mut self.held);
+            }
+            return;
+        }
+        let finish = |event: &Event| matches!(event.kind, EventKind::Finish(_));
+        let Some(mut first) = events.iter().position(finish) else {
+            return;
+        };
+        // The chunk that says it may come with an earlier event.
+        while first > 0 && events[first].wire == Wire::Covered {
+            first -= 1;
+        }
+        self.held = events.split_off(first);
+    }
+
+    /// The end is there: gives back what was held, before `events`.
+    fn release(&mut self, events: Vec<Event>) -> Vec<Event> {
+        if self.held.is_empty() {
+            return events;
+        }
+        let mut all = std::mem::take(&mut self.held);
+        all.extend(events);
+        all
+    }
 }
 
 impl OpenStream {
@@ -47,6 +95,16 @@ impl OpenStream {
         Self {
             held,
             source: rest.map_or(Source::Ended, |stream| Source::Embedded(Box::new(stream))),
+            _memory: None,
+        }
+    }
+
+    /// Several streams as one.
+    pub fn merged(stream: MergedStream) -> Self {
+        Self {
+            held: Vec::new(),
+            source: Source::Merged(Box::new(stream)),
+            _memory: None,
         }
     }
 
@@ -55,6 +113,7 @@ impl OpenStream {
         Self {
             held: Vec::new(),
             source: Source::Failed(failure),
+            _memory: None,
         }
     }
 
@@ -74,6 +133,7 @@ impl OpenStream {
                 };
             }
             Source::Provider(stream) => stream.read().await,
+            Source::Merged(stream) => stream.read().await,
             Source::Embedded(stream) => stream.read().await,
         };
         if ended {
@@ -111,6 +171,7 @@ impl ProviderStream {
             if self.decoder.is_complete() {
                 return self.end(events, None);
             }
+            self.ending.hold(&mut events);
             if !events.is_empty() {
                 return (Ok(events), false);
             }
@@ -124,12 +185,18 @@ impl ProviderStream {
         broken: Option<Failure>,
     ) -> (Result<Vec<Event>, Failure>, bool) {
         match self.decoder.end(&mut events) {
-            Ok(()) => (Ok(events), true),
+            Ok(()) => {
+                if let Some(keeper) = &self.ending.keeper {
+                    keeper.keep(self.decoder.take_turns());
+                }
+                (Ok(self.ending.release(events)), true)
+            }
             Err(fault) => self.fail(events, broken.unwrap_or(Failure::Fault(fault))),
         }
     }
 
     fn fail(&mut self, events: Vec<Event>, failure: Failure) -> (Result<Vec<Event>, Failure>, bool) {
+        let events = self.ending.release(events);
         if events.is_empty() {
             return (Err(failure), true);
         }
@@ -138,18 +205,32 @@ impl ProviderStream {
     }
 }
 
+/// What reads an answer.
+pub struct Reading<'a> {
+    pub dialect: Dialect,
+    pub quirks: &'a Quirks,
+    pub presentation: &'a Presentation,
+    pub undo: Undo,
+    pub keeper: Option<&'a Keeper>,
+}
+
 /// Reads until the first real output, or the end of an answer without any.
 pub async fn open(
     gate: &Gate,
     server: &Server,
     response: Response<Incoming>,
-    decoder: StreamDecoder,
-    presentation: &Presentation,
+    reading: Reading<'_>,
 ) -> Result<OpenStream, Failure> {
     let settings = &server.channel.settings;
     if !is_event_stream(&response) {
-        return not_a_stream(gate, server, response, presentation).await;
+        return tell_whole(gate, server, response, reading).await;
     }
+    let decoder = reading.dialect.stream_decoder(
+        reading.quirks,
+        reading.presentation.clone(),
+        reading.undo,
+        gate.settings.answer_limit,
+    );
     let mut stream = ProviderStream {
         _channel: Arc::clone(&server.channel),
         body: response.into_body(),
@@ -157,6 +238,10 @@ pub async fn open(
         idle: settings.idle_timeout,
         last_byte: Instant::now(),
         failed: None,
+        ending: Ending {
+            keeper: reading.keeper.cloned(),
+            held: Vec::new(),
+        },
     };
     let mut held = Vec::new();
     loop {
@@ -171,15 +256,20 @@ pub async fn open(
             false if commits(&held) => Source::Provider(Box::new(stream)),
             false => continue,
         };
-        return Ok(OpenStream { held, source });
+        return Ok(OpenStream {
+            held,
+            source,
+            _memory: None,
+        });
     }
 }
 
 /// Whether these events can no longer be taken back: there is output among them, or too many.
 fn commits(held: &[Event]) -> bool {
-    let bytes = |event: &Event| match &event.wire {
-        Wire::Chunk(chunk) => chunk.len(),
-        Wire::Unwritten | Wire::Covered => 0,
+    let bytes = |event: &Event| match (&event.wire, &event.kind) {
+        (Wire::Chunk(chunk), _) => chunk.len(),
+        (_, EventKind::State { state, .. }) => state.json.len(),
+        (Wire::Unwritten | Wire::Covered, _) => 0,
     };
     held.iter().any(|event| event.kind.is_content())
         || held.len() > HELD_EVENTS
@@ -197,13 +287,13 @@ fn is_event_stream(response: &Response<Incoming>) -> bool {
         })
 }
 
-/// A stream was asked for and something else came: an error with status 200, a proxy's page, or a
-/// whole answer, which is streamed in the provider's stead.
-async fn not_a_stream(
+/// A whole answer where the client wants a stream, told as one: the model has no streams, or the provider
+/// sent something else than it was asked for (which may be an error with status 200, or a proxy's page).
+pub async fn tell_whole(
     gate: &Gate,
     server: &Server,
     response: Response<Incoming>,
-    presentation: &Presentation,
+    reading: Reading<'_>,
 ) -> Result<OpenStream, Failure> {
     let idle = server.channel.settings.idle_timeout;
     let mut memory = gate.buffered.hold();
@@ -214,13 +304,16 @@ async fn not_a_stream(
         &mut memory,
     )
     .await?;
-    let dialect = server.dialect;
-    let held = dialect
-        .decode_answer(&body, &server.serving.quirks, presentation)
-        .and_then(|answer| dialect.events_of_answer(&answer))
+    let (held, turns) = reading
+        .dialect
+        .decode_as_stream(&body, reading.quirks, reading.presentation, &reading.undo)
         .map_err(Failure::Fault)?;
+    if let Some(keeper) = reading.keeper {
+        keeper.keep(turns);
+    }
     Ok(OpenStream {
         held,
         source: Source::Ended,
+        _memory: Some(memory),
     })
 }

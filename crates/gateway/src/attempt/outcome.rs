@@ -35,6 +35,8 @@ pub fn verdict(failure: &Failure) -> Verdict {
         },
         Failure::MemoryFull | Failure::Sandbox(_) => Verdict::GiveUp,
         Failure::Unsupported(_)
+        | Failure::NotFetched(_)
+        | Failure::Address
         | Failure::Connect(_)
         | Failure::FirstByteTimeout { .. }
         | Failure::IdleTimeout { .. }
@@ -47,6 +49,8 @@ pub fn verdict(failure: &Failure) -> Verdict {
 pub fn label(failure: &Failure) -> &'static str {
     match failure {
         Failure::Unsupported(_) => "unsupported",
+        Failure::NotFetched(_) => "not_fetched",
+        Failure::Address => "address",
         Failure::Connect(_) => "no_connection",
         Failure::FirstByteTimeout { .. } => "first_byte_timeout",
         Failure::IdleTimeout { .. } => "idle_timeout",
@@ -122,8 +126,8 @@ fn rank(failure: &Failure) -> u8 {
         Verdict::Elsewhere => match label(failure) {
             "rate_limited" => 1,
             "overloaded" => 2,
-            "unsupported" => 5,
-            "credential" | "quota" | "model_unknown" => 4,
+            "unsupported" | "not_fetched" => 5,
+            "credential" | "quota" | "model_unknown" | "address" => 4,
             _ => 3,
         },
     }
@@ -133,6 +137,8 @@ fn rank(failure: &Failure) -> u8 {
 pub fn error_of(failure: Failure) -> GateError {
     match failure {
         Failure::Unsupported(unsupported) => GateError::Unsupported(unsupported),
+        Failure::NotFetched(failed) => GateError::NotFetched(failed),
+        Failure::Address => GateError::Misconfigured,
         Failure::Connect(_) => GateError::Unreachable,
         Failure::FirstByteTimeout { .. } | Failure::IdleTimeout { .. } => GateError::ProviderTimeout,
         Failure::Broken(_) => GateError::StreamCut,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -20,9 +20,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
 use tokio::time::timeout;
-use tollgate_catalog::channel::ChannelSettings;
 use tollgate_dialects::ProviderRequest;
 
 use super::headers::retry_after;
@@ -32,7 +30,6 @@ use crate::{buffered::Held, channel::Server, error::Failure};
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
 /// How long a connection waits in the pool for its next request.
 const POOL_IDLE: Duration = Duration::from_secs(30);
-const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
 
 /// Connections to one channel's provider. Clones share them.
 #[derive(Debug, Clone)]
@@ -59,8 +56,8 @@ impl ProviderClient {
     }
 }
 
-/// TLS with the web's usual roots, built once for all channels.
-fn tls_config() -> rustls::ClientConfig {
+/// TLS with the web's usual roots, built once for all connections.
+pub(super) fn tls_config() -> rustls::ClientConfig {
     static CONFIG: OnceLock<rustls::ClientConfig> = OnceLock::new();
     CONFIG
         .get_or_init(|| {
@@ -85,7 +82,8 @@ pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Res
     let settings = &server.channel.settings;
     let limit = settings.first_byte_timeout;
     let streamed = request.streamed;
-    let sending = server.channel.client.inner.request(build(server, request));
+    let dialect = request.dialect;
+    let sending = server.channel.client.inner.request(build(server, request)?);
     let response = if streamed {
         timeout(limit, sending)
             .await
@@ -103,49 +101,30 @@ pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Res
     let status = response.status().as_u16();
     let wait = retry_after(response.headers(), Timestamp::now());
     let body = read_error(response.into_body(), settings.idle_timeout).await;
-    let mut fault = server.dialect.fault(status, &body);
+    let mut fault = dialect.fault(status, &body);
     fault.retry_after = fault.retry_after.or(wait);
     Err(Failure::Fault(fault))
 }
 
-/// The headers that every request of a channel carries. The configuration has checked that they can
-/// stand in a header; what cannot is left out.
-pub fn headers(settings: &ChannelSettings) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(settings.headers.len() + 8);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-    // A server of one's own may want no credential at all.
-    let key = settings.api_key.expose_secret();
-    if let Ok(mut credential) = HeaderValue::from_str(&format!("Bearer {key}"))
-        && !key.is_empty()
-    {
-        credential.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, credential);
-    }
-    for (name, value) in &settings.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            headers.insert(name, value);
-        }
-    }
-    headers
-}
-
-fn build(server: &Server, request: ProviderRequest) -> Request<Segments> {
+fn build(server: &Server, request: ProviderRequest) -> Result<Request<Segments>, Failure> {
     let accept = if request.streamed {
         "text/event-stream"
     } else {
         "application/json"
     };
+    let entrances = &server.channel.entrances;
+    let uri = entrances
+        .uri(request.dialect, request.path)
+        .ok_or(Failure::Address)?;
     let mut http = Request::new(Segments::new(request.body));
     *http.method_mut() = Method::POST;
-    http.uri_mut().clone_from(&server.endpoint);
-    let mut headers = server.channel.headers.clone();
+    *http.uri_mut() = uri;
+    let mut headers = entrances.headers(request.dialect).clone();
     headers
         .entry(header::ACCEPT)
         .or_insert(HeaderValue::from_static(accept));
     *http.headers_mut() = headers;
-    http
+    Ok(http)
 }
 
 /// Reads a whole body of at most `limit` bytes, with at most `idle` between two reads.

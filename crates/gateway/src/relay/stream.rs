@@ -2,7 +2,7 @@
 //!
 //! When the client goes away the body is dropped, and with it the provider's connection.
 
-use std::{pin::Pin, time::Duration};
+use std::{collections::BTreeMap, pin::Pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::unfold;
@@ -11,18 +11,24 @@ use tokio::time::{Instant, timeout_at};
 use tollgate_catalog::contract::{ValidRequest, estimated_tokens};
 use tollgate_chat::{
     chunk::{AnswerShape, ChunkWriter, Head},
-    event::{Event, EventKind, Wire},
+    event::{Event, EventKind, FinishReason, Wire},
     sse::write::{DONE, KEEP_ALIVE, event as write_event},
     usage::Usage,
 };
 
+use super::estimated_usage;
 use crate::{
-    attempt::{Attempted, OpenStream, Outcome, adopt, outcome, shape_of},
+    attempt::{Attempted, OpenStream, Outcome, outcome, shape_of},
     body::Body,
+    buffered::Held,
     error::{Failure, GateError},
     request_id::RequestId,
     settle::Settlement,
 };
+
+/// Bytes from which a piece of a stream counts against the gate's memory; smaller ones are many and gone
+/// at once, and an image is large and waits for a slow client.
+const COUNTED_FROM: usize = 64 * 1024;
 
 /// The attempts, still under way.
 pub type Attempting = Pin<Box<dyn Future<Output = Result<Attempted, GateError>> + Send>>;
@@ -37,6 +43,8 @@ pub struct Writer {
     estimated_prompt_tokens: u64,
     /// Bytes of output so far, for an estimate where the provider counts nothing.
     output_bytes: u64,
+    /// Calls of which we write the pieces, by choice and index, and whether any arguments have come.
+    calls: BTreeMap<(u32, u32), bool>,
     id: RequestId,
 }
 
@@ -50,6 +58,7 @@ impl Writer {
             usage: None,
             estimated_prompt_tokens: request.estimated_prompt_tokens(),
             output_bytes: 0,
+            calls: BTreeMap::new(),
             id,
         }
     }
@@ -57,27 +66,65 @@ impl Writer {
     fn write(&mut self, events: Vec<Event>, out: &mut BytesMut) {
         for Event { kind, wire } in events {
             match &kind {
-                EventKind::Start(start) if self.chunks.is_none() => adopt(&mut self.head, start),
+                EventKind::Start(start) if self.chunks.is_none() => self.head.adopt(start),
                 EventKind::Usage(usage) => self.usage = Some(*usage),
                 EventKind::Text { text, .. }
                 | EventKind::Refusal { text, .. }
                 | EventKind::Reasoning { text, .. }
                 | EventKind::ToolCall { arguments: text, .. } => self.output_bytes += text.len() as u64,
-                EventKind::Start(_) | EventKind::Other { .. } | EventKind::Finish(_) => {}
+                EventKind::Start(_)
+                | EventKind::Image { .. }
+                | EventKind::Logprobs { .. }
+                | EventKind::Other { .. }
+                | EventKind::State { .. }
+                | EventKind::BlockEnd { .. }
+                | EventKind::Finish(_) => {}
             }
             // A ready chunk has said the role of every choice in it.
-            if let Some(choice) = choice_of(&kind).filter(|_| wire != Wire::Unwritten) {
+            if let Some(choice) = kind.choice().filter(|_| wire != Wire::Unwritten) {
                 self.chunks().open_choice(choice);
             }
             match wire {
                 Wire::Covered => {}
                 Wire::Chunk(json) => write_event(out, &json),
                 Wire::Unwritten => {
+                    self.fill_arguments(&kind, out);
                     if let Some(json) = self.chunks().write(&kind) {
                         write_event(out, json.as_bytes());
                     }
                 }
             }
+        }
+    }
+
+    /// Gives `{}` to calls that end without arguments, since parsers expect an object. What was cut stays
+    /// as far as it came.
+    fn fill_arguments(&mut self, kind: &EventKind, out: &mut BytesMut) {
+        match kind {
+            EventKind::ToolCall {
+                choice,
+                index,
+                arguments,
+                ..
+            } => *self.calls.entry((*choice, *index)).or_default() |= !arguments.trim().is_empty(),
+            EventKind::Finish(finish) if !self.calls.is_empty() => {
+                let cut = matches!(finish.reason, FinishReason::Length | FinishReason::ContentFilter);
+                let ended = |(choice, _): &(u32, u32), _: &mut bool| *choice == finish.choice;
+                let ended: Vec<_> = self.calls.extract_if(.., ended).collect();
+                for ((choice, index), _) in ended.into_iter().filter(|(_, has_some)| !cut && !has_some) {
+                    let empty = EventKind::ToolCall {
+                        choice,
+                        index,
+                        id: None,
+                        name: None,
+                        arguments: "{}".to_owned(),
+                    };
+                    if let Some(json) = self.chunks().write(&empty) {
+                        write_event(out, json.as_bytes());
+                    }
+                }
+            }
+            _ => {}
         }
     }
 
@@ -108,22 +155,12 @@ impl Writer {
     }
 }
 
-fn choice_of(kind: &EventKind) -> Option<u32> {
-    match kind {
-        EventKind::Text { choice, .. }
-        | EventKind::Refusal { choice, .. }
-        | EventKind::Reasoning { choice, .. }
-        | EventKind::ToolCall { choice, .. }
-        | EventKind::Other { choice } => Some(*choice),
-        EventKind::Finish(finish) => Some(finish.choice),
-        EventKind::Start(_) | EventKind::Usage(_) => None,
-    }
-}
-
 struct Streaming {
     writer: Writer,
     settlement: Settlement,
     keep_alive: Duration,
+    /// The share of the last piece, until the next one is asked for.
+    memory: Held,
     source: Source,
 }
 
@@ -135,16 +172,16 @@ enum Source {
 /// The body of a stream that has begun.
 pub fn body(
     writer: Writer,
-    mut settlement: Settlement,
+    settlement: Settlement,
     keep_alive: Duration,
-    channel: &str,
+    memory: Held,
     outcome: Outcome,
 ) -> Body {
-    settlement.answered_by(channel);
     frames(Streaming {
         writer,
         settlement,
         keep_alive,
+        memory,
         source: Source::Open(opened(outcome)),
     })
 }
@@ -154,12 +191,14 @@ pub fn body_while_attempting(
     writer: Writer,
     settlement: Settlement,
     keep_alive: Duration,
+    memory: Held,
     attempting: Attempting,
 ) -> Body {
     let streaming = Streaming {
         writer,
         settlement,
         keep_alive,
+        memory,
         source: Source::Attempting(attempting),
     };
     Body::Stream(Box::pin(futures_util::StreamExt::chain(
@@ -184,6 +223,7 @@ impl Streaming {
     async fn next(mut self) -> (Bytes, Option<Self>) {
         let due = Instant::now() + self.keep_alive;
         let mut out = BytesMut::new();
+        self.memory.shrink();
         loop {
             match &mut self.source {
                 Source::Attempting(attempting) => match timeout_at(due, attempting).await {
@@ -191,6 +231,7 @@ impl Streaming {
                     Ok(Err(error)) => return (self.fail(error, out), None),
                     Ok(Ok(attempted)) => {
                         self.settlement.answered_by(&attempted.channel);
+                        self.settlement.note(attempted.notes);
                         self.source = Source::Open(opened(attempted.outcome));
                     }
                 },
@@ -200,6 +241,9 @@ impl Streaming {
                         self.writer.write(events, &mut out);
                         // In case the client goes away before the end.
                         self.settlement.count(self.writer.usage());
+                        if out.len() >= COUNTED_FROM && self.memory.grow_to(out.len()).is_err() {
+                            return (self.broken(Failure::MemoryFull, BytesMut::new()), None);
+                        }
                         if !out.is_empty() {
                             return (out.freeze(), Some(self));
                         }
@@ -214,6 +258,9 @@ impl Streaming {
     fn complete(mut self, mut out: BytesMut) -> Bytes {
         self.writer.finish(&mut out);
         self.settlement.count(self.writer.usage());
+        if self.writer.usage.is_none() {
+            self.settlement.note([estimated_usage()]);
+        }
         self.settlement.complete();
         out.freeze()
     }

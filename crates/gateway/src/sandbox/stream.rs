@@ -141,6 +141,7 @@ impl EmbeddedStream {
             choice: 0,
             reason,
             matched_stop: finished.matched_stop,
+            provider_reason: None,
         };
         vec![
             Event::new(EventKind::Finish(finish)),

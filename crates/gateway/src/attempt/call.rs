@@ -1,0 +1,125 @@
+//! One request to one provider, read as far as the attempt has to wait for.
+
+use std::sync::Arc;
+
+use tollgate_catalog::contract::estimated_tokens;
+use tollgate_chat::{answer::Answer, assemble::Assembler, event::EventKind, usage::Usage};
+use tollgate_dialects::{Dialect, Presentation, ProviderRequest};
+
+use super::{
+    OpenStream, Outcome,
+    opening::{self, Reading},
+    reasoning::Keeper,
+    send,
+};
+use crate::{buffered::Held, channel::Server, error::Failure, gate::Gate};
+
+/// How a translated request is sent and what its answer is for.
+#[derive(Clone)]
+pub struct Call {
+    pub gate: Arc<Gate>,
+    pub server: Server,
+    /// Whether the client wants a stream.
+    pub stream: bool,
+    pub presentation: Arc<Presentation>,
+    /// Where the provider wants something back with the next turn.
+    pub keeper: Option<Keeper>,
+}
+
+impl Call {
+    /// Sends the request and gives the client's kind of answer, whichever the provider gives.
+    ///
+    /// Cancel safety: dropping it lets the connection go.
+    pub async fn make(&self, request: ProviderRequest) -> Result<Outcome, Failure> {
+        if !self.stream && !request.streamed {
+            let (answer, held) = self.whole(request).await?;
+            return Ok(Outcome::Whole { answer, held });
+        }
+        let stream = self.open(request).await?;
+        match self.stream {
+            true => Ok(Outcome::Stream(stream)),
+            false => fold(stream, &self.gate, &self.presentation).await,
+        }
+    }
+
+    /// A stream whose first output has come; a whole answer is told as one.
+    pub async fn open(&self, request: ProviderRequest) -> Result<OpenStream, Failure> {
+        let memory = self.memory_of(&request)?;
+        let streamed = request.streamed;
+        let reading = Reading {
+            dialect: request.dialect,
+            quirks: &self.server.serving.quirks,
+            presentation: &self.presentation,
+            undo: request.undo.clone(),
+            keeper: self.keeper.as_ref(),
+        };
+        let response = send::send(&self.server, request).await?;
+        drop(memory);
+        match streamed {
+            true => opening::open(&self.gate, &self.server, response, reading).await,
+            false => opening::tell_whole(&self.gate, &self.server, response, reading).await,
+        }
+    }
+
+    /// A whole answer, and its share of the memory.
+    pub async fn whole(&self, request: ProviderRequest) -> Result<(Answer, Held), Failure> {
+        let memory = self.memory_of(&request)?;
+        let (dialect, undo) = (request.dialect, request.undo.clone());
+        let response = send::send(&self.server, request).await?;
+        drop(memory);
+        let idle = self.server.channel.settings.idle_timeout;
+        let limit = self.gate.settings.answer_limit;
+        let mut held = self.gate.buffered.hold();
+        let body = send::read_whole(response.into_body(), limit, idle, &mut held).await?;
+        let decoded = dialect
+            .decode_answer(&body, &self.server.serving.quirks, &self.presentation, &undo)
+            .map_err(Failure::Fault)?;
+        if let Some(keeper) = &self.keeper {
+            keeper.keep(decoded.turns);
+        }
+        held.grow_to(decoded.answer.json.len())
+            .map_err(|_| Failure::MemoryFull)?;
+        Ok((decoded.answer, held))
+    }
+
+    /// The share of what a request holds beside the client's own bytes. Chat requests are those bytes but for
+    /// a few edits.
+    fn memory_of(&self, request: &ProviderRequest) -> Result<Held, Failure> {
+        let mut held = self.gate.buffered.hold();
+        if request.dialect != Dialect::OpenaiChat {
+            held.grow(request.body_len()).map_err(|_| Failure::MemoryFull)?;
+        }
+        Ok(held)
+    }
+}
+
+/// Reads a stream to its end and puts the whole answer together.
+pub async fn fold(
+    mut stream: OpenStream,
+    gate: &Gate,
+    presentation: &Presentation,
+) -> Result<Outcome, Failure> {
+    let limit = gate.settings.answer_limit;
+    let mut held = gate.buffered.hold();
+    let mut assembler = Assembler::default();
+    let mut head = presentation.head.clone();
+    while let Some(events) = stream.next().await {
+        for event in events? {
+            if let EventKind::Start(start) = &event.kind {
+                head.adopt(start);
+            }
+            assembler.take(event.kind);
+        }
+        if assembler.held() > limit {
+            return Err(Failure::AnswerTooLarge { limit });
+        }
+        held.grow_to(assembler.held()).map_err(|_| Failure::MemoryFull)?;
+    }
+    let estimated = Usage {
+        prompt: presentation.estimated_prompt_tokens,
+        completion: estimated_tokens(assembler.held() as u64),
+        ..Usage::default()
+    };
+    let answer = assembler.finish(&head, &presentation.shape, estimated);
+    Ok(Outcome::Whole { answer, held })
+}

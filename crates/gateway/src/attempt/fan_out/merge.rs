@@ -1,0 +1,94 @@
+//! Whole answers, and chunks, of several requests as one answer's.
+
+use bytes::Bytes;
+use tollgate_chat::{
+    answer::Answer,
+    chunk::Head,
+    edit::{Edits, ObjectEdit},
+    json::quote,
+    object::{Object, items},
+    usage::Usage,
+};
+use tollgate_dialects::{Fault, FaultKind, Presentation};
+
+use super::Share;
+use crate::{buffered::Held, error::Failure};
+
+/// One answer with the choices of all, in their order. What else an answer says is the first one's.
+pub fn merge(answers: &[(Share, Answer, Held)], presentation: &Presentation) -> Result<Answer, Failure> {
+    let mut choices = Vec::new();
+    let mut usage = Usage::default();
+    let mut finishes = Vec::new();
+    for (share, answer, _) in answers {
+        let object = parse(&answer.json)?;
+        for choice in items(object.present("choices").unwrap_or("[]")).map_err(|_| unreadable())? {
+            choices.push(renumbered(choice, *share)?);
+        }
+        for finish in &answer.finishes {
+            let mut finish = finish.clone();
+            finish.choice += share.first;
+            finishes.push(finish);
+        }
+        usage = usage.plus(answer.usage);
+    }
+    let (_, first, _) = answers.first().ok_or_else(unreadable)?;
+    let object = parse(&first.json)?;
+    let mut edit = ObjectEdit::of(&object);
+    edit.set("id", quote(&presentation.head.id));
+    edit.set("created", presentation.head.created.to_string());
+    edit.set("choices", format!("[{}]", choices.join(",")));
+    edit.set("usage", usage.to_json(&presentation.shape.usage));
+    let mut edits = Edits::of(object.text());
+    edit.finish(&mut edits);
+    Ok(Answer {
+        json: Bytes::from(edits.finish()),
+        usage,
+        usage_is_estimated: answers.iter().any(|(_, answer, _)| answer.usage_is_estimated),
+        finishes,
+    })
+}
+
+/// A ready chunk with the client's indexes, and the ID and time of the whole answer.
+pub fn chunk(json: &Bytes, share: Share, head: &Head) -> Result<Bytes, Failure> {
+    let object = parse(json)?;
+    let mut edits = Edits::of(object.text());
+    for choice in items(object.present("choices").unwrap_or("[]")).map_err(|_| unreadable())? {
+        edits.replace(choice, renumbered(choice, share)?);
+    }
+    let mut edit = ObjectEdit::of(&object);
+    edit.set("id", quote(&head.id));
+    edit.set("created", head.created.to_string());
+    edit.finish(&mut edits);
+    Ok(Bytes::from(edits.finish()))
+}
+
+fn renumbered(choice: &str, share: Share) -> Result<String, Failure> {
+    let object = Object::parse(choice).map_err(|_| unreadable())?;
+    let index = of_client(object.read("index").unwrap_or(0), share)?;
+    let mut edit = ObjectEdit::of(&object);
+    edit.set("index", index.to_string());
+    let mut edits = Edits::of(object.text());
+    edit.finish(&mut edits);
+    Ok(edits.finish())
+}
+
+/// The client's index of a share's choice. Fails for one that was not asked for: it would be taken for
+/// another share's.
+pub fn of_client(choice: u32, share: Share) -> Result<u32, Failure> {
+    if choice >= share.choices {
+        return Err(Failure::Fault(Fault::new(
+            FaultKind::Malformed,
+            "more choices than were asked for",
+        )));
+    }
+    Ok(share.first + choice)
+}
+
+fn parse(json: &Bytes) -> Result<Object<'_>, Failure> {
+    let text = std::str::from_utf8(json).map_err(|_| unreadable())?;
+    Object::parse(text).map_err(|_| unreadable())
+}
+
+fn unreadable() -> Failure {
+    Failure::Fault(Fault::new(FaultKind::Malformed, "an answer cannot be read again"))
+}

@@ -1,0 +1,233 @@
+//! Streams of several requests as one, in the order in which they say something.
+
+use std::{collections::VecDeque, pin::Pin};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tollgate_catalog::contract::estimated_tokens;
+use tollgate_chat::{
+    chunk::Head,
+    event::{Event, EventKind, Start, Wire},
+    usage::Usage,
+};
+use tollgate_dialects::ProviderRequest;
+
+use super::{
+    Share, UNDER_WAY,
+    merge::{chunk, of_client},
+    of_share,
+};
+use crate::{
+    attempt::{OpenStream, call::Call},
+    error::Failure,
+};
+
+/// Streams under way, and requests that wait until one of them ends.
+pub struct MergedStream {
+    under_way: FuturesUnordered<Pin<Box<dyn Future<Output = Said> + Send>>>,
+    waiting: VecDeque<(Share, ProviderRequest)>,
+    call: Call,
+    head: Head,
+    started: bool,
+    parts: Vec<Counts>,
+}
+
+/// The next events of any of them, and whether nothing comes after them.
+type Reading<'a> = Pin<Box<dyn Future<Output = (Result<Vec<Event>, Failure>, bool)> + Send + 'a>>;
+
+/// The next that one of them says; `None`: it has said all.
+struct Said {
+    share: Share,
+    stream: Option<OpenStream>,
+    events: Option<Result<Vec<Event>, Failure>>,
+}
+
+/// What one share has counted, and about how much it has said.
+struct Counts {
+    share: Share,
+    usage: Option<Usage>,
+    bytes: u64,
+}
+
+impl MergedStream {
+    /// Opens as many as may be under way at once; the first that fails fails all of them.
+    pub async fn open(call: Call, shares: Vec<(Share, ProviderRequest)>) -> Result<OpenStream, Failure> {
+        let parts = shares.iter().map(|(share, _)| Counts {
+            share: *share,
+            usage: None,
+            bytes: 0,
+        });
+        let mut merged = Self {
+            under_way: FuturesUnordered::new(),
+            parts: parts.collect(),
+            waiting: shares.into(),
+            head: call.presentation.head.clone(),
+            call,
+            started: false,
+        };
+        let mut opening = FuturesUnordered::new();
+        for (share, request) in merged.waiting.drain(..UNDER_WAY.min(merged.waiting.len())) {
+            let call = of_share(&merged.call, share);
+            opening.push(async move { Ok::<_, Failure>((share, call.open(request).await?)) });
+        }
+        let mut opened = Vec::new();
+        while let Some(stream) = opening.next().await {
+            opened.push(stream?);
+        }
+        drop(opening);
+        for (share, stream) in opened {
+            merged.under_way.push(Box::pin(listen(share, stream)));
+        }
+        Ok(OpenStream::merged(merged))
+    }
+
+    /// Waits for the next events of any of them. The flag says that nothing comes after these.
+    ///
+    /// Boxed, since each of them is a stream of the same kind.
+    ///
+    /// Cancel safety: a call that is dropped loses nothing.
+    pub fn read(&mut self) -> Reading<'_> {
+        Box::pin(self.read_any())
+    }
+
+    async fn read_any(&mut self) -> (Result<Vec<Event>, Failure>, bool) {
+        loop {
+            let Some(said) = self.under_way.next().await else {
+                return (Ok(self.last_counts()), true);
+            };
+            let Said {
+                share,
+                stream,
+                events,
+            } = said;
+            let events = match events {
+                None => {
+                    self.start_next();
+                    continue;
+                }
+                Some(events) => events.and_then(|events| self.of_client(share, events)),
+            };
+            match (events, stream) {
+                (Err(failure), _) => {
+                    self.give_up();
+                    return (Err(failure), true);
+                }
+                (Ok(events), stream) => {
+                    if let Some(stream) = stream {
+                        self.under_way.push(Box::pin(listen(share, stream)));
+                    }
+                    if !events.is_empty() {
+                        return (Ok(events), false);
+                    }
+                }
+            }
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.under_way.clear();
+        self.waiting.clear();
+    }
+
+    fn start_next(&mut self) {
+        let Some((share, request)) = self.waiting.pop_front() else {
+            return;
+        };
+        let call = of_share(&self.call, share);
+        self.under_way.push(Box::pin(async move {
+            match call.open(request).await {
+                Ok(stream) => listen(share, stream).await,
+                Err(failure) => Said {
+                    share,
+                    stream: None,
+                    events: Some(Err(failure)),
+                },
+            }
+        }));
+    }
+
+    /// A share's events as the client is to see them.
+    fn of_client(&mut self, share: Share, events: Vec<Event>) -> Result<Vec<Event>, Failure> {
+        let mut seen = Vec::with_capacity(events.len());
+        for Event { mut kind, wire } in events {
+            let wire = match wire {
+                Wire::Chunk(json) => Wire::Chunk(chunk(&json, share, &self.head)?),
+                other => other,
+            };
+            let counts = self.parts.iter_mut().find(|counts| counts.share == share);
+            match &mut kind {
+                // The whole answer has our ID and time; of the rest the first word counts.
+                EventKind::Start(start) => {
+                    let repeated = std::mem::replace(&mut self.started, true);
+                    if repeated && !matches!(wire, Wire::Chunk(_)) {
+                        continue;
+                    }
+                    let system_fingerprint = start.system_fingerprint.take().filter(|_| !repeated);
+                    *start = Start {
+                        system_fingerprint,
+                        ..Start::default()
+                    };
+                }
+                EventKind::Usage(usage) => {
+                    if let Some(counts) = counts {
+                        counts.usage = Some(*usage);
+                    }
+                    *usage = self.sum();
+                }
+                EventKind::Text { choice, text }
+                | EventKind::Refusal { choice, text }
+                | EventKind::Reasoning { choice, text }
+                | EventKind::ToolCall {
+                    choice,
+                    arguments: text,
+                    ..
+                } => {
+                    *choice = of_client(*choice, share)?;
+                    if let Some(counts) = counts {
+                        counts.bytes += text.len() as u64;
+                    }
+                }
+                EventKind::Image { choice, .. }
+                | EventKind::Logprobs { choice, .. }
+                | EventKind::State { choice, .. }
+                | EventKind::BlockEnd { choice }
+                | EventKind::Other { choice } => *choice = of_client(*choice, share)?,
+                EventKind::Finish(finish) => finish.choice = of_client(finish.choice, share)?,
+            }
+            seen.push(Event { kind, wire });
+        }
+        Ok(seen)
+    }
+
+    fn sum(&self) -> Usage {
+        let counted = self.parts.iter().filter_map(|counts| counts.usage);
+        counted.fold(Usage::default(), Usage::plus)
+    }
+
+    /// Where some were counted and others not, the others are estimated, so that the sum is of all. Where
+    /// none was, whoever writes the answer estimates the whole.
+    fn last_counts(&mut self) -> Vec<Event> {
+        let counted = self.parts.iter().filter(|counts| counts.usage.is_some()).count();
+        if counted == 0 || counted == self.parts.len() {
+            return Vec::new();
+        }
+        let prompt = self.call.presentation.estimated_prompt_tokens;
+        for counts in &mut self.parts {
+            counts.usage.get_or_insert_with(|| Usage {
+                prompt,
+                completion: estimated_tokens(counts.bytes),
+                ..Usage::default()
+            });
+        }
+        vec![Event::new(EventKind::Usage(self.sum()))]
+    }
+}
+
+/// Waits for the next that a stream says, and gives it back with it.
+async fn listen(share: Share, mut stream: OpenStream) -> Said {
+    let events = stream.next().await;
+    Said {
+        share,
+        stream: Some(stream),
+        events,
+    }
+}

@@ -1,0 +1,192 @@
+//! State of earlier turns that providers want back and chat clients do not send: signatures, encrypted
+//! thoughts (wire notes, section 15, trap 10).
+//!
+//! Kept when an answer ends and before the client can know of it; looked up when that turn comes back. It is
+//! bound to the API key that it was made for, to the credential that it was made with, and to the dialect:
+//! under any other of these it is not found. In memory alone, bounded in bytes, entries and time; where it
+//! is gone a dialect does what its provider allows without it.
+
+use std::{
+    sync::Arc,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use moka::{policy::EvictionPolicy, sync::Cache};
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+use tollgate_catalog::{
+    channel::ChannelSettings,
+    contract::ValidRequest,
+    quirks::{Quirks, ReasoningHistory},
+};
+use tollgate_dialects::{
+    Dialect,
+    conversation::{self, Message},
+    turn_state::{KeptTurn, TurnKey, TurnState, TurnStates, keys_of},
+};
+use tollgate_ledger::KeyId;
+
+use crate::gate::Gate;
+
+/// What an entry weighs beside its state; with it the bound in bytes is one in entries too.
+const ENTRY_BYTES: usize = 256;
+
+/// Bounds of the store, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReasoningStoreSettings {
+    /// Bytes of all state together.
+    pub size: usize,
+    /// How long a turn's state is kept.
+    pub ttl: Duration,
+}
+
+/// A hash of whom the state belongs to and of the turn's key.
+type Place = [u8; 32];
+
+/// The state of turns, of all API keys.
+pub struct ReasoningStore {
+    states: Cache<Place, Arc<TurnState>>,
+    /// Whether anything was ever kept: without it nobody has to look.
+    filled: AtomicBool,
+}
+
+impl ReasoningStore {
+    pub fn new(settings: &ReasoningStoreSettings) -> Self {
+        let weigh =
+            |_: &Place, state: &Arc<TurnState>| u32::try_from(state.held() + ENTRY_BYTES).unwrap_or(u32::MAX);
+        Self {
+            states: Cache::builder()
+                .weigher(weigh)
+                .max_capacity(settings.size as u64)
+                .time_to_live(settings.ttl)
+                // The turn that was just made is the one that comes back.
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
+            filled: AtomicBool::new(false),
+        }
+    }
+
+    fn keep(&self, owner: &Owner, turns: Vec<KeptTurn>) {
+        for KeptTurn { keys, state } in turns {
+            self.filled.store(true, Ordering::Release);
+            for key in keys {
+                self.states.insert(owner.place(&key), Arc::clone(&state));
+            }
+        }
+    }
+
+    /// What is kept of the assistant's turns in this request. Reads the messages only where the provider
+    /// wants state back and there may be some.
+    pub fn states(&self, owner: &Owner, request: &ValidRequest, quirks: &Quirks) -> TurnStates {
+        let may_be_some = request.traits.count > 1 && self.filled.load(Ordering::Acquire);
+        if !may_be_some || !wants_state(owner.dialect, quirks) {
+            return TurnStates::default();
+        }
+        let messages = conversation::messages(request.request.get("messages").unwrap_or_default());
+        let mut states = TurnStates::default();
+        for message in &messages {
+            let Message::Assistant(turn) = message else {
+                continue;
+            };
+            for key in keys_of(turn) {
+                if let Some(state) = self.states.get(&owner.place(&key)) {
+                    states.insert(key, state);
+                }
+            }
+        }
+        states
+    }
+}
+
+/// Whether answers in this dialect bring state that has to come back.
+fn wants_state(dialect: Dialect, quirks: &Quirks) -> bool {
+    match dialect {
+        Dialect::OpenaiChat => matches!(
+            quirks.reasoning_history,
+            ReasoningHistory::Require | ReasoningHistory::Details
+        ),
+        Dialect::OpenaiResponses | Dialect::AnthropicMessages | Dialect::Gemini => true,
+    }
+}
+
+/// To whom state belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    pub key: KeyId,
+    pub account: ProviderAccount,
+    pub dialect: Dialect,
+}
+
+impl Owner {
+    fn place(&self, key: &TurnKey) -> Place {
+        let mut hash = Sha256::new();
+        hash.update(self.key.get().to_le_bytes());
+        hash.update(self.account.0);
+        hash.update([self.dialect as u8]);
+        match key {
+            TurnKey::Call(id) => {
+                hash.update([0]);
+                hash.update(id);
+            }
+            TurnKey::Content(content) => {
+                hash.update([1]);
+                hash.update(content);
+            }
+        }
+        hash.finalize().into()
+    }
+}
+
+/// Which account at which provider a channel speaks for: a hash, so that no credential is held here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ProviderAccount([u8; 32]);
+
+impl std::fmt::Debug for ProviderAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ProviderAccount(…)")
+    }
+}
+
+impl ProviderAccount {
+    pub fn of(settings: &ChannelSettings) -> Self {
+        let mut hash = Sha256::new();
+        let mut add = |text: &str| {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        };
+        add(&settings.provider.name);
+        add(settings.base_url.as_str());
+        add(settings.api_key.expose_secret());
+        // A credential of another form may be in them.
+        for (name, value) in &settings.headers {
+            add(name);
+            add(value);
+        }
+        Self(hash.finalize().into())
+    }
+}
+
+/// Keeps the state of one answer's turns, where its provider wants it back.
+#[derive(Clone)]
+pub struct Keeper {
+    gate: Arc<Gate>,
+    owner: Owner,
+}
+
+impl Keeper {
+    /// `None`: this provider wants nothing back.
+    pub fn of(gate: &Arc<Gate>, owner: Owner, quirks: &Quirks) -> Option<Self> {
+        wants_state(owner.dialect, quirks).then(|| Self {
+            gate: Arc::clone(gate),
+            owner,
+        })
+    }
+
+    pub fn keep(&self, turns: Vec<KeptTurn>) {
+        self.gate.reasoning.keep(&self.owner, turns);
+    }
+}
+
+#[cfg(test)]
+mod tests;

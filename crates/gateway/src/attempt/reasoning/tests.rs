@@ -1,0 +1,153 @@
+#![allow(clippy::unwrap_used)]
+
+use tollgate_catalog::contract::{self, check::CheckLimits};
+use tollgate_chat::{
+    event::{Place as PlaceInTurn, State},
+    request::ChatRequest,
+};
+
+use super::*;
+
+const MODEL: &str = "claude-sonnet-4-6";
+
+fn owner() -> Owner {
+    Owner {
+        key: KeyId::new(1),
+        account: ProviderAccount([7; 32]),
+        dialect: Dialect::AnthropicMessages,
+    }
+}
+
+fn store(size: usize) -> ReasoningStore {
+    ReasoningStore::new(&ReasoningStoreSettings {
+        size,
+        ttl: Duration::from_secs(60),
+    })
+}
+
+fn turn(call: &str, json: &str) -> KeptTurn {
+    KeptTurn {
+        keys: vec![TurnKey::Call(call.to_owned())],
+        state: Arc::new(TurnState {
+            pieces: vec![State {
+                place: PlaceInTurn::Start,
+                json: json.into(),
+            }],
+        }),
+    }
+}
+
+/// A request whose last turns are a call and its result.
+fn request(call: &str) -> ValidRequest {
+    let body = format!(
+        r#"{{"model":"{MODEL}","messages":[{{"role":"user","content":"?"}},
+        {{"role":"assistant","content":null,"tool_calls":[{{"id":"{call}","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}]}},
+        {{"role":"tool","tool_call_id":"{call}","content":"1"}}]}}"#
+    );
+    let catalog = tollgate_catalog::load::builtin().unwrap();
+    let request = ChatRequest::parse(body.into()).unwrap();
+    let model = Arc::clone(catalog.model(MODEL).unwrap());
+    contract::check(request, model, &CheckLimits { n_max: 1 }).unwrap()
+}
+
+fn found(store: &ReasoningStore, owner: Owner, call: &str) -> usize {
+    store.states(&owner, &request(call), &Quirks::default()).len()
+}
+
+#[test]
+fn a_turns_state_comes_back_with_its_call_and_with_no_other() {
+    let store = store(1 << 20);
+    store.keep(&owner(), vec![turn("call_a", "{}")]);
+
+    assert_eq!(found(&store, owner(), "call_a"), 1);
+    assert_eq!(found(&store, owner(), "call_b"), 0);
+}
+
+#[test]
+fn state_is_not_found_under_another_key_account_or_dialect() {
+    let store = store(1 << 20);
+    store.keep(&owner(), vec![turn("call_a", "{}")]);
+
+    for (what, other) in [
+        (
+            "API key",
+            Owner {
+                key: KeyId::new(2),
+                ..owner()
+            },
+        ),
+        (
+            "account",
+            Owner {
+                account: ProviderAccount([8; 32]),
+                ..owner()
+            },
+        ),
+        (
+            "dialect",
+            Owner {
+                dialect: Dialect::Gemini,
+                ..owner()
+            },
+        ),
+    ] {
+        assert_eq!(found(&store, other, "call_a"), 0, "another {what}");
+    }
+}
+
+#[test]
+fn a_call_and_a_content_of_the_same_bytes_are_two_things() {
+    let bytes = [b'a'; 32];
+    let call = TurnKey::Call(String::from_utf8(bytes.to_vec()).unwrap());
+
+    assert_ne!(owner().place(&call), owner().place(&TurnKey::Content(bytes)));
+}
+
+#[test]
+fn the_store_stays_within_its_size_and_the_oldest_goes_first() {
+    let store = store(64 * 1024);
+    let json = "x".repeat(1_000);
+    for number in 0..1_000 {
+        store.keep(&owner(), vec![turn(&format!("call_{number}"), &json)]);
+    }
+    store.states.run_pending_tasks();
+
+    assert!(store.states.weighted_size() <= 64 * 1024);
+    assert_eq!(found(&store, owner(), "call_999"), 1);
+    assert_eq!(found(&store, owner(), "call_0"), 0);
+}
+
+#[test]
+fn entries_without_bytes_are_bounded_too() {
+    let store = store(64 * 1024);
+    for number in 0..1_000 {
+        store.keep(&owner(), vec![turn(&format!("call_{number}"), "")]);
+    }
+    store.states.run_pending_tasks();
+
+    assert!(
+        store.states.entry_count() <= 256,
+        "{}",
+        store.states.entry_count()
+    );
+}
+
+#[test]
+fn chat_providers_are_looked_up_for_only_where_they_want_thoughts_back() {
+    let store = store(1 << 20);
+    let owner = Owner {
+        dialect: Dialect::OpenaiChat,
+        ..owner()
+    };
+    store.keep(&owner, vec![turn("call_a", "{}")]);
+    let states = |reasoning_history| {
+        let quirks = Quirks {
+            reasoning_history,
+            ..Quirks::default()
+        };
+        store.states(&owner, &request("call_a"), &quirks).len()
+    };
+
+    assert_eq!(states(ReasoningHistory::Require), 1);
+    assert_eq!(states(ReasoningHistory::Pass), 0);
+}
