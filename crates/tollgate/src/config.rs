@@ -9,6 +9,7 @@
 use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc};
 
 use tollgate_catalog::Catalog;
+use tollgate_gateway::{FetchSettings, ReasoningStoreSettings};
 use tollgate_store::DatabaseUrl;
 
 mod catalog;
@@ -17,12 +18,15 @@ mod database;
 mod decode;
 mod document;
 mod environment;
+mod fetch;
 mod field_names;
 mod limits;
 mod log;
 mod mistake;
 mod nearest;
+mod networks;
 mod overrides;
+mod reasoning_store;
 mod reference;
 mod sandbox;
 mod server;
@@ -66,6 +70,8 @@ pub struct Config {
     pub limits: Limits,
     pub database: DatabaseUrl,
     pub sandbox: Sandbox,
+    pub fetch: FetchSettings,
+    pub reasoning_store: ReasoningStoreSettings,
     pub catalog: Arc<Catalog>,
     /// The operator's files that are part of the catalogue.
     catalog_files: Vec<CatalogFile>,
@@ -93,6 +99,9 @@ impl Config {
         if self.sandbox != running.sandbox {
             fields.push("sandbox.enabled");
         }
+        fields.extend(fetch::differences(&self.fetch, &running.fetch));
+        let stores = (&self.reasoning_store, &running.reasoning_store);
+        fields.extend(reasoning_store::differences(stores.0, stores.1));
         if self.catalog_files != running.catalog_files {
             fields.push("catalog.files");
         }
@@ -125,6 +134,8 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let database_table = document.table("database", &mut mistakes);
     let database = database::resolve(database_table, &server.data_dir, &mut mistakes);
     let sandbox = sandbox::resolve(document.table("sandbox", &mut mistakes));
+    let fetch = fetch::resolve(document.table("fetch", &mut mistakes), &limits, &mut mistakes);
+    let reasoning_store = reasoning_store::resolve(document.table("reasoning_store", &mut mistakes));
     let log = log::resolve(document.table("log", &mut mistakes), &mut mistakes);
     let catalog_files = catalog::read(document.table("catalog", &mut mistakes), &mut mistakes);
     let catalog = catalog_files
@@ -143,6 +154,8 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
         limits,
         database,
         sandbox,
+        fetch,
+        reasoning_store,
         catalog: Arc::new(catalog.expect("a catalogue that is missing is a mistake")),
         catalog_files: catalog_files.expect("files that are missing are a mistake"),
         channels: channels.expect("a catalogue that is missing is a mistake"),
@@ -173,7 +186,7 @@ fn read(file: &ConfigFile) -> Result<(Option<PathBuf>, String), ConfigError> {
 /// The tables that there are, and their fields.
 #[derive(Debug)]
 struct Tables {
-    singles: [(&'static str, &'static [&'static str]); 6],
+    singles: [(&'static str, &'static [&'static str]); 8],
     channels: &'static [&'static str],
 }
 
@@ -185,6 +198,11 @@ impl Tables {
                 ("limits", field_names::<limits::LimitsTable>()),
                 ("database", field_names::<database::DatabaseTable>()),
                 ("sandbox", field_names::<sandbox::SandboxTable>()),
+                ("fetch", field_names::<fetch::FetchTable>()),
+                (
+                    "reasoning_store",
+                    field_names::<reasoning_store::ReasoningStoreTable>(),
+                ),
                 ("catalog", field_names::<catalog::CatalogTable>()),
                 ("log", field_names::<log::LogTable>()),
             ],

@@ -180,5 +180,7 @@ fn settings(config: &Config) -> GateSettings {
             Sandbox::On => SandboxPolicy::On,
             Sandbox::Off => SandboxPolicy::Off,
         },
+        fetch: config.fetch.clone(),
+        reasoning_store: config.reasoning_store.clone(),
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 
 pub async fn run(file: &ConfigFile) -> Result<(), CliError> {
     let mut config = cli::load(file)?;
-    logging::start(&config.log);
+    let _log = logging::start(&config.log).map_err(CliError::Runtime)?;
     log_warnings(&config);
     let mut signals = Signals::listen().map_err(CliError::Runtime)?;
     let running = Running::start(&config).await?;

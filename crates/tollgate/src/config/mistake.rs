@@ -175,8 +175,6 @@ pub enum Mistake {
     ModelsMissing { provider: String },
     #[error("this channel does not serve a model `{model}`")]
     ModelNotServed { model: String, nearest: Option<String> },
-    #[error("this channel serves nothing: its models need {dialects}, which this version does not speak")]
-    ServesNothing { dialects: String },
     /// A mistake in an operator's catalogue file, with its own place.
     #[error("{field}{}{problem}", if field.is_empty() { "" } else { ": " })]
     Catalog { field: String, problem: String },

@@ -1,15 +1,15 @@
 //! `[server]`: where the gate listens, and who may talk to it from a browser.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-};
+use std::{net::SocketAddr, path::PathBuf};
 
 use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::mistake::{Mistake, Mistakes};
+use super::{
+    mistake::{Mistake, Mistakes},
+    networks::networks,
+};
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8700";
 const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:8701";
@@ -81,34 +81,12 @@ pub fn resolve(table: ServerTable, mistakes: &mut Mistakes<'_>) -> ServerSetting
         listen,
         admin_listen,
         data_dir: table.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
-        trusted_proxies: trusted_proxies(table.trusted_proxies.unwrap_or_default(), mistakes),
+        trusted_proxies: networks(table.trusted_proxies.unwrap_or_default(), mistakes),
         cors_origins: match table.cors_origins {
             None => CorsOrigins::Any,
             Some(origins) => cors_origins(origins, mistakes),
         },
     }
-}
-
-/// Addresses and networks: `10.0.0.1`, `10.0.0.0/8`.
-fn trusted_proxies(written: Vec<Spanned<String>>, mistakes: &mut Mistakes<'_>) -> Vec<IpNet> {
-    written
-        .into_iter()
-        .filter_map(|text| {
-            let net = text
-                .get_ref()
-                .parse()
-                .or_else(|_| text.get_ref().parse::<IpAddr>().map(IpNet::from));
-            net.map_err(|_| {
-                mistakes.add(
-                    text.span().start,
-                    Mistake::NotANetwork {
-                        written: text.get_ref().clone(),
-                    },
-                )
-            })
-            .ok()
-        })
-        .collect()
 }
 
 fn address(

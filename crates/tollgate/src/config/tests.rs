@@ -153,11 +153,6 @@ connect_timout_ms = 1
 [[channels]]
 name = "no key"
 provider = "openai"
-
-[[channels]]
-name = "silent"
-provider = "gemini"
-api_key = "k"
 "#,
     )
     .mistakes();
@@ -304,17 +299,19 @@ fn a_channel_serves_what_the_catalogue_says_unless_it_names_models() {
 }
 
 #[test]
-fn models_of_a_dialect_that_is_not_spoken_are_left_out_with_a_warning() {
-    let config = written(
-        "[[channels]]\nname = \"a\"\nprovider = \"anthropic\"\napi_key = \"k\"\nmodels = [\"claude-sonnet-4-6\"]\n",
-    )
-    .load();
+fn every_provider_of_the_catalogue_can_be_a_channel_with_all_its_models() {
+    for provider in ["anthropic", "gemini", "openai"] {
+        let config = written(&format!(
+            "[[channels]]\nname = \"a\"\nprovider = \"{provider}\"\napi_key = \"k\"\n"
+        ))
+        .config();
 
-    let errors = shown(&config.unwrap_err());
-    assert!(
-        errors.contains("this channel serves nothing: its models need anthropic-messages"),
-        "{errors}"
-    );
+        let [channel] = &config.channels.enabled[..] else {
+            panic!("one channel")
+        };
+        let all = config.catalog.served_by(provider).count();
+        assert_eq!(channel.models.len(), all, "{provider}");
+    }
 }
 
 #[test]

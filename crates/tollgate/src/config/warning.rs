@@ -13,13 +13,6 @@ pub const RETIREMENT_NOTICE_DAYS: u16 = 60;
 /// Something that hinders nothing now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
-    /// These models of a channel need a dialect that this version does not speak; they are left
-    /// out.
-    DialectNotSpoken {
-        channel: ChannelName,
-        dialect: &'static str,
-        models: Vec<ModelId>,
-    },
     /// A channel names a model that the catalogue does not list: it gets the general contract.
     NotInCatalog {
         channel: ChannelName,
@@ -72,18 +65,6 @@ pub fn days_until(today: Date, date: Date) -> i32 {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DialectNotSpoken {
-                channel,
-                dialect,
-                models,
-            } => {
-                let models: Vec<&str> = models.iter().map(ModelId::as_str).collect();
-                let models = models.join(", ");
-                write!(
-                    f,
-                    "channel {channel}: left out, since this version does not speak {dialect}: {models}"
-                )
-            }
             Self::NotInCatalog {
                 channel,
                 model,

@@ -1,15 +1,8 @@
 //! Which models a channel serves, and what the provider calls them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use tollgate_catalog::{
-    Catalog, channel::ChannelName, dialect_name::DialectName, model::ModelId, provider::Provider,
-    serving::Serving,
-};
-use tollgate_dialects::Dialect;
+use tollgate_catalog::{Catalog, channel::ChannelName, model::ModelId, provider::Provider, serving::Serving};
 use toml::Spanned;
 
 use crate::config::{
@@ -22,34 +15,20 @@ use crate::config::{
 #[derive(Debug)]
 pub struct Served {
     pub models: BTreeMap<ModelId, Arc<Serving>>,
-    /// Models that need a dialect which this version does not speak.
-    left_out: BTreeMap<ModelId, DialectName>,
     /// Named models that the catalogue does not list, each with the nearest that it does.
     unlisted: Vec<(ModelId, Option<String>)>,
 }
 
 impl Served {
     pub fn warnings(&self, channel: &ChannelName) -> Vec<Warning> {
-        let dialects: BTreeSet<&str> = self.left_out.values().map(|dialect| dialect.as_str()).collect();
-        let left_out = dialects.into_iter().map(|dialect| Warning::DialectNotSpoken {
-            channel: channel.clone(),
-            dialect,
-            models: self
-                .left_out
-                .iter()
-                .filter(|(_, needed)| needed.as_str() == dialect)
-                .map(|(model, _)| model.clone())
-                .collect(),
-        });
-        let unlisted = self
-            .unlisted
+        self.unlisted
             .iter()
             .map(|(model, nearest)| Warning::NotInCatalog {
                 channel: channel.clone(),
                 model: model.clone(),
                 nearest: nearest.clone(),
-            });
-        left_out.chain(unlisted).collect()
+            })
+            .collect()
     }
 }
 
@@ -86,22 +65,8 @@ pub fn resolve(
             (model.clone(), nearest)
         })
         .collect();
-    let (models, left_out): (BTreeMap<_, _>, BTreeMap<_, _>) = servings
-        .into_iter()
-        .partition(|(_, serving)| Dialect::named(serving.dialect).is_some());
-    let left_out: BTreeMap<_, _> = left_out
-        .into_iter()
-        .map(|(model, serving)| (model, serving.dialect))
-        .collect();
-    if models.is_empty() {
-        let dialects: BTreeSet<&str> = left_out.values().map(|dialect| dialect.as_str()).collect();
-        let dialects = dialects.into_iter().collect::<Vec<_>>().join(", ");
-        mistakes.add(start, Mistake::ServesNothing { dialects });
-        return None;
-    }
     Some(Served {
-        models,
-        left_out,
+        models: servings,
         unlisted,
     })
 }
