@@ -3,14 +3,22 @@
 //! An HTTP/1.1 server on a free loopback port. What it does with a request is a [`Script`]: the
 //! next one waiting in the queue, else the one routed by model or path, else the one for everything.
 //! Every request is kept with its bytes, and a client that goes away before the end is noticed.
+//! It speaks chat completions, Responses, Anthropic's Messages and Gemini's `generateContent`, each on
+//! its own path; a [`Turn`] is said in the one that is asked for. Over the last three it refuses what
+//! the real ones refuse, whatever the script, unless it is told to be [`FakeProvider::lenient`]; over
+//! chat completions it does so as the host that the path names (see [`FakeProvider::base_url_of`]).
 //! Not here: the provider of the benchmark, which has to be cheap (binary `fake-provider`).
 
 mod playback;
+mod protocol;
 mod received;
 mod script;
 mod shapes;
+mod speech;
+mod strict;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -26,7 +34,9 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use playback::{Counts, CutOff, Exchange, Playback};
+pub use protocol::{ChatHost, Protocol};
 pub use received::ReceivedRequest;
+use script::Reply;
 pub use script::{
     Script, accepts_and_says_nothing, answers, answers_with, decides, fails, hangs_up, says, streams,
     streams_deltas, streams_events, streams_raw,
@@ -34,6 +44,8 @@ pub use script::{
 pub use shapes::{
     PROVIDER_ID, PROVIDER_MODEL, answer, answer_text, chunk, chunk_text, usage_chunk, usage_chunk_text,
 };
+pub use speech::{complains, speaks, stream_of};
+pub use turn::{Tokens, Turn};
 
 /// How long a test waits for something that must happen before it calls it missing.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,6 +67,9 @@ struct Plan {
     queue: VecDeque<Script>,
     routes: Vec<(Route, Script)>,
     otherwise: Script,
+    lenient: bool,
+    /// What was said so far and may come back.
+    given: Vec<Arc<Turn>>,
 }
 
 enum Route {
@@ -79,6 +94,8 @@ impl FakeProvider {
                 queue: VecDeque::new(),
                 routes: Vec::new(),
                 otherwise: script,
+                lenient: false,
+                given: Vec::new(),
             }),
             requests: watch::Sender::new(Vec::new()),
             counts: Arc::new(Counts::default()),
@@ -104,6 +121,17 @@ impl FakeProvider {
     /// What a channel whose dialect knows its own paths has as `base_url`.
     pub fn host_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What a channel of this preset has as `base_url`. For `deepseek`, `moonshot` and `minimax` that
+    /// makes it as strict as these are with thoughts that do not come back.
+    pub fn base_url_of(&self, preset: &str) -> String {
+        format!("{}{}", self.host_url(), Protocol::base_path(preset))
+    }
+
+    /// From now on refuses nothing by itself.
+    pub fn lenient(&self) -> &Self {
+        self.plan(|plan| plan.lenient = true)
     }
 
     /// From now on follows `script` where neither the queue nor a route says otherwise.
@@ -253,21 +281,40 @@ async fn respond(
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| CutOff)?.to_bytes();
     let request = ReceivedRequest::new(head, body);
-    let reply = shared.script_for(&request).reply_to(&request);
+    let reply = shared.reply_to(&request);
     shared.requests.send_modify(|requests| requests.push(request));
     playback::play(reply, exchange).await
 }
 
 impl Shared {
-    fn script_for(&self, request: &ReceivedRequest) -> Script {
+    fn reply_to(&self, request: &ReceivedRequest) -> Reply {
+        let script = {
+            let mut plan = self.plan.lock().expect("no plan change panics");
+            if !plan.lenient
+                && let Some(refusal) = strict::refusal(request, &plan.given)
+            {
+                return refusal;
+            }
+            plan.script_for(request)
+        };
+        // Outside of the lock: a script is the test's own code.
+        let reply = script.reply_to(request);
+        let given = reply.given.clone();
         let mut plan = self.plan.lock().expect("no plan change panics");
-        if let Some(next) = plan.queue.pop_front() {
+        plan.given.extend(given);
+        reply
+    }
+}
+
+impl Plan {
+    fn script_for(&mut self, request: &ReceivedRequest) -> Script {
+        if let Some(next) = self.queue.pop_front() {
             return next;
         }
-        let routed = plan.routes.iter().find(|(route, _)| match route {
+        let routed = self.routes.iter().find(|(route, _)| match route {
             Route::Model(model) => request.model() == Some(model.as_str()),
             Route::PathEnd(end) => request.path_only().ends_with(end.as_str()),
         });
-        routed.map_or_else(|| plan.otherwise.clone(), |(_, script)| script.clone())
+        routed.map_or_else(|| self.otherwise.clone(), |(_, script)| script.clone())
     }
 }

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Runs the official SDKs' tests against a real gate, on loopback, in bounded time.
 
-Two gates are started: one with channels to a scripted provider (provider.py), and, where the
-embedded model has been pulled, one without channels, whose sandbox answers. What the suites need to
-know stands in environment variables, `suite_environment` below. Their packages are installed by
-`make test`; this needs nothing but Python.
+Gates are started: one with channels to a scripted provider (provider.py); two with channels to the
+strict provider, which speaks every protocol and refuses what the real ones refuse (the program
+`strict-provider` of testkit, found beside the gate); and, where the embedded model has been pulled,
+one without channels, whose sandbox answers. What the suites need to know stands in environment
+variables, `suite_environment` below. Their packages are installed by `make test`, which also builds the
+programs; this needs nothing but Python.
 """
 
 import argparse
@@ -54,10 +56,54 @@ api_key = "provider-credential"
 models = ["deepseek-v4-flash"]
 """
 
+# For each way of thinking a model, and the preset of its provider. The path after the host tells the
+# strict provider as whom it has to refuse.
+THINKERS = [
+    ("anthropic", "", ["claude-sonnet-4-6", "claude-sonnet-4-5-20250929"]),
+    ("gemini", "", ["gemini-3-flash-preview", "gemini-3.1-flash-image-preview"]),
+    ("openai", "/v1", ["gpt-5-3-codex"]),
+    ("deepseek", "/deepseek", ["deepseek-v4-flash"]),
+    ("moonshot", "/moonshot", ["kimi-k2.5"]),
+    ("minimax", "/minimax", ["minimax-m2.5"]),
+]
+
+THINKER = """
+[[channels]]
+name = "{preset}"
+provider = "{preset}"
+base_url = "{base_url}"
+api_key = "provider-credential"
+models = {models}
+"""
+
 SUITES = {
     "python": [str(HERE / "python/.venv/bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider"],
     "node": ["node", "--test", "--test-reporter=spec"],
 }
+
+
+class StrictProvider:
+    """The program of testkit. Ends with the `with` block that it is made in."""
+
+    def __init__(self, binary, environment):
+        if not binary.exists():
+            raise SystemExit(f"{binary} is not there; build it: cargo build -p tollgate-testkit --bin strict-provider")
+        self._binary = binary
+        self._environment = environment
+
+    def __enter__(self):
+        self._process = subprocess.Popen([self._binary], env=self._environment, stdout=subprocess.PIPE, text=True)
+        self.url = self._process.stdout.readline().removeprefix("listening on ").strip()
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+
+    def channels(self):
+        return "".join(
+            THINKER.format(preset=preset, base_url=self.url + path, models=models) for preset, path, models in THINKERS
+        )
 
 
 class Gate:
@@ -132,7 +178,7 @@ def clean_environment():
     }
 
 
-def suite_environment(channels, sandbox):
+def suite_environment(channels, thinkers, forgetful, sandbox):
     """What the suites read. The sandbox's variables are missing where there is no model."""
     revoked = channels.key("revoked")
     channels.command("keys", "revoke", "--name", "revoked")
@@ -140,6 +186,10 @@ def suite_environment(channels, sandbox):
         "SDK_TEST_URL": channels.url,
         "SDK_TEST_KEY": channels.key("tests"),
         "SDK_TEST_REVOKED_KEY": revoked,
+        "SDK_TEST_THINKERS_URL": thinkers.url,
+        "SDK_TEST_THINKERS_KEY": thinkers.key("tests"),
+        "SDK_TEST_FORGETFUL_URL": forgetful.url,
+        "SDK_TEST_FORGETFUL_KEY": forgetful.key("tests"),
         # One each: the suites may run at the same time.
         "SDK_TEST_SINGLE_KEY_PYTHON": channels.key("single-python", "--concurrency", "1"),
         "SDK_TEST_SINGLE_KEY_NODE": channels.key("single-node", "--concurrency", "1"),
@@ -184,6 +234,10 @@ def main():
         config = SERVER + CHANNELS.format(base_url=provider.base_url, models=MODELS)
         environment = clean_environment()
         channels = ending.enter_context(Gate(binary, folder / "channels", config, environment))
+        strict = ending.enter_context(StrictProvider(binary.with_name("strict-provider"), environment))
+        config = SERVER + strict.channels()
+        thinkers = ending.enter_context(Gate(binary, folder / "thinkers", config, environment))
+        forgetful = ending.enter_context(Gate(binary, folder / "forgetful", config, environment))
         sandbox = None
         if models := models_folder():
             (folder / "sandbox/data").mkdir(parents=True)
@@ -191,10 +245,11 @@ def main():
             sandbox = ending.enter_context(Gate(binary, folder / "sandbox", SERVER, environment))
         else:
             print("\n!!! SKIPPED: SDKs in the sandbox: no embedded model; run `tollgate models pull`\n", file=sys.stderr)
-        environment = suite_environment(channels, sandbox)
+        environment = suite_environment(channels, thinkers, forgetful, sandbox)
         passed = [run_suite(name, environment) for name in flags.suites or SUITES]
         if not all(passed):
-            print(f"the gate's log:\n{channels.log.read_text()[-8000:]}", file=sys.stderr)
+            for gate in (channels, thinkers, forgetful):
+                print(f"a gate's log:\n{gate.log.read_text()[-8000:]}", file=sys.stderr)
     return 0 if all(passed) else 1
 
 

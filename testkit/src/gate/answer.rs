@@ -40,6 +40,17 @@ impl Answer {
         check_answer(&self.json(), &Asked::default()).summary
     }
 
+    /// What the answer says, or the error instead of one.
+    pub fn summary_or_error(&self) -> Summary {
+        match self.error() {
+            Some(error) => Summary {
+                error: Some(error),
+                ..Summary::default()
+            },
+            None => self.summary(),
+        }
+    }
+
     /// The error object, where the body is one.
     pub fn error(&self) -> Option<ErrorObject> {
         let body: Value = serde_json::from_slice(&self.body).ok()?;

@@ -184,6 +184,14 @@ impl Channel {
         Self::at(&provider.base_url())
     }
 
+    /// A channel of this preset, named like it, that speaks to a fake provider in the preset's protocol
+    /// and on a path where the provider is as strict as the real one.
+    pub fn of(preset: &str, provider: &FakeProvider) -> Self {
+        Self::at(&provider.base_url_of(preset))
+            .named(preset)
+            .provider(preset)
+    }
+
     /// A channel to any base URL, as `openai-compatible`.
     pub fn at(base_url: &str) -> Self {
         Self {

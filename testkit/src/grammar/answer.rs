@@ -47,6 +47,7 @@ pub fn check_answer(answer: &Value, asked: &Asked) -> Checked {
             reasoning: text(&message["reasoning_content"]),
             refusal: text(&message["refusal"]),
             tool_calls: calls.map(ToolCall::read).collect(),
+            images: Choice::images_in(message).collect(),
             finish_reason: choice["finish_reason"].as_str().map(str::to_owned),
         };
         check_finished(index, &read, &mut violations);

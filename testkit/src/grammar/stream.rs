@@ -187,6 +187,7 @@ impl Reader<'_> {
         ] {
             joined.push_str(delta[field].as_str().unwrap_or_default());
         }
+        seen.images.extend(Choice::images_in(delta));
         for fragment in delta["tool_calls"].as_array().into_iter().flatten() {
             tool_call(fragment, event, seen, &mut self.violations);
         }

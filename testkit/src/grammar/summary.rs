@@ -30,7 +30,17 @@ pub struct Choice {
     pub reasoning: String,
     pub refusal: String,
     pub tool_calls: Vec<ToolCall>,
+    /// The addresses of its images.
+    pub images: Vec<String>,
     pub finish_reason: Option<String>,
+}
+
+impl Choice {
+    /// The addresses in a member `images`, of a message or a delta.
+    pub(super) fn images_in(value: &Value) -> impl Iterator<Item = String> {
+        let parts = value["images"].as_array().into_iter().flatten();
+        parts.map(|part| part["image_url"]["url"].as_str().unwrap_or_default().to_owned())
+    }
 }
 
 /// A tool call, its fragments joined.
@@ -106,6 +116,11 @@ impl Summary {
     /// The tool calls of the first choice.
     pub fn tool_calls(&self) -> &[ToolCall] {
         self.first().map_or(&[], |choice| &choice.tool_calls)
+    }
+
+    /// The images of the first choice.
+    pub fn images(&self) -> &[String] {
+        self.first().map_or(&[], |choice| &choice.images)
     }
 
     /// Why the first choice ended.

@@ -7,6 +7,8 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
+use super::protocol::gemini_call;
+
 /// One request to the fake provider, with its body's very bytes.
 #[derive(Clone, Debug)]
 pub struct ReceivedRequest {
@@ -46,9 +48,15 @@ impl ReceivedRequest {
             .unwrap_or_else(|| panic!("the provider was sent no JSON: {:?}", self.body))
     }
 
-    /// The model that the body names.
+    /// Whether the body is JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.json.is_some()
+    }
+
+    /// The model that the body names; Gemini's stands in the path.
     pub fn model(&self) -> Option<&str> {
-        self.json.as_ref()?.get("model")?.as_str()
+        let in_body = || self.json.as_ref()?.get("model")?.as_str();
+        gemini_call(self.path_only()).map_or_else(in_body, |(model, _)| Some(model))
     }
 
     /// A header's value, if it is there once or more and readable; the first one.
@@ -56,9 +64,10 @@ impl ReceivedRequest {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether the body asks for a stream.
+    /// Whether a stream is asked for: by the body, in Gemini's protocol by the path.
     pub fn wants_stream(&self) -> bool {
-        self.json.as_ref().is_some_and(|body| body["stream"] == true)
+        let in_body = || self.json.as_ref().is_some_and(|body| body["stream"] == true);
+        gemini_call(self.path_only()).map_or_else(in_body, |(_, method)| method == "streamGenerateContent")
     }
 
     /// Whether the body asks for a usage chunk at the end of the stream.
@@ -66,6 +75,19 @@ impl ReceivedRequest {
         self.json
             .as_ref()
             .is_some_and(|body| body["stream_options"]["include_usage"] == true)
+    }
+
+    /// Whether the conversation ends with the results of tools, in whatever protocol.
+    pub fn ends_with_result(&self) -> bool {
+        let Some(body) = &self.json else { return false };
+        let lists = ["messages", "contents", "input"].map(|name| &body[name]);
+        let Some(last) = lists.iter().find_map(|list| list.as_array()?.last()) else {
+            return false;
+        };
+        let parts = [&last["content"], &last["parts"]];
+        let inside = parts.iter().filter_map(|parts| parts.as_array()).flatten();
+        let is_result = |part: &Value| part["type"] == "tool_result" || !part["functionResponse"].is_null();
+        last["role"] == "tool" || last["type"] == "function_call_output" || inside.into_iter().any(is_result)
     }
 
     pub(super) fn path_only(&self) -> &str {

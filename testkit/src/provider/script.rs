@@ -11,8 +11,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::ReceivedRequest;
 use super::shapes::{PROMPT_TOKENS, answer_text, chunk_text, usage_chunk_text};
+use super::speech::{Complaint, complaint_event};
+use super::{ReceivedRequest, Turn};
 
 /// What the provider does with a request. Cheap to copy.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub(super) struct Reply {
     pub(super) gap: Duration,
     pub(super) length: Option<u64>,
     pub(super) ending: Ending,
+    /// The turn that it says, which may come back in a later request.
+    pub(super) given: Option<Arc<Turn>>,
 }
 
 #[derive(Clone)]
@@ -80,6 +83,22 @@ impl Script {
         self.changed(|reply| reply.ending = Ending::Stalls)
     }
 
+    /// Ends after the pieces with an error event in the request's protocol; see [`super::complains`].
+    #[must_use]
+    pub fn then_complains(self, kind: &str, message: &str) -> Self {
+        let (kind, message) = (kind.to_owned(), message.to_owned());
+        Self::of(move |request| {
+            let mut reply = self.reply_to(request);
+            let complaint = Complaint {
+                status: 500,
+                kind: &kind,
+                message: &message,
+            };
+            reply.terminal = vec![complaint_event(request, &complaint)];
+            reply
+        })
+    }
+
     /// Waits this long before the status line.
     #[must_use]
     pub fn delays(self, delay: Duration) -> Self {
@@ -107,11 +126,15 @@ impl Script {
     }
 
     fn changed(self, change: impl Fn(&mut Reply) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(move |request| {
+        Self::of(move |request| {
             let mut reply = self.reply_to(request);
             change(&mut reply);
             reply
-        }))
+        })
+    }
+
+    pub(super) fn of(reply: impl Fn(&ReceivedRequest) -> Reply + Send + Sync + 'static) -> Self {
+        Self(Arc::new(reply))
     }
 
     fn fixed(reply: Reply) -> Self {
@@ -121,7 +144,7 @@ impl Script {
 
 /// Chooses the script by looking at the request.
 pub fn decides(choose: impl Fn(&ReceivedRequest) -> Script + Send + Sync + 'static) -> Script {
-    Script(Arc::new(move |request| choose(request).reply_to(request)))
+    Script::of(move |request| choose(request).reply_to(request))
 }
 
 /// Says `text`: as a stream where the request wants one, else whole.
@@ -151,8 +174,15 @@ fn answers_json(body: String) -> Script {
 /// # Panics
 /// Where HTTP does not allow the status or a header.
 pub fn answers_with(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Script {
-    let body = body.into();
-    Script::fixed(Reply {
+    Script::fixed(whole_reply(status, headers, body.into()))
+}
+
+pub(super) fn json_reply(status: u16, body: String) -> Reply {
+    whole_reply(status, &[("content-type", "application/json")], body.into())
+}
+
+fn whole_reply(status: u16, headers: &[(&str, &str)], body: Bytes) -> Reply {
+    Reply {
         delay: Duration::ZERO,
         opening: Opening::Answers(Head {
             status: StatusCode::from_u16(status).expect("a status that HTTP knows"),
@@ -166,7 +196,8 @@ pub fn answers_with(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes
         terminal: vec![],
         gap: Duration::ZERO,
         ending: Ending::Complete,
-    })
+        given: None,
+    }
 }
 
 /// Fails with this status and an error object as chat-speaking providers have it.
@@ -199,6 +230,7 @@ fn opens(opening: Opening) -> Script {
         gap: Duration::ZERO,
         length: None,
         ending: Ending::Complete,
+        given: None,
     })
 }
 
@@ -214,7 +246,7 @@ pub fn streams_deltas(deltas: impl IntoIterator<Item = Value>, finish_reason: &s
     let mut all = vec![json!({"role": "assistant", "content": ""})];
     all.extend(deltas);
     let finish_reason = finish_reason.to_owned();
-    Script(Arc::new(move |request| {
+    Script::of(move |request| {
         let usage = request.wants_usage();
         let chunk = |delta, finish| event(&chunk_text(delta, finish, usage));
         let pieces = all.iter().map(|delta| chunk(delta, None)).collect();
@@ -225,7 +257,7 @@ pub fn streams_deltas(deltas: impl IntoIterator<Item = Value>, finish_reason: &s
         }
         terminal.push(Bytes::from_static(b"data: [DONE]\n\n"));
         stream_reply(pieces, terminal)
-    }))
+    })
 }
 
 /// Streams these JSON values, each as one event, and then `[DONE]`.
@@ -250,7 +282,7 @@ fn event(data: &str) -> Bytes {
     Bytes::from(format!("data: {data}\n\n"))
 }
 
-fn stream_reply(pieces: Vec<Bytes>, terminal: Vec<Bytes>) -> Reply {
+pub(super) fn stream_reply(pieces: Vec<Bytes>, terminal: Vec<Bytes>) -> Reply {
     let (name, value) = (
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/event-stream"),
@@ -266,6 +298,7 @@ fn stream_reply(pieces: Vec<Bytes>, terminal: Vec<Bytes>) -> Reply {
         gap: Duration::ZERO,
         length: None,
         ending: Ending::Complete,
+        given: None,
     }
 }
 

@@ -1,3 +1,6 @@
+mod speech;
+mod strict;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,6 +42,36 @@ impl Drop for Closing {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// Posts to any path with any headers, and gives status and body.
+async fn ask(
+    provider: &FakeProvider,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &serde_json::Value,
+) -> (u16, Bytes) {
+    let socket = TcpStream::connect(provider.address())
+        .await
+        .expect("the provider listens");
+    let (mut sender, connection) = http1::handshake(TokioIo::new(socket))
+        .await
+        .expect("a connection");
+    let _closing = Closing(tokio::spawn(async move {
+        let _ = connection.await;
+    }));
+    let request = headers
+        .iter()
+        .fold(Request::post(path), |request, (name, value)| {
+            request.header(*name, *value)
+        })
+        .header("host", "provider")
+        .body(Full::new(Bytes::from(body.to_string())))
+        .expect("a request of fixed parts");
+    let response = sender.send_request(request).await.expect("an answer");
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.expect("a whole body");
+    (status, body.to_bytes())
 }
 
 /// Every piece of a body as it came, and whether the body broke.

@@ -68,3 +68,15 @@ fn an_error_has_its_four_fields_and_nothing_beside_them() {
         assert!(!check_error(&wrong).is_empty(), "{wrong}");
     }
 }
+
+#[test]
+fn a_request_to_responses_is_judged_by_openais_schema() {
+    if std::env::var_os(SCHEMAS).is_none() {
+        return;
+    }
+    let proper = json!({"model": "m", "input": [{"role": "user", "content": "Hi"}], "store": false});
+    let mut wrong = proper.clone();
+    wrong["input"] = json!(7);
+    assert_eq!(check_responses_request(&proper), []);
+    assert!(!check_responses_request(&wrong).is_empty());
+}

@@ -18,6 +18,9 @@ export function clientFor(keyVariable, settings = {}) {
   });
 }
 
+// A gate before the strict provider, with a model for each way of thinking.
+export const thinkers = clientFor('SDK_TEST_THINKERS_KEY', { baseURL: process.env.SDK_TEST_THINKERS_URL });
+
 // Missing where there is no embedded model. A cold one on a busy machine takes a while.
 export const sandbox =
   process.env.SDK_TEST_SANDBOX_URL &&

@@ -36,6 +36,29 @@ def async_client():
     )
 
 
+def client_of(gate):
+    """A client of one of the gates before the strict provider."""
+    return OpenAI(
+        base_url=os.environ[f"SDK_TEST_{gate}_URL"],
+        api_key=os.environ[f"SDK_TEST_{gate}_KEY"],
+        timeout=TIMEOUT,
+        max_retries=0,
+    )
+
+
+@pytest.fixture
+def thinkers():
+    with client_of("THINKERS") as client:
+        yield client
+
+
+@pytest.fixture
+def forgetful():
+    """A gate with the same channels that has kept nothing of any conversation."""
+    with client_of("FORGETFUL") as client:
+        yield client
+
+
 @pytest.fixture
 def sandbox():
     url = os.environ.get("SDK_TEST_SANDBOX_URL")

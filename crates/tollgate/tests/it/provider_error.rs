@@ -21,7 +21,7 @@ pub fn object(kind: &str, code: Value, message: &str) -> Value {
 
 /// Sends each error of a table to a client that wants a whole answer and to one that wants a stream. A
 /// line has the provider's status and body, an arrow, and the status and code that the client sees.
-async fn assert_become(preset: &str, model: &'static str, table: &str) {
+pub async fn assert_become(preset: &str, model: &str, table: &str) {
     let (provider, gate) = stage_of(preset, model).await;
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (sent, seen) = line.split_once(" => ").unwrap();

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use tollgate_testkit::{
-    gate::{Answer, Channel},
+    gate::{Answer, Channel, Gate},
     provider::{FakeProvider, ReceivedRequest, says},
 };
 
 use crate::stage::{MODEL, question_with, setup, stage, stage_with};
 
 /// A request with a bit of everything that providers take in different ways.
-fn rich(model: &str, own: Value) -> Value {
+pub fn rich(model: &str, own: Value) -> Value {
     let request = json!({
         "model": model,
         "messages": [
@@ -54,11 +54,17 @@ async fn shown(preset: &str, model: &str, own: Value) -> String {
         .models([model]);
     let gate = setup().channel(channel).start().await;
     let request = rich(model, own.clone());
+    let asked = format!("model: {model}\nbeside the rich request: {own}\n");
+    shown_through(&provider, &gate, &request, asked).await
+}
 
-    let answer = gate.post(&request).await;
-    let stream = gate.stream(&request).await;
+/// Sends a request whole and as a stream, and shows what the client asked, what it is told, and what the
+/// provider gets.
+pub async fn shown_through(provider: &FakeProvider, gate: &Gate, request: &Value, asked: String) -> String {
+    let answer = gate.post(request).await;
+    let stream = gate.stream(request).await;
 
-    let mut shown = format!("model: {model}\nbeside the rich request: {own}\n");
+    let mut shown = asked;
     let requests = provider.requests();
     if answer.status != 200 {
         let _ = write!(shown, "\nrefused: {}\n", told(&answer));

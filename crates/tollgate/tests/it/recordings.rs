@@ -61,7 +61,7 @@ async fn stage() -> (FakeProvider, Gate) {
     (provider, setup.start().await)
 }
 
-fn replay(recording: &Recording) -> Script {
+pub fn replay(recording: &Recording) -> Script {
     let headers: Vec<(&str, &str)> = recording
         .response
         .headers

@@ -86,7 +86,7 @@ async fn a_mistake_of_the_clients_is_told_without_what_is_private_in_the_provide
     }
 }
 
-fn assert_no_secrets(answer: &Answer, host: &str) {
+pub fn assert_no_secrets(answer: &Answer, host: &str) {
     let everything = format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body));
     for secret in ["sk-live", "Secret", "example.com", host, "pay"] {
         assert!(

@@ -3,11 +3,18 @@
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Channel, Gate, GateSetup},
-    provider::{FakeProvider, Script},
+    provider::{FakeProvider, Script, Turn, speaks},
 };
 
 /// A model of the general contract.
 pub const MODEL: &str = "gpt-4o";
+
+/// A model that thinks of each protocol beside chat completions, behind the preset of its provider.
+pub const SPEAKERS: [(&str, &str); 3] = [
+    ("anthropic", "claude-sonnet-4-6"),
+    ("gemini", "gemini-3-flash-preview"),
+    ("openai", "gpt-5-3-codex"),
+];
 
 /// A gate without channels.
 pub fn setup() -> GateSetup {
@@ -32,14 +39,17 @@ pub async fn stage_with(
 }
 
 /// A fake provider behind a channel of this preset, and a gate in front of it that serves `model` there.
-pub async fn stage_of(preset: &str, model: &'static str) -> (FakeProvider, Gate) {
-    let provider = FakeProvider::start().await;
-    let channel = Channel::to(&provider)
-        .named(preset)
-        .provider(preset)
-        .models([model]);
-    let gate = setup().channel(channel).start().await;
+/// The provider speaks the preset's protocol and says "Hello".
+pub async fn stage_of(preset: &str, model: &str) -> (FakeProvider, Gate) {
+    let provider = FakeProvider::start_with(speaks(Turn::new().says(["Hello"]))).await;
+    let gate = gate_to(&provider, preset, model).await;
     (provider, gate)
+}
+
+/// A gate that serves `model` over a channel of this preset.
+pub async fn gate_to(provider: &FakeProvider, preset: &str, model: &str) -> Gate {
+    let channel = Channel::of(preset, provider).models([model]);
+    setup().channel(channel).start().await
 }
 
 /// A plain question to [`MODEL`].

@@ -1,0 +1,122 @@
+//! What became of a request on its way can be read: in a header, and in the log of whoever asks for it.
+
+use serde_json::json;
+use tollgate_testkit::{
+    gate::{Channel, Gate},
+    provider::{FakeProvider, Script, answer, answers, chunk, fails, says, streams, streams_events},
+};
+
+use crate::stage::{MODEL, question, setup, with};
+
+const DEBUG: &str = "[log]\nlevel = \"info,tollgate_gateway=debug\"\n";
+
+async fn gate_to(provider: &FakeProvider, tables: &str) -> Gate {
+    let channel = Channel::to(provider).provider("minimax").models(["minimax-m2.5"]);
+    setup().channel(channel).config(tables).start().await
+}
+
+fn warm_question() -> serde_json::Value {
+    json!({
+        "model": "minimax-m2.5",
+        "messages": [{"role": "user", "content": "Hello!"}],
+        "temperature": 1.6
+    })
+}
+
+async fn stage(script: Script, tables: &str) -> (FakeProvider, Gate) {
+    let provider = FakeProvider::start_with(script).await;
+    let channel = Channel::to(&provider).models([MODEL]);
+    let gate = setup().channel(channel).config(tables).start().await;
+    (provider, gate)
+}
+
+#[tokio::test]
+async fn the_header_and_the_debug_log_say_what_was_changed() {
+    let provider = FakeProvider::start().await;
+    let gate = gate_to(&provider, DEBUG).await;
+
+    let whole = gate.post(&warm_question()).await;
+    assert_eq!(whole.header("x-tollgate-notes"), Some("moved:temperature"));
+    gate.logged("notes=moved:temperature").await;
+
+    let streamed = gate.stream(&warm_question()).await;
+    assert_eq!(streamed.header("x-tollgate-notes"), Some("moved:temperature"));
+}
+
+#[tokio::test]
+async fn without_debug_the_log_does_not_repeat_them() {
+    let provider = FakeProvider::start().await;
+    let gate = gate_to(&provider, "").await;
+
+    gate.post(&warm_question()).await;
+    gate.logged("request ended").await;
+
+    assert!(!gate.logs().contains("moved:temperature"), "{}", gate.logs());
+}
+
+#[tokio::test]
+async fn a_request_that_went_as_it_came_has_no_notes() {
+    let (_provider, gate) = stage(says("Hello"), DEBUG).await;
+
+    let answer = gate.post(&question()).await;
+    gate.logged("request ended").await;
+
+    assert_eq!(answer.header("x-tollgate-notes"), None);
+    assert!(!gate.logs().contains("request changed"), "{}", gate.logs());
+}
+
+#[tokio::test]
+async fn usage_that_nobody_counted_is_noted_as_estimated() {
+    let mut uncounted = answer("Hello");
+    uncounted.as_object_mut().unwrap().remove("usage");
+    let (provider, gate) = stage(answers(uncounted), DEBUG).await;
+
+    let whole = gate.post(&question()).await;
+    assert_eq!(whole.header("x-tollgate-notes"), Some("estimated:usage"));
+    gate.logged("notes=estimated:usage").await;
+
+    provider.always(streams_events([
+        chunk(json!({"role": "assistant", "content": "Hello"}), None),
+        chunk(json!({}), Some("stop")),
+    ]));
+    let streamed = gate.stream(&question()).await;
+    assert_eq!(
+        streamed.header("x-tollgate-notes"),
+        None,
+        "when the header went out nobody could know"
+    );
+    let twice = |logs: &str| logs.matches("notes=estimated:usage").count() == 2;
+    for _ in 0..100 {
+        if twice(&gate.logs()) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the log has no second note: {}", gate.logs());
+}
+
+#[tokio::test]
+async fn the_notes_are_those_of_the_channel_that_answered() {
+    let first = FakeProvider::start_with(fails(500, "", "boom")).await;
+    let second = FakeProvider::start_with(streams(["Hello"])).await;
+    let model = "minimax-m2.5";
+    let gate = setup()
+        .channel(Channel::to(&first).provider("minimax").models([model]))
+        .channel(
+            Channel::to(&second)
+                .named("spare")
+                .models([model])
+                .set("priority", "1"),
+        )
+        .start()
+        .await;
+
+    let answer = gate.stream(&with(warm_question(), json!({}))).await;
+
+    assert_eq!(answer.text(), "Hello");
+    assert_eq!(
+        answer.header("x-tollgate-notes"),
+        None,
+        "this one took it as it was"
+    );
+}
