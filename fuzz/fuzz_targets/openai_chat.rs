@@ -8,7 +8,7 @@ use tollgate_chat::{
     chunk::{AnswerShape, Head},
     event::Wire,
 };
-use tollgate_dialects::{Dialect, Presentation};
+use tollgate_dialects::{Dialect, Presentation, Undo};
 
 fuzz_target!(|input: (bool, u8, &[u8])| {
     let (think_tags, size, bytes) = input;
@@ -28,9 +28,9 @@ fuzz_target!(|input: (bool, u8, &[u8])| {
         estimated_prompt_tokens: 1,
     };
     let body = Bytes::copy_from_slice(bytes);
-    let _ = Dialect::OpenaiChat.decode_answer(&body, &quirks, &presentation);
+    let _ = Dialect::OpenaiChat.decode_answer(&body, &quirks, &presentation, &Undo::default());
     let _ = Dialect::OpenaiChat.fault(400, bytes);
-    let mut decoder = Dialect::OpenaiChat.stream_decoder(&quirks, presentation, 65_536);
+    let mut decoder = Dialect::OpenaiChat.stream_decoder(&quirks, presentation, Undo::default(), 65_536);
     let mut events = Vec::new();
     for piece in bytes.chunks(usize::from(size).max(1)) {
         if decoder.read(Bytes::copy_from_slice(piece), &mut events).is_err() {
