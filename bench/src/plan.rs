@@ -25,7 +25,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Figures to be written down: about eight minutes.
+    /// Figures to be written down: about ten minutes.
     pub(crate) fn full() -> Self {
         Self {
             rounds: 5,

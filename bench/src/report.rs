@@ -120,8 +120,8 @@ pub(crate) fn markdown(plan: &Plan, binaries: &Binaries, figures: &Figures) -> S
 }
 
 fn table(figures: &Figures) -> String {
-    let mut text = "| | direct | nginx | gate | gate beside the others | target | met |\n\
-                    |---|---|---|---|---|---|---|\n"
+    let mut text = "| | direct | nginx | bare | gate | gate beside the others | target | met |\n\
+                    |---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for row in &ROWS {
         let value = |target| {
@@ -132,10 +132,11 @@ fn table(figures: &Figures) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {beside} | {target} | {met} |",
+            "| {} | {} | {} | {} | {} | {beside} | {target} | {met} |",
             row.title,
             value(Target::Direct),
             value(Target::Nginx),
+            value(Target::Bare),
             value(Target::Gate),
         );
     }

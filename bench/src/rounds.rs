@@ -62,7 +62,7 @@ fn raise_file_limit() {
 struct Round<'a> {
     plan: &'a Plan,
     stand: &'a Stand,
-    order: [Target; 3],
+    order: [Target; Target::COUNT],
 }
 
 impl Round<'_> {

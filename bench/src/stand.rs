@@ -1,5 +1,6 @@
 //! The test stand: the provider, and what stands before it.
 
+mod bare;
 mod gate;
 mod nginx;
 
@@ -20,16 +21,20 @@ use crate::process::Process;
 pub(crate) enum Target {
     Direct,
     Nginx,
+    /// The gate's HTTP libraries alone.
+    Bare,
     Gate,
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 3] = [Self::Direct, Self::Nginx, Self::Gate];
+    pub(crate) const COUNT: usize = 4;
+    pub(crate) const ALL: [Self; Self::COUNT] = [Self::Direct, Self::Nginx, Self::Bare, Self::Gate];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",
             Self::Nginx => "nginx",
+            Self::Bare => "the bare proxy",
             Self::Gate => "gate",
         }
     }
@@ -40,6 +45,7 @@ pub(crate) struct Binaries {
     gate: PathBuf,
     nginx: PathBuf,
     provider: PathBuf,
+    bare: PathBuf,
     pub(crate) nginx_version: String,
 }
 
@@ -61,6 +67,7 @@ impl Binaries {
         Ok(Self {
             gate: built(gate, "tollgate")?,
             provider: built(beside.join("fake-provider"), "tollgate-testkit")?,
+            bare: built(beside.join("bare-proxy"), "tollgate-bench")?,
             nginx_version: nginx::version(&nginx)?,
             nginx,
         })
@@ -108,12 +115,13 @@ impl Providers {
     }
 }
 
-/// nginx and the gate in front of the providers, fresh for one round.
+/// nginx, the bare proxy and the gate in front of the providers, fresh for one round.
 pub(crate) struct Stand {
-    pub(crate) nginx: Process,
-    pub(crate) gate: Process,
-    fast: [SocketAddr; 3],
-    slow: [SocketAddr; 3],
+    nginx: Process,
+    bare: Process,
+    gate: Process,
+    fast: [SocketAddr; Target::COUNT],
+    slow: [SocketAddr; Target::COUNT],
     key: String,
     _gate_files: Written,
     _folder: TempDir,
@@ -127,11 +135,13 @@ impl Stand {
     ) -> Result<Self, BenchError> {
         let folder = folder()?;
         let nginx = nginx::started(&binaries.nginx, cores, providers, folder.path()).await?;
+        let bare = bare::started(&binaries.bare, cores, providers, folder.path())?;
         let gate = gate::started(&binaries.gate, cores, providers).await?;
         Ok(Self {
-            fast: [providers.fast_address, nginx.fast, gate.address],
-            slow: [providers.slow_address, nginx.slow, gate.address],
+            fast: [providers.fast_address, nginx.fast, bare.fast, gate.address],
+            slow: [providers.slow_address, nginx.slow, bare.slow, gate.address],
             nginx: nginx.process,
+            bare: bare.process,
             gate: gate.process,
             key: gate.key,
             _gate_files: gate.files,
@@ -154,6 +164,7 @@ impl Stand {
         match target {
             Target::Direct => None,
             Target::Nginx => Some(&self.nginx),
+            Target::Bare => Some(&self.bare),
             Target::Gate => Some(&self.gate),
         }
     }

@@ -16,10 +16,10 @@ fn a_row_says_whether_its_target_is_met() {
     let table = table(&figures());
 
     for row in [
-        "| CPU for a request | – | 10.0 µs | 21.0 µs | 2.10 × nginx | ≤ 2 × nginx | no |",
-        "| latency p99 | 0.100 ms | 0.200 ms | 0.300 ms | +0.200 ms direct | adds < 1 ms | yes |",
-        "| memory when idle | – | – | 12.0 MB |  | < 30 MB | yes |",
-        "| CPU for a streamed chunk | – | – | – |  | ≤ 1.5 × nginx |  |",
+        "| CPU for a request | – | 10.0 µs | – | 21.0 µs | 2.10 × nginx | ≤ 2 × nginx | no |",
+        "| latency p99 | 0.100 ms | 0.200 ms | – | 0.300 ms | +0.200 ms direct | adds < 1 ms | yes |",
+        "| memory when idle | – | – | – | 12.0 MB |  | < 30 MB | yes |",
+        "| CPU for a streamed chunk | – | – | – | – |  | ≤ 1.5 × nginx |  |",
     ] {
         assert!(table.contains(row), "{row}\nis not in\n{table}");
     }
