@@ -102,6 +102,8 @@ pub struct Quirks {
     pub think_tags: bool,
     /// Whether a file may be an http(s) URL; else the gate fetches it.
     pub file_urls: bool,
+    /// Whether the provider fetches over https alone; the gate fetches what is at an http URL.
+    pub https_only: bool,
     /// Whether answers come whole only: a stream is refused, and the gate streams in its stead.
     pub whole_only: bool,
     /// The kind of summary of its thoughts that the model is asked for (Responses `reasoning.summary`);
@@ -247,6 +249,7 @@ impl Default for Quirks {
             usage_excludes_reasoning: false,
             think_tags: false,
             file_urls: false,
+            https_only: false,
             whole_only: false,
             reasoning_summary: None,
             response_formats_with_tools: vec![ResponseFormat::JsonObject, ResponseFormat::JsonSchema],

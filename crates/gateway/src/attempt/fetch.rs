@@ -212,9 +212,10 @@ impl Wanted {
 pub fn may_need(gate: &Gate, request: &ValidRequest, dialect: Dialect, quirks: &Quirks) -> bool {
     let traits = &request.traits;
     let image_urls = traits.image_urls || (traits.assistant_images && takes_drawn_images(dialect));
-    let images = image_urls && quirks.images == MediaSource::Data;
-    let videos = traits.video_urls && quirks.videos == MediaSource::Data;
-    let files = traits.file_urls && quirks.files && !quirks.file_urls;
+    let may_not = |source| source == MediaSource::Data || (quirks.https_only && source == MediaSource::Any);
+    let images = image_urls && may_not(quirks.images);
+    let videos = traits.video_urls && may_not(quirks.videos);
+    let files = traits.file_urls && quirks.files && (!quirks.file_urls || quirks.https_only);
     gate.fetcher.settings.enabled && (images || videos || files)
 }
 
@@ -238,12 +239,19 @@ fn wanted(request: &ValidRequest, dialect: Dialect, quirks: &Quirks) -> Vec<Want
             let Some((kind, url)) = address(part) else {
                 continue;
             };
-            let fetches = match kind {
-                Kind::Image => quirks.images != MediaSource::Data,
-                Kind::Video => quirks.videos != MediaSource::Data,
-                Kind::File => quirks.file_urls || !quirks.files,
+            let (taken, fetches) = match kind {
+                Kind::Image => (
+                    quirks.images != MediaSource::None,
+                    quirks.images == MediaSource::Any,
+                ),
+                Kind::Video => (
+                    quirks.videos != MediaSource::None,
+                    quirks.videos == MediaSource::Any,
+                ),
+                Kind::File => (quirks.files, quirks.file_urls),
             };
-            if !fetches && !fetches_itself(dialect, url) {
+            let fetches = fetches && !(quirks.https_only && is_plain_http(url));
+            if taken && !fetches && !fetches_itself(dialect, url) {
                 wanted.push(Wanted {
                     url: url.to_owned(),
                     kind,
@@ -253,6 +261,11 @@ fn wanted(request: &ValidRequest, dialect: Dialect, quirks: &Quirks) -> Vec<Want
         }
     }
     wanted
+}
+
+fn is_plain_http(url: &str) -> bool {
+    url.get(..5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
 }
 
 /// The web address in a part.

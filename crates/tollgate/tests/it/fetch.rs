@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate},
     provider::{
-        FakeProvider, Script, accepts_and_says_nothing, answers_with, decides, fails, hangs_up, says,
-        streams_raw,
+        FakeProvider, Script, Turn, accepts_and_says_nothing, answers_with, decides, fails, hangs_up, says,
+        speaks, streams_raw,
     },
 };
 
@@ -139,6 +139,32 @@ async fn a_provider_that_fetches_by_itself_gets_the_url() {
     assert_eq!(answer.header("x-tollgate-notes"), None);
     assert_eq!(sent(&provider, 1), *url);
     assert!(host.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_provider_that_fetches_over_https_alone_gets_what_is_at_an_http_url_as_data() {
+    let host = FakeProvider::start_with(png()).await;
+    let provider = FakeProvider::start_with(speaks(Turn::new().says(["A cat."]))).await;
+    let claude = Channel::of("anthropic", &provider).models(["claude-sonnet-4-6"]);
+    let gate = setup().channel(claude).config(ALLOWED).start().await;
+    let plain = format!("{}/cat.png", host.host_url());
+    let secure = "https://images.example/cat.png";
+    let mut request = looks_at([&*plain, secure]);
+    request["model"] = json!("claude-sonnet-4-6");
+
+    let answer = gate.post(&request).await;
+
+    assert_eq!(answer.text(), "A cat.", "{answer:?}");
+    let received = provider.request();
+    let sent = received.json();
+    let content = &sent["messages"][0]["content"];
+    assert_eq!(content[1]["source"]["type"], "base64");
+    assert_eq!(
+        content[2]["source"],
+        json!({"type": "url", "url": secure}),
+        "what it fetches itself stays a URL"
+    );
+    assert_eq!(host.requests().len(), 1);
 }
 
 #[tokio::test]
