@@ -15,6 +15,8 @@ use tollgate_chat::{
     object::{Object, items},
 };
 
+use crate::turn_state::Before;
+
 pub use assistant::{Assistant, Call, without_signature};
 pub use parts::{File, Part, PartKind, Source};
 pub use tools::{Tool, tools};
@@ -53,13 +55,19 @@ impl<'a> Message<'a> {
 /// Reads the member `messages`. Messages of legacy functions are left out: a dialect refuses them
 /// before (`MessageTraits::legacy_functions`).
 pub fn messages(json: &str) -> Vec<Message<'_>> {
-    let messages = items(json).unwrap_or_default().into_iter().enumerate();
+    let mut before = Before::default();
+    let mut messages = Vec::new();
+    for (at, message) in items(json).unwrap_or_default().into_iter().enumerate() {
+        let message = Object::parse(message).ok();
+        if let Some(message) = message.and_then(|message| read(at, before, &message)) {
+            before = before.then(&message);
+            messages.push(message);
+        }
+    }
     messages
-        .filter_map(|(at, message)| read(at, &Object::parse(message).ok()?))
-        .collect()
 }
 
-fn read<'a>(at: usize, message: &Object<'a>) -> Option<Message<'a>> {
+fn read<'a>(at: usize, before: Before, message: &Object<'a>) -> Option<Message<'a>> {
     let parts = || parts::read(message);
     Some(match &*text(message, "role")? {
         role @ ("system" | "developer") => Message::System {
@@ -68,7 +76,7 @@ fn read<'a>(at: usize, message: &Object<'a>) -> Option<Message<'a>> {
             parts: parts(),
         },
         "user" => Message::User { at, parts: parts() },
-        "assistant" => Message::Assistant(assistant::read(at, message)),
+        "assistant" => Message::Assistant(assistant::read(at, before, message)),
         "tool" => Message::Tool {
             at,
             call_id: assistant::without_signature(text(message, "tool_call_id")?).0,
@@ -76,11 +84,6 @@ fn read<'a>(at: usize, message: &Object<'a>) -> Option<Message<'a>> {
         },
         _ => return None,
     })
-}
-
-/// Reads one message of the assistant.
-pub fn assistant<'a>(at: usize, message: &Object<'a>) -> Assistant<'a> {
-    assistant::read(at, message)
 }
 
 /// Whether one of `messages` is of the kind before tools: role `function`, or `function_call`.

@@ -21,7 +21,7 @@ use crate::{
     fault::Fault,
     gemini, openai_chat, openai_responses,
     request::Undo,
-    turn_state::{KeptTurn, TurnCollector},
+    turn_state::{Before, KeptTurn, TurnCollector},
 };
 
 /// A whole answer, and the state of its turns.
@@ -41,9 +41,9 @@ impl Dialect {
         undo: &Undo,
     ) -> Result<Decoded, Fault> {
         if self == Self::OpenaiChat && undo.is_nothing() {
-            return decode_chat(body, quirks, presentation);
+            return decode_chat(body, quirks, presentation, undo.before);
         }
-        let mut collector = collector_for(self, quirks);
+        let mut collector = collector_for(self, quirks, undo.before);
         let events = self.events_of_whole(body, quirks, presentation, undo)?;
         let mut head = presentation.head.clone();
         let mut assembler = Assembler::default();
@@ -73,7 +73,7 @@ impl Dialect {
         presentation: &Presentation,
         undo: &Undo,
     ) -> Result<(Vec<Event>, Vec<KeptTurn>), Fault> {
-        let mut collector = collector_for(self, quirks);
+        let mut collector = collector_for(self, quirks, undo.before);
         let events = self.events_of_whole(body, quirks, presentation, undo)?;
         for event in &events {
             collector.take(event);
@@ -113,8 +113,8 @@ impl Dialect {
         event_limit: usize,
     ) -> StreamDecoder {
         // The raw path pays for neither where nobody has use for it.
-        let keeps = self != Self::OpenaiChat || keeps_thoughts(quirks);
-        let collector = keeps.then(|| collector_for(self, quirks));
+        let keeps = keeps_state(self, quirks);
+        let collector = keeps.then(|| collector_for(self, quirks, undo.before));
         let put_back = (self != Self::OpenaiChat || !undo.is_nothing()).then(|| PutBack::new(undo));
         let reader = match self {
             Self::OpenaiChat => Reader::OpenaiChat(openai_chat::stream::Decoder::new(
@@ -140,11 +140,16 @@ impl Dialect {
 }
 
 /// The raw path: the provider's bytes with few edits. Events are made only of what has to be kept.
-fn decode_chat(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Result<Decoded, Fault> {
+fn decode_chat(
+    body: &Bytes,
+    quirks: &Quirks,
+    presentation: &Presentation,
+    before: Before,
+) -> Result<Decoded, Fault> {
     let answer = openai_chat::answer::decode(body, quirks, presentation)?;
     let mut turns = Vec::new();
     if keeps_thoughts(quirks) {
-        let mut collector = TurnCollector::of_thoughts();
+        let mut collector = TurnCollector::of_thoughts(before);
         // What has no event has no thoughts that would be missed.
         for event in openai_chat::replay::events(&answer).unwrap_or_default() {
             collector.take(&event);
@@ -161,10 +166,15 @@ fn keeps_thoughts(quirks: &Quirks) -> bool {
     )
 }
 
-fn collector_for(dialect: Dialect, quirks: &Quirks) -> TurnCollector {
+/// Whether the provider wants something back with an answer's turn.
+pub(crate) fn keeps_state(dialect: Dialect, quirks: &Quirks) -> bool {
+    dialect != Dialect::OpenaiChat || keeps_thoughts(quirks)
+}
+
+fn collector_for(dialect: Dialect, quirks: &Quirks, before: Before) -> TurnCollector {
     match dialect == Dialect::OpenaiChat && keeps_thoughts(quirks) {
-        true => TurnCollector::of_thoughts(),
-        false => TurnCollector::default(),
+        true => TurnCollector::of_thoughts(before),
+        false => TurnCollector::new(before),
     }
 }
 

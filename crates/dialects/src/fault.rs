@@ -56,4 +56,17 @@ pub enum FaultKind {
     Malformed,
     /// The stream ended before the answer did.
     Cut,
+    /// The model's: a whole answer lacks what the gate asked for in the provider's stead.
+    NotAsAsked(Missing),
+}
+
+/// What an answer lacks that was asked for, as words after "the answer".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+pub enum Missing {
+    #[error("does not match the schema")]
+    Schema,
+    #[error("is no JSON object")]
+    JsonObject,
+    #[error("calls no tool, or not the one that was demanded")]
+    Call,
 }

@@ -26,7 +26,7 @@ use tollgate_catalog::{contract::ValidRequest, dialect_name::DialectName, quirks
 use tollgate_chat::chunk::{AnswerShape, Head};
 
 pub use decode::{Decoded, StreamDecoder};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, Missing};
 pub use request::{Context, Note, ProviderRequest, Undo, Unsupported};
 
 /// A wire protocol that this build speaks.
@@ -107,12 +107,19 @@ pub fn encode(
 ) -> Result<ProviderRequest, Unsupported> {
     let serving = &*serving_for(request, serving);
     let plan = emulate::plan(request, &serving.quirks)?;
-    match spoken(serving) {
-        Dialect::OpenaiChat => openai_chat::request::encode(request, serving, plan, context),
-        Dialect::OpenaiResponses => openai_responses::request::encode(request, serving, plan, context),
-        Dialect::AnthropicMessages => anthropic_messages::request::encode(request, serving, plan, context),
-        Dialect::Gemini => gemini::request::encode(request, serving, plan, context),
+    let dialect = spoken(serving);
+    let encode = match dialect {
+        Dialect::OpenaiChat => openai_chat::request::encode,
+        Dialect::OpenaiResponses => openai_responses::request::encode,
+        Dialect::AnthropicMessages => anthropic_messages::request::encode,
+        Dialect::Gemini => gemini::request::encode,
+    };
+    let mut written = encode(request, serving, plan, context)?;
+    if decode::keeps_state(dialect, &serving.quirks) {
+        let messages = request.request.get("messages").unwrap_or_default();
+        written.undo.before = turn_state::Before::of(&conversation::messages(messages));
     }
+    Ok(written)
 }
 
 /// The dialect in which [`encode`] writes this request. `None` for the embedded model.

@@ -5,7 +5,11 @@ use std::{borrow::Cow, collections::HashMap, fmt};
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::{Dialect, emulate::Emulated, turn_state::TurnStates};
+use crate::{
+    Dialect,
+    emulate::Emulated,
+    turn_state::{Before, TurnStates},
+};
 
 /// What a request's side may use beside the request.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +41,8 @@ pub struct Undo {
     /// The client's names of tools, by the provider's, where they differ.
     pub tool_names: HashMap<String, String>,
     pub emulated: Emulated,
+    /// What was said right before the answer, where state of it is kept. [`crate::encode`] fills it in.
+    pub before: Before,
 }
 
 impl Undo {

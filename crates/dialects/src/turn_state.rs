@@ -4,7 +4,11 @@
 //! The answer's side gathers it by turn; the gateway keeps it and hands it to the request's side of a
 //! later request. It is used where the client sends none, and never in place of what the client sent.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::Arc,
+};
 
 use sha2::{Digest, Sha256};
 use tollgate_chat::{
@@ -12,7 +16,7 @@ use tollgate_chat::{
     json::quote,
 };
 
-use crate::conversation::{Assistant, Source};
+use crate::conversation::{Assistant, Message, PartKind, Source};
 
 /// Most bytes that are kept of one turn. Providers' own are thousands.
 const TURN_LIMIT: usize = 8 * 1024 * 1024;
@@ -24,6 +28,71 @@ pub enum TurnKey {
     /// SHA-256 of text and images.
     Content([u8; 32]),
 }
+
+/// What was said right before a turn, as a hash: the user's last message, and the results of tools since.
+/// Earlier messages do not count, since clients leave old ones out.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Before([u8; 32]);
+
+impl fmt::Debug for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Before(…)")
+    }
+}
+
+impl Before {
+    /// After these messages.
+    pub fn of(messages: &[Message<'_>]) -> Self {
+        messages.iter().fold(Self::default(), Self::then)
+    }
+
+    /// After one more message.
+    pub fn then(self, message: &Message<'_>) -> Self {
+        let mut hash = Sha256::new();
+        match message {
+            Message::System { .. } | Message::Assistant(_) => return self,
+            Message::User { .. } => {}
+            Message::Tool { .. } => hash.update(self.0),
+        }
+        for part in message.parts() {
+            let (kind, bytes) = match &part.kind {
+                PartKind::Text(text) | PartKind::Refusal(text) => (0, text.as_bytes()),
+                // Megabytes of media would cost more than they tell.
+                PartKind::Image { .. } => (1, &[][..]),
+                PartKind::Video { .. } => (2, &[][..]),
+                PartKind::Audio { .. } => (3, &[][..]),
+                PartKind::File(_) => (4, &[][..]),
+            };
+            hash.update([kind]);
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// What a turn of these calls, each a name and arguments, is bound to.
+    fn binding<'c>(self, calls: impl Iterator<Item = (&'c str, &'c str)>) -> Binding {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        for (name, arguments) in calls {
+            // Spaces and order may change on the way through a client.
+            let arguments = serde_json::from_str::<serde_json::Value>(arguments)
+                .map_or_else(|_| arguments.trim().to_owned(), |value| value.to_string());
+            let arguments = if arguments.is_empty() { "{}" } else { &*arguments };
+            for said in [name, arguments] {
+                hash.update((said.len() as u64).to_le_bytes());
+                hash.update(said);
+            }
+        }
+        Binding(hash.finalize().into())
+    }
+}
+
+/// What a turn's state is bound to beside its key: what was said right before it, and what it called. A
+/// call's ID alone would not do: some hosts number calls anew in each conversation, and one API key may
+/// serve many people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Binding(pub [u8; 32]);
 
 /// The state of one turn, in the order in which it came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,6 +115,7 @@ pub type TurnStates = HashMap<TurnKey, Arc<TurnState>>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptTurn {
     pub keys: Vec<TurnKey>,
+    pub binding: Binding,
     pub state: Arc<TurnState>,
 }
 
@@ -68,6 +138,13 @@ pub fn keys_of(turn: &Assistant<'_>) -> Vec<TurnKey> {
     content.key().into_iter().collect()
 }
 
+/// What the state of that turn is bound to.
+pub fn binding_of(turn: &Assistant<'_>) -> Binding {
+    let calls = turn.calls.iter();
+    turn.before
+        .binding(calls.map(|call| (&*call.name, &*call.arguments)))
+}
+
 /// The state of that turn, where some of its keys is known.
 pub fn state_of(turn: &Assistant<'_>, states: &TurnStates) -> Option<Arc<TurnState>> {
     if states.is_empty() {
@@ -80,13 +157,14 @@ pub fn state_of(turn: &Assistant<'_>, states: &TurnStates) -> Option<Arc<TurnSta
 #[derive(Debug, Default)]
 pub struct TurnCollector {
     turns: HashMap<u32, Turn>,
+    before: Before,
     /// Whether the text of thoughts is state, for providers that want it back as text.
     thoughts: bool,
 }
 
 #[derive(Debug, Default)]
 struct Turn {
-    calls: Vec<String>,
+    calls: BTreeMap<u32, SaidCall>,
     content: Content,
     thoughts: String,
     state: TurnState,
@@ -95,11 +173,19 @@ struct Turn {
 }
 
 impl TurnCollector {
+    /// For an answer to what was said `before`.
+    pub fn new(before: Before) -> Self {
+        Self {
+            before,
+            ..Self::default()
+        }
+    }
+
     /// One that keeps the text of thoughts: a piece `{"reasoning_content": "…"}` at the turn's start.
-    pub fn of_thoughts() -> Self {
+    pub fn of_thoughts(before: Before) -> Self {
         Self {
             thoughts: true,
-            ..Self::default()
+            ..Self::new(before)
         }
     }
 
@@ -108,10 +194,18 @@ impl TurnCollector {
             EventKind::Text { choice, text } => self.turn(*choice).content.text(text),
             EventKind::Image { choice, url } => self.turn(*choice).content.image(url),
             EventKind::ToolCall {
-                choice, id: Some(id), ..
+                choice,
+                index,
+                id,
+                name,
+                arguments,
             } => {
-                if let Some(turn) = self.turn(*choice).with_room(id.len()) {
-                    turn.calls.push(id.clone());
+                let bytes = [id, name].into_iter().flatten().map(String::len).sum::<usize>();
+                if let Some(turn) = self.turn(*choice).with_room(bytes + arguments.len()) {
+                    let call = turn.calls.entry(*index).or_default();
+                    id.iter().for_each(|id| call.id.clone_from(id));
+                    name.iter().for_each(|name| call.name.clone_from(name));
+                    call.arguments.push_str(arguments);
                 }
             }
             EventKind::Reasoning { choice, text } if self.thoughts => {
@@ -131,12 +225,19 @@ impl TurnCollector {
     /// The turns that have state. Nothing is left behind.
     pub fn finish(&mut self) -> Vec<KeptTurn> {
         let turns = std::mem::take(&mut self.turns).into_values();
-        turns.filter_map(Turn::keep).collect()
+        turns.filter_map(|turn| turn.keep(self.before)).collect()
     }
 
     fn turn(&mut self, choice: u32) -> &mut Turn {
         self.turns.entry(choice).or_default()
     }
+}
+
+#[derive(Debug, Default)]
+struct SaidCall {
+    id: String,
+    name: String,
+    arguments: String,
 }
 
 impl Turn {
@@ -146,7 +247,7 @@ impl Turn {
         (self.held <= TURN_LIMIT).then_some(self)
     }
 
-    fn keep(mut self) -> Option<KeptTurn> {
+    fn keep(mut self, before: Before) -> Option<KeptTurn> {
         if self.held > TURN_LIMIT {
             return None;
         }
@@ -160,12 +261,19 @@ impl Turn {
         if self.state.pieces.is_empty() {
             return None;
         }
+        let calls = self.calls.values();
+        let binding = before.binding(calls.map(|call| (&*call.name, &*call.arguments)));
         let keys = match self.calls.is_empty() {
             true => self.content.key().into_iter().collect(),
-            false => self.calls.into_iter().map(TurnKey::Call).collect(),
+            false => self
+                .calls
+                .into_values()
+                .map(|call| TurnKey::Call(call.id))
+                .collect(),
         };
         Some(KeptTurn {
             keys,
+            binding,
             state: Arc::new(self.state),
         })
     }

@@ -10,6 +10,7 @@ pub mod fetch;
 mod headers;
 mod opening;
 pub mod outcome;
+mod private;
 pub mod reasoning;
 pub mod send;
 

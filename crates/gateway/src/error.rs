@@ -9,10 +9,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use thiserror::Error;
 use tollgate_catalog::{channel::ChannelName, contract::Violations};
 use tollgate_chat::{error::ErrorBody, request::BodyError};
-use tollgate_dialects::{Fault, Unsupported};
+use tollgate_dialects::{Fault, Missing, Unsupported};
 use tollgate_store::StoreError;
 
-use self::shown::shown;
+pub use self::shown::{BLOT, shown_code};
+use self::shown::{shown, shown_param};
 use crate::{
     attempt::fetch::NotFetched,
     body::{Response, whole},
@@ -105,6 +106,8 @@ pub enum GateError {
     ProviderFailed,
     #[error("the provider sent an answer that cannot be read")]
     ProviderMalformed,
+    #[error("the model's answer is not what was asked: it {0}")]
+    NotAsAsked(Missing),
     #[error("the provider's answer broke off before its end")]
     StreamCut,
     #[error("the provider cannot be reached")]
@@ -200,6 +203,7 @@ impl GateError {
             Self::Misconfigured => row(StatusCode::BAD_GATEWAY, SERVER, "provider_unavailable"),
             Self::ProviderFailed => row(StatusCode::BAD_GATEWAY, SERVER, "provider_error"),
             Self::ProviderMalformed => row(StatusCode::BAD_GATEWAY, SERVER, "provider_malformed_answer"),
+            Self::NotAsAsked(_) => row(StatusCode::BAD_GATEWAY, SERVER, "answer_not_as_asked"),
             Self::StreamCut => row(StatusCode::BAD_GATEWAY, SERVER, "provider_stream_cut"),
             Self::Unreachable => row(StatusCode::BAD_GATEWAY, SERVER, "provider_unreachable"),
             Self::ProviderTimeout => row(StatusCode::GATEWAY_TIMEOUT, SERVER, "provider_timeout"),
@@ -223,7 +227,11 @@ impl GateError {
             Self::UnknownModel { .. } | Self::RetiredModel { .. } => (Some("model".to_owned()), None),
             Self::Unsupported(unsupported) => (Some(unsupported.param.clone()), None),
             Self::NotFetched(failed) => (Some(failed.param.clone()), None),
-            Self::Refused { fault } => (fault.param.clone(), fault.code.clone()),
+            Self::Refused { fault } => {
+                let param = fault.param.as_deref().and_then(shown_param);
+                let code = fault.code.as_deref().and_then(shown_code);
+                (param.map(str::to_owned), code.map(str::to_owned))
+            }
             Self::ContextLength { .. } => (Some("messages".to_owned()), None),
             _ => (None, None),
         };
@@ -280,11 +288,13 @@ impl GateError {
         }
     }
 
-    /// Whether the same request will fail again although its status invites another try.
+    /// Whether an SDK should not send the same request again although its status invites it to: it would
+    /// fail again, or it was paid for.
     fn is_final(&self) -> bool {
         matches!(
             self,
             Self::Misconfigured
+                | Self::NotAsAsked(_)
                 | Self::Deadline { .. }
                 | Self::SandboxMissing
                 | Self::SandboxBroken

@@ -32,6 +32,9 @@ pub fn events(body: &Bytes, _quirks: &Quirks) -> Result<Vec<EventKind>, Fault> {
         tell(&block, &mut turn, &mut events)?;
     }
     let stop = stop_of(&message);
+    if stop.reason.is_none() {
+        return Err(malformed("the answer does not say why it ended"));
+    }
     if let Some(explanation) = stop.explanation.clone() {
         turn.refusal(explanation, &mut events);
     }

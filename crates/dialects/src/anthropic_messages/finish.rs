@@ -21,10 +21,9 @@ impl Stop {
             "max_tokens" => (FinishReason::Length, true),
             "model_context_window_exceeded" => (FinishReason::Length, false),
             "refusal" => (FinishReason::ContentFilter, false),
-            "tool_use" => (FinishReason::ToolCalls, true),
-            "end_turn" | "" if called => (FinishReason::ToolCalls, true),
+            "tool_use" | "end_turn" | "" if called => (FinishReason::ToolCalls, true),
             "end_turn" | "" => (FinishReason::Stop, true),
-            // A hosted tool took a pause (`pause_turn`), and words that are new.
+            // A hosted tool took a pause (`pause_turn`), a call that never came, and words that are new.
             _ if called => (FinishReason::ToolCalls, false),
             _ => (FinishReason::Stop, false),
         };

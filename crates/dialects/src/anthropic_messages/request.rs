@@ -112,6 +112,7 @@ pub fn encode(
         undo: Undo {
             tool_names: names.changed(),
             emulated: plan.emulated,
+            ..Undo::default()
         },
     })
 }

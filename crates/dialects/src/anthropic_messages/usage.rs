@@ -13,8 +13,8 @@ const COUNT_LIMIT: f64 = 1e12;
 /// Most iterations that are added up.
 const ITERATIONS_LIMIT: usize = 1_000;
 
-/// What an answer has counted so far. A stream tells its counts twice, at its start and at its end;
-/// the later ones count, as far as they say something.
+/// What an answer has counted so far. A stream tells its counts twice, at its start and at its end:
+/// they are cumulative, so the later ones count, zeros too; what is absent or null stays as it was.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Counts {
     told: bool,
@@ -36,8 +36,7 @@ struct Tokens {
 impl Counts {
     /// Takes a `usage` object over what was told before.
     pub fn take(&mut self, usage: &Object<'_>) {
-        self.told = true;
-        self.own.take(usage);
+        self.told |= self.own.take(usage);
         if let Some(details) = inner(usage, "output_tokens_details") {
             lay(&mut self.thinking, count(&details, "thinking_tokens"));
         }
@@ -46,6 +45,7 @@ impl Counts {
         let iterations = iterations.into_iter().take(ITERATIONS_LIMIT);
         let steps = iterations.filter_map(|step| Object::parse(step).ok());
         self.iterations = steps.map(|step| Tokens::of(&step)).reduce(Tokens::plus);
+        self.told |= self.iterations.is_some();
     }
 
     /// The counts; `None` where nothing was told.
@@ -77,20 +77,31 @@ impl Tokens {
         tokens
     }
 
-    fn take(&mut self, usage: &Object<'_>) {
-        lay(&mut self.input, count(usage, "input_tokens"));
-        lay(&mut self.output, count(usage, "output_tokens"));
-        lay(&mut self.cache_read, count(usage, "cache_read_input_tokens"));
+    /// Returns whether anything was told.
+    fn take(&mut self, usage: &Object<'_>) -> bool {
+        let output = count(usage, "output_tokens");
+        lay(&mut self.output, output);
+        let input = count(usage, "input_tokens");
+        let cache_read = count(usage, "cache_read_input_tokens");
         let split = inner(usage, "cache_creation");
         let part = |name| split.as_ref().and_then(|split| count(split, name));
         let hour = part("ephemeral_1h_input_tokens");
         let minutes = part("ephemeral_5m_input_tokens");
         let both = hour.zip(minutes).map(|(hour, minutes)| hour + minutes);
-        lay(
-            &mut self.cache_write,
-            count(usage, "cache_creation_input_tokens").or(both),
-        );
+        let cache_write = count(usage, "cache_creation_input_tokens").or(both);
+        let told = [output, input, cache_read, cache_write, hour]
+            .iter()
+            .any(Option::is_some);
+        // A prompt of nothing at all was never sent: such zeros only fill their fields.
+        let any = |count: Option<u64>| count.is_some_and(|count| count > 0);
+        if input == Some(0) && !any(cache_read) && !any(cache_write) {
+            return told;
+        }
+        lay(&mut self.input, input);
+        lay(&mut self.cache_read, cache_read);
+        lay(&mut self.cache_write, cache_write);
         lay(&mut self.cache_write_1h, hour);
+        told
     }
 
     fn plus(self, other: Self) -> Self {
@@ -104,9 +115,8 @@ impl Tokens {
     }
 }
 
-/// A later count counts, unless it is a zero that only fills the field.
 fn lay(held: &mut u64, told: Option<u64>) {
-    if let Some(told) = told.filter(|told| *told > 0) {
+    if let Some(told) = told {
         *held = told;
     }
 }

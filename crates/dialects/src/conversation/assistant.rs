@@ -8,6 +8,7 @@ use super::{
     parts::{self, Part, PartKind, Source},
     text,
 };
+use crate::turn_state::Before;
 
 /// Between a call's ID and a signature that another gateway has put into it.
 const SIGNATURE_MARK: &str = "__thought__";
@@ -15,6 +16,8 @@ const SIGNATURE_MARK: &str = "__thought__";
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Assistant<'a> {
     pub at: usize,
+    /// What was said right before it.
+    pub before: Before,
     /// Texts, refusals, and images that the model drew.
     pub parts: Vec<Part<'a>>,
     /// `reasoning_content`, or `reasoning` as some hosts call it.
@@ -38,7 +41,7 @@ pub struct Call<'a> {
     pub signature: Option<Cow<'a, str>>,
 }
 
-pub(super) fn read<'a>(at: usize, message: &Object<'a>) -> Assistant<'a> {
+pub(super) fn read<'a>(at: usize, before: Before, message: &Object<'a>) -> Assistant<'a> {
     let list = |name: &str| {
         let list = message.present(name).unwrap_or_default();
         items(list).unwrap_or_default()
@@ -50,6 +53,7 @@ pub(super) fn read<'a>(at: usize, message: &Object<'a>) -> Assistant<'a> {
     parts.extend(list("images").into_iter().filter_map(image));
     Assistant {
         at,
+        before,
         parts,
         reasoning: text(message, "reasoning_content")
             .or_else(|| text(message, "reasoning"))

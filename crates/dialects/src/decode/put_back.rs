@@ -1,7 +1,7 @@
 //! Between a dialect's events and the client: tools get the client's names back, what was emulated is
 //! done, and a call that ends with arguments that are no object is a fault.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tollgate_chat::event::{EventKind, Finish, FinishReason};
 
@@ -24,6 +24,8 @@ pub struct PutBack {
     arguments: HashMap<(u32, u32), String>,
     /// Bytes of these.
     held: usize,
+    /// IDs of calls, by choice.
+    ids: HashSet<(u32, String)>,
 }
 
 impl PutBack {
@@ -34,6 +36,7 @@ impl PutBack {
             given: Vec::new(),
             arguments: HashMap::new(),
             held: 0,
+            ids: HashSet::new(),
         }
     }
 
@@ -48,14 +51,18 @@ impl PutBack {
             None => self.given.push(event),
             Some(emulator) => emulator.take(event, &mut self.given)?,
         }
-        for event in std::mem::take(&mut self.given) {
-            match &event {
+        for mut event in std::mem::take(&mut self.given) {
+            match &mut event {
                 EventKind::ToolCall {
                     choice,
                     index,
+                    id,
                     arguments,
                     ..
                 } => {
+                    if let Some(id) = id {
+                        make_unique(&mut self.ids, *choice, id);
+                    }
                     let so_far = self.arguments.entry((*choice, *index)).or_default();
                     so_far.push_str(arguments);
                     self.held += arguments.len();
@@ -101,6 +108,16 @@ impl PutBack {
             }
         }
         Ok(())
+    }
+}
+
+/// Gives a call whose ID another of its choice has one of its own: the client could not send both back.
+fn make_unique(ids: &mut HashSet<(u32, String)>, choice: u32, id: &mut String) {
+    let given = id.clone();
+    let mut number = 1;
+    while !ids.insert((choice, id.clone())) {
+        number += 1;
+        *id = format!("{given}_{number}");
     }
 }
 

@@ -9,7 +9,7 @@ use tollgate_chat::{
 };
 
 use super::{Emulated, RequiredCall, content_call::ContentCall, json_text::JsonText, schema::Root};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultKind, Missing};
 
 /// Most bytes that a choice may say where its content is held or checked.
 const CONTENT_LIMIT: usize = 16 << 20;
@@ -51,7 +51,7 @@ impl Emulator {
         }
     }
 
-    /// Takes one event and puts what becomes of it into `out`. Fails with [`FaultKind::Malformed`] at
+    /// Takes one event and puts what becomes of it into `out`. Fails with [`FaultKind::NotAsAsked`] at
     /// the end of a choice that is not what was asked for. One that the limit or a filter cut short,
     /// or a stop text ended, is not judged.
     pub fn take(&mut self, event: EventKind, out: &mut Vec<EventKind>) -> Result<(), Fault> {
@@ -305,24 +305,27 @@ impl Taking<'_> {
     fn judge(&self) -> Result<(), Fault> {
         let choice = &self.choice;
         if self.emulated.call.is_some() && !choice.demand_met {
-            return Err(malformed("the answer lacks the tool call that was demanded"));
+            return Err(not_as_asked(Missing::Call));
         }
         let called = choice.first_call.is_some() && choice.content_call.is_none();
         if !self.emulated.asks_for_json() || choice.refused || called {
             return Ok(());
         }
         match &self.emulated.schema {
-            Some(schema) if !schema.takes(&choice.content) => Err(malformed(
-                "the content is not JSON of the schema that was asked for",
-            )),
+            Some(schema) if !schema.takes(&choice.content) => Err(not_as_asked(Missing::Schema)),
             None if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&choice.content)
                 .is_err() =>
             {
-                Err(malformed("the content is not the JSON object that was asked for"))
+                Err(not_as_asked(Missing::JsonObject))
             }
             _ => Ok(()),
         }
     }
+}
+
+fn not_as_asked(missing: Missing) -> Fault {
+    let message = format!("the model's answer is not what was asked: it {missing}");
+    Fault::new(FaultKind::NotAsAsked(missing), message)
 }
 
 fn malformed(message: &str) -> Fault {

@@ -45,6 +45,8 @@ struct Choice {
     open: Option<(OpenCall, Option<String>)>,
     says_something: bool,
     ended: Option<Ended>,
+    /// Whether more came after the end that was said.
+    goes_on: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,15 +141,18 @@ impl Choice {
             None => Vec::new(),
             Some(parts) => items(parts).map_err(|_| malformed("`parts` is not an array"))?,
         };
+        self.goes_on |= self.ended.is_some() && !parts.iter().all(|part| is_empty_text(part));
         // Before the parts: a call that is none must not get out.
         if let Some(json) = candidate.present("finishReason") {
             let message: String = candidate.read("finishMessage").unwrap_or_default();
             let says_something = self.says_something || !parts.is_empty();
-            self.ended = Some(finish::read(
-                json,
-                fault::clip(&message).as_ref(),
-                says_something,
-            )?);
+            let ended = finish::read(json, fault::clip(&message).as_ref(), says_something)?;
+            // A cut is taken back by what comes after it, not by a `STOP` alone.
+            let holds = |before: &Ended| before.reason != FinishReason::Stop && !self.goes_on;
+            if ended.reason != FinishReason::Stop || !self.ended.as_ref().is_some_and(holds) {
+                self.ended = Some(ended);
+                self.goes_on = false;
+            }
         }
         for part in parts {
             let part = Object::parse(part).map_err(|_| malformed("a part is not an object"))?;
@@ -342,6 +347,11 @@ impl Choice {
         }));
         Ok(())
     }
+}
+
+/// Whether a part is a text of nothing, as the last event of a stream often has one.
+fn is_empty_text(part: &str) -> bool {
+    Object::parse(part).is_ok_and(|part| part.present("text") == Some("\"\""))
 }
 
 /// What is laid over the part that carries a signature, given as JSON.

@@ -60,6 +60,8 @@ fn classify(word: &str, status: Option<u16>, message: &str, details: &Details) -
         return kind;
     }
     match word {
+        // Said of the operator's project; words of the client come with the other two.
+        "FAILED_PRECONDITION" if message.to_ascii_lowercase().contains("billing") => FaultKind::Credential,
         "INVALID_ARGUMENT" | "FAILED_PRECONDITION" | "OUT_OF_RANGE" => refused(message),
         "UNAUTHENTICATED" => FaultKind::Credential,
         // Also said of a file that is not the credential's own, which the client named.

@@ -85,6 +85,7 @@ pub fn encode(
         undo: Undo {
             emulated: plan.emulated,
             tool_names: names.changed(),
+            ..Undo::default()
         },
     })
 }

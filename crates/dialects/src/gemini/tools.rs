@@ -199,8 +199,9 @@ fn declaration<'a>(
         return Ok(declaration);
     };
     let cleaned = schema(parameters, quirks, param)?;
+    let schemas = param.trim_end_matches(".schema");
     for keyword in cleaned.lost {
-        note(notes, Note::Omitted(format!("tools.parameters.{keyword}")));
+        note(notes, Note::Omitted(format!("{schemas}.{keyword}")));
     }
     match quirks.schemas {
         SchemaForm::JsonSchema => declaration.parameters_json_schema = Some(cleaned.schema),

@@ -216,7 +216,8 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                 _ => self.lose(name),
             }
         }
-        self.say_type(types, nullable, choices.is_some(), &mut out);
+        let only_null = only_null(members);
+        self.say_type(types, nullable, only_null, choices.is_some(), &mut out);
         self.close(members, &mut out);
         match choices {
             None => Ok(out),
@@ -232,7 +233,15 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         }
     }
 
-    fn say_type(&mut self, mut types: Vec<String>, nullable: bool, has_choices: bool, out: &mut Members<'a>) {
+    /// `only_null`: nothing else passes, so that null is the type.
+    fn say_type(
+        &mut self,
+        mut types: Vec<String>,
+        nullable: bool,
+        only_null: bool,
+        has_choices: bool,
+        out: &mut Members<'a>,
+    ) {
         // Left there by an enum that is not taken.
         let of_enum = out.extract_if(.., |(name, _)| name == "type");
         let of_enum: Vec<String> = of_enum
@@ -255,7 +264,7 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             list.push(Json::String(Cow::Borrowed("null")));
         }
         match list.len() {
-            0 if nullable && !has_choices && self.subset.type_lists => {
+            0 if only_null && !has_choices && self.subset.type_lists => {
                 out.insert(0, (Cow::Borrowed("type"), Json::String(Cow::Borrowed("null"))));
             }
             0 => {}
@@ -299,8 +308,12 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             match (&*name, there, value) {
                 ("properties", Json::Object(there), Json::Object(properties)) => {
                     for (property, schema) in properties {
-                        if there.iter().all(|(known, _)| *known != property) {
-                            there.push((property, schema));
+                        let known = there.iter_mut().find(|(known, _)| *known == property);
+                        match (known.map(|(_, known)| known), schema) {
+                            (None, schema) => there.push((property, schema)),
+                            (Some(Json::Object(known)), Json::Object(schema)) => self.merge(known, schema),
+                            (Some(known), schema) if *known != schema => self.lose("properties"),
+                            _ => {}
                         }
                     }
                 }
@@ -316,6 +329,18 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                 _ => {}
             }
         }
+    }
+}
+
+/// Whether a schema names null as its type, or as its only value.
+fn only_null(members: &Members<'_>) -> bool {
+    let (types, nullable) = types::named(members);
+    let is_null = |values: &[Json<'_>]| !values.is_empty() && values.iter().all(|value| *value == Json::Null);
+    let values = get(members, "enum").and_then(Json::as_array);
+    let constant = get(members, "const").map(std::slice::from_ref);
+    match values.or(constant) {
+        Some(values) => types.is_empty() && is_null(values),
+        None => types.is_empty() && nullable,
     }
 }
 

@@ -193,6 +193,70 @@ fn constants_null_and_lists_of_types_are_said_in_openapis_words() {
 }
 
 #[test]
+fn null_among_the_values_of_an_enum_stays_one_of_them() {
+    for (schema, json, open_api) in [
+        (
+            json!({"enum": ["x", 1, null]}),
+            json!({"enum": ["x", 1, null]}),
+            json!({"nullable": true}),
+        ),
+        (
+            json!({"enum": ["x", "y", null]}),
+            json!({"type": ["string", "null"], "enum": ["x", "y", null]}),
+            json!({"type": "string", "enum": ["x", "y"], "nullable": true}),
+        ),
+        (
+            json!({"type": ["string", "null"], "enum": ["x", null]}),
+            json!({"type": ["string", "null"], "enum": ["x", null]}),
+            json!({"type": "string", "enum": ["x"], "nullable": true}),
+        ),
+        (
+            json!({"enum": [true, 1, null]}),
+            json!({}),
+            json!({"nullable": true}),
+        ),
+        (
+            json!({"enum": [null]}),
+            json!({"type": "null"}),
+            json!({"nullable": true}),
+        ),
+        (
+            json!({"nullable": true, "description": "d"}),
+            json!({"description": "d"}),
+            json!({"description": "d", "nullable": true}),
+        ),
+        (
+            json!({"type": ["string", "integer"], "enum": ["x", "y"]}),
+            json!({"type": ["string", "integer"], "enum": ["x", "y"]}),
+            json!({"type": "string", "enum": ["x", "y"]}),
+        ),
+    ] {
+        assert_eq!(cleaned(&schema, &JSON).0, json, "{schema}");
+        assert_eq!(cleaned(&schema, &OPEN_API).0, open_api, "{schema}");
+    }
+}
+
+#[test]
+fn what_merging_parts_makes_optional_or_wider_is_told() {
+    let apart = json!({"allOf": [
+        {"type": "object", "properties": {"a": {"type": "string"}}}, {"type": "object", "required": ["a"]}]});
+    let (_, lost) = cleaned(&apart, &OPEN_API);
+    assert_eq!(lost, ["required"]);
+
+    let twice = json!({"allOf": [
+        {"type": "object", "properties": {"a": {"type": "string"}}},
+        {"type": "object", "properties": {"a": {"type": "string", "minLength": 2}}}]});
+    assert_eq!(
+        whole(&twice, &OPEN_API)["properties"],
+        json!({"a": {"type": "string", "minLength": 2}})
+    );
+    let against = json!({"allOf": [
+        {"type": "object", "properties": {"a": {"type": "string"}}},
+        {"type": "object", "properties": {"a": {"type": "integer"}}}]});
+    assert_eq!(cleaned(&against, &OPEN_API).1, ["type"]);
+}
+
+#[test]
 fn parts_are_merged_and_contradictions_among_them_are_told() {
     let schema = json!({
         "allOf": [

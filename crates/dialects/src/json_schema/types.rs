@@ -25,9 +25,10 @@ pub(super) fn named(schema: &[(Cow<'_, str>, Json<'_>)]) -> (Vec<String>, bool) 
     (types, nullable)
 }
 
-/// The one type of all values of an enum, where they have one.
+/// The one type of all values of an enum but null, where they have one.
 pub(super) fn of_values(values: &[Json<'_>]) -> Option<&'static str> {
-    let mut types = values.iter().map(|value| match value {
+    let values = values.iter().filter(|value| **value != Json::Null);
+    let mut types = values.map(|value| match value {
         Json::String(_) => Some("string"),
         Json::Number(Number::Float(_)) => Some("number"),
         Json::Number(_) => Some("integer"),
@@ -36,4 +37,15 @@ pub(super) fn of_values(values: &[Json<'_>]) -> Option<&'static str> {
     });
     let first = types.next()??;
     types.all(|other| other == Some(first)).then_some(first)
+}
+
+/// Whether a value may be of that type.
+pub(super) fn fits(value: &Json<'_>, kind: &str) -> bool {
+    match (value, kind.to_ascii_lowercase().as_str()) {
+        (Json::Number(Number::Float(value)), "integer") => value.fract() == 0.0,
+        (Json::Number(_), "integer" | "number") => true,
+        (Json::String(_), "string") | (Json::Bool(_), "boolean") => true,
+        (Json::Array(_), "array") | (Json::Object(_), "object") => true,
+        _ => false,
+    }
 }

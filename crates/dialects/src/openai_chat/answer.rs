@@ -1,5 +1,7 @@
 //! A whole answer: the provider's JSON, edited into our form.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use tollgate_catalog::{contract::estimated_tokens, quirks::Quirks};
 use tollgate_chat::{
@@ -166,11 +168,22 @@ fn edit_choice(
             edit.remove_named(name);
         }
     }
+    // How often each was given.
+    let mut ids: HashMap<String, u32> = HashMap::with_capacity(calls.len());
     for (index, call) in calls.iter().enumerate() {
         let id = call
             .id
             .clone()
             .unwrap_or_else(|| made_up_id(&presentation.head.id, position, index as u32));
+        let times = ids.entry(id.clone()).and_modify(|times| *times += 1).or_default();
+        let id = match *times {
+            0 => id,
+            times => {
+                let other = unrepeated(&id, times, |id| ids.contains_key(id));
+                ids.insert(other.clone(), 0);
+                other
+            }
+        };
         let arguments = if call.is_blank() && reason != FinishReason::Length {
             "{}"
         } else {
@@ -235,6 +248,19 @@ pub(super) fn made_up_id(answer_id: &str, choice: u32, index: u32) -> String {
     let tail: String = answer_id.chars().filter(char::is_ascii_alphanumeric).collect();
     let tail = &tail[tail.len().saturating_sub(24)..];
     format!("call_{tail}{choice}{index}")
+}
+
+/// Another ID for a call whose own one `times` calls before it in the choice have: the client could not
+/// tell which of them a result is for.
+pub(super) fn unrepeated(id: &str, times: u32, is_taken: impl Fn(&str) -> bool) -> String {
+    let mut number = times.saturating_add(1);
+    loop {
+        let other = format!("{id}_{number}");
+        if !is_taken(&other) {
+            return other;
+        }
+        number += 1;
+    }
 }
 
 fn malformed(message: &str) -> Fault {

@@ -156,6 +156,8 @@ impl Said {
         match status {
             Some(401) => FaultKind::Credential,
             Some(402) => FaultKind::Quota,
+            // OpenAI calls it an unsupported value of `stream`.
+            _ if starts_with_any(&self.message, OPERATORS_BEGINNINGS) => FaultKind::Credential,
             _ if self.refuses_a_parameter() => by_status(status.or(Some(400))),
             _ => self
                 .meaning_of_message(status)
@@ -308,6 +310,15 @@ const VAGUE_CODES: &[&str] = &[
     "missingparameter",
     "badrequest",
     "bad_request",
+];
+
+/// Beginnings of messages about what the operator's account may not do, whatever the code: nothing that a
+/// client changes helps.
+const OPERATORS_BEGINNINGS: &[&str] = &[
+    "your organization must be verified",
+    // Google's, at its compatible endpoint.
+    "user location is not supported",
+    "gemini api free tier is not available",
 ];
 
 /// Phrases of messages in lower case, the first that fits counts.

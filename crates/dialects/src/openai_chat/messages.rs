@@ -19,7 +19,7 @@ use tollgate_chat::{
 use self::media::Waiting;
 use super::nulls;
 use crate::{
-    conversation::{self, without_signature},
+    conversation::{self, Message, without_signature},
     request::{Context, Note, Unsupported},
 };
 
@@ -81,6 +81,10 @@ pub fn edit<'a>(
     if !rules.instructions.is_empty() && !joins {
         insert_instructions(&list, leading, rules, edits);
     }
+    let turns = match rules.context.states.is_empty() {
+        true => Vec::new(),
+        false => conversation::messages(messages),
+    };
     let mut waiting = Waiting::default();
     let mut nameless = false;
     for (at, message) in list.iter().enumerate() {
@@ -99,6 +103,7 @@ pub fn edit<'a>(
             at,
             message: &object,
             edit: ObjectEdit::of(&object),
+            turns: &turns,
             joined: joined.map(String::as_str).collect(),
             waiting: &mut waiting,
         };
@@ -157,6 +162,8 @@ struct MessageEditor<'e, 'a> {
     at: usize,
     message: &'e Object<'a>,
     edit: ObjectEdit<'e, 'a>,
+    /// The conversation, where something was kept of it.
+    turns: &'e [Message<'a>],
     /// Instructions that join this message's text.
     joined: Vec<&'e str>,
     waiting: &'e mut Waiting<'a>,

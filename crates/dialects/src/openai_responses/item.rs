@@ -71,9 +71,17 @@ pub fn arguments<'a>(object: &Object<'a>) -> Option<ItemPart<'a>> {
     Some(ItemPart {
         strand: Strand::Arguments,
         index: 0,
-        text: text(object, "arguments")?,
+        text: arguments_text(object, "arguments")?,
         logprobs: None,
     })
+}
+
+/// Arguments, or a piece of them. Some hosts send the object itself, not its text.
+pub fn arguments_text<'a>(object: &Object<'a>, name: &str) -> Option<Cow<'a, str>> {
+    match object.present(name)? {
+        json if json.starts_with('{') => Some(Cow::Borrowed(json)),
+        _ => text(object, name),
+    }
 }
 
 /// A part of a message or a thought. `None` where it says nothing that a client can be told.

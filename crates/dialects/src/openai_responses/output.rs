@@ -3,7 +3,10 @@
 //! Events of a stream bring pieces; an item's end and the response's end bring the same again, whole,
 //! and repair what no piece has said. A whole answer is a response's end and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use tollgate_chat::{
     event::{EventKind, FinishReason, Start},
@@ -27,6 +30,8 @@ use crate::{
 const COUNT_LIMIT: usize = 4_096;
 /// Most bytes of state that are kept of one answer; what goes beyond is let go, which is legal.
 const STATE_LIMIT: usize = 4 << 20;
+/// Most bytes of arguments that wait for their call to be announced.
+const WAITING_LIMIT: usize = 16 << 20;
 /// Between two thoughts, for the reader.
 const GAP: &str = "\n\n";
 
@@ -40,6 +45,10 @@ pub struct Output {
     has_thought: bool,
     /// Bytes of state that may yet be kept.
     state_room: usize,
+    /// Bytes of arguments that wait.
+    waiting: usize,
+    /// The response's own ID, where it tells one.
+    response_id: Option<String>,
 }
 
 #[derive(Debug)]
@@ -48,6 +57,10 @@ struct Item {
     id: String,
     /// Of a call; empty for others.
     call_id: String,
+    /// Of a call, while it waits for its ID.
+    name: String,
+    /// Arguments that came before the call could be announced.
+    waiting: String,
     /// Place among the client's calls; `None` until name and ID of the call are known.
     call: Option<u32>,
     said: BTreeMap<(Strand, u64), Said>,
@@ -64,6 +77,8 @@ impl Default for Output {
             calls: 0,
             has_thought: false,
             state_room: STATE_LIMIT,
+            waiting: 0,
+            response_id: None,
         }
     }
 }
@@ -71,6 +86,10 @@ impl Default for Output {
 impl Output {
     /// Says once that the provider has begun. `response`: what it says of the whole, where it does.
     pub fn start(&mut self, response: Option<&Object<'_>>, events: &mut Vec<EventKind>) {
+        if self.response_id.is_none() {
+            let id = response.and_then(|response| text(response, "id"));
+            self.response_id = id.map(Cow::into_owned).filter(|id| !id.is_empty());
+        }
         if std::mem::replace(&mut self.started, true) {
             return;
         }
@@ -91,37 +110,65 @@ impl Output {
             self.check_count(self.items.len())?;
             self.items.insert(at, Item::new(ItemKind::of(item), id_of(item)));
         }
-        self.open_call(at, item, events);
-        Ok(())
-    }
-
-    /// Says name and ID of a call, as soon as both are known.
-    fn open_call(&mut self, at: u64, item: &Object<'_>, events: &mut Vec<EventKind>) {
         let Some(held) = self.items.get_mut(&at) else {
-            return;
+            return Ok(());
         };
         if held.kind != ItemKind::Call || held.call.is_some() {
-            return;
+            return Ok(());
         }
-        let (Some(id), Some(name)) = (text(item, "call_id"), text(item, "name")) else {
-            return;
+        for (held, name) in [
+            (&mut held.call_id, "call_id"),
+            (&mut held.name, "name"),
+            (&mut held.id, "id"),
+        ] {
+            if let Some(told) = text(item, name).filter(|told| !told.is_empty()) {
+                *held = told.into_owned();
+            }
+        }
+        // Without a `call_id` it waits for its end, which may tell one.
+        if held.call_id.is_empty() || held.name.is_empty() {
+            return Ok(());
+        }
+        self.open_call(at, events)
+    }
+
+    /// Says name and ID of a call, and what has waited for that. A call without `call_id` gets the item's
+    /// own ID, else one that is made up: a call without an ID could not be answered.
+    fn open_call(&mut self, at: u64, events: &mut Vec<EventKind>) -> Result<(), Fault> {
+        let index = self.calls;
+        let Some(held) = self.items.get_mut(&at) else {
+            return Ok(());
         };
-        if id.is_empty() || name.is_empty() {
-            return;
+        if held.kind != ItemKind::Call || held.call.is_some() || held.name.is_empty() {
+            return Ok(());
         }
-        held.call_id = id.to_string();
-        held.call = Some(self.calls);
+        if held.call_id.is_empty() {
+            held.call_id = match held.id.is_empty() {
+                true => made_up_id(self.response_id.as_deref(), index, &held.name),
+                false => held.id.clone(),
+            };
+        }
+        held.call = Some(index);
         events.push(EventKind::ToolCall {
             choice: 0,
-            index: self.calls,
-            id: Some(id.into_owned()),
-            name: Some(name.into_owned()),
+            index,
+            id: Some(held.call_id.clone()),
+            name: Some(std::mem::take(&mut held.name)),
             arguments: String::new(),
         });
         self.calls += 1;
+        let waiting = std::mem::take(&mut held.waiting);
+        self.waiting -= waiting.len();
+        let part = ItemPart {
+            strand: Strand::Arguments,
+            index: 0,
+            text: waiting.into(),
+            logprobs: None,
+        };
+        self.say(at, &part, &part.text, events)
     }
 
-    /// A piece of an item. A call that has not been announced waits for its end, which tells all of it.
+    /// A piece of an item. What a call says before it can be announced waits until it is.
     pub fn piece(&mut self, at: u64, part: &ItemPart<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         if !self.items.contains_key(&at) {
             self.check_count(self.items.len())?;
@@ -132,7 +179,21 @@ impl Output {
             };
             self.items.insert(at, Item::new(kind, String::new()));
         }
-        self.say(at, part, &part.text, events)
+        match self.items.get_mut(&at) {
+            Some(item) if item.kind == ItemKind::Call && item.call.is_none() => {
+                if part.strand == Strand::Arguments {
+                    item.waiting.push_str(&part.text);
+                    self.waiting += part.text.len();
+                }
+                if self.waiting > WAITING_LIMIT {
+                    return Err(malformed(
+                        "the arguments of calls without a name or an ID are endless",
+                    ));
+                }
+                Ok(())
+            }
+            _ => self.say(at, part, &part.text, events),
+        }
     }
 
     /// A part that is told whole: says what of it no piece has said.
@@ -142,10 +203,14 @@ impl Output {
         part: &ItemPart<'_>,
         events: &mut Vec<EventKind>,
     ) -> Result<(), Fault> {
-        let said = self.items.get(&at).and_then(|item| item.said.get(&part.key()));
-        let rest = match said {
-            Some(said) => said.rest_of(&part.text),
-            None => &*part.text,
+        let item = self.items.get(&at);
+        let said = item.and_then(|item| item.said.get(&part.key()));
+        let rest = match (said, item) {
+            (Some(said), _) => said.rest_of(&part.text),
+            (None, Some(item)) if part.strand == Strand::Arguments && !item.waiting.is_empty() => {
+                part.text.strip_prefix(&*item.waiting).unwrap_or_default()
+            }
+            (None, _) => &*part.text,
         };
         if rest.is_empty() {
             return Ok(());
@@ -212,6 +277,7 @@ impl Output {
     /// An item that is told whole, at its end.
     pub fn end_item(&mut self, at: u64, item: &Object<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         self.open(at, item, events)?;
+        self.open_call(at, events)?;
         for mut part in item::parts(item) {
             part.index = self.index_in_stream(at, &part);
             self.whole_part(at, &part, events)?;
@@ -312,7 +378,9 @@ impl Output {
         let (id, call_id) = (id_of(item), text(item, "call_id").unwrap_or_default());
         let same = |held: &str, told: &str| !told.is_empty() && held == told;
         let same_id = |held: &Item| match kind {
-            ItemKind::Call => same(&held.call_id, &call_id),
+            ItemKind::Call if !call_id.is_empty() && !held.call_id.is_empty() => {
+                same(&held.call_id, &call_id)
+            }
             _ => held.kind == kind && same(&held.id, &id),
         };
         let mut others = self.items.iter().filter(|(at, _)| !found.contains(at));
@@ -327,12 +395,20 @@ impl Output {
         ended: &str,
         events: &mut Vec<EventKind>,
     ) -> Result<(), Fault> {
+        // What was announced and never ended.
+        let waiting = self.items.iter().filter(|(_, item)| item.call.is_none());
+        let waiting: Vec<u64> = waiting.map(|(at, _)| *at).collect();
+        for at in waiting {
+            self.open_call(at, events)?;
+        }
         let finish = finish::read(response, ended, self.calls > 0)?;
+        let is_cut = matches!(finish.reason, FinishReason::Length | FinishReason::ContentFilter);
+        let mut items = self.items.values();
+        if !is_cut && items.any(|item| item.kind == ItemKind::Call && item.call.is_none()) {
+            return Err(malformed("a function call has no name"));
+        }
         if self.calls == 0 && !self.says_something() && self.has(ItemKind::CustomCall) {
-            return Err(Fault::new(
-                FaultKind::Malformed,
-                "the model called a tool that was not on offer",
-            ));
+            return Err(malformed("the model called a tool that was not on offer"));
         }
         if finish.reason == FinishReason::ToolCalls {
             self.fill_arguments(events);
@@ -379,7 +455,7 @@ impl Output {
 
     fn check_count(&self, count: usize) -> Result<(), Fault> {
         if count >= COUNT_LIMIT {
-            return Err(Fault::new(FaultKind::Malformed, "the answer has too many items"));
+            return Err(malformed("the answer has too many items"));
         }
         Ok(())
     }
@@ -391,6 +467,8 @@ impl Item {
             kind,
             id,
             call_id: String::new(),
+            name: String::new(),
+            waiting: String::new(),
             call: None,
             said: BTreeMap::new(),
             ended: false,
@@ -412,6 +490,20 @@ impl ItemPart<'_> {
     fn key(&self) -> (Strand, u64) {
         (self.strand, self.index)
     }
+}
+
+/// An ID for a call that came without one: the same for the same answer and place.
+fn made_up_id(response_id: Option<&str>, index: u32, name: &str) -> String {
+    const LENGTH: usize = 24;
+
+    let of_letters = |id: &str| -> String { id.chars().filter(char::is_ascii_alphanumeric).collect() };
+    let tail = of_letters(response_id.unwrap_or(name));
+    let from = tail.len().saturating_sub(LENGTH);
+    format!("call_{}_{index}", &tail[from..])
+}
+
+fn malformed(message: &str) -> Fault {
+    Fault::new(FaultKind::Malformed, message)
 }
 
 fn id_of(item: &Object<'_>) -> String {

@@ -164,7 +164,11 @@ impl Decoder {
         object: &Object<'_>,
         events: &mut Vec<EventKind>,
     ) -> Result<(), Fault> {
-        let text = text(object, "delta").ok_or_else(|| malformed("a delta is no text".to_owned()))?;
+        let text = match strand {
+            Strand::Arguments => item::arguments_text(object, "delta"),
+            _ => text(object, "delta"),
+        };
+        let text = text.ok_or_else(|| malformed("a delta is no text".to_owned()))?;
         let part = ItemPart {
             strand,
             index: part_index(strand, object),
@@ -182,7 +186,11 @@ impl Decoder {
         object: &Object<'_>,
         events: &mut Vec<EventKind>,
     ) -> Result<(), Fault> {
-        let Some(text) = text(object, name) else {
+        let text = match strand {
+            Strand::Arguments => item::arguments_text(object, name),
+            _ => text(object, name),
+        };
+        let Some(text) = text else {
             return Ok(());
         };
         let part = ItemPart {

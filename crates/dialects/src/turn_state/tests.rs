@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tollgate_chat::event::{EventKind, Place, State};
 
-use super::{KeptTurn, TurnCollector, TurnKey, TurnState, TurnStates, keys_of, state_of};
+use super::{Before, KeptTurn, TurnCollector, TurnKey, TurnState, TurnStates, keys_of, state_of};
 use crate::conversation::{self, Assistant, Message};
 
 fn text(choice: u32, text: &str) -> EventKind {
@@ -154,7 +154,7 @@ fn the_text_of_thoughts_is_state_only_where_a_provider_wants_it_back() {
         text: "\"Hm\"\n".to_owned(),
     };
     assert_eq!(collect([thought.clone(), call(0, 0, "a")]), []);
-    let mut collector = TurnCollector::of_thoughts();
+    let mut collector = TurnCollector::of_thoughts(Before::default());
     for event in [thought.clone(), thought, call(0, 0, "a")] {
         collector.take(&event);
     }

@@ -65,12 +65,75 @@ fn every_reason_to_stop_has_its_word() {
             Some("model_context_window_exceeded"),
         ),
         ("refusal", ContentFilter, Some("refusal")),
-        ("tool_use", ToolCalls, None),
+        ("tool_use", Stop, Some("tool_use")),
         ("new_reason", Stop, Some("new_reason")),
     ] {
         let told = finish(&events(&stream(&[], word)));
         assert_eq!(told, (reason, own.map(str::to_owned)), "{word}");
     }
+    let call = [
+        start(
+            0,
+            json!({"type": "tool_use", "id": "a", "name": "f", "input": {}}),
+        ),
+        stop(0),
+    ];
+    for (word, own) in [
+        ("tool_use", None),
+        ("end_turn", None),
+        ("new_reason", Some("new_reason")),
+    ] {
+        let told = finish(&events(&stream(&call, word)));
+        assert_eq!(told, (ToolCalls, own.map(str::to_owned)), "{word}");
+    }
+}
+
+#[test]
+fn a_whole_answer_says_why_it_ended() {
+    let text = json!([{"type": "text", "text": "Hi"}]);
+    for message in [
+        json!({"type": "message", "content": text, "stop_reason": null}),
+        json!({"type": "message", "content": text}),
+    ] {
+        assert_eq!(
+            answer(&message).unwrap_err().kind,
+            FaultKind::Malformed,
+            "{message}"
+        );
+    }
+    let (told, _) = answer(&json!({"type": "message", "content": text, "stop_reason": "tool_use"})).unwrap();
+    assert_eq!(told["choices"][0]["finish_reason"], "stop");
+}
+
+#[test]
+fn later_counts_are_the_whole_and_override_with_zeros_too() {
+    let usage_of = |first: Value, last: Value| {
+        let told = events(&sse(&[
+            json!({"type": "message_start", "message": {"usage": first}}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": last}),
+            json!({"type": "message_stop"}),
+        ]));
+        told.into_iter().rev().find_map(|event| match event {
+            EventKind::Usage(usage) => {
+                Some((usage.prompt, usage.cached, usage.cache_write, usage.completion))
+            }
+            _ => None,
+        })
+    };
+    let first = json!({"input_tokens": 10, "cache_read_input_tokens": 3, "cache_creation_input_tokens": 2, "output_tokens": 1});
+    let none_cached = json!({"input_tokens": 20, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0, "output_tokens": 7});
+    assert_eq!(usage_of(first.clone(), none_cached), Some((20, 0, 0, 7)));
+    let partly = json!({"input_tokens": null, "cache_read_input_tokens": 0, "output_tokens": 7});
+    assert_eq!(usage_of(first.clone(), partly), Some((12, 0, 2, 7)));
+    let fillers = json!({"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 7});
+    assert_eq!(
+        usage_of(first, fillers),
+        Some((15, 3, 2, 7)),
+        "no prompt is empty"
+    );
+    let nulls = json!({"input_tokens": null, "output_tokens": null});
+    assert_eq!(usage_of(Value::Null, nulls), None);
+    assert_eq!(usage_of(json!({}), Value::Null), None);
 }
 
 #[test]

@@ -49,6 +49,17 @@ fn trouble_with_the_key_is_the_operators_whatever_its_status() {
             "User location is not supported for the API use.",
         ),
         (
+            400,
+            "FAILED_PRECONDITION",
+            "This API method requires billing to be enabled. Please enable billing on the project.",
+        ),
+        (
+            400,
+            "FAILED_PRECONDITION",
+            "Gemini API free tier is not available in your country. Please enable billing on your project.",
+        ),
+        (400, "FAILED_PRECONDITION", "The Billing account is closed."),
+        (
             401,
             "UNAUTHENTICATED",
             "Request had invalid authentication credentials.",
@@ -68,6 +79,12 @@ fn trouble_with_the_key_is_the_operators_whatever_its_status() {
         ]}),
     );
     assert_eq!(no_billing.kind, FaultKind::Quota);
+}
+
+#[test]
+fn a_word_of_the_clients_is_no_trouble_with_billing() {
+    let message = "Function `billing_lookup` is declared twice; billing";
+    assert_eq!(kind(400, "INVALID_ARGUMENT", message), FaultKind::BadRequest);
 }
 
 #[test]

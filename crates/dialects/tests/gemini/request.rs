@@ -586,3 +586,14 @@ fn a_request_is_the_same_whatever_was_kept_for_other_turns() {
     let twice = encode_knowing(&request, &serving("gemini-2.5-flash"), &known).unwrap();
     assert_eq!(once.body, twice.body);
 }
+
+#[test]
+fn what_a_tools_schema_loses_is_told_with_the_tool() {
+    let parts = json!([
+        {"type": "object", "properties": {"a": {"type": "string"}}},
+        {"type": "object", "required": ["a"]},
+    ]);
+    let apart = json!({"type": "function", "function": {"name": "g", "parameters": {"type": "object", "allOf": parts}}});
+    let encoded = encode("gemini-2.5-flash", json!({"tools": [tool("f"), apart]})).unwrap();
+    assert_eq!(notes(&encoded), ["omitted:tools[1].function.parameters.required"]);
+}

@@ -94,6 +94,28 @@ fn a_finish_that_is_taken_back_is_none() {
 }
 
 #[test]
+fn a_cut_is_taken_back_by_more_parts_and_by_nothing_else() {
+    let finish = |responses: &[Value]| {
+        let told = told(&stream(responses).kinds());
+        let finishes: Vec<String> = told
+            .into_iter()
+            .filter(|event| event.starts_with("finish"))
+            .collect();
+        finishes
+    };
+    let cut = last(json!([{"text": "one"}]), "MAX_TOKENS");
+    for empty in [json!([]), json!([{"text": ""}])] {
+        assert_eq!(finish(&[cut.clone(), last(empty, "STOP")]), ["finish length"]);
+    }
+    let more = last(json!([{"text": " two"}]), "STOP");
+    assert_eq!(finish(&[cut.clone(), more]), ["finish stop"]);
+    let later = [cut, response(json!([{"text": " two"}])), last(json!([]), "STOP")];
+    assert_eq!(finish(&later), ["finish stop"]);
+    let filtered = [last(json!([{"text": "one"}]), "SAFETY"), last(json!([]), "STOP")];
+    assert_eq!(finish(&filtered), ["finish content_filter"]);
+}
+
+#[test]
 fn a_signature_on_an_empty_text_belongs_to_the_text_before_it() {
     let streamed = stream(&[
         response(json!([{"text": "Hello"}])),

@@ -39,6 +39,28 @@ fn content_in_text_parts_becomes_one_string() {
 }
 
 #[test]
+fn ids_of_calls_are_their_own_within_a_choice() {
+    let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let ids = |calls: Value| -> Vec<String> {
+        let answer = answer(
+            json!({"role": "assistant", "content": null, "tool_calls": calls}),
+            "tool_calls",
+        );
+        let message = message(&decode(&answer).unwrap());
+        let calls = message["tool_calls"].as_array().unwrap().iter();
+        calls
+            .map(|call| call["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(ids(json!([call("a"), call("b")])), ["a", "b"]);
+    assert_eq!(ids(json!([call("a"), call("a"), call("a")])), ["a", "a_2", "a_3"]);
+    assert_eq!(
+        ids(json!([call("a_2"), call("a"), call("a")])),
+        ["a_2", "a", "a_3"]
+    );
+}
+
+#[test]
 fn what_a_message_says_and_nobody_can_read_is_a_fault() {
     for message in [
         json!({"content": 5}),

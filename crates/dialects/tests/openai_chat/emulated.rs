@@ -8,7 +8,7 @@ use tollgate_chat::{
     event::{Event, EventKind, Finish, FinishReason, Wire},
 };
 use tollgate_dialects::{
-    Decoded, Fault, FaultKind, ProviderRequest, Undo,
+    Decoded, Fault, FaultKind, Missing, ProviderRequest, Undo,
     turn_state::{KeptTurn, TurnKey},
 };
 
@@ -163,7 +163,7 @@ fn an_answer_that_breaks_its_schema_is_a_fault_before_or_after_its_words() {
     let undo = undo(&no_formats(), person());
     let wrong = "{\"name\":1}";
     let fault = whole(&no_formats(), &undo, json!({"content": wrong}), "stop").unwrap_err();
-    assert_eq!(fault.kind, FaultKind::Malformed);
+    assert_eq!(fault.kind, FaultKind::NotAsAsked(Missing::Schema));
     assert!(
         !fault.message.contains("name"),
         "an answer's words do not belong into a log"
@@ -179,7 +179,7 @@ fn an_answer_that_breaks_its_schema_is_a_fault_before_or_after_its_words() {
         &[chunk(json!({"content": wrong}), Value::Null), stop()],
     );
     assert_eq!(text(&events), wrong, "a stream has shown it already");
-    assert_eq!(turns.unwrap_err().kind, FaultKind::Malformed);
+    assert_eq!(turns.unwrap_err().kind, FaultKind::NotAsAsked(Missing::Schema));
     assert_eq!(finish(&events), None, "and does not end as if all were well");
 }
 

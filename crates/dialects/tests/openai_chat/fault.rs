@@ -95,6 +95,27 @@ fn a_code_decides_before_the_words_of_a_message() {
 }
 
 #[test]
+fn what_the_operators_account_may_not_do_is_the_operators() {
+    let stream = "Your organization must be verified to stream this model. Please go to: \
+                  https://platform.openai.com/settings/organization/general and click on Verify Organization.";
+    let model = "Your organization must be verified to use the model `o3`.";
+    let place = "User location is not supported for the API use.";
+    for (status, message, code) in [
+        (400, stream, json!("unsupported_value")),
+        (400, model, json!("unsupported_value")),
+        (403, model, Value::Null),
+        (400, place, json!(400)),
+    ] {
+        let mut body = openai(message, json!("invalid_request_error"), code);
+        body["error"]["param"] = json!("stream");
+        assert_eq!(of_status(status, &body).kind, Credential, "{status} {message}");
+    }
+    let quoted = "Invalid 'tools[0].function.name': 'Your organization must be verified to stream'";
+    let body = openai(quoted, json!("invalid_request_error"), json!("invalid_value"));
+    assert_eq!(of_status(400, &body).kind, BadRequest);
+}
+
+#[test]
 fn a_message_without_a_telling_code_is_read() {
     let too_long = "This model's maximum context length is 8192 tokens. However, your messages have 9000";
     for (status, message, kind, code, expected) in [

@@ -5,7 +5,6 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::{Value, json};
 use tollgate_chat::event::{Place, State};
 use tollgate_dialects::{
-    Undo,
     request::{Fetched, Medium},
     turn_state::{TurnKey, TurnState, TurnStates},
 };
@@ -38,7 +37,7 @@ impl<'c> Case<'c> {
         let sent = encode_knowing(&request, &serving, &self.states, &self.fetched).unwrap();
         let client: Value = serde_json::from_slice(request.request.body()).unwrap();
         let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
-        let undo = match sent.undo == Undo::default() {
+        let undo = match sent.undo.is_nothing() {
             true => "nothing".to_owned(),
             false => format!("{:#?}", sent.undo.emulated),
         };

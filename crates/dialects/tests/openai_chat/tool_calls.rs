@@ -140,3 +140,37 @@ fn a_null_in_place_of_arguments_is_none_and_one_inside_them_stays() {
     let at_once = read(&[chunk(json!({"tool_calls": call("null")}), json!("tool_calls"))]);
     assert_eq!(at_once.arguments(0), "{}");
 }
+
+#[test]
+fn an_id_that_another_call_has_gets_a_number() {
+    let call = |index: u32, id: &str, arguments: &str| json!({"index": index, "id": id, "type": "function", "function": {"name": "f", "arguments": arguments}});
+    let read = read(&[
+        chunk(json!({"tool_calls": [call(0, "a", "{\"x\":")]}), Value::Null),
+        chunk(json!({"tool_calls": [call(1, "a", "{\"y\":")]}), Value::Null),
+        chunk(
+            json!({"tool_calls": [call(2, "a_2", "{}"), call(3, "a", "{}")]}),
+            Value::Null,
+        ),
+        chunk(json!({"tool_calls": [call(0, "a", "0}")]}), Value::Null),
+        chunk(json!({"tool_calls": [call(1, "a", "1}")]}), json!("tool_calls")),
+    ]);
+    let ids: Vec<&str> = read
+        .chunks
+        .iter()
+        .flat_map(|chunk| chunk["choices"][0]["delta"]["tool_calls"].as_array().unwrap())
+        .filter_map(|call| call["id"].as_str())
+        .collect();
+    assert_eq!(ids, ["a", "a_2", "a_2_2", "a_3"]);
+    assert_eq!(read.arguments(0), "{\"x\":0}");
+    assert_eq!(read.arguments(1), "{\"y\":1}");
+}
+
+#[test]
+fn the_same_id_without_an_index_goes_on_with_its_call() {
+    let call = |arguments: &str| json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": arguments}});
+    let read = read(&[
+        chunk(json!({"tool_calls": [call("{\"x\":")]}), Value::Null),
+        chunk(json!({"tool_calls": [call("1}")]}), json!("tool_calls")),
+    ]);
+    assert_eq!(read.arguments(0), "{\"x\":1}");
+}

@@ -54,6 +54,11 @@ const TABLE: &[(&str, &str, FaultKind)] = &[
     ("image_too_large", "Too large.", BadRequest),
     ("unsupported_file", "Please try again with a pdf.", BadRequest),
     ("data_residency_mismatch", "Use the other host.", Credential),
+    (
+        "unsupported_value",
+        "Your organization must be verified to stream this model.",
+        Credential,
+    ),
     ("server_error", "The server had an error.", Server),
     (
         "server_is_overloaded",
@@ -104,6 +109,12 @@ fn an_error_with_a_status_is_told_by_its_code_first() {
             ContentFilter,
         ),
         (400, "invalid_function_parameters", "Invalid schema.", BadRequest),
+        (
+            400,
+            "unsupported_value",
+            "Your organization must be verified to stream this model.",
+            Credential,
+        ),
         (500, "server_error", "Oops.", Server),
         (503, "", "Overloaded.", Overloaded),
     ] {

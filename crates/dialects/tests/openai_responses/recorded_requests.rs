@@ -19,7 +19,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde_json::{Map, Value, json};
 use tollgate_catalog::{Catalog, load};
 use tollgate_chat::event::{Place, State};
-use tollgate_dialects::turn_state::{KeptTurn, TurnKey, TurnState};
+use tollgate_dialects::turn_state::{Binding, KeptTurn, TurnKey, TurnState};
 use tollgate_testkit::recordings::recordings;
 
 use super::fixtures::{body, checked, encode_knowing};
@@ -91,6 +91,7 @@ fn kept(fixture: &Value, recorded: &Value) -> Vec<KeptTurn> {
             };
             KeptTurn {
                 keys: vec![TurnKey::Call(turn["call"].as_str().unwrap().to_owned())],
+                binding: Binding::default(),
                 state: Arc::new(TurnState { pieces: vec![piece] }),
             }
         })

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tollgate_chat::event::{EventKind, FinishReason};
 use tollgate_dialects::FaultKind;
 
-use super::fixtures::{decode_stream, stream_of};
+use super::fixtures::{decode_stream, decode_whole, stream_of};
 
 /// A stream of these events between its beginning and a good end.
 fn whole(events: &[Value]) -> Vec<EventKind> {
@@ -446,4 +446,62 @@ fn a_stream_without_its_last_event_is_cut_even_with_everything_said() {
     let all = [delta("output_text", 0, "Hi"), done(0, message("Hi"))];
     let (_, _, outcome) = decode_stream([stream_of(&all)]);
     assert_eq!(outcome.unwrap_err().kind, FaultKind::Cut);
+}
+
+fn told(id: &str, arguments: &str) -> Vec<(String, String, String)> {
+    vec![(id.to_owned(), "f".to_owned(), arguments.to_owned())]
+}
+
+#[test]
+fn a_call_without_call_id_is_not_lost() {
+    let item = |arguments: Value| json!({"type": "function_call", "id": "fc_1", "name": "f", "arguments": arguments});
+    let pieces = [
+        added(0, item(json!(""))),
+        delta("function_call_arguments", 0, "{\"x\":"),
+        delta("function_call_arguments", 0, "1}"),
+    ];
+    let mut ended = pieces.to_vec();
+    ended.push(done(0, item(json!("{\"x\":1}"))));
+    for events in [&pieces[..], &ended, &ended[3..]] {
+        assert_eq!(calls_of(&whole(events)), told("fc_1", "{\"x\":1}"));
+    }
+    let mut late = pieces.to_vec();
+    late.push(done(0, call("call_1", "f", "{\"x\":1}")));
+    assert_eq!(calls_of(&whole(&late)), told("call_1", "{\"x\":1}"));
+
+    let nameless = json!({"type": "function_call", "name": "f", "arguments": "{}"});
+    let all = [
+        json!({"type": "response.created", "response": {"id": "resp_ab1"}}),
+        end(json!({"output": [nameless]})),
+    ];
+    let (events, _, outcome) = decode_stream([stream_of(&all)]);
+    outcome.unwrap();
+    assert_eq!(calls_of(&events), told("call_respab1_0", "{}"));
+    let body = json!({"id": "resp_ab1", "status": "completed", "output": [nameless]});
+    let (events, _) = decode_whole(&Bytes::from(body.to_string())).unwrap();
+    assert_eq!(calls_of(&events), told("call_respab1_0", "{}"));
+
+    let unusable = json!({"type": "function_call", "call_id": "call_1", "arguments": "{}"});
+    let body = json!({"status": "completed", "output": [unusable]});
+    let fault = decode_whole(&Bytes::from(body.to_string())).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Malformed);
+}
+
+#[test]
+fn arguments_that_are_an_object_become_its_text() {
+    let mut object = call("call_1", "f", "");
+    object["arguments"] = json!({"x": 1});
+    let whole_event =
+        json!({"type": "response.function_call_arguments.done", "output_index": 0, "arguments": {"x": 1}});
+    let expected = told("call_1", "{\"x\":1}");
+    assert_eq!(calls_of(&whole(&[done(0, object.clone())])), expected);
+    let events = [
+        added(0, call("call_1", "f", "")),
+        whole_event,
+        done(0, object.clone()),
+    ];
+    assert_eq!(calls_of(&whole(&events)), expected);
+    let body = json!({"status": "completed", "output": [object]});
+    let (events, _) = decode_whole(&Bytes::from(body.to_string())).unwrap();
+    assert_eq!(calls_of(&events), expected);
 }

@@ -9,6 +9,7 @@ use tollgate_dialects::{Dialect, Presentation, ProviderRequest};
 use super::{
     OpenStream, Outcome,
     opening::{self, Reading},
+    private,
     reasoning::Keeper,
     send,
 };
@@ -73,7 +74,7 @@ impl Call {
         let body = send::read_whole(response.into_body(), limit, idle, &mut held).await?;
         let decoded = dialect
             .decode_answer(&body, &self.server.serving.quirks, &self.presentation, &undo)
-            .map_err(Failure::Fault)?;
+            .map_err(|fault| private::failed(&self.server.channel.settings, fault))?;
         if let Some(keeper) = &self.keeper {
             keeper.keep(decoded.turns);
         }

@@ -10,7 +10,7 @@ use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::event::{Event, EventKind, Wire};
 use tollgate_dialects::{Dialect, Presentation, StreamDecoder, Undo};
 
-use super::{fan_out::MergedStream, reasoning::Keeper, send::root_cause};
+use super::{fan_out::MergedStream, private, reasoning::Keeper, send::root_cause};
 use crate::{buffered::Held, channel::Server, error::Failure, gate::Gate, sandbox::EmbeddedStream};
 
 /// Most that is held back of a stream that has not said anything yet.
@@ -35,8 +35,8 @@ enum Source {
 }
 
 struct ProviderStream {
-    /// Keeps the channel's connections while the stream runs.
-    _channel: Arc<crate::channel::Channel>,
+    /// Keeps the channel's connections too while the stream runs.
+    channel: Arc<crate::channel::Channel>,
     body: Incoming,
     decoder: StreamDecoder,
     idle: Duration,
@@ -166,7 +166,8 @@ impl ProviderStream {
             self.last_byte = Instant::now();
             let Ok(data) = frame.into_data() else { continue };
             if let Err(fault) = self.decoder.read(data, &mut events) {
-                return self.fail(events, Failure::Fault(fault));
+                let failure = private::failed(&self.channel.settings, fault);
+                return self.fail(events, failure);
             }
             if self.decoder.is_complete() {
                 return self.end(events, None);
@@ -191,7 +192,10 @@ impl ProviderStream {
                 }
                 (Ok(self.ending.release(events)), true)
             }
-            Err(fault) => self.fail(events, broken.unwrap_or(Failure::Fault(fault))),
+            Err(fault) => {
+                let failure = broken.unwrap_or_else(|| private::failed(&self.channel.settings, fault));
+                self.fail(events, failure)
+            }
         }
     }
 
@@ -232,7 +236,7 @@ pub async fn open(
         gate.settings.answer_limit,
     );
     let mut stream = ProviderStream {
-        _channel: Arc::clone(&server.channel),
+        channel: Arc::clone(&server.channel),
         body: response.into_body(),
         decoder,
         idle: settings.idle_timeout,
@@ -307,7 +311,7 @@ pub async fn tell_whole(
     let (held, turns) = reading
         .dialect
         .decode_as_stream(&body, reading.quirks, reading.presentation, &reading.undo)
-        .map_err(Failure::Fault)?;
+        .map_err(|fault| private::failed(&server.channel.settings, fault))?;
     if let Some(keeper) = reading.keeper {
         keeper.keep(turns);
     }

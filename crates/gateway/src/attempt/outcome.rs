@@ -4,11 +4,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 use tollgate_catalog::contract::ValidRequest;
-use tollgate_dialects::FaultKind;
+use tollgate_dialects::{Fault, FaultKind};
 
 use crate::{
     channel::Server,
-    error::{AttemptFailure, Failure, GateError},
+    error::{AttemptFailure, Failure, GateError, shown_code},
 };
 
 /// What to do after a failure.
@@ -16,7 +16,7 @@ use crate::{
 pub enum Verdict {
     /// Another channel may do better.
     Elsewhere,
-    /// The same would happen everywhere.
+    /// The same would happen everywhere, or another try is not ours to make.
     GiveUp,
 }
 
@@ -24,6 +24,8 @@ pub fn verdict(failure: &Failure) -> Verdict {
     match failure {
         Failure::Fault(fault) => match fault.kind {
             FaultKind::BadRequest | FaultKind::ContextLength | FaultKind::ContentFilter => Verdict::GiveUp,
+            // A whole answer that was paid for: whether to buy another is the client's choice.
+            FaultKind::NotAsAsked(_) => Verdict::GiveUp,
             FaultKind::Credential
             | FaultKind::Quota
             | FaultKind::ModelUnknown
@@ -70,6 +72,7 @@ pub fn label(failure: &Failure) -> &'static str {
             FaultKind::Server => "provider_error",
             FaultKind::Malformed => "malformed",
             FaultKind::Cut => "cut",
+            FaultKind::NotAsAsked(_) => "not_as_asked",
         },
     }
 }
@@ -81,7 +84,11 @@ pub fn for_log(failure: &Failure) -> impl fmt::Display + '_ {
     impl fmt::Display for ForLog<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             match self.0 {
-                Failure::Fault(fault) => match &fault.code {
+                Failure::Fault(Fault {
+                    kind: FaultKind::NotAsAsked(missing),
+                    ..
+                }) => write!(f, "the answer {missing}"),
+                Failure::Fault(fault) => match fault.code.as_deref().and_then(shown_code) {
                     Some(code) => write!(f, "provider code {code}"),
                     None => f.write_str("no provider code"),
                 },
@@ -159,6 +166,7 @@ pub fn error_of(failure: Failure) -> GateError {
             FaultKind::Server => GateError::ProviderFailed,
             FaultKind::Malformed => GateError::ProviderMalformed,
             FaultKind::Cut => GateError::StreamCut,
+            FaultKind::NotAsAsked(missing) => GateError::NotAsAsked(missing),
         },
     }
 }

@@ -7,6 +7,7 @@
 //! is gone a dialect does what its provider allows without it.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -23,7 +24,7 @@ use tollgate_catalog::{
 use tollgate_dialects::{
     Dialect,
     conversation::{self, Message},
-    turn_state::{KeptTurn, TurnKey, TurnState, TurnStates, keys_of},
+    turn_state::{Binding, KeptTurn, TurnKey, TurnState, TurnStates, binding_of, keys_of},
 };
 use tollgate_ledger::KeyId;
 
@@ -68,10 +69,10 @@ impl ReasoningStore {
     }
 
     fn keep(&self, owner: &Owner, turns: Vec<KeptTurn>) {
-        for KeptTurn { keys, state } in turns {
+        for KeptTurn { keys, binding, state } in turns {
             self.filled.store(true, Ordering::Release);
             for key in keys {
-                self.states.insert(owner.place(&key), Arc::clone(&state));
+                self.states.insert(owner.place(&key, binding), Arc::clone(&state));
             }
         }
     }
@@ -84,17 +85,24 @@ impl ReasoningStore {
             return TurnStates::default();
         }
         let messages = conversation::messages(request.request.get("messages").unwrap_or_default());
+        let turns = messages.iter().filter_map(|message| match message {
+            Message::Assistant(turn) => Some(turn),
+            _ => None,
+        });
         let mut states = TurnStates::default();
-        for message in &messages {
-            let Message::Assistant(turn) = message else {
-                continue;
-            };
+        // An ID that two turns share says nothing about either.
+        let (mut seen, mut shared) = (HashSet::new(), HashSet::new());
+        for turn in turns {
+            let binding = binding_of(turn);
             for key in keys_of(turn) {
-                if let Some(state) = self.states.get(&owner.place(&key)) {
+                if !seen.insert(key.clone()) {
+                    shared.insert(key);
+                } else if let Some(state) = self.states.get(&owner.place(&key, binding)) {
                     states.insert(key, state);
                 }
             }
         }
+        states.retain(|key, _| !shared.contains(key));
         states
     }
 }
@@ -119,11 +127,12 @@ pub struct Owner {
 }
 
 impl Owner {
-    fn place(&self, key: &TurnKey) -> Place {
+    fn place(&self, key: &TurnKey, binding: Binding) -> Place {
         let mut hash = Sha256::new();
         hash.update(self.key.get().to_le_bytes());
         hash.update(self.account.0);
         hash.update([self.dialect as u8]);
+        hash.update(binding.0);
         match key {
             TurnKey::Call(id) => {
                 hash.update([0]);

@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 use tollgate_dialects::ProviderRequest;
 
-use super::headers::retry_after;
+use super::{headers::retry_after, private};
 use crate::{buffered::Held, channel::Server, error::Failure};
 
 /// Most bytes that are read of an error's body.
@@ -103,7 +103,7 @@ pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Res
     let body = read_error(response.into_body(), settings.idle_timeout).await;
     let mut fault = dialect.fault(status, &body);
     fault.retry_after = fault.retry_after.or(wait);
-    Err(Failure::Fault(fault))
+    Err(private::failed(settings, fault))
 }
 
 fn build(server: &Server, request: ProviderRequest) -> Result<Request<Segments>, Failure> {

@@ -15,3 +15,19 @@ fn a_rate_limit_says_when_to_come_back_in_both_units() {
     assert_eq!(response.headers()["retry-after"], "2");
     assert_eq!(response.headers()["retry-after-ms"], "1500");
 }
+
+#[test]
+fn an_answer_that_is_not_as_asked_says_what_it_lacks_and_is_not_bought_again() {
+    for (missing, told) in [
+        (Missing::Schema, "it does not match the schema"),
+        (Missing::JsonObject, "it is no JSON object"),
+        (Missing::Call, "it calls no tool"),
+    ] {
+        let error = GateError::NotAsAsked(missing);
+        assert!(error.to_string().contains(told), "{error}");
+        assert_eq!(error.code(), "answer_not_as_asked");
+        let response = error.into_response();
+        assert_eq!(response.status(), 502);
+        assert_eq!(response.headers()["x-should-retry"], "false");
+    }
+}

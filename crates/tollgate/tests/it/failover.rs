@@ -5,13 +5,13 @@ use tollgate_testkit::{
     cuts::fault,
     gate::Channel,
     provider::{
-        FakeProvider, accepts_and_says_nothing, answers, answers_with, fails, hangs_up, nobody_listens, says,
-        streams, streams_events, streams_raw,
+        FakeProvider, Turn, accepts_and_says_nothing, answers, answers_with, fails, hangs_up, nobody_listens,
+        says, speaks, streams, streams_events, streams_raw,
     },
 };
 
 use crate::{
-    stage::{MODEL, question, setup},
+    stage::{MODEL, question, question_to, setup, with},
     stream_end::{assert_broken, impatient, whole_stream},
 };
 
@@ -163,4 +163,36 @@ async fn what_the_client_did_wrong_is_not_tried_elsewhere() {
         (400, Some("invalid_value"))
     );
     assert!(second.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_what_was_asked_was_paid_for_and_is_not_bought_elsewhere() {
+    let model = "claude-sonnet-4-6";
+    let first = FakeProvider::start_with(speaks(Turn::new().says(["no JSON"]))).await;
+    let second = FakeProvider::start_with(speaks(Turn::new().says(["{}"]))).await;
+    let gate = setup()
+        .channel(Channel::of("anthropic", &first).models([model]))
+        .channel(
+            Channel::of("anthropic", &second)
+                .named("spare")
+                .models([model])
+                .set("priority", "1"),
+        )
+        .start()
+        .await;
+    let request = with(
+        question_to(model),
+        json!({"response_format": {"type": "json_object"}}),
+    );
+
+    let answer = gate.post(&request).await;
+
+    assert_eq!(
+        (answer.status, answer.error_code().as_deref()),
+        (502, Some("answer_not_as_asked"))
+    );
+    let told = answer.error_message().unwrap();
+    assert!(told.ends_with("it is no JSON object"), "{told}");
+    assert!(second.requests().is_empty());
+    assert!(gate.logs().contains("not_as_asked"));
 }

@@ -94,6 +94,12 @@ async fn an_answer_that_breaks_what_the_provider_was_not_told_of_the_schema_is_a
         let stream = gate.stream(&request).await;
 
         assert_eq!(whole.status, 502, "{preset}: {whole:?}");
+        assert_eq!(
+            whole.error_code().as_deref(),
+            Some("answer_not_as_asked"),
+            "{preset}"
+        );
+        assert_eq!(whole.header("x-should-retry"), Some("false"), "{preset}");
         assert!(stream.error().is_some() && !stream.has_done(), "{preset}");
     }
 }

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 use tollgate_testkit::{
-    gate::Answer,
-    provider::{answers, says},
+    gate::{Answer, Channel},
+    provider::{FakeProvider, Script, answers, chunk, says, streams_events},
 };
 
 use crate::{
     provider_error::{error, object},
-    stage::{question, stage, stage_with},
+    stage::{MODEL, question, question_to, setup, stage, stage_with},
 };
 
 #[tokio::test]
@@ -83,6 +83,77 @@ async fn a_mistake_of_the_clients_is_told_without_what_is_private_in_the_provide
         let told = answer.error_message().unwrap();
         assert!(told.starts_with("messages[0].content is too strange"), "{told}");
         assert_no_secrets(&answer, &host);
+    }
+}
+
+#[tokio::test]
+async fn a_channels_own_credential_host_and_headers_are_told_to_nobody_whatever_they_look_like() {
+    // No pattern tells these from other words.
+    const KEY: &str = "blue-Llama.rides.atDawn";
+    const HEADER: &str = "green-llama-walks";
+    let claude = "claude-sonnet-4-6";
+    for (preset, model) in [("openai-compatible", MODEL), ("anthropic", claude)] {
+        let provider = FakeProvider::start_with(says("unused")).await;
+        let channel = match preset {
+            "anthropic" => Channel::of(preset, &provider),
+            _ => Channel::to(&provider),
+        };
+        let channel = channel
+            .models([model])
+            .api_key(KEY)
+            .set("headers", &format!("{{ \"x-tenant\" = \"{HEADER}\" }}"));
+        let trace = "[log]\nlevel = \"trace\"\n";
+        let gate = setup().channel(channel).config(trace).start().await;
+        let address = provider.address();
+        let message = format!(
+            "too strange: {KEY} of {HEADER} at {address}, key={KEY}&x, {}",
+            KEY.to_uppercase()
+        );
+        for (param, code) in [
+            (format!("messages.{KEY}"), KEY.to_owned()),
+            (KEY.to_owned(), "x".repeat(65)),
+        ] {
+            let complaint = json!({
+                "type": "invalid_request_error", "message": message, "param": param, "code": code
+            });
+            let event = json!({"type": "error", "error": complaint});
+            let scripts: [Script; 3] = [
+                error(400, event.clone()),
+                answers(event.clone()),
+                streams_events([chunk(json!({"role": "assistant", "content": "Hel"}), None), event]),
+            ];
+            for script in scripts {
+                provider.always(script);
+
+                let whole = gate.post(&question_to(model)).await;
+                let stream = gate.stream(&question_to(model)).await;
+
+                assert!(whole.status >= 400, "{preset}");
+                let bodies = [
+                    String::from_utf8_lossy(&whole.body),
+                    String::from_utf8_lossy(&stream.body),
+                ];
+                let told = bodies.join(" ");
+                let host = address.ip().to_string();
+                assert!(!told.contains(&host), "{preset}: the host in {told}");
+                for told in [told, gate.logs()] {
+                    let lower = told.to_ascii_lowercase();
+                    for secret in ["llama", "atdawn"] {
+                        assert!(!lower.contains(secret), "{preset}: {secret} in {told}");
+                    }
+                }
+            }
+            provider.always(error(400, json!({"type": "error", "error": complaint})));
+            let answer = gate.post(&question_to(model)).await;
+            assert_eq!(answer.status, 400);
+            assert!(
+                answer
+                    .error_message()
+                    .unwrap()
+                    .starts_with("too strange: […] of […] at […]")
+            );
+            assert_eq!(answer.error_param(), None);
+        }
     }
 }
 

@@ -91,3 +91,22 @@ fn arguments_without_an_end_are_a_fault_before_they_fill_the_memory() {
 
     assert_eq!(fault.kind, FaultKind::Malformed);
 }
+
+#[test]
+fn calls_of_one_choice_have_ids_of_their_own() {
+    let named = |index, id: &str| EventKind::ToolCall {
+        choice: 0,
+        index,
+        id: Some(id.to_owned()),
+        name: Some("f".to_owned()),
+        arguments: "{}".to_owned(),
+    };
+
+    let told = put_back(
+        Undo::default(),
+        vec![named(0, "t"), named(1, "t"), named(2, "t_2"), named(3, "t")],
+    );
+
+    let expected = [named(0, "t"), named(1, "t_2"), named(2, "t_2_2"), named(3, "t_3")];
+    assert_eq!(told, Ok(expected.to_vec()));
+}

@@ -8,7 +8,7 @@ use tollgate_chat::{
 use super::Emulator;
 use crate::{
     emulate::{Emulated, RequiredCall, Schema},
-    fault::{Fault, FaultKind},
+    fault::{Fault, FaultKind, Missing},
 };
 
 fn text(choice: u32, text: &str) -> EventKind {
@@ -98,6 +98,10 @@ fn by_tool() -> Emulated {
 
 fn is_malformed(outcome: Result<Vec<EventKind>, Fault>) -> bool {
     outcome.is_err_and(|fault| fault.kind == FaultKind::Malformed)
+}
+
+fn lacks(outcome: Result<Vec<EventKind>, Fault>, missing: Missing) -> bool {
+    outcome.is_err_and(|fault| fault.kind == FaultKind::NotAsAsked(missing))
 }
 
 #[test]
@@ -202,7 +206,7 @@ fn where_the_content_tool_is_not_called_its_text_may_be_the_answer() {
         &by_tool(),
         [text(0, "I do not know."), finish(0, FinishReason::Stop)],
     );
-    assert!(is_malformed(refused));
+    assert!(lacks(refused, Missing::Schema));
 }
 
 #[test]
@@ -248,7 +252,7 @@ fn json_asked_for_in_words_comes_without_words() {
 fn content_that_the_schema_does_not_take_is_a_fault() {
     for said in ["{\"name\":1}", "{}", "Ada", "", "{\"name\":\"Ada\""] {
         let outcome = emulate(&in_words(), [text(0, said), finish(0, FinishReason::Stop)]);
-        assert!(is_malformed(outcome), "{said}");
+        assert!(lacks(outcome, Missing::Schema), "{said}");
     }
     let object = Emulated {
         json_object: true,
@@ -257,7 +261,7 @@ fn content_that_the_schema_does_not_take_is_a_fault() {
     assert!(emulate(&object, [text(0, "{\"a\":1}"), finish(0, FinishReason::Stop)]).is_ok());
     for said in ["[1]", "{\"a\"}"] {
         let outcome = emulate(&object, [text(0, said), finish(0, FinishReason::Stop)]);
-        assert!(is_malformed(outcome), "{said}");
+        assert!(lacks(outcome, Missing::JsonObject), "{said}");
     }
 }
 
@@ -311,8 +315,11 @@ fn a_call_that_was_demanded_has_to_come() {
         .collect();
     let said = [text(0, "No."), finish(0, FinishReason::Stop)];
     assert_eq!(emulate(&any, called.clone()).unwrap(), called);
-    assert!(is_malformed(emulate(&any, said.clone())));
-    assert!(is_malformed(emulate(&named, called)), "another tool was demanded");
+    assert!(lacks(emulate(&any, said.clone()), Missing::Call));
+    assert!(
+        lacks(emulate(&named, called), Missing::Call),
+        "another tool was demanded"
+    );
     let cut = [text(0, "No."), finish(0, FinishReason::Length)];
     assert!(emulate(&named, cut).is_ok(), "the call may have come later");
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tollgate_chat::json::Json;
 
-use super::{Members, Rewriter, get};
+use super::{Members, Rewriter, get, only_null};
 use crate::json_schema::{
     Unclean,
     keywords::{is_annotation, is_of_another_type},
@@ -28,11 +28,25 @@ impl<'a> Rewriter<'_, 'a> {
             return self.object(&whole, depth);
         }
         let mut choices = Vec::new();
-        for kind in types {
+        let values = get(members, "enum").and_then(Json::as_array);
+        let has_value =
+            |kind: &&String| values.is_none_or(|values| values.iter().any(|value| types::fits(value, kind)));
+        // A type that none of the values has lets nothing pass.
+        let mut fitting: Vec<&String> = types.iter().filter(has_value).collect();
+        if fitting.is_empty() {
+            self.lose("enum");
+            fitting = types.iter().collect();
+        }
+        for kind in fitting {
             let mut choice = vec![(Cow::Borrowed("type"), Json::String(Cow::Owned(kind.clone())))];
             choice.extend(self.copy(members, |name| {
                 name != "type" && name != "nullable" && !beside(name) && !is_of_another_type(name, kind)
             })?);
+            for (name, value) in &mut choice {
+                if let ("enum", Json::Array(values)) = (&**name, value) {
+                    values.retain(|value| types::fits(value, kind));
+                }
+            }
             choices.push(Json::Object(choice));
         }
         if nullable {
@@ -108,9 +122,5 @@ impl<'a> Rewriter<'_, 'a> {
 
 /// Whether a schema lets nothing but null pass.
 fn is_null(schema: &Json<'_>) -> bool {
-    let Json::Object(members) = schema else {
-        return false;
-    };
-    let (types, nullable) = types::named(members);
-    (types.is_empty() && nullable) || get(members, "const") == Some(&Json::Null)
+    matches!(schema, Json::Object(members) if only_null(members))
 }

@@ -43,6 +43,10 @@ impl<'a> Rewriter<'_, 'a> {
             self.lose("enum");
         }
         if !kept.is_empty() && get(out, "enum").is_none() {
+            // Where null is a type, it is a value as well; else `nullable` says it.
+            if nullable && self.subset.type_lists {
+                kept = values.to_vec();
+            }
             out.push((Cow::Borrowed("enum"), Json::Array(kept)));
         }
         Ok(nullable)

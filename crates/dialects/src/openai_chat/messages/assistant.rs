@@ -9,7 +9,7 @@ use tollgate_chat::{
 
 use super::{MessageEditor, nulls};
 use crate::{
-    conversation::{self, without_signature},
+    conversation::{self, Message, without_signature},
     turn_state::state_of,
 };
 
@@ -116,12 +116,11 @@ impl<'a> MessageEditor<'_, 'a> {
 
     /// The thoughts that came with this turn, as a JSON string.
     fn kept_thoughts(&self) -> Option<String> {
-        let states = self.rules.context.states;
-        if states.is_empty() {
-            return None;
-        }
-        let turn = conversation::assistant(self.at, self.message);
-        let state = state_of(&turn, states)?;
+        let turn = self.turns.iter().find_map(|message| match message {
+            Message::Assistant(turn) if turn.at == self.at => Some(turn),
+            _ => None,
+        })?;
+        let state = state_of(turn, self.rules.context.states)?;
         state.pieces.iter().find_map(|piece| {
             let piece = Object::parse(&piece.json).ok()?;
             said(&piece, "reasoning_content").map(str::to_owned)

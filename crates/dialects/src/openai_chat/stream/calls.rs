@@ -9,7 +9,7 @@ use tollgate_chat::{
 use crate::{
     fault::Fault,
     openai_chat::{
-        answer::made_up_id,
+        answer::{made_up_id, unrepeated},
         message::{ToolCallPiece, malformed},
     },
 };
@@ -25,8 +25,17 @@ pub struct Calls(Vec<Call>);
 struct Call {
     provider_index: Option<u32>,
     provider_id: Option<String>,
+    /// The ID that the client knows, where it is not the provider's.
+    own_id: Option<String>,
     has_name: bool,
     has_arguments: bool,
+}
+
+impl Call {
+    /// As the client knows it.
+    fn id(&self) -> Option<&str> {
+        self.own_id.as_deref().or(self.provider_id.as_deref())
+    }
 }
 
 impl Calls {
@@ -49,14 +58,24 @@ impl Calls {
             return Err(malformed("too many tool calls"));
         }
         let opens = known.is_none();
-        let id = opens.then(|| {
-            let made_up = || made_up_id(answer_id, choice, index as u32);
-            piece.id.clone().unwrap_or_else(made_up)
-        });
+        let mut id = None;
         if opens {
+            let made_up = || made_up_id(answer_id, choice, index as u32);
+            let mut own_id = piece.id.is_none().then(made_up);
+            let is_taken = |id: &str| self.0.iter().any(|call| call.id() == Some(id));
+            if let Some(told) = own_id.as_ref().or(piece.id.as_ref()).filter(|id| is_taken(id)) {
+                let same = self
+                    .0
+                    .iter()
+                    .filter(|call| call.provider_id.as_ref() == Some(told));
+                let times = same.count().max(1) as u32;
+                own_id = Some(unrepeated(told, times, is_taken));
+            }
+            id = own_id.clone().or_else(|| piece.id.clone());
             self.0.push(Call {
                 provider_index: piece.index,
                 provider_id: piece.id.clone(),
+                own_id,
                 has_name: false,
                 has_arguments: false,
             });

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use std::sync::LazyLock;
+
 use tollgate_catalog::contract::{self, check::CheckLimits};
 use tollgate_chat::{
     event::{Place as PlaceInTurn, State},
@@ -25,9 +27,13 @@ fn store(size: usize) -> ReasoningStore {
     })
 }
 
+/// What the turns of [`request`] are bound to, whatever the call's ID.
+static ASKED: LazyLock<Binding> = LazyLock::new(|| binding(&request("call")));
+
 fn turn(call: &str, json: &str) -> KeptTurn {
     KeptTurn {
         keys: vec![TurnKey::Call(call.to_owned())],
+        binding: *ASKED,
         state: Arc::new(TurnState {
             pieces: vec![State {
                 place: PlaceInTurn::Start,
@@ -39,15 +45,35 @@ fn turn(call: &str, json: &str) -> KeptTurn {
 
 /// A request whose last turns are a call and its result.
 fn request(call: &str) -> ValidRequest {
-    let body = format!(
-        r#"{{"model":"{MODEL}","messages":[{{"role":"user","content":"?"}},
-        {{"role":"assistant","content":null,"tool_calls":[{{"id":"{call}","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}]}},
-        {{"role":"tool","tool_call_id":"{call}","content":"1"}}]}}"#
-    );
+    request_saying(&[exchange("?", call, "{}")])
+}
+
+/// A question, a call and its result, as JSON.
+fn exchange(question: &str, call: &str, arguments: &str) -> String {
+    let arguments = serde_json::to_string(arguments).unwrap();
+    format!(
+        r#"{{"role":"user","content":"{question}"}},
+        {{"role":"assistant","content":null,"tool_calls":[{{"id":"{call}","type":"function","function":{{"name":"f","arguments":{arguments}}}}}]}},
+        {{"role":"tool","tool_call_id":"{call}","content":"1"}}"#
+    )
+}
+
+fn request_saying(exchanges: &[String]) -> ValidRequest {
+    let body = format!(r#"{{"model":"{MODEL}","messages":[{}]}}"#, exchanges.join(","));
     let catalog = tollgate_catalog::load::builtin().unwrap();
     let request = ChatRequest::parse(body.into()).unwrap();
     let model = Arc::clone(catalog.model(MODEL).unwrap());
     contract::check(request, model, &CheckLimits { n_max: 1 }).unwrap()
+}
+
+/// What the assistant's turn of a request is bound to.
+fn binding(request: &ValidRequest) -> Binding {
+    let messages = conversation::messages(request.request.get("messages").unwrap());
+    let turn = messages.iter().find_map(|message| match message {
+        Message::Assistant(turn) => Some(binding_of(turn)),
+        _ => None,
+    });
+    turn.unwrap()
 }
 
 fn found(store: &ReasoningStore, owner: Owner, call: &str) -> usize {
@@ -61,6 +87,26 @@ fn a_turns_state_comes_back_with_its_call_and_with_no_other() {
 
     assert_eq!(found(&store, owner(), "call_a"), 1);
     assert_eq!(found(&store, owner(), "call_b"), 0);
+}
+
+#[test]
+fn a_call_of_the_same_id_in_another_conversation_is_another_call() {
+    let store = store(1 << 20);
+    store.keep(&owner(), vec![turn("call_a", "{}")]);
+    let found = |exchanges: &[String]| {
+        let request = request_saying(exchanges);
+        store.states(&owner(), &request, &Quirks::default()).len()
+    };
+
+    assert_eq!(
+        found(&[exchange("?", "call_a", " { } ")]),
+        1,
+        "spaces change nothing"
+    );
+    assert_eq!(found(&[exchange("Another question", "call_a", "{}")]), 0);
+    assert_eq!(found(&[exchange("?", "call_a", r#"{"other":1}"#)]), 0);
+    let twice = [exchange("?", "call_a", "{}"), exchange("Then?", "call_a", "{}")];
+    assert_eq!(found(&twice), 0, "two turns with one ID cannot be told apart");
 }
 
 #[test]
@@ -100,7 +146,11 @@ fn a_call_and_a_content_of_the_same_bytes_are_two_things() {
     let bytes = [b'a'; 32];
     let call = TurnKey::Call(String::from_utf8(bytes.to_vec()).unwrap());
 
-    assert_ne!(owner().place(&call), owner().place(&TurnKey::Content(bytes)));
+    let none = Binding::default();
+    assert_ne!(
+        owner().place(&call, none),
+        owner().place(&TurnKey::Content(bytes), none)
+    );
 }
 
 #[test]
