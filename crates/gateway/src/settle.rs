@@ -105,11 +105,11 @@ impl Settlement {
             stream = self.stream,
             outcome,
             prompt_tokens = usage.prompt,
-            cached_tokens = usage.cached,
-            cache_write_tokens = usage.cache_write,
-            cache_write_1h_tokens = usage.cache_write_1h,
+            cached_tokens = some(usage.cached),
+            cache_write_tokens = some(usage.cache_write),
+            cache_write_1h_tokens = some(usage.cache_write_1h),
             completion_tokens = usage.completion,
-            reasoning_tokens = usage.reasoning,
+            reasoning_tokens = some(usage.reasoning),
             first_output_ms = first,
             duration_ms = (seconds * 1_000.0) as u64,
             "request ended"
@@ -119,6 +119,11 @@ impl Settlement {
             debug!(request_id = %self.request_id, notes = %notes.join(", "), "request changed on its way");
         }
     }
+}
+
+/// A count that is shown only where there is one.
+fn some(tokens: u64) -> Option<u64> {
+    (tokens > 0).then_some(tokens)
 }
 
 impl Drop for Settlement {

@@ -44,14 +44,14 @@ impl Call {
     }
 
     /// A stream whose first output has come; a whole answer is told as one.
-    pub async fn open(&self, request: ProviderRequest) -> Result<OpenStream, Failure> {
+    pub async fn open(&self, mut request: ProviderRequest) -> Result<OpenStream, Failure> {
         let memory = self.memory_of(&request)?;
         let streamed = request.streamed;
         let reading = Reading {
             dialect: request.dialect,
             quirks: &self.server.serving.quirks,
             presentation: &self.presentation,
-            undo: request.undo.clone(),
+            undo: std::mem::take(&mut request.undo),
             keeper: self.keeper.as_ref(),
         };
         let response = send::send(&self.server, request).await?;
@@ -63,9 +63,9 @@ impl Call {
     }
 
     /// A whole answer, and its share of the memory.
-    pub async fn whole(&self, request: ProviderRequest) -> Result<(Answer, Held), Failure> {
+    pub async fn whole(&self, mut request: ProviderRequest) -> Result<(Answer, Held), Failure> {
         let memory = self.memory_of(&request)?;
-        let (dialect, undo) = (request.dialect, request.undo.clone());
+        let (dialect, undo) = (request.dialect, std::mem::take(&mut request.undo));
         let response = send::send(&self.server, request).await?;
         drop(memory);
         let idle = self.server.channel.settings.idle_timeout;

@@ -2,7 +2,7 @@
 //!
 //! When the client goes away the body is dropped, and with it the provider's connection.
 
-use std::{collections::BTreeMap, pin::Pin, time::Duration};
+use std::{pin::Pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::unfold;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tollgate_catalog::contract::{ValidRequest, estimated_tokens};
 use tollgate_chat::{
     chunk::{AnswerShape, ChunkWriter, Head},
-    event::{Event, EventKind, FinishReason, Wire},
+    event::{Event, EventKind, Wire},
     sse::write::{DONE, KEEP_ALIVE, event as write_event},
     usage::Usage,
 };
@@ -43,8 +43,6 @@ pub struct Writer {
     estimated_prompt_tokens: u64,
     /// Bytes of output so far, for an estimate where the provider counts nothing.
     output_bytes: u64,
-    /// Calls of which we write the pieces, by choice and index, and whether any arguments have come.
-    calls: BTreeMap<(u32, u32), bool>,
     id: RequestId,
 }
 
@@ -58,7 +56,6 @@ impl Writer {
             usage: None,
             estimated_prompt_tokens: request.estimated_prompt_tokens(),
             output_bytes: 0,
-            calls: BTreeMap::new(),
             id,
         }
     }
@@ -88,43 +85,11 @@ impl Writer {
                 Wire::Covered => {}
                 Wire::Chunk(json) => write_event(out, &json),
                 Wire::Unwritten => {
-                    self.fill_arguments(&kind, out);
                     if let Some(json) = self.chunks().write(&kind) {
                         write_event(out, json.as_bytes());
                     }
                 }
             }
-        }
-    }
-
-    /// Gives `{}` to calls that end without arguments, since parsers expect an object. What was cut stays
-    /// as far as it came.
-    fn fill_arguments(&mut self, kind: &EventKind, out: &mut BytesMut) {
-        match kind {
-            EventKind::ToolCall {
-                choice,
-                index,
-                arguments,
-                ..
-            } => *self.calls.entry((*choice, *index)).or_default() |= !arguments.trim().is_empty(),
-            EventKind::Finish(finish) if !self.calls.is_empty() => {
-                let cut = matches!(finish.reason, FinishReason::Length | FinishReason::ContentFilter);
-                let ended = |(choice, _): &(u32, u32), _: &mut bool| *choice == finish.choice;
-                let ended: Vec<_> = self.calls.extract_if(.., ended).collect();
-                for ((choice, index), _) in ended.into_iter().filter(|(_, has_some)| !cut && !has_some) {
-                    let empty = EventKind::ToolCall {
-                        choice,
-                        index,
-                        id: None,
-                        name: None,
-                        arguments: "{}".to_owned(),
-                    };
-                    if let Some(json) = self.chunks().write(&empty) {
-                        write_event(out, json.as_bytes());
-                    }
-                }
-            }
-            _ => {}
         }
     }
 
