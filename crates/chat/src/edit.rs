@@ -3,7 +3,7 @@
 //! An [`ObjectEdit`] says what becomes of one object's members; [`Edits`] gathers those of a whole
 //! text, nested ones too, and applies them in one go. Nothing is parsed again.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -95,7 +95,8 @@ impl<'a> Edits<'a> {
 #[derive(Debug)]
 pub struct ObjectEdit<'o, 'a> {
     object: &'o Object<'a>,
-    changes: BTreeMap<usize, Change>,
+    /// At most one for each member, by its index.
+    changes: Vec<(usize, Change)>,
     appended: String,
 }
 
@@ -110,7 +111,7 @@ impl<'o, 'a> ObjectEdit<'o, 'a> {
     pub fn of(object: &'o Object<'a>) -> Self {
         Self {
             object,
-            changes: BTreeMap::new(),
+            changes: Vec::new(),
             appended: String::new(),
         }
     }
@@ -118,7 +119,7 @@ impl<'o, 'a> ObjectEdit<'o, 'a> {
     /// Gives the member `name` the value `json`, adding it at the end where it is missing.
     pub fn set(&mut self, name: &str, json: impl Into<String>) {
         match self.object.position(name) {
-            Some(index) => drop(self.changes.insert(index, Change::Value(json.into()))),
+            Some(index) => self.change(index, Change::Value(json.into())),
             None => self.append(name, &json.into()),
         }
     }
@@ -135,7 +136,7 @@ impl<'o, 'a> ObjectEdit<'o, 'a> {
 
     /// Takes the member at `index` out.
     pub fn remove(&mut self, index: usize) {
-        self.changes.insert(index, Change::Removed);
+        self.change(index, Change::Removed);
     }
 
     /// Takes the member `name` out, where it is there.
@@ -147,7 +148,15 @@ impl<'o, 'a> ObjectEdit<'o, 'a> {
 
     /// Calls the member at `index` `name` instead; its value stays.
     pub fn rename(&mut self, index: usize, name: &str) {
-        self.changes.insert(index, Change::Name(quote(name)));
+        self.change(index, Change::Name(quote(name)));
+    }
+
+    /// The last change of a member counts.
+    fn change(&mut self, index: usize, change: Change) {
+        match self.changes.iter_mut().find(|(changed, _)| *changed == index) {
+            Some((_, earlier)) => *earlier = change,
+            None => self.changes.push((index, change)),
+        }
     }
 
     /// Hands the changes to the edits of the text in which the object stands.
@@ -167,15 +176,18 @@ impl<'o, 'a> ObjectEdit<'o, 'a> {
             0 => whole.start + 1,
             _ => ends[index - 1].end,
         };
-        let removed = |index: &usize| matches!(self.changes.get(index), Some(Change::Removed));
+        let removed = |index: &usize| {
+            let mut changes = self.changes.iter();
+            changes.any(|(changed, change)| changed == index && matches!(change, Change::Removed))
+        };
         let first_kept = (0..members.len()).find(|index| !removed(index));
-        for (&index, change) in &self.changes {
+        for (index, change) in self.changes {
             let value = ends[index].clone();
             match change {
-                Change::Value(json) => edits.splices.push((value, json.clone())),
+                Change::Value(json) => edits.splices.push((value, json)),
                 Change::Name(name) => {
                     let range = name_range(edits.text, own_start(index), value.start);
-                    edits.splices.push((range, name.clone()));
+                    edits.splices.push((range, name));
                 }
                 Change::Removed => edits.splices.push((own_start(index)..value.end, String::new())),
             }

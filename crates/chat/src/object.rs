@@ -35,6 +35,15 @@ impl<'a> Object<'a> {
         Ok(Self { text, members })
     }
 
+    /// Like [`Object::parse`], for a value out of an object or array that was taken apart before: what
+    /// was checked then is not checked again.
+    pub fn parse_member(text: &'a str) -> Result<Self, serde_json::Error> {
+        match scan::members(text, true) {
+            Some(members) => Ok(Self { text, members }),
+            None => Self::parse(text),
+        }
+    }
+
     /// Puts an object together from members that were found before. Each value must be a slice
     /// of `text`.
     pub(crate) fn from_members(text: &'a str, members: Vec<Member<'a>>) -> Self {
@@ -74,17 +83,22 @@ impl<'a> Object<'a> {
 
 /// Takes an array apart into the texts of its items. Fails where `text` is not one whole array.
 pub fn items(text: &str) -> Result<Vec<&str>, serde_json::Error> {
-    if let Some(items) = scan::items(text) {
+    if let Some(items) = scan::items(text, false) {
         return Ok(items);
     }
     let raw: Vec<&RawValue> = serde_json::from_str(text)?;
     Ok(raw.into_iter().map(RawValue::get).collect())
 }
 
+/// Like [`items`], for a value out of an object or array that was taken apart before.
+pub fn member_items(text: &str) -> Result<Vec<&str>, serde_json::Error> {
+    scan::items(text, true).map_or_else(|| items(text), Ok)
+}
+
 /// Takes an object apart into its members. Fails where `text` is not one whole object of at most
 /// [`MEMBERS_LIMIT`] members.
 pub(crate) fn members(text: &str) -> Result<Vec<Member<'_>>, serde_json::Error> {
-    scan::members(text).map_or_else(|| serde_json::from_str(text).map(|Members(members)| members), Ok)
+    scan::members(text, false).map_or_else(|| serde_json::from_str(text).map(|Members(members)| members), Ok)
 }
 
 struct Members<'a>(Vec<Member<'a>>);

@@ -15,14 +15,17 @@ use crate::{
 
 /// Nesting that serde_json takes.
 const DEPTH_LIMIT: u8 = 127;
-/// Strings shorter than this are crossed byte by byte.
-const SHORT: usize = 24;
+/// Bytes that are looked at together in a short string.
+const WORD: usize = size_of::<u64>();
+/// Words of a string after which it counts as long.
+const SHORT_WORDS: usize = 4;
 /// Bytes of a long string that are looked at in one go: they stay in the first cache.
 const BLOCK: usize = 8 * 1024;
 
-/// The members of a text that is one object.
-pub(crate) fn members(text: &str) -> Option<Vec<Member<'_>>> {
-    let mut scan = Scan::of(text);
+/// The members of a text that is one object. `known`: it is part of a text that has been crossed before,
+/// so that what is nested in it needs no second look.
+pub(crate) fn members(text: &str, known: bool) -> Option<Vec<Member<'_>>> {
+    let mut scan = Scan::of(text, known);
     let mut members = Vec::with_capacity(12);
     scan.object(|scan, name| {
         let value = scan.skip_value(1)?;
@@ -33,9 +36,9 @@ pub(crate) fn members(text: &str) -> Option<Vec<Member<'_>>> {
     Some(members)
 }
 
-/// The items of a text that is one array.
-pub(crate) fn items(text: &str) -> Option<Vec<&str>> {
-    let mut scan = Scan::of(text);
+/// The items of a text that is one array. `known`: as with [`members`].
+pub(crate) fn items(text: &str, known: bool) -> Option<Vec<&str>> {
+    let mut scan = Scan::of(text, known);
     let mut items = Vec::new();
     scan.array(|scan| {
         items.push(scan.skip_value(1)?);
@@ -45,13 +48,9 @@ pub(crate) fn items(text: &str) -> Option<Vec<&str>> {
     Some(items)
 }
 
-/// The value that a text is. `known`: it is part of a text that has been crossed before, so that its
-/// strings hold no control characters.
+/// The value that a text is. `known`: as with [`members`].
 pub(crate) fn tree(text: &str, known: bool) -> Option<Json<'_>> {
-    let mut scan = Scan {
-        known,
-        ..Scan::of(text)
-    };
+    let mut scan = Scan::of(text, known);
     let tree = scan.tree(0)?;
     scan.end()?;
     Some(tree)
@@ -61,17 +60,13 @@ struct Scan<'a> {
     text: &'a str,
     /// The next byte; always on a character's border where a token may begin.
     at: usize,
-    /// Whether strings are known to hold no control characters.
+    /// Whether the text is known to be JSON, and its strings to hold no control characters.
     known: bool,
 }
 
 impl<'a> Scan<'a> {
-    fn of(text: &'a str) -> Self {
-        Self {
-            text,
-            at: 0,
-            known: false,
-        }
+    fn of(text: &'a str, known: bool) -> Self {
+        Self { text, at: 0, known }
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -154,6 +149,7 @@ impl<'a> Scan<'a> {
                 self.at += 1;
                 self.string()?;
             }
+            b'{' | b'[' if self.known => self.skip_known()?,
             b'{' | b'[' if depth >= DEPTH_LIMIT => return None,
             b'{' => self.object_names_unread(depth)?,
             b'[' => self.array(|scan| scan.skip_value(depth + 1).map(|_| ()))?,
@@ -163,6 +159,28 @@ impl<'a> Scan<'a> {
             _ => self.skip_number()?,
         }
         Some(&self.text[from..self.at])
+    }
+
+    /// Crosses an object or array of a known text: goes to the bracket that closes it.
+    fn skip_known(&mut self) -> Option<()> {
+        let mut open = 0_usize;
+        loop {
+            let byte = self.byte(self.at)?;
+            self.at += 1;
+            match byte {
+                b'"' => {
+                    self.string()?;
+                }
+                b'{' | b'[' => open += 1,
+                b'}' | b']' => {
+                    open -= 1;
+                    if open == 0 {
+                        return Some(());
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Like [`Scan::object`], for names that nobody needs.
@@ -241,18 +259,17 @@ impl<'a> Scan<'a> {
     /// Goes to the next quote or backslash. Control characters must not come before it.
     fn cross_plain(&mut self) -> Option<()> {
         let bytes = self.text.as_bytes();
-        let near = &bytes[self.at..bytes.len().min(self.at + SHORT)];
-        for (index, byte) in near.iter().enumerate() {
-            match byte {
-                b'"' | b'\\' => {
-                    self.at += index;
-                    return Some(());
-                }
-                0..=0x1f => return None,
-                _ => {}
+        for _ in 0..SHORT_WORDS {
+            let Some(word) = bytes[self.at..].first_chunk::<WORD>() else {
+                return self.cross_last_bytes();
+            };
+            let special = special_bytes(u64::from_le_bytes(*word));
+            if special != 0 {
+                self.at += special.trailing_zeros() as usize / 8;
+                return (bytes[self.at] >= 0x20).then_some(());
             }
+            self.at += WORD;
         }
-        self.at += near.len();
         while self.at < bytes.len() {
             let block = &bytes[self.at..bytes.len().min(self.at + BLOCK)];
             let found = memchr2(b'"', b'\\', block);
@@ -268,6 +285,17 @@ impl<'a> Scan<'a> {
             }
         }
         None
+    }
+
+    /// Like [`Scan::cross_plain`], where less than a word is left.
+    fn cross_last_bytes(&mut self) -> Option<()> {
+        loop {
+            match self.byte(self.at)? {
+                b'"' | b'\\' => return Some(()),
+                0..=0x1f => return None,
+                _ => self.at += 1,
+            }
+        }
     }
 
     /// Crosses what follows a backslash.
@@ -331,6 +359,16 @@ impl<'a> Scan<'a> {
         }
         (self.at > from).then_some(())
     }
+}
+
+/// The first bit that is set lies in the first byte of `word` that is a quote, a backslash or a control
+/// character; bits above it say nothing.
+fn special_bytes(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; WORD]);
+    const HIGHEST_BITS: u64 = ONES << 7;
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGHEST_BITS;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    below(word, 0x20) | is(b'"') | is(b'\\')
 }
 
 /// A string as it stands, quotes included.

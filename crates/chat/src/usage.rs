@@ -1,8 +1,6 @@
 //! Tokens of one answer, in OpenAI's meaning: total = prompt + completion, cached tokens inside the
 //! prompt, reasoning inside the completion.
 
-use std::fmt::Write;
-
 /// Tokens by class. Classes lie inside their total, and `0` means none or not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
@@ -199,7 +197,7 @@ fn details<D, const N: usize>(
 
 fn count(json: &mut String, before: &str, tokens: u64) {
     json.push_str(before);
-    let _ = write!(json, "{tokens}");
+    json.push_str(itoa::Buffer::new().format(tokens));
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::{
     error::GateError,
     gate::Gate,
     relay::relay,
+    request_id,
     route::route,
     settle::Settlement,
     validate::validate,
@@ -39,7 +40,11 @@ pub async fn chat_completions(
     let admission = admit(&gate, &key)?;
     let settlement = Settlement::arm(&gate, &key, &request, &arrival, admission);
     let head = Head {
-        id: format!("chatcmpl-{}", arrival.id.as_str().trim_start_matches("req_")),
+        id: [
+            "chatcmpl-",
+            arrival.id.as_str().trim_start_matches(request_id::PREFIX),
+        ]
+        .concat(),
         created: Timestamp::now().as_second().max(0) as u64,
         model: request.model.id.to_string(),
         system_fingerprint: None,

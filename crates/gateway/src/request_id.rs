@@ -1,13 +1,11 @@
 //! The two IDs of a request: the client's, which is only repeated, and ours, which books go by.
 
-use std::{
-    fmt::Write,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, Ordering},
 };
 
+use bytestring::ByteString;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -16,11 +14,14 @@ pub const X_TOLLGATE_REQUEST_ID: HeaderName = HeaderName::from_static("x-tollgat
 /// Longest client ID that is repeated.
 const CLIENT_ID_LIMIT: usize = 128;
 
-/// The IDs of one request.
+/// What our IDs begin with.
+pub const PREFIX: &str = "req_";
+
+/// The IDs of one request. Clones share their bytes.
 #[derive(Debug, Clone)]
 pub struct RequestId {
     /// Ours: unique, and in the order of time.
-    own: String,
+    own: ByteString,
     /// What `x-request-id` says: the client's if it sent a sane one, else ours.
     shown: HeaderValue,
 }
@@ -33,7 +34,7 @@ impl RequestId {
             .get(X_REQUEST_ID)
             .filter(|id| is_sane(id))
             .cloned()
-            .or_else(|| HeaderValue::from_str(&own).ok())
+            .or_else(|| as_header(&own))
             .unwrap_or_else(|| HeaderValue::from_static("unknown"));
         Self { own, shown }
     }
@@ -45,7 +46,7 @@ impl RequestId {
     /// Writes both into an answer's headers.
     pub fn write(&self, headers: &mut HeaderMap) {
         headers.insert(X_REQUEST_ID, self.shown.clone());
-        if let Ok(own) = HeaderValue::from_str(&self.own) {
+        if let Some(own) = as_header(&self.own) {
             headers.insert(X_TOLLGATE_REQUEST_ID, own);
         }
     }
@@ -56,17 +57,26 @@ fn is_sane(id: &HeaderValue) -> bool {
     (1..=CLIENT_ID_LIMIT).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
 }
 
+fn as_header(id: &ByteString) -> Option<HeaderValue> {
+    HeaderValue::from_maybe_shared(id.as_bytes().clone()).ok()
+}
+
 /// Time, a number drawn once per process, and a counter: unique without a random draw per request.
-fn next_id(unix_millis: u64) -> String {
+fn next_id(unix_millis: u64) -> ByteString {
     static PROCESS: OnceLock<u64> = OnceLock::new();
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let process = PROCESS.get_or_init(|| getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id())));
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     let mut id = String::with_capacity(40);
-    let _ = write!(
-        id,
-        "req_{unix_millis:011x}{:010x}{count:08x}",
-        process & 0xff_ffff_ffff
-    );
-    id
+    id.push_str(PREFIX);
+    push_hex(&mut id, unix_millis, 11);
+    push_hex(&mut id, *process, 10);
+    push_hex(&mut id, u64::from(count), 8);
+    id.into()
+}
+
+/// Appends the lowest `digits` digits of `value`.
+fn push_hex(id: &mut String, value: u64, digits: u32) {
+    let digit = |place: u32| char::from_digit((value >> (4 * place)) as u32 & 0xf, 16).unwrap_or('0');
+    id.extend((0..digits).rev().map(digit));
 }

@@ -5,21 +5,21 @@
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
-use tollgate_catalog::contract::ValidRequest;
+use tollgate_catalog::{contract::ValidRequest, model::Model};
 use tollgate_chat::usage::Usage;
 use tollgate_dialects::Note;
 use tollgate_store::WarmKey;
 use tracing::{debug, info};
 
-use crate::{admit::Admission, arrival::Arrival, error::GateError, gate::Gate};
+use crate::{admit::Admission, arrival::Arrival, error::GateError, gate::Gate, request_id::RequestId};
 
 /// A request under way. It holds the admission until it ends.
 pub struct Settlement {
     gate: Arc<Gate>,
-    request_id: String,
+    request_id: RequestId,
     client: IpAddr,
     key: Arc<WarmKey>,
-    model: String,
+    model: Arc<Model>,
     stream: bool,
     channel: String,
     started: Instant,
@@ -42,10 +42,10 @@ impl Settlement {
         gate.metrics.request_started();
         Self {
             gate: Arc::clone(gate),
-            request_id: arrival.id.as_str().to_owned(),
+            request_id: arrival.id.clone(),
             client: arrival.client,
             key: Arc::clone(key),
-            model: request.model.id.to_string(),
+            model: Arc::clone(&request.model),
             stream: request.stream,
             channel: String::new(),
             started: arrival.at,
@@ -97,11 +97,11 @@ impl Settlement {
             .first_output
             .map(|at| at.duration_since(self.started).as_millis() as u64);
         info!(
-            request_id = %self.request_id,
+            request_id = self.request_id.as_str(),
             client = %self.client,
             key_prefix = self.key.key.prefix.as_str(),
-            model = %self.model,
-            channel = %self.channel,
+            model = self.model.id.as_str(),
+            channel = self.channel.as_str(),
             stream = self.stream,
             outcome,
             prompt_tokens = usage.prompt,
@@ -116,7 +116,7 @@ impl Settlement {
         );
         if !self.notes.is_empty() {
             let notes: Vec<String> = self.notes.iter().map(ToString::to_string).collect();
-            debug!(request_id = %self.request_id, notes = %notes.join(", "), "request changed on its way");
+            debug!(request_id = self.request_id.as_str(), notes = %notes.join(", "), "request changed on its way");
         }
     }
 }

@@ -142,11 +142,11 @@ fn read(request: &ChatRequest, model: &Model, limits: &CheckLimits) -> Result<Dr
             let items = value.as_array().unwrap_or_default();
             traits = messages::check(items, model, &mut found);
         } else if found.total() == before {
-            values.push(&field.name, position, value);
+            values.push(field, position, value);
         }
     }
 
-    neighbours(request, contract, &values, &mut found);
+    neighbours(request, &values, &mut found);
     let thinking = switches::thinking(&values, contract, &mut found);
     let n = choices(&values, limits, &mut found);
     let offer = tools::read(request, &values, &mut found);
@@ -182,26 +182,26 @@ fn read(request: &ChatRequest, model: &Model, limits: &CheckLimits) -> Result<Dr
 /// Values of known members that keep their own rule, for rules across members.
 #[derive(Default)]
 struct Values<'a> {
-    /// Name, position in the body, value.
-    members: Vec<(&'a str, usize, Json<'a>)>,
+    /// The parameter, its position in the body, its value.
+    members: Vec<(&'a Field, usize, Json<'a>)>,
 }
 
 impl<'a> Values<'a> {
-    fn push(&mut self, name: &'a str, position: usize, value: Json<'a>) {
-        self.members.push((name, position, value));
+    fn push(&mut self, field: &'a Field, position: usize, value: Json<'a>) {
+        self.members.push((field, position, value));
     }
 
     fn get(&self, name: &str) -> Option<&Json<'a>> {
         self.members
             .iter()
-            .find_map(|(key, _, value)| (*key == name).then_some(value))
+            .find_map(|(field, _, value)| (*field.name == *name).then_some(value))
     }
 
     /// Where in the body `name` stands; 0 where it does not.
     fn position(&self, name: &str) -> usize {
         self.members
             .iter()
-            .find_map(|(key, position, _)| (*key == name).then_some(*position))
+            .find_map(|(field, position, _)| (*field.name == *name).then_some(*position))
             .unwrap_or(0)
     }
 
@@ -242,11 +242,9 @@ fn missing(request: &ChatRequest, contract: &Contract, found: &mut Found) {
 }
 
 /// Parameters that need another one with a certain value.
-fn neighbours(request: &ChatRequest, contract: &Contract, values: &Values<'_>, found: &mut Found) {
-    for (name, position, value) in &values.members {
-        let Some(field) = contract.field(name) else {
-            continue;
-        };
+fn neighbours(request: &ChatRequest, values: &Values<'_>, found: &mut Found) {
+    for (field, position, value) in &values.members {
+        let name = &field.name;
         if field.requires.is_empty() || changes_nothing(field, value) {
             continue;
         }

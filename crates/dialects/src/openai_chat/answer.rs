@@ -9,7 +9,7 @@ use tollgate_chat::{
     edit::{Edits, ObjectEdit},
     event::{Finish, FinishReason},
     json::quote,
-    object::{Object, items},
+    object::{Object, member_items},
     usage::Usage,
 };
 
@@ -43,7 +43,7 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
     if let Some(fault) = fault::in_answer(&object) {
         return Err(fault);
     }
-    let choices = object.present("choices").map(items).transpose();
+    let choices = object.present("choices").map(member_items).transpose();
     let choices = choices
         .map_err(|_| malformed("`choices` is not an array"))?
         .unwrap_or_default();
@@ -55,7 +55,7 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
     let mut finishes = Vec::with_capacity(choices.len());
     let mut output_bytes = 0;
     for (position, choice) in choices.iter().enumerate() {
-        let choice = Object::parse(choice).map_err(|_| malformed("a choice is not an object"))?;
+        let choice = Object::parse_member(choice).map_err(|_| malformed("a choice is not an object"))?;
         let (finish, bytes) = edit_choice(&choice, position as u32, quirks, presentation, &mut edits)?;
         finishes.push(finish);
         output_bytes += bytes;
@@ -133,7 +133,7 @@ fn edit_choice(
 ) -> Result<(Finish, usize), Fault> {
     let message = choice
         .present("message")
-        .and_then(|json| Object::parse(json).ok())
+        .and_then(|json| Object::parse_member(json).ok())
         .ok_or_else(|| malformed("a choice has no message"))?;
     let word = conversation::text(choice, "finish_reason").unwrap_or_default();
     let calls = message::tool_calls(&message)?;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use tollgate_chat::{
     edit::{Edits, ObjectEdit},
     json::{Json, quote},
-    object::{Object, items},
+    object::{Object, member_items},
 };
 
 use crate::{
@@ -88,8 +88,8 @@ pub fn unify_content<'a>(
 fn parts(array: &str) -> Result<(String, String), Fault> {
     let no_part = || malformed("a part of the content is neither text nor thought");
     let (mut said, mut thoughts) = (String::new(), String::new());
-    for part in items(array).map_err(|_| no_part())? {
-        let part = Object::parse(part).map_err(|_| no_part())?;
+    for part in member_items(array).map_err(|_| no_part())? {
+        let part = Object::parse_member(part).map_err(|_| no_part())?;
         match part.present("thinking") {
             Some(thought) if thought.starts_with('[') => thoughts.push_str(&detail_texts(thought)?),
             Some(_) => thoughts.extend(text(&part, "thinking")?),
@@ -102,11 +102,11 @@ fn parts(array: &str) -> Result<(String, String), Fault> {
 /// Leaves only OpenAI's kind of annotation, which is all that the SDKs' types know; other hosts also
 /// annotate with files they have read.
 pub fn keep_citations(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
-    let Some(Ok(annotations)) = message.present("annotations").map(items) else {
+    let Some(Ok(annotations)) = message.present("annotations").map(member_items) else {
         return;
     };
     let is_citation = |annotation: &&str| {
-        Object::parse(annotation).is_ok_and(|annotation| {
+        Object::parse_member(annotation).is_ok_and(|annotation| {
             annotation.get("type") == Some("\"url_citation\"") && annotation.present("url_citation").is_some()
         })
     };
@@ -118,11 +118,11 @@ pub fn keep_citations(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
 
 /// The addresses of the images in a message or delta, as image models of OpenRouter's kind draw them.
 pub fn images(message: &Object<'_>) -> Vec<String> {
-    let Some(Ok(images)) = message.present("images").map(items) else {
+    let Some(Ok(images)) = message.present("images").map(member_items) else {
         return Vec::new();
     };
     let url = |image: &str| {
-        Object::parse(Object::parse(image).ok()?.present("image_url")?)
+        Object::parse_member(Object::parse_member(image).ok()?.present("image_url")?)
             .ok()?
             .read("url")
     };
@@ -131,13 +131,13 @@ pub fn images(message: &Object<'_>) -> Vec<String> {
 
 /// The items of a choice's `logprobs.content`, as a JSON array; `None` where there are none.
 pub fn logprobs<'a>(choice: &Object<'a>) -> Option<&'a str> {
-    let logprobs = Object::parse(choice.present("logprobs")?).ok()?;
+    let logprobs = Object::parse_member(choice.present("logprobs")?).ok()?;
     logprobs.present("content").filter(|items| *items != "[]")
 }
 
 /// Gives a choice's log probabilities both of their members; DeepSeek leaves `refusal` out.
 pub fn complete_logprobs(choice: &Object<'_>, edits: &mut Edits<'_>) {
-    let Some(Ok(logprobs)) = choice.present("logprobs").map(Object::parse) else {
+    let Some(Ok(logprobs)) = choice.present("logprobs").map(Object::parse_member) else {
         return;
     };
     let mut edit = ObjectEdit::of(&logprobs);
@@ -151,9 +151,9 @@ pub fn complete_logprobs(choice: &Object<'_>, edits: &mut Edits<'_>) {
 
 /// The texts of an array's items, those without one passed over.
 fn detail_texts(details: &str) -> Result<String, Fault> {
-    let details = items(details).unwrap_or_default().into_iter();
+    let details = member_items(details).unwrap_or_default().into_iter();
     details
-        .filter_map(|detail| text(&Object::parse(detail).ok()?, "text").transpose())
+        .filter_map(|detail| text(&Object::parse_member(detail).ok()?, "text").transpose())
         .collect()
 }
 
@@ -178,16 +178,18 @@ pub fn tool_calls<'a>(message: &Object<'a>) -> Result<Vec<ToolCallPiece<'a>>, Fa
     let Some(json) = message.present("tool_calls") else {
         return Ok(Vec::new());
     };
-    let calls = items(json).map_err(|_| malformed("`tool_calls` is not an array"))?;
+    let calls = member_items(json).map_err(|_| malformed("`tool_calls` is not an array"))?;
     calls.into_iter().map(tool_call).collect()
 }
 
 fn tool_call(json: &str) -> Result<ToolCallPiece<'_>, Fault> {
     let no_object = || malformed("a tool call is not an object");
-    let object = Object::parse(json).map_err(|_| no_object())?;
+    let object = Object::parse_member(json).map_err(|_| no_object())?;
     let inner = |name| {
         let json = object.present(name);
-        json.map(Object::parse).transpose().map_err(|_| no_object())
+        json.map(Object::parse_member)
+            .transpose()
+            .map_err(|_| no_object())
     };
     let (function, custom) = (inner("function")?, inner("custom")?);
     let name = match function.as_ref().or(custom.as_ref()) {

@@ -14,7 +14,7 @@ use tollgate_chat::{
     chunk::CHOICES_LIMIT,
     edit::{Edits, ObjectEdit},
     event::{Event, EventKind, Finish, FinishReason, Start, Wire},
-    object::{Object, items},
+    object::{Object, member_items},
     sse::{SseEvent, SseReader},
 };
 
@@ -131,7 +131,7 @@ impl Decoder {
             return Err(fault);
         }
         self.note_usage(object, events);
-        let choices = object.present("choices").map(items).transpose();
+        let choices = object.present("choices").map(member_items).transpose();
         let choices = choices
             .map_err(|_| malformed("`choices` is not an array"))?
             .unwrap_or_default();
@@ -144,7 +144,7 @@ impl Decoder {
         let mut kinds = Vec::new();
         let mut opens = false;
         for (position, choice) in choices.into_iter().enumerate() {
-            let choice = Object::parse(choice).map_err(|_| malformed("a choice is not an object"))?;
+            let choice = Object::parse_member(choice).map_err(|_| malformed("a choice is not an object"))?;
             if let Some(json) = choice.present("usage") {
                 self.push_usage(json, events);
             }
@@ -198,7 +198,9 @@ impl Decoder {
 
     fn note_usage(&self, object: &Object<'_>, events: &mut Vec<Event>) {
         // Groq puts its counts beside its own request ID.
-        let groq = object.present("x_groq").and_then(|json| Object::parse(json).ok());
+        let groq = object
+            .present("x_groq")
+            .and_then(|json| Object::parse_member(json).ok());
         let json = object
             .present("usage")
             .or_else(|| groq.as_ref()?.present("usage"));
@@ -260,7 +262,7 @@ impl Decoder {
         let empty = Object::parse("{}").map_err(|_| malformed("no delta"))?;
         let has_delta = choice.present("delta").is_some();
         let delta = match choice.present("delta") {
-            Some(json) => Object::parse(json).map_err(|_| malformed("a delta is not an object"))?,
+            Some(json) => Object::parse_member(json).map_err(|_| malformed("a delta is not an object"))?,
             None => empty,
         };
         let word = conversation::text(choice, "finish_reason").unwrap_or_default();

@@ -7,12 +7,16 @@ use tollgate_chat::{object::Object, usage::Usage};
 /// `excludes_reasoning`: the provider leaves reasoning out of `completion_tokens` (xAI). The total
 /// tells better where it is there, so it decides.
 pub fn read(json: &str, excludes_reasoning: bool) -> Option<Usage> {
-    let usage = Object::parse(json).ok()?;
+    let usage = Object::parse_member(json).ok()?;
     let mut prompt = count(&usage, "prompt_tokens")?;
     let total = count(&usage, "total_tokens");
     let mut completion =
         count(&usage, "completion_tokens").or_else(|| total.map(|total| total.saturating_sub(prompt)))?;
-    let details = |name| usage.present(name).and_then(|json| Object::parse(json).ok());
+    let details = |name| {
+        usage
+            .present(name)
+            .and_then(|json| Object::parse_member(json).ok())
+    };
     let prompt_details = details("prompt_tokens_details");
     let completion_details = details("completion_tokens_details");
     let of_prompt = |name| prompt_details.as_ref().and_then(|details| count(details, name));
