@@ -1,6 +1,6 @@
 //! One channel's settings, resolved: every value is final, no `Option` means "default".
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use url::Url;
@@ -48,6 +48,8 @@ pub struct ChannelSettings {
     pub first_byte_timeout: Duration,
     /// Between two reads of a stream.
     pub idle_timeout: Duration,
+    /// Most attempts under way at once; `None`: as many as come.
+    pub concurrency: Option<NonZeroU32>,
     /// Sent with each request, after the dialect's own.
     pub headers: Vec<(String, String)>,
     /// Whether references into the provider's own storage (`file_id`, `ms://`, `gs://`) may pass:

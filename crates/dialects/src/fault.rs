@@ -17,6 +17,8 @@ pub struct Fault {
     pub code: Option<String>,
     /// How long to wait, where the body says so.
     pub retry_after: Option<Duration>,
+    /// Whether the provider wants to see the same request again, where it says so.
+    pub should_retry: Option<bool>,
 }
 
 impl Fault {
@@ -27,6 +29,7 @@ impl Fault {
             param: None,
             code: None,
             retry_after: None,
+            should_retry: None,
         }
     }
 }

@@ -12,11 +12,13 @@ mod opening;
 pub mod outcome;
 mod private;
 pub mod reasoning;
+pub mod retry_budget;
 pub mod send;
+mod tries;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_chat::{
     answer::Answer,
@@ -30,16 +32,19 @@ use self::{
     call::Call,
     fetch::Media,
     reasoning::{Keeper, Owner},
+    tries::Tries,
 };
 pub use opening::OpenStream;
+use opening::Watch;
 
 use crate::{
     buffered::Held,
     channel::Server,
     error::{AttemptFailure, Failure, GateError},
     gate::Gate,
+    health::{Place, Sign},
     request_id::RequestId,
-    route::Route,
+    route::{Candidate, Route},
     sandbox,
 };
 
@@ -81,22 +86,51 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
         include_usage: request.include_usage,
         estimated_prompt_tokens: request.estimated_prompt_tokens(),
     });
-    let servers = match &asked.route {
+    let candidates = match &asked.route {
         Route::Sandbox => {
             return timeout_at(deadline, sandbox::answer(gate, request, &presentation, id))
                 .await
                 .unwrap_or(Err(GateError::Deadline { limit }));
         }
-        Route::Channels(servers) => servers,
+        Route::Channels(candidates) => candidates,
     };
     let mut failures = Vec::new();
     let mut media = Media::default();
-    for (number, server) in servers.iter().enumerate() {
-        let trying = try_channel(gate, asked, server, &presentation, &mut media);
-        let failure = match timeout_at(deadline, trying).await {
-            Ok(Ok(attempted)) => return Ok(attempted),
-            Ok(Err(failure)) => failure,
-            Err(_) => return Err(GateError::Deadline { limit }),
+    let mut tries = Tries::new(candidates.len(), gate.settings.routing.retries);
+    gate.retries.earn();
+    while let Some(next) = tries.next(&gate.retries) {
+        let Candidate { server, forced } = &candidates[next.candidate];
+        if !next.wait.is_zero() {
+            if Instant::now() + next.wait >= deadline {
+                break;
+            }
+            sleep(next.wait).await;
+        }
+        let health = &server.channel.health;
+        let (failure, probe) = match health.begin(*forced) {
+            None => {
+                tries.skipped();
+                (Failure::ChannelFull, false)
+            }
+            Some(place) => {
+                let (began, probe) = (Instant::now(), place.probe);
+                let trying = try_channel(gate, asked, server, &presentation, &mut media);
+                match timeout_at(deadline, trying).await {
+                    Ok(Ok(attempted)) => {
+                        health.note(Sign::Alive, probe);
+                        server.health.speed.observe(began.elapsed());
+                        return Ok(attempted.at(server, place));
+                    }
+                    Ok(Err(failure)) => (failure, probe),
+                    Err(_) => {
+                        // Most of the time went by here.
+                        if began.elapsed() > limit / 2 {
+                            health.note(Sign::Failing, probe);
+                        }
+                        return Err(GateError::Deadline { limit });
+                    }
+                }
+            }
         };
         let channel = &server.channel.settings.name;
         gate.metrics.attempt_failed(channel, outcome::label(&failure));
@@ -104,21 +138,36 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
             request_id = id.as_str(),
             %channel,
             model = %request.model.id,
-            attempt = number + 1,
+            attempt = failures.len() + 1,
             outcome = outcome::label(&failure),
             error = %outcome::for_log(&failure),
             "attempt failed"
         );
-        let verdict = outcome::verdict(&failure);
+        let treatment = outcome::treatment(&failure);
+        health.note(treatment.sign, probe);
+        if let Some((scope, rest)) = treatment.rest {
+            health.rest(scope, &server.health, rest);
+        }
+        tries.failed(next.candidate, treatment.verdict, outcome::advised_wait(&failure));
         failures.push(AttemptFailure {
             channel: channel.clone(),
             failure,
         });
-        if verdict == outcome::Verdict::GiveUp {
-            break;
-        }
     }
-    Err(outcome::to_client(failures, servers, request))
+    Err(outcome::to_client(failures, candidates, request))
+}
+
+impl Attempted {
+    /// The answer of this channel, which keeps its place there while it streams.
+    fn at(mut self, server: &Server, place: Place) -> Self {
+        if let Outcome::Stream(stream) = &mut self.outcome {
+            stream.watched_by(Watch {
+                channel: Arc::clone(&server.channel),
+                _place: place,
+            });
+        }
+        self
+    }
 }
 
 pub fn shape_of(request: &ValidRequest) -> AnswerShape {

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
+use secrecy::ExposeSecret;
 use tollgate_catalog::{
     Catalog,
     channel::{ChannelName, ChannelSettings},
@@ -11,7 +12,10 @@ use tollgate_catalog::{
 };
 use tollgate_dialects::{Dialect, serving_for};
 
-use crate::attempt::{entrance::Entrances, reasoning::ProviderAccount, send::ProviderClient};
+use crate::{
+    attempt::{entrance::Entrances, reasoning::ProviderAccount, send::ProviderClient},
+    health::{Fitness, Health, HealthSettings, ModelHealth},
+};
 
 /// A channel and its connections.
 #[derive(Debug)]
@@ -21,6 +25,7 @@ pub struct Channel {
     pub entrances: Entrances,
     /// To whom the provider gives what belongs to an account.
     pub account: ProviderAccount,
+    pub health: Arc<Health>,
 }
 
 /// A channel that serves a certain model.
@@ -28,6 +33,8 @@ pub struct Channel {
 pub struct Server {
     pub channel: Arc<Channel>,
     pub serving: Arc<Serving>,
+    /// Of this model on this channel.
+    pub health: Arc<ModelHealth>,
 }
 
 impl Server {
@@ -41,7 +48,13 @@ impl Server {
         Self {
             channel: Arc::clone(&self.channel),
             serving,
+            health: Arc::clone(&self.health),
         }
+    }
+
+    /// Whether a request may go here now.
+    pub fn fitness(&self) -> Fitness {
+        self.channel.health.fitness(&self.health)
     }
 
     /// What requests go out in. The embedded model is never behind a channel; it would count as chat.
@@ -61,19 +74,34 @@ pub struct Channels {
 }
 
 impl Channels {
-    /// Builds the snapshot; a channel with the same settings as one `before` keeps its connections.
-    pub(crate) fn new(catalog: &Catalog, settings: Vec<ChannelSettings>, before: Option<&Self>) -> Self {
+    /// Builds the snapshot. A channel with the same settings as one `before` keeps its connections, and, while
+    /// its credential and models are the same too, what is known of its health.
+    pub(crate) fn new(
+        catalog: &Catalog,
+        settings: Vec<ChannelSettings>,
+        health: &HealthSettings,
+        before: Option<&Self>,
+    ) -> Self {
         let mut channels = Self::default();
         for settings in settings {
-            let client = before
+            let earlier = before
                 .and_then(|before| before.by_name.get(&settings.name))
-                .filter(|channel| same_connections(&channel.settings, &settings))
+                .filter(|channel| same_connections(&channel.settings, &settings));
+            let client = earlier
                 .map(|channel| channel.client.clone())
                 .unwrap_or_else(|| ProviderClient::new(settings.connect_timeout));
+            let health = earlier
+                .filter(|channel| same_health(&channel.settings, &settings))
+                .map(|channel| Arc::clone(&channel.health))
+                .unwrap_or_else(|| {
+                    let models = settings.models.keys();
+                    Arc::new(Health::new(health.clone(), models, settings.concurrency))
+                });
             let channel = Arc::new(Channel {
                 client,
                 entrances: Entrances::of(&settings),
                 account: ProviderAccount::of(&settings),
+                health,
                 settings,
             });
             for (id, serving) in &channel.settings.models {
@@ -83,6 +111,7 @@ impl Channels {
                 channels.by_model.entry(id.clone()).or_default().push(Server {
                     channel: Arc::clone(&channel),
                     serving: Arc::clone(serving),
+                    health: channel.health.of_model(id),
                 });
                 if catalog.model(id.as_str()).is_none() {
                     channels.unlisted.entry(id.clone()).or_insert_with(|| {
@@ -102,6 +131,13 @@ impl Channels {
         self.by_name.is_empty()
     }
 
+    /// All of them, by name.
+    pub(crate) fn all(&self) -> Vec<&Arc<Channel>> {
+        let mut all: Vec<_> = self.by_name.values().collect();
+        all.sort_by_key(|channel| &channel.settings.name);
+        all
+    }
+
     /// The channels that serve a model, by priority; empty where none does.
     pub(crate) fn servers(&self, model: &ModelId) -> &[Server] {
         self.by_model.get(model).map_or(&[], Vec::as_slice)
@@ -119,4 +155,12 @@ impl Channels {
 
 fn same_connections(a: &ChannelSettings, b: &ChannelSettings) -> bool {
     a.base_url == b.base_url && a.connect_timeout == b.connect_timeout
+}
+
+/// Whether what is known of the one holds for the other: a new credential may be a better one.
+fn same_health(a: &ChannelSettings, b: &ChannelSettings) -> bool {
+    a.api_key.expose_secret() == b.api_key.expose_secret()
+        && a.headers == b.headers
+        && a.concurrency == b.concurrency
+        && a.models.keys().eq(b.models.keys())
 }

@@ -1,5 +1,6 @@
 //! Everything but chat completions: small, and answered from memory.
 
+pub mod channels;
 pub mod health;
 pub mod models;
 pub mod openapi;

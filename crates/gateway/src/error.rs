@@ -315,6 +315,8 @@ pub enum Failure {
     /// The provider's name of a model cannot stand in an address.
     #[error("the request's address cannot be written; look at the channel's `model_ids`")]
     Address,
+    #[error("as many attempts are under way as the channel may have")]
+    ChannelFull,
     #[error("no connection: {0}")]
     Connect(String),
     #[error("no byte within {limit:?}")]

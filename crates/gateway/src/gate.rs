@@ -14,10 +14,12 @@ use crate::{
     attempt::{
         fetch::{FetchSettings, Fetcher},
         reasoning::{ReasoningStore, ReasoningStoreSettings},
+        retry_budget::RetryBudget,
     },
     buffered::Buffered,
     channel::Channels,
     metrics::Metrics,
+    route::RoutingSettings,
 };
 
 /// Bounds and switches, resolved.
@@ -45,6 +47,7 @@ pub struct GateSettings {
     pub trusted_proxies: Vec<IpNet>,
     pub sandbox: SandboxPolicy,
     pub fetch: FetchSettings,
+    pub routing: RoutingSettings,
     pub reasoning_store: ReasoningStoreSettings,
 }
 
@@ -69,6 +72,7 @@ pub struct Gate {
     pub(crate) buffered: Buffered,
     pub(crate) fetcher: Fetcher,
     pub(crate) reasoning: ReasoningStore,
+    pub(crate) retries: RetryBudget,
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
     /// `/openapi.json`, which never changes while the process runs.
@@ -88,10 +92,16 @@ impl Gate {
         let openapi = tollgate_catalog::openapi::openapi(&catalog).to_string().into();
         Arc::new(Self {
             keys: WarmKeys::start(store.clone()),
-            channels: ArcSwap::from_pointee(Channels::new(&catalog, channels, None)),
+            channels: ArcSwap::from_pointee(Channels::new(
+                &catalog,
+                channels,
+                &settings.routing.health,
+                None,
+            )),
             buffered: Buffered::new(settings.buffered_limit),
             fetcher: Fetcher::new(settings.fetch.clone()),
             reasoning: ReasoningStore::new(&settings.reasoning_store),
+            retries: RetryBudget::default(),
             in_flight: Arc::new(Semaphore::new(settings.max_in_flight)),
             metrics: Metrics::register(),
             openapi,
@@ -106,8 +116,9 @@ impl Gate {
     /// and a channel whose settings did not change keeps its connections.
     pub fn replace_channels(&self, channels: Vec<ChannelSettings>) {
         let now = self.channels.load();
-        self.channels
-            .store(Arc::new(Channels::new(&self.catalog, channels, Some(&now))));
+        let health = &self.settings.routing.health;
+        let channels = Channels::new(&self.catalog, channels, health, Some(&now));
+        self.channels.store(Arc::new(channels));
     }
 
     /// Whether the embedded model answers for models without a channel at this moment.

@@ -7,6 +7,8 @@ use metrics::{
 use tollgate_catalog::channel::ChannelName;
 use tollgate_chat::usage::Usage;
 
+use crate::{channel::Channels, health::BreakerState};
+
 /// Handles to what every request counts, looked up once.
 pub struct Metrics {
     in_flight: Gauge,
@@ -35,6 +37,12 @@ impl Metrics {
             "tollgate_attempts_failed_total",
             "Failed attempts, by channel and outcome"
         );
+        describe_gauge!(
+            "tollgate_channel_breaker_open",
+            "1 while a channel's breaker is open or half open"
+        );
+        describe_gauge!("tollgate_channel_resting", "1 while a channel rests as a whole");
+        describe_gauge!("tollgate_channel_in_flight", "Attempts under way, by channel");
         describe_counter!(
             "tollgate_tokens_total",
             "Tokens as the providers counted them, by class; some classes are parts of others"
@@ -78,6 +86,19 @@ impl Metrics {
     /// A request that was refused before its settlement was armed.
     pub fn request_refused(&self, code: &'static str) {
         counter!("tollgate_requests_total", "outcome" => code).increment(1);
+    }
+
+    /// Sets what is looked at and not counted.
+    pub fn observe(&self, channels: &Channels) {
+        for channel in channels.all() {
+            let name = channel.settings.name.to_string();
+            let health = &channel.health;
+            let is_open = health.breaker() != BreakerState::Closed;
+            gauge!("tollgate_channel_breaker_open", "channel" => name.clone()).set(f64::from(is_open));
+            let rests = !health.rests_for().is_zero();
+            gauge!("tollgate_channel_resting", "channel" => name.clone()).set(f64::from(rests));
+            gauge!("tollgate_channel_in_flight", "channel" => name).set(f64::from(health.in_flight()));
+        }
     }
 
     pub fn attempt_failed(&self, channel: &ChannelName, outcome: &'static str) {

@@ -36,7 +36,7 @@ pub async fn chat_completions(
     body::check_headers(http.headers())?;
     let body = body::read(http.body_mut(), gate.settings.request_body_limit, &gate.buffered).await?;
     let request = validate(&gate, &body)?;
-    let route = route(&gate, &request)?;
+    let route = route(&gate, &request, key.key.id)?;
     let admission = admit(&gate, &key)?;
     let settlement = Settlement::arm(&gate, &key, &request, &arrival, admission);
     let head = Head {

@@ -1,71 +1,197 @@
 //! Which channels may answer a request, in the order in which they are tried.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod affinity;
+mod chance;
 
-use tollgate_catalog::contract::ValidRequest;
+use std::cmp::Ordering;
 
-use crate::{channel::Server, error::GateError, gate::Gate};
+use jiff::Timestamp;
+use tollgate_catalog::{contract::ValidRequest, money::Money, price::Spent};
+use tollgate_chat::usage::Usage;
+use tollgate_ledger::KeyId;
+
+use crate::{
+    channel::Server,
+    error::GateError,
+    gate::Gate,
+    health::{Fitness, HealthSettings},
+};
+
+pub use chance::jittered;
+
+/// How channels are chosen, and what becomes of those that fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutingSettings {
+    pub strategy: Strategy,
+    /// Whether the turns of one conversation stay on one channel.
+    pub affinity: bool,
+    /// Most further tries of one request, beyond one on each channel.
+    pub retries: u32,
+    pub health: HealthSettings,
+}
+
+/// The order of channels with the same priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// By weight.
+    Weighted,
+    /// The one that has answered fastest lately.
+    Latency,
+    /// The one that costs least by the catalogue.
+    Price,
+}
 
 /// Where a request may go.
 #[derive(Debug)]
 pub enum Route {
     /// To these channels, the first one first; never empty.
-    Channels(Vec<Server>),
+    Channels(Vec<Candidate>),
     /// To the embedded model.
     Sandbox,
 }
 
-/// Finds the channels of the request's model: by priority, and within one priority by weight. A
-/// model without a channel goes to the sandbox, where that is on.
-pub fn route(gate: &Gate, request: &ValidRequest) -> Result<Route, GateError> {
+/// A channel in a route.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub server: Server,
+    /// It should rest, and there is no other.
+    pub forced: bool,
+}
+
+/// Finds the channels of the request's model that are well: by priority, and within one priority by the
+/// strategy. Where all of them rest it is the one that is to rest least. A model without a channel goes to
+/// the sandbox, where that is on.
+pub fn route(gate: &Gate, request: &ValidRequest, key: KeyId) -> Result<Route, GateError> {
     let channels = gate.channels.load();
     let servers = channels.servers(&request.model.id);
-    if !servers.is_empty() {
-        return Ok(Route::Channels(by_weight(servers)));
+    let mut candidates = Vec::with_capacity(servers.len());
+    let mut least = None;
+    for server in servers {
+        match server.fitness() {
+            Fitness::Fit => candidates.push(Candidate {
+                server: server.clone(),
+                forced: false,
+            }),
+            Fitness::Resting { left } if least.is_none_or(|(least, _)| left < least) => {
+                least = Some((left, server));
+            }
+            Fitness::Resting { .. } => {}
+        }
     }
-    if gate.sandbox_is_on() {
-        return Ok(Route::Sandbox);
+    if candidates.is_empty() {
+        if let Some((_, server)) = least {
+            candidates.push(Candidate {
+                server: server.clone(),
+                forced: true,
+            });
+        } else if gate.sandbox_is_on() {
+            return Ok(Route::Sandbox);
+        } else {
+            return Err(GateError::NoChannel {
+                model: request.model.id.to_string(),
+            });
+        }
     }
-    Err(GateError::NoChannel {
-        model: request.model.id.to_string(),
-    })
+    if candidates.len() > 1 {
+        in_order(&mut candidates, request, key, &gate.settings.routing);
+    }
+    Ok(Route::Channels(candidates))
 }
 
-/// Draws an order: each place goes to a channel of the lowest remaining priority, with a chance in
-/// proportion to its weight.
-fn by_weight(servers: &[Server]) -> Vec<Server> {
-    let mut left: Vec<&Server> = servers.iter().collect();
-    let mut order = Vec::with_capacity(left.len());
-    while let Some(first) = left.first() {
-        let priority = first.channel.settings.priority;
-        let peers = left
-            .iter()
-            .take_while(|server| server.channel.settings.priority == priority)
-            .count();
-        let weight = |server: &Server| u64::from(server.channel.settings.weight);
-        let total: u64 = left[..peers].iter().map(|server| weight(server)).sum();
-        let mut drawn = if peers > 1 { draw() % total.max(1) } else { 0 };
-        let place = left[..peers]
-            .iter()
-            .position(|server| match drawn.checked_sub(weight(server)) {
-                None => true,
-                Some(rest) => {
-                    drawn = rest;
-                    false
+/// Orders channels that come by priority.
+fn in_order(candidates: &mut [Candidate], request: &ValidRequest, key: KeyId, settings: &RoutingSettings) {
+    let lots: Vec<f64> = match settings.affinity {
+        true => {
+            let conversation = affinity::conversation(request, key);
+            let lot =
+                |candidate: &Candidate| conversation.lot(candidate.server.channel.settings.name.as_str());
+            candidates.iter().map(lot).collect()
+        }
+        false => candidates.iter().map(|_| chance::draw()).collect(),
+    };
+    let now = Timestamp::now();
+    let mut ranked: Vec<(Rank, Candidate)> = candidates
+        .iter()
+        .zip(lots)
+        .map(|(candidate, lot)| {
+            (
+                Rank::of(candidate, lot, request, settings.strategy, now),
+                candidate.clone(),
+            )
+        })
+        .collect();
+    ranked.sort_by(|(a, _), (b, _)| a.compare(b));
+    for (place, (_, candidate)) in candidates.iter_mut().zip(ranked) {
+        *place = candidate;
+    }
+}
+
+/// What decides about a channel's place, most important first; the least comes first.
+struct Rank {
+    priority: u32,
+    /// Microseconds, or nano-dollars; the same for all by weight.
+    strategy: Measure,
+    /// The larger the weight, the smaller on average.
+    share: f64,
+}
+
+enum Measure {
+    None,
+    /// Who has never answered is tried, so that something gets known of it.
+    Latency(Option<u128>),
+    /// Whose price nobody knows comes last.
+    Price(Option<Money>),
+}
+
+impl Rank {
+    /// `lot`: a number above 0 and below 1, which decides by weight.
+    fn of(
+        candidate: &Candidate,
+        lot: f64,
+        request: &ValidRequest,
+        strategy: Strategy,
+        now: Timestamp,
+    ) -> Self {
+        let server = &candidate.server;
+        let settings = &server.channel.settings;
+        Self {
+            priority: settings.priority,
+            strategy: match strategy {
+                Strategy::Weighted => Measure::None,
+                Strategy::Latency => {
+                    Measure::Latency(server.health.speed.average().map(|average| average.as_micros()))
                 }
-            })
-            .unwrap_or(0);
-        order.push(left.remove(place).clone());
+                Strategy::Price => Measure::Price(expected_cost(server, request, now)),
+            },
+            // Weighted rendezvous: the least of -ln(lot) / weight is each one's as often as its weight says.
+            share: -lot.ln() / f64::from(settings.weight),
+        }
     }
-    order
+
+    fn compare(&self, other: &Self) -> Ordering {
+        let by_strategy = match (&self.strategy, &other.strategy) {
+            (Measure::Latency(a), Measure::Latency(b)) => a.cmp(b),
+            (Measure::Price(a), Measure::Price(b)) => (a.is_none(), a).cmp(&(b.is_none(), b)),
+            _ => Ordering::Equal,
+        };
+        self.priority
+            .cmp(&other.priority)
+            .then(by_strategy)
+            .then(self.share.total_cmp(&other.share))
+    }
 }
 
-/// Numbers that are spread evenly: a counter through SplitMix64. Nobody has to be unable to guess
-/// them.
-fn draw() -> u64 {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let mut z = COUNTER.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+/// What the request would cost there, were the prompt answered by as much.
+fn expected_cost(server: &Server, request: &ValidRequest, now: Timestamp) -> Option<Money> {
+    let prompt = request.estimated_prompt_tokens();
+    let usage = Usage {
+        prompt,
+        completion: prompt,
+        ..Usage::default()
+    };
+    let spent = Spent {
+        usage,
+        service_tier: None,
+    };
+    server.serving.price.as_ref()?.cost(&spent, now).ok()
 }

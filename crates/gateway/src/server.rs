@@ -27,7 +27,7 @@ use crate::{
     arrival::Arrival,
     body::{Response, discard, whole},
     client_address::client_address,
-    endpoints::{health, models, openapi},
+    endpoints::{channels, health, models, openapi},
     error::GateError,
     gate::Gate,
     pipeline::chat_completions,
@@ -52,6 +52,8 @@ const CORS_MAX_AGE: Duration = Duration::from_secs(3_600);
 
 const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
 const MODELS: &str = "/v1/models";
+/// On the admin listener.
+const CHANNELS: &str = "/admin/v1/channels";
 /// Every path of the data plane, for the nearest one in a 404.
 const ROUTES: [&str; 5] = [CHAT_COMPLETIONS, MODELS, "/openapi.json", "/healthz", "/readyz"];
 
@@ -75,7 +77,7 @@ pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future
     accept(listener, service, drain, shutdown).await;
 }
 
-/// Serves health and metrics for operators until `shutdown`. `metrics` writes Prometheus' text.
+/// Serves health, metrics and the state of the channels for operators until `shutdown`. `metrics` writes Prometheus' text.
 pub async fn serve_admin(
     gate: Arc<Gate>,
     listener: TcpListener,
@@ -90,7 +92,9 @@ pub async fn serve_admin(
             async move {
                 let path = request.uri().path();
                 let response = match (request.method(), path) {
+                    (&Method::GET, CHANNELS) => channels::list(&gate),
                     (&Method::GET, "/metrics") => {
+                        gate.metrics.observe(&gate.channels.load());
                         let mut response = Response::new(whole(metrics()));
                         let content_type = HeaderValue::from_static("text/plain; version=0.0.4");
                         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
@@ -98,13 +102,13 @@ pub async fn serve_admin(
                     }
                     (&Method::GET, "/healthz") => health::healthz(),
                     (&Method::GET, "/readyz") => health::readyz(&gate).await,
-                    (method, path @ ("/metrics" | "/healthz" | "/readyz")) => {
+                    (method, path @ ("/metrics" | "/healthz" | "/readyz" | CHANNELS)) => {
                         wrong_method(method, path, "GET").into_response()
                     }
                     (method, path) => GateError::UnknownRoute {
                         method: method.to_string(),
                         path: path.to_owned(),
-                        nearest: nearest(path, &["/metrics", "/healthz", "/readyz"]),
+                        nearest: nearest(path, &["/metrics", "/healthz", "/readyz", CHANNELS]),
                     }
                     .into_response(),
                 };

@@ -47,7 +47,7 @@ enum Command {
     /// Make, list and revoke API keys; a running gate knows within a second
     #[command(subcommand)]
     Keys(keys::Command),
-    /// List the configured channels
+    /// List the configured channels, and how they are
     #[command(subcommand)]
     Channels(channels::Command),
     /// List the models, and get the embedded one
@@ -73,7 +73,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Serve => serve::run(&file).await,
         Command::Check => check::run(&load(&file)?),
         Command::Keys(command) => keys::run(command, &load(&file)?).await,
-        Command::Channels(command) => channels::run(command, &load(&file)?),
+        Command::Channels(command) => channels::run(command, &load(&file)?).await,
         Command::Models(command) => models::run(command, &load(&file)?).await,
     }
 }

@@ -9,7 +9,7 @@
 use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc};
 
 use tollgate_catalog::Catalog;
-use tollgate_gateway::{FetchSettings, ReasoningStoreSettings};
+use tollgate_gateway::{FetchSettings, ReasoningStoreSettings, RoutingSettings};
 use tollgate_store::DatabaseUrl;
 
 mod catalog;
@@ -28,6 +28,7 @@ mod networks;
 mod overrides;
 mod reasoning_store;
 mod reference;
+mod routing;
 mod sandbox;
 mod server;
 mod source;
@@ -72,6 +73,7 @@ pub struct Config {
     pub sandbox: Sandbox,
     pub fetch: FetchSettings,
     pub reasoning_store: ReasoningStoreSettings,
+    pub routing: RoutingSettings,
     pub catalog: Arc<Catalog>,
     /// The operator's files that are part of the catalogue.
     catalog_files: Vec<CatalogFile>,
@@ -102,6 +104,7 @@ impl Config {
         fields.extend(fetch::differences(&self.fetch, &running.fetch));
         let stores = (&self.reasoning_store, &running.reasoning_store);
         fields.extend(reasoning_store::differences(stores.0, stores.1));
+        fields.extend(routing::differences(&self.routing, &running.routing));
         if self.catalog_files != running.catalog_files {
             fields.push("catalog.files");
         }
@@ -136,6 +139,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let sandbox = sandbox::resolve(document.table("sandbox", &mut mistakes));
     let fetch = fetch::resolve(document.table("fetch", &mut mistakes), &limits, &mut mistakes);
     let reasoning_store = reasoning_store::resolve(document.table("reasoning_store", &mut mistakes));
+    let routing = routing::resolve(document.table("routing", &mut mistakes));
     let log = log::resolve(document.table("log", &mut mistakes), &mut mistakes);
     let catalog_files = catalog::read(document.table("catalog", &mut mistakes), &mut mistakes);
     let catalog = catalog_files
@@ -156,6 +160,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
         sandbox,
         fetch,
         reasoning_store,
+        routing,
         catalog: Arc::new(catalog.expect("a catalogue that is missing is a mistake")),
         catalog_files: catalog_files.expect("files that are missing are a mistake"),
         channels: channels.expect("a catalogue that is missing is a mistake"),
@@ -186,7 +191,7 @@ fn read(file: &ConfigFile) -> Result<(Option<PathBuf>, String), ConfigError> {
 /// The tables that there are, and their fields.
 #[derive(Debug)]
 struct Tables {
-    singles: [(&'static str, &'static [&'static str]); 8],
+    singles: [(&'static str, &'static [&'static str]); 9],
     channels: &'static [&'static str],
 }
 
@@ -203,6 +208,7 @@ impl Tables {
                     "reasoning_store",
                     field_names::<reasoning_store::ReasoningStoreTable>(),
                 ),
+                ("routing", field_names::<routing::RoutingTable>()),
                 ("catalog", field_names::<catalog::CatalogTable>()),
                 ("log", field_names::<log::LogTable>()),
             ],

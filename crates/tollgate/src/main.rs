@@ -10,6 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{cli::Cli, error::CliError};
 
+mod admin_client;
 mod cli;
 mod config;
 mod error;

@@ -182,5 +182,6 @@ fn settings(config: &Config) -> GateSettings {
         },
         fetch: config.fetch.clone(),
         reasoning_store: config.reasoning_store.clone(),
+        routing: config.routing.clone(),
     }
 }

@@ -16,6 +16,7 @@ pub struct GateSetup {
     tables: String,
     environment: Vec<(String, String)>,
     key: Vec<String>,
+    resilient: bool,
 }
 
 impl GateSetup {
@@ -28,6 +29,7 @@ impl GateSetup {
             tables: String::new(),
             environment: Vec::new(),
             key: vec!["--name".to_owned(), "test".to_owned()],
+            resilient: false,
         }
     }
 
@@ -51,6 +53,14 @@ impl GateSetup {
     pub fn config(mut self, tables: &str) -> Self {
         self.tables.push_str(tables);
         self.tables.push('\n');
+        self
+    }
+
+    /// Lets the gate retry, and leave channels alone that failed, as it does by default. In most tests it does
+    /// neither, so that each request meets the channels as they are configured.
+    #[must_use]
+    pub fn resilient(mut self) -> Self {
+        self.resilient = true;
         self
     }
 
@@ -78,9 +88,15 @@ impl GateSetup {
             self.server,
             self.tables,
         );
+        let mut environment = self.environment;
+        if !self.resilient {
+            for (field, value) in [("RETRIES", "0"), ("HEALTH", "false"), ("AFFINITY", "false")] {
+                environment.insert(0, (format!("TOLLGATE__ROUTING__{field}"), value.to_owned()));
+            }
+        }
         let written = Written {
             binary: self.binary,
-            environment: self.environment,
+            environment,
             dir,
         };
         std::fs::write(written.config_path(), config).expect("a file in our own folder");

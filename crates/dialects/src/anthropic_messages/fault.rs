@@ -79,6 +79,7 @@ impl Said {
             message: self.message,
             code: Some(self.kind).filter(is_code),
             retry_after: None,
+            should_retry: None,
         }
     }
 

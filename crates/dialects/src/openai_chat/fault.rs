@@ -133,6 +133,7 @@ impl Said {
                 .filter(|param| is_name(param, PARAM_LIMIT, b"_.:-[]\"'")),
             code: Some(self.code).filter(|code| is_name(code, CODE_LIMIT, b"_.:-")),
             retry_after: None,
+            should_retry: None,
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use jiff::{Timestamp, fmt::rfc2822};
+
+use tollgate_dialects::Dialect;
 
 use super::RETRY_AFTER_LIMIT;
 
@@ -29,6 +31,67 @@ fn seconds_until(date: &str, now: Timestamp) -> Option<f64> {
     // HTTP dates end with "GMT", which RFC 2822 knows as an old name of +0000.
     let at = rfc2822::parse(date).ok()?.timestamp();
     Some((at.as_second() - now.as_second()).max(0) as f64)
+}
+
+/// Whether the provider wants to see the same request again (`x-should-retry`).
+pub fn should_retry(headers: &HeaderMap) -> Option<bool> {
+    match headers.get("x-should-retry")?.as_bytes() {
+        b"true" => Some(true),
+        b"false" => Some(false),
+        _ => None,
+    }
+}
+
+/// How long a model has to rest whose provider says, with a good answer, that nothing is left of its rate
+/// limit. `None`: something is left, or nobody says.
+pub fn spent_until(headers: &HeaderMap, dialect: Dialect, now: impl Fn() -> Timestamp) -> Option<Duration> {
+    let limits: &[(HeaderName, HeaderName)] = match dialect {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => &OPENAI_LIMITS,
+        Dialect::AnthropicMessages => &ANTHROPIC_LIMITS,
+        Dialect::Gemini => &[],
+    };
+    limits
+        .iter()
+        .filter(|(remaining, _)| headers.get(remaining).is_some_and(|left| left == "0"))
+        .filter_map(|(_, reset)| reset_in(headers.get(reset)?.to_str().ok()?, now()))
+        .max()
+        .map(|rest| rest.min(LONGEST_SPENT))
+}
+
+/// What is left of a limit, and when there is all of it again (wire notes, sections 1 and 2).
+const OPENAI_LIMITS: [(HeaderName, HeaderName); 2] = [
+    (
+        HeaderName::from_static("x-ratelimit-remaining-requests"),
+        HeaderName::from_static("x-ratelimit-reset-requests"),
+    ),
+    (
+        HeaderName::from_static("x-ratelimit-remaining-tokens"),
+        HeaderName::from_static("x-ratelimit-reset-tokens"),
+    ),
+];
+const ANTHROPIC_LIMITS: [(HeaderName, HeaderName); 2] = [
+    (
+        HeaderName::from_static("anthropic-ratelimit-requests-remaining"),
+        HeaderName::from_static("anthropic-ratelimit-requests-reset"),
+    ),
+    (
+        HeaderName::from_static("anthropic-ratelimit-tokens-remaining"),
+        HeaderName::from_static("anthropic-ratelimit-tokens-reset"),
+    ),
+];
+/// A limit fills up bit by bit, so nobody rests longer for it.
+const LONGEST_SPENT: Duration = Duration::from_secs(60);
+
+/// A reset as a duration (`6m0s`, `120ms`), as seconds, or as an RFC 3339 time.
+fn reset_in(text: &str, now: Timestamp) -> Option<Duration> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Duration::try_from(at.duration_since(now)).ok();
+    }
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let span: jiff::SignedDuration = text.parse().ok()?;
+    Duration::try_from(span).ok()
 }
 
 #[cfg(test)]

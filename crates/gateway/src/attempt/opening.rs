@@ -10,8 +10,10 @@ use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::event::{Event, EventKind, Wire};
 use tollgate_dialects::{Dialect, Presentation, StreamDecoder, Undo};
 
-use super::{fan_out::MergedStream, private, reasoning::Keeper, send::root_cause};
-use crate::{buffered::Held, channel::Server, error::Failure, gate::Gate, sandbox::EmbeddedStream};
+use super::{fan_out::MergedStream, outcome::treatment, private, reasoning::Keeper, send::root_cause};
+use crate::{
+    buffered::Held, channel::Server, error::Failure, gate::Gate, health::Place, sandbox::EmbeddedStream,
+};
 
 /// Most that is held back of a stream that has not said anything yet.
 const HELD_EVENTS: usize = 64;
@@ -24,6 +26,19 @@ pub struct OpenStream {
     source: Source,
     /// The share of the memory of an answer that came whole.
     _memory: Option<Held>,
+    watch: Option<Watch>,
+}
+
+/// Who wants to know how a stream ends.
+pub struct Watch {
+    pub channel: Arc<crate::channel::Channel>,
+    pub _place: Place,
+}
+
+impl Watch {
+    fn failed(&self, failure: &Failure) {
+        self.channel.health.note(treatment(failure).sign, false);
+    }
 }
 
 enum Source {
@@ -96,6 +111,7 @@ impl OpenStream {
             held,
             source: rest.map_or(Source::Ended, |stream| Source::Embedded(Box::new(stream))),
             _memory: None,
+            watch: None,
         }
     }
 
@@ -105,6 +121,7 @@ impl OpenStream {
             held: Vec::new(),
             source: Source::Merged(Box::new(stream)),
             _memory: None,
+            watch: None,
         }
     }
 
@@ -114,6 +131,7 @@ impl OpenStream {
             held: Vec::new(),
             source: Source::Failed(failure),
             _memory: None,
+            watch: None,
         }
     }
 
@@ -139,10 +157,18 @@ impl OpenStream {
         if ended {
             self.source = Source::Ended;
         }
+        if let (Err(failure), Some(watch)) = (&events, &self.watch) {
+            watch.failed(failure);
+        }
         match events {
             Ok(events) if events.is_empty() && ended => None,
             other => Some(other),
         }
+    }
+
+    /// From now on the channel hears how it ends, and has one place less until then.
+    pub fn watched_by(&mut self, watch: Watch) {
+        self.watch = Some(watch);
     }
 }
 
@@ -264,6 +290,7 @@ pub async fn open(
             held,
             source,
             _memory: None,
+            watch: None,
         });
     }
 }
@@ -319,5 +346,6 @@ pub async fn tell_whole(
         held,
         source: Source::Ended,
         _memory: Some(memory),
+        watch: None,
     })
 }

@@ -1,49 +1,100 @@
 //! The table of outcomes: what a failed attempt means for the request, the log and the client.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_dialects::{Fault, FaultKind};
 
 use crate::{
-    channel::Server,
     error::{AttemptFailure, Failure, GateError, shown_code},
+    health::{Scope, Sign},
+    route::Candidate,
 };
+
+/// Rest after a rate limit, where the provider does not say how long it lasts.
+const RATE_LIMIT_REST: Duration = Duration::from_secs(5);
+/// Rest of a channel whose credential is refused or whose quota is used up: until somebody may have mended it.
+const OPERATOR_REST: Duration = Duration::from_secs(60);
+/// Rest of a model that the provider does not know.
+const UNKNOWN_MODEL_REST: Duration = Duration::from_secs(300);
 
 /// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
+    /// It may have passed in a moment: another channel, and then this one again.
+    Again,
     /// Another channel may do better.
     Elsewhere,
     /// The same would happen everywhere, or another try is not ours to make.
     GiveUp,
 }
 
-pub fn verdict(failure: &Failure) -> Verdict {
-    match failure {
-        Failure::Fault(fault) => match fault.kind {
-            FaultKind::BadRequest | FaultKind::ContextLength | FaultKind::ContentFilter => Verdict::GiveUp,
-            // A whole answer that was paid for: whether to buy another is the client's choice.
-            FaultKind::NotAsAsked(_) => Verdict::GiveUp,
-            FaultKind::Credential
-            | FaultKind::Quota
-            | FaultKind::ModelUnknown
-            | FaultKind::RateLimited
-            | FaultKind::Overloaded
-            | FaultKind::Server
-            | FaultKind::Malformed
-            | FaultKind::Cut => Verdict::Elsewhere,
+/// What a failure means for the request and for its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Treatment {
+    pub verdict: Verdict,
+    pub sign: Sign,
+    pub rest: Option<(Scope, Duration)>,
+}
+
+/// The table. A provider's own advice (`Retry-After`, `x-should-retry`) counts more than it.
+pub fn treatment(failure: &Failure) -> Treatment {
+    use Verdict::{Again, Elsewhere, GiveUp};
+    let row = |verdict, sign| Treatment {
+        verdict,
+        sign,
+        rest: None,
+    };
+    let Failure::Fault(fault) = failure else {
+        return match failure {
+            Failure::Connect(_) | Failure::Broken(_) => row(Again, Sign::Failing),
+            Failure::FirstByteTimeout { .. } | Failure::IdleTimeout { .. } => row(Elsewhere, Sign::Failing),
+            Failure::AnswerTooLarge { .. } => row(Elsewhere, Sign::Alive),
+            Failure::ChannelFull | Failure::Unsupported(_) | Failure::NotFetched(_) | Failure::Address => {
+                row(Elsewhere, Sign::Unknown)
+            }
+            Failure::MemoryFull | Failure::Sandbox(_) => row(GiveUp, Sign::Unknown),
+            Failure::Fault(_) => row(Elsewhere, Sign::Unknown),
+        };
+    };
+    let advised = fault.retry_after;
+    let mut row = match fault.kind {
+        // A whole answer that was paid for: whether to buy another is the client's choice.
+        FaultKind::NotAsAsked(_) => row(GiveUp, Sign::Alive),
+        FaultKind::BadRequest | FaultKind::ContextLength | FaultKind::ContentFilter => {
+            row(GiveUp, Sign::Alive)
+        }
+        FaultKind::Credential | FaultKind::Quota => Treatment {
+            rest: Some((Scope::Channel, advised.unwrap_or(OPERATOR_REST))),
+            ..row(Elsewhere, Sign::Alive)
         },
-        Failure::MemoryFull | Failure::Sandbox(_) => Verdict::GiveUp,
-        Failure::Unsupported(_)
-        | Failure::NotFetched(_)
-        | Failure::Address
-        | Failure::Connect(_)
-        | Failure::FirstByteTimeout { .. }
-        | Failure::IdleTimeout { .. }
-        | Failure::Broken(_)
-        | Failure::AnswerTooLarge { .. } => Verdict::Elsewhere,
+        FaultKind::ModelUnknown => Treatment {
+            rest: Some((Scope::Model, UNKNOWN_MODEL_REST)),
+            ..row(Elsewhere, Sign::Alive)
+        },
+        FaultKind::RateLimited => Treatment {
+            rest: Some((Scope::Model, advised.unwrap_or(RATE_LIMIT_REST))),
+            ..row(if advised.is_some() { Again } else { Elsewhere }, Sign::Alive)
+        },
+        FaultKind::Overloaded => Treatment {
+            rest: advised.map(|wait| (Scope::Model, wait)),
+            ..row(Again, Sign::Failing)
+        },
+        FaultKind::Server | FaultKind::Cut => row(Again, Sign::Failing),
+        FaultKind::Malformed => row(Elsewhere, Sign::Failing),
+    };
+    if fault.should_retry == Some(false) && row.verdict == Again {
+        row.verdict = Elsewhere;
+    }
+    row
+}
+
+/// The wait that the provider asked for.
+pub fn advised_wait(failure: &Failure) -> Option<Duration> {
+    match failure {
+        Failure::Fault(fault) => fault.retry_after,
+        _ => None,
     }
 }
 
@@ -53,6 +104,7 @@ pub fn label(failure: &Failure) -> &'static str {
         Failure::Unsupported(_) => "unsupported",
         Failure::NotFetched(_) => "not_fetched",
         Failure::Address => "address",
+        Failure::ChannelFull => "channel_full",
         Failure::Connect(_) => "no_connection",
         Failure::FirstByteTimeout { .. } => "first_byte_timeout",
         Failure::IdleTimeout { .. } => "idle_timeout",
@@ -100,7 +152,11 @@ pub fn for_log(failure: &Failure) -> impl fmt::Display + '_ {
 }
 
 /// What the client sees when no channel is left.
-pub fn to_client(mut failures: Vec<AttemptFailure>, servers: &[Server], request: &ValidRequest) -> GateError {
+pub fn to_client(
+    mut failures: Vec<AttemptFailure>,
+    candidates: &[Candidate],
+    request: &ValidRequest,
+) -> GateError {
     let best = failures
         .iter()
         .enumerate()
@@ -110,8 +166,9 @@ pub fn to_client(mut failures: Vec<AttemptFailure>, servers: &[Server], request:
         return GateError::ProviderFailed;
     };
     let attempt = failures.swap_remove(best);
-    let server = servers
+    let server = candidates
         .iter()
+        .map(|candidate| &candidate.server)
         .find(|server| server.channel.settings.name == attempt.channel);
     if let (Failure::Fault(fault), Some(server)) = (&attempt.failure, server) {
         let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -128,11 +185,11 @@ pub fn to_client(mut failures: Vec<AttemptFailure>, servers: &[Server], request:
 
 /// Which failure says most to the client: its own mistake, then what waiting mends, then the rest.
 fn rank(failure: &Failure) -> u8 {
-    match verdict(failure) {
+    match treatment(failure).verdict {
         Verdict::GiveUp => 0,
-        Verdict::Elsewhere => match label(failure) {
+        Verdict::Again | Verdict::Elsewhere => match label(failure) {
             "rate_limited" => 1,
-            "overloaded" => 2,
+            "overloaded" | "channel_full" => 2,
             "unsupported" | "not_fetched" => 5,
             "credential" | "quota" | "model_unknown" | "address" => 4,
             _ => 3,
@@ -146,6 +203,7 @@ pub fn error_of(failure: Failure) -> GateError {
         Failure::Unsupported(unsupported) => GateError::Unsupported(unsupported),
         Failure::NotFetched(failed) => GateError::NotFetched(failed),
         Failure::Address => GateError::Misconfigured,
+        Failure::ChannelFull => GateError::Overloaded { retry_after: None },
         Failure::Connect(_) => GateError::Unreachable,
         Failure::FirstByteTimeout { .. } | Failure::IdleTimeout { .. } => GateError::ProviderTimeout,
         Failure::Broken(_) => GateError::StreamCut,

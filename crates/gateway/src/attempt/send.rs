@@ -23,8 +23,11 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 use tollgate_dialects::ProviderRequest;
 
-use super::{headers::retry_after, private};
-use crate::{buffered::Held, channel::Server, error::Failure};
+use super::{
+    headers::{retry_after, should_retry, spent_until},
+    private,
+};
+use crate::{buffered::Held, channel::Server, error::Failure, health::Scope};
 
 /// Most bytes that are read of an error's body.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
@@ -96,13 +99,18 @@ pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Res
         false => Failure::Broken(root_cause(&error)),
     })?;
     if response.status() == StatusCode::OK {
+        if let Some(rest) = spent_until(response.headers(), dialect, Timestamp::now) {
+            server.channel.health.rest(Scope::Model, &server.health, rest);
+        }
         return Ok(response);
     }
     let status = response.status().as_u16();
     let wait = retry_after(response.headers(), Timestamp::now());
+    let should_retry = should_retry(response.headers());
     let body = read_error(response.into_body(), settings.idle_timeout).await;
     let mut fault = dialect.fault(status, &body);
     fault.retry_after = fault.retry_after.or(wait);
+    fault.should_retry = should_retry;
     Err(private::failed(settings, fault))
 }
 

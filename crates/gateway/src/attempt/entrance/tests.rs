@@ -19,6 +19,7 @@ fn settings(base_url: &str, api_key: &str, headers: &[(&str, &str)]) -> ChannelS
         connect_timeout: Duration::ZERO,
         first_byte_timeout: Duration::ZERO,
         idle_timeout: Duration::ZERO,
+        concurrency: None,
         headers: headers
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

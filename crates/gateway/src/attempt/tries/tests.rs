@@ -1,0 +1,106 @@
+use std::time::Duration;
+
+use super::{LONGEST_WAIT, Next, Tries};
+use crate::attempt::{outcome::Verdict, retry_budget::RetryBudget};
+
+/// Places in the route in the order in which they are tried, where each try ends like this.
+fn tried(channels: usize, retries: u32, verdict: impl Fn(usize) -> Verdict) -> Vec<usize> {
+    let budget = RetryBudget::default();
+    let mut tries = Tries::new(channels, retries);
+    let mut tried = Vec::new();
+    while let Some(Next { candidate, .. }) = tries.next(&budget) {
+        tried.push(candidate);
+        tries.failed(candidate, verdict(candidate), None);
+    }
+    tried
+}
+
+#[test]
+fn each_channel_is_tried_once_before_any_is_tried_again() {
+    assert_eq!(tried(3, 2, |_| Verdict::Again), [0, 1, 2, 0, 1]);
+    assert_eq!(tried(1, 2, |_| Verdict::Again), [0, 0, 0]);
+}
+
+#[test]
+fn only_what_may_have_passed_is_tried_again() {
+    let verdict = |channel| match channel {
+        1 => Verdict::Again,
+        _ => Verdict::Elsewhere,
+    };
+    assert_eq!(tried(3, 2, verdict), [0, 1, 2, 1, 1]);
+    assert_eq!(tried(2, 5, |_| Verdict::Elsewhere), [0, 1]);
+}
+
+#[test]
+fn what_would_fail_everywhere_ends_the_tries() {
+    assert_eq!(tried(3, 2, |_| Verdict::GiveUp), [0]);
+}
+
+#[test]
+fn without_retries_nothing_is_tried_twice() {
+    assert_eq!(tried(2, 0, |_| Verdict::Again), [0, 1]);
+}
+
+#[test]
+fn waits_grow_and_a_provider_that_asks_for_more_gets_it() {
+    let budget = RetryBudget::default();
+    let mut tries = Tries::new(1, 3);
+    let mut waits = Vec::new();
+    for advice in [None, None, Some(Duration::from_millis(1_500)), None] {
+        let next = tries.next(&budget).expect("a try is left");
+        waits.push(next.wait.as_millis());
+        tries.failed(next.candidate, Verdict::Again, advice);
+    }
+    assert_eq!(waits[0], 0);
+    assert!((50..=100).contains(&waits[1]), "{waits:?}");
+    assert!((100..=200).contains(&waits[2]), "{waits:?}");
+    assert_eq!(waits[3], 1_500);
+}
+
+#[test]
+fn a_provider_that_asks_for_a_long_wait_is_not_asked_again() {
+    let budget = RetryBudget::default();
+    let mut tries = Tries::new(1, 3);
+    let next = tries.next(&budget).expect("a first try");
+    tries.failed(
+        next.candidate,
+        Verdict::Again,
+        Some(LONGEST_WAIT + Duration::from_millis(1)),
+    );
+    assert_eq!(tries.next(&budget), None);
+}
+
+#[test]
+fn when_everything_fails_retries_are_a_fifth_of_the_requests() {
+    let budget = RetryBudget::default();
+    let requests = 10_000;
+    let mut made = 0;
+    for _ in 0..requests {
+        budget.earn();
+        let mut tries = Tries::new(2, 2);
+        while let Some(next) = tries.next(&budget) {
+            made += 1;
+            tries.failed(next.candidate, Verdict::Again, None);
+        }
+    }
+    // The first try and the first failover are free.
+    let retries = made - 2 * requests;
+    let fifth = requests / 5;
+    assert!((fifth..=fifth + 10).contains(&retries), "{retries}");
+}
+
+#[test]
+fn a_channel_without_a_place_is_no_try() {
+    let budget = RetryBudget::default();
+    while budget.spend() {}
+    let mut tries = Tries::new(3, 0);
+    assert_eq!(tries.next(&budget).map(|next| next.candidate), Some(0));
+    tries.skipped();
+    assert_eq!(tries.next(&budget).map(|next| next.candidate), Some(1));
+    tries.failed(1, Verdict::Elsewhere, None);
+    assert_eq!(
+        tries.next(&budget).map(|next| next.candidate),
+        Some(2),
+        "the first failover is free"
+    );
+}

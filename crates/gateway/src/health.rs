@@ -1,0 +1,194 @@
+//! What the gate knows of a channel's health: from its own attempts, and from what the provider said of
+//! coming back.
+//!
+//! Every request reads it and every attempt writes it, so it is made of atomics: nobody waits for anybody.
+//! Not here: what a failure means ([`crate::attempt::outcome`]).
+
+mod breaker;
+mod places;
+mod rest;
+mod speed;
+
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tollgate_catalog::model::ModelId;
+
+use breaker::Breaker;
+pub use breaker::BreakerState;
+pub use places::Place;
+use places::Places;
+use rest::Rest;
+use speed::Speed;
+
+/// When a channel that fails is left alone, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthSettings {
+    /// `false`: every channel is tried, whatever happened before.
+    pub enabled: bool,
+    /// Failures in a row after which the breaker opens.
+    pub breaker_failures: u32,
+    /// How long it stays open the first time; twice as long after each probe that fails.
+    pub breaker_open: Duration,
+}
+
+/// Health of one channel.
+#[derive(Debug)]
+pub struct Health {
+    settings: HealthSettings,
+    /// What moments count from.
+    began: Instant,
+    breaker: Breaker,
+    /// Of the whole channel: its credential or its quota.
+    rest: Rest,
+    models: BTreeMap<ModelId, Arc<ModelHealth>>,
+    places: Arc<Places>,
+}
+
+/// Health of one model on one channel.
+#[derive(Debug, Default)]
+pub struct ModelHealth {
+    /// Of this model alone: its rate limit.
+    rest: Rest,
+    /// Until the first output, or the whole answer.
+    pub speed: Speed,
+}
+
+/// Milliseconds since a channel's health began to be watched. Zero stands for never.
+type Moment = u64;
+
+/// Whether a channel may be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fitness {
+    Fit,
+    /// Not for so long. Where nothing else is left the one with the shortest rest is tried all the same.
+    Resting {
+        left: Duration,
+    },
+}
+
+/// Whom a rest is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Channel,
+    Model,
+}
+
+/// What an attempt says of the channel's health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// The provider is there and answers, be it with a refusal.
+    Alive,
+    /// It failed.
+    Failing,
+    /// Nothing can be said: it was not asked, or the client went away.
+    Unknown,
+}
+
+impl Health {
+    /// A channel that is believed to be well. `models`: those it serves. `concurrency`: most attempts at once.
+    pub fn new<'m>(
+        settings: HealthSettings,
+        models: impl Iterator<Item = &'m ModelId>,
+        concurrency: Option<NonZeroU32>,
+    ) -> Self {
+        Self {
+            settings,
+            began: Instant::now(),
+            breaker: Breaker::default(),
+            rest: Rest::default(),
+            models: models.map(|model| (model.clone(), Arc::default())).collect(),
+            places: Arc::new(Places::new(concurrency)),
+        }
+    }
+
+    /// The health of one of the channel's models.
+    pub fn of_model(&self, model: &ModelId) -> Arc<ModelHealth> {
+        self.models.get(model).map(Arc::clone).unwrap_or_default()
+    }
+
+    /// Whether a request for this model may go here now.
+    pub fn fitness(&self, model: &ModelHealth) -> Fitness {
+        if !self.settings.enabled {
+            return Fitness::Fit;
+        }
+        let now = self.now();
+        let until = self
+            .rest
+            .until()
+            .max(model.rest.until())
+            .max(self.breaker.closed_until_probe());
+        match until.checked_sub(now) {
+            None | Some(0) => Fitness::Fit,
+            Some(left) => Fitness::Resting {
+                left: Duration::from_millis(left),
+            },
+        }
+    }
+
+    /// Begins an attempt: takes one of the channel's places, and, after the breaker was open, the place of the
+    /// one probe. `None`: the channel is full, or somebody else probes it.
+    ///
+    /// `forced`: nothing else is left, so neither rest nor breaker counts.
+    pub fn begin(&self, forced: bool) -> Option<Place> {
+        let mut place = Places::take(&self.places)?;
+        if self.settings.enabled && !forced {
+            place.probe = self.breaker.admits(self.now(), self.settings.breaker_open)?.probe;
+        }
+        Some(place)
+    }
+
+    /// Notes how an attempt ended. `probe`: it was one ([`Place::probe`]).
+    pub fn note(&self, sign: Sign, probe: bool) {
+        match sign {
+            Sign::Alive => self.breaker.succeeded(self.now()),
+            Sign::Failing => self.breaker.failed(self.now(), &self.settings, probe),
+            Sign::Unknown => {}
+        }
+    }
+
+    /// Leaves the channel, or the model on it, alone for a while.
+    pub fn rest(&self, scope: Scope, model: &ModelHealth, duration: Duration) {
+        let until = self.now() + duration.as_millis() as Moment;
+        match scope {
+            Scope::Channel => self.rest.extend(until),
+            Scope::Model => model.rest.extend(until),
+        }
+    }
+
+    /// How the breaker stands at this moment.
+    pub fn breaker(&self) -> BreakerState {
+        self.breaker.state(self.now())
+    }
+
+    /// How long the whole channel rests; zero where it does not.
+    pub fn rests_for(&self) -> Duration {
+        Duration::from_millis(self.rest.until().saturating_sub(self.now()))
+    }
+
+    /// The models by their IDs: how long each rests, and how fast it answers.
+    pub fn models(&self) -> impl Iterator<Item = (&ModelId, Duration, Option<Duration>)> {
+        let now = self.now();
+        self.models.iter().map(move |(id, model)| {
+            let rest = Duration::from_millis(model.rest.until().saturating_sub(now));
+            (id, rest, model.speed.average())
+        })
+    }
+
+    /// Attempts under way.
+    pub fn in_flight(&self) -> u32 {
+        self.places.taken()
+    }
+
+    /// Now; never zero.
+    fn now(&self) -> Moment {
+        self.began.elapsed().as_millis() as Moment + 1
+    }
+}
+
+#[cfg(test)]
+mod tests;

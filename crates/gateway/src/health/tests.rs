@@ -1,0 +1,104 @@
+use std::{num::NonZeroU32, time::Duration};
+
+use tollgate_catalog::model::ModelId;
+
+use super::*;
+
+fn settings() -> HealthSettings {
+    HealthSettings {
+        enabled: true,
+        breaker_failures: 2,
+        breaker_open: Duration::from_secs(60),
+    }
+}
+
+fn models() -> [ModelId; 2] {
+    ["a", "b"].map(ModelId::new)
+}
+
+fn is_fit(health: &Health, model: &ModelId) -> bool {
+    health.fitness(&health.of_model(model)) == Fitness::Fit
+}
+
+#[test]
+fn a_model_rests_alone_and_a_channel_with_all_its_models() {
+    let [a, b] = models();
+    let health = Health::new(settings(), [&a, &b].into_iter(), None);
+
+    health.rest(Scope::Model, &health.of_model(&a), Duration::from_secs(60));
+    assert_eq!((is_fit(&health, &a), is_fit(&health, &b)), (false, true));
+    let resting: Vec<_> = health.models().filter(|(_, rest, _)| !rest.is_zero()).collect();
+    assert_eq!(resting.iter().map(|(id, ..)| *id).collect::<Vec<_>>(), [&a]);
+
+    health.rest(Scope::Channel, &health.of_model(&a), Duration::from_secs(60));
+    assert_eq!((is_fit(&health, &a), is_fit(&health, &b)), (false, false));
+}
+
+#[test]
+fn a_shorter_rest_does_not_end_a_longer_one() {
+    let [a, b] = models();
+    let health = Health::new(settings(), [&a, &b].into_iter(), None);
+    let model = health.of_model(&a);
+    health.rest(Scope::Model, &model, Duration::from_secs(60));
+    health.rest(Scope::Model, &model, Duration::from_millis(1));
+    let Fitness::Resting { left } = health.fitness(&model) else {
+        panic!("it rests");
+    };
+    assert!(left > Duration::from_secs(50), "{left:?}");
+}
+
+#[test]
+fn an_open_breaker_is_passed_by_who_has_nothing_else_and_closes_when_that_succeeds() {
+    let [a, b] = models();
+    let health = Health::new(settings(), [&a, &b].into_iter(), None);
+    health.note(Sign::Failing, false);
+    health.note(Sign::Failing, false);
+    assert_eq!(health.breaker(), BreakerState::Open);
+    assert!(!is_fit(&health, &b));
+    assert!(health.begin(false).is_none());
+
+    let place = health.begin(true).expect("nothing else is left");
+    health.note(Sign::Alive, place.probe);
+
+    assert!(is_fit(&health, &a));
+}
+
+#[test]
+fn switched_off_nothing_keeps_a_request_away() {
+    let [a, b] = models();
+    let off = HealthSettings {
+        enabled: false,
+        ..settings()
+    };
+    let health = Health::new(off, [&a, &b].into_iter(), None);
+    health.rest(Scope::Channel, &health.of_model(&a), Duration::from_secs(60));
+    for _ in 0..10 {
+        health.note(Sign::Failing, false);
+    }
+    assert!(is_fit(&health, &a));
+    assert!(health.begin(false).is_some());
+}
+
+#[test]
+fn a_full_channel_takes_nobody_until_one_has_gone() {
+    let [a, _] = models();
+    let health = Health::new(settings(), [&a].into_iter(), NonZeroU32::new(1));
+    let place = health.begin(false);
+    assert!(place.is_some());
+    assert_eq!((health.begin(true).is_none(), health.in_flight()), (true, 1));
+    drop(place);
+    assert!(health.begin(false).is_some());
+}
+
+#[test]
+fn an_average_follows_the_latest_answers() {
+    let speed = Speed::default();
+    assert_eq!(speed.average(), None);
+    speed.observe(Duration::from_millis(800));
+    assert_eq!(speed.average(), Some(Duration::from_millis(800)));
+    for _ in 0..100 {
+        speed.observe(Duration::from_millis(100));
+    }
+    let average = speed.average().expect("there were answers");
+    assert!((95..=110).contains(&average.as_millis()), "{average:?}");
+}

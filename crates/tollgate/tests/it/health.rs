@@ -1,0 +1,252 @@
+//! What becomes of channels that fail: tried again where that may help, and left alone for a while.
+
+use std::time::Duration;
+
+use http::Request;
+use serde_json::{Value, json};
+use tollgate_testkit::{
+    gate::{Channel, Gate},
+    provider::{FakeProvider, answers_with, fails, hangs_up, says, streams},
+};
+
+use crate::stage::{MODEL, question, setup};
+
+/// A gate as it is by default, in front of this provider, with a spare channel behind it.
+async fn with_spare(routing: &str) -> (FakeProvider, FakeProvider, Gate) {
+    let first = FakeProvider::start_with(says("first")).await;
+    let spare = FakeProvider::start_with(says("spare")).await;
+    let gate = setup()
+        .resilient()
+        .config(&format!("[routing]\n{routing}"))
+        .channel(Channel::to(&first).named("first").models([MODEL]))
+        .channel(
+            Channel::to(&spare)
+                .named("spare")
+                .models([MODEL])
+                .set("priority", "1"),
+        )
+        .start()
+        .await;
+    (first, spare, gate)
+}
+
+/// A gate as it is by default, in front of this provider alone.
+async fn alone() -> (FakeProvider, Gate) {
+    let provider = FakeProvider::start_with(says("fine")).await;
+    let gate = setup()
+        .resilient()
+        .channel(Channel::to(&provider).models([MODEL]))
+        .start()
+        .await;
+    (provider, gate)
+}
+
+async fn channels(gate: &Gate) -> Value {
+    let request = Request::get("/admin/v1/channels")
+        .body(String::new())
+        .expect("a request");
+    let answer = gate.send_to_admin(request).await;
+    assert_eq!(answer.status, 200);
+    serde_json::from_slice(&answer.body).expect("JSON")
+}
+
+fn advised(status: u16, header: &str, value: &str) -> tollgate_testkit::provider::Script {
+    answers_with(
+        status,
+        &[("content-type", "application/json"), (header, value)],
+        json!({"error": {"message": "later"}}).to_string(),
+    )
+}
+
+#[tokio::test]
+async fn a_failure_that_may_pass_is_tried_again_on_the_only_channel() {
+    let (provider, gate) = alone().await;
+    for (what, failure) in [
+        ("500", fails(500, "", "boom")),
+        ("503", fails(503, "", "busy")),
+        ("a hang-up", hangs_up()),
+        ("a short wait", advised(429, "retry-after-ms", "50")),
+    ] {
+        let before = provider.requests().len();
+        provider.next(failure);
+
+        let answer = gate.post(&question()).await;
+
+        assert_eq!((answer.status, answer.text().as_str()), (200, "fine"), "{what}");
+        assert_eq!(provider.requests().len() - before, 2, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_will_not_pass_is_not_tried_again() {
+    let (provider, gate) = alone().await;
+    for (what, status, failure) in [
+        ("400", 400, fails(400, "invalid_value", "odd")),
+        ("a refused credential", 502, fails(401, "invalid_api_key", "no")),
+        ("an empty purse", 502, fails(429, "insufficient_quota", "pay")),
+        ("a long wait", 429, advised(429, "retry-after", "30")),
+        (
+            "a provider that says so",
+            502,
+            advised(500, "x-should-retry", "false"),
+        ),
+    ] {
+        let before = provider.requests().len();
+        provider.next(failure);
+
+        let answer = gate.post(&question()).await;
+
+        assert_eq!(answer.status, status, "{what}");
+        assert_eq!(provider.requests().len() - before, 1, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_tried_again_twice_at_most() {
+    let (provider, gate) = alone().await;
+    provider.always(fails(500, "", "boom"));
+
+    let answer = gate.post(&question()).await;
+
+    assert_eq!((answer.status, provider.requests().len()), (502, 3));
+}
+
+#[tokio::test]
+async fn a_stream_is_tried_again_before_its_first_output_and_not_after_it() {
+    let (provider, gate) = alone().await;
+    provider.next(streams([]).then_closes());
+    let stream = gate.stream(&question()).await;
+    assert_eq!((stream.text(), provider.requests().len()), ("fine", 2));
+
+    provider.next(streams(["Hel"]).then_closes());
+    let stream = gate.stream(&question()).await;
+    assert_eq!((stream.text(), stream.has_done()), ("Hel", false));
+    assert_eq!(provider.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_channel_that_keeps_failing_is_left_alone_until_a_probe_succeeds() {
+    let (first, spare, gate) = with_spare("breaker_failures = 3\nbreaker_open_ms = 400").await;
+    first.always(fails(500, "", "boom"));
+    for _ in 0..6 {
+        assert_eq!(gate.post(&question()).await.text(), "spare");
+    }
+    assert_eq!((first.requests().len(), spare.requests().len()), (3, 6));
+    assert_eq!(channels(&gate).await[0]["breaker"], "open");
+
+    first.always(says("first"));
+    let mut answered = String::new();
+    for _ in 0..100 {
+        answered = gate.post(&question()).await.text();
+        if answered == "first" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    assert_eq!(answered, "first");
+    assert_eq!(channels(&gate).await[0]["breaker"], "closed");
+}
+
+#[tokio::test]
+async fn where_every_channel_is_left_alone_one_is_tried_all_the_same() {
+    let (provider, gate) = alone().await;
+    provider.always(fails(401, "invalid_api_key", "no"));
+    assert_eq!(gate.post(&question()).await.status, 502);
+    assert_ne!(channels(&gate).await[0]["rests_for_ms"], 0);
+
+    provider.always(says("mended"));
+
+    assert_eq!(gate.post(&question()).await.text(), "mended");
+}
+
+#[tokio::test]
+async fn a_rate_limit_rests_as_long_as_the_provider_says() {
+    let (first, spare, gate) = with_spare("").await;
+    first.next(advised(429, "retry-after", "40"));
+
+    for _ in 0..3 {
+        assert_eq!(gate.post(&question()).await.text(), "spare");
+    }
+
+    assert_eq!((first.requests().len(), spare.requests().len()), (1, 3));
+    let rest = channels(&gate).await[0]["models"][0]["rests_for_ms"].clone();
+    assert!(
+        (30_000..=40_000).contains(&rest.as_u64().expect("a number")),
+        "{rest}"
+    );
+}
+
+#[tokio::test]
+async fn a_provider_that_says_that_nothing_is_left_is_not_asked_for_more() {
+    let (first, _spare, gate) = with_spare("").await;
+    first.next(
+        says("last")
+            .header("x-ratelimit-remaining-requests", "0")
+            .header("x-ratelimit-reset-requests", "6m0s"),
+    );
+
+    assert_eq!(gate.post(&question()).await.text(), "last");
+    assert_eq!(gate.post(&question()).await.text(), "spare");
+    assert_eq!(first.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_channel_takes_no_more_at_once_than_it_may() {
+    let first = FakeProvider::start_with(streams(["Hel"]).then_stalls()).await;
+    let spare = FakeProvider::start_with(says("spare")).await;
+    let channel = Channel::to(&first).named("first").models([MODEL]);
+    let gate = setup()
+        .channel(channel.set("concurrency", "1"))
+        .channel(
+            Channel::to(&spare)
+                .named("spare")
+                .models([MODEL])
+                .set("priority", "1")
+                .set("concurrency", "1"),
+        )
+        .start()
+        .await;
+    let held = gate.open_stream(&question()).await;
+    assert_eq!(gate.post(&question()).await.text(), "spare");
+
+    spare.always(streams(["Hel"]).then_stalls());
+    let held_too = gate.open_stream(&question()).await;
+    let answer = gate.post(&question()).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.header("retry-after").is_some());
+
+    drop((held, held_too));
+    first.always(says("first"));
+    spare.always(says("spare"));
+    for _ in 0..200 {
+        if gate.post(&question()).await.status == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the places were not given back");
+}
+
+#[tokio::test]
+async fn operators_see_how_channels_are() {
+    let (first, _spare, gate) = with_spare("breaker_failures = 1").await;
+    first.always(fails(500, "", "boom"));
+    gate.post(&question()).await;
+
+    let request = Request::get("/metrics").body(String::new()).expect("a request");
+    let metrics = gate.send_to_admin(request).await;
+    let metrics = String::from_utf8(metrics.body.to_vec()).expect("text");
+
+    for line in [
+        "tollgate_channel_breaker_open{channel=\"first\"} 1",
+        "tollgate_channel_breaker_open{channel=\"spare\"} 0",
+        "tollgate_channel_in_flight{channel=\"spare\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+    let channels = channels(&gate).await;
+    assert_eq!(channels[1]["name"], "spare");
+    assert!(channels[1]["models"][0]["latency_ms"].is_u64());
+    assert!(!channels.to_string().contains("api_key"));
+}
