@@ -44,10 +44,9 @@ pub struct ChannelSettings {
     /// Share of the traffic among channels of one priority; at least 1.
     pub weight: u32,
     pub connect_timeout: Duration,
-    /// From the last byte of the request to the first of the answer.
-    pub first_byte_timeout: Duration,
-    /// Between two reads of a stream.
-    pub idle_timeout: Duration,
+    /// Of models without some of their own.
+    pub timeouts: Timeouts,
+    pub model_timeouts: BTreeMap<ModelId, Timeouts>,
     /// Most attempts under way at once; `None`: as many as come.
     pub concurrency: Option<NonZeroU32>,
     /// Sent with each request, after the dialect's own.
@@ -55,4 +54,20 @@ pub struct ChannelSettings {
     /// Whether references into the provider's own storage (`file_id`, `ms://`, `gs://`) may pass:
     /// they resolve with the operator's credential.
     pub provider_files: bool,
+}
+
+/// How long a provider may be silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the last byte of the request to the first of a stream.
+    pub first_byte: Duration,
+    /// Between two reads of an answer.
+    pub idle: Duration,
+}
+
+impl ChannelSettings {
+    /// How long the provider may be silent about this model.
+    pub fn timeouts_of(&self, model: &ModelId) -> Timeouts {
+        self.model_timeouts.get(model).copied().unwrap_or(self.timeouts)
+    }
 }

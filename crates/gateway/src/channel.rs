@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use secrecy::ExposeSecret;
 use tollgate_catalog::{
     Catalog,
-    channel::{ChannelName, ChannelSettings},
+    channel::{ChannelName, ChannelSettings, Timeouts},
     contract::ValidRequest,
     model::{Model, ModelId},
     serving::Serving,
@@ -33,6 +33,7 @@ pub struct Channel {
 pub struct Server {
     pub channel: Arc<Channel>,
     pub serving: Arc<Serving>,
+    pub timeouts: Timeouts,
     /// Of this model on this channel.
     pub health: Arc<ModelHealth>,
 }
@@ -48,6 +49,7 @@ impl Server {
         Self {
             channel: Arc::clone(&self.channel),
             serving,
+            timeouts: self.timeouts,
             health: Arc::clone(&self.health),
         }
     }
@@ -111,6 +113,7 @@ impl Channels {
                 channels.by_model.entry(id.clone()).or_default().push(Server {
                     channel: Arc::clone(&channel),
                     serving: Arc::clone(serving),
+                    timeouts: channel.settings.timeouts_of(id),
                     health: channel.health.of_model(id),
                 });
                 if catalog.model(id.as_str()).is_none() {

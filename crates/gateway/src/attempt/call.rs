@@ -68,7 +68,7 @@ impl Call {
         let (dialect, undo) = (request.dialect, std::mem::take(&mut request.undo));
         let response = send::send(&self.server, request).await?;
         drop(memory);
-        let idle = self.server.channel.settings.idle_timeout;
+        let idle = self.server.timeouts.idle;
         let limit = self.gate.settings.answer_limit;
         let mut held = self.gate.buffered.hold();
         let body = send::read_whole(response.into_body(), limit, idle, &mut held).await?;

@@ -251,7 +251,6 @@ pub async fn open(
     response: Response<Incoming>,
     reading: Reading<'_>,
 ) -> Result<OpenStream, Failure> {
-    let settings = &server.channel.settings;
     if !is_event_stream(&response) {
         return tell_whole(gate, server, response, reading).await;
     }
@@ -265,7 +264,7 @@ pub async fn open(
         channel: Arc::clone(&server.channel),
         body: response.into_body(),
         decoder,
-        idle: settings.idle_timeout,
+        idle: server.timeouts.idle,
         last_byte: Instant::now(),
         failed: None,
         ending: Ending {
@@ -326,7 +325,7 @@ pub async fn tell_whole(
     response: Response<Incoming>,
     reading: Reading<'_>,
 ) -> Result<OpenStream, Failure> {
-    let idle = server.channel.settings.idle_timeout;
+    let idle = server.timeouts.idle;
     let mut memory = gate.buffered.hold();
     let body = super::send::read_whole(
         response.into_body(),

@@ -83,7 +83,7 @@ pub(super) fn tls_config() -> rustls::ClientConfig {
 /// Cancel safety: dropping it lets the connection go.
 pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Response<Incoming>, Failure> {
     let settings = &server.channel.settings;
-    let limit = settings.first_byte_timeout;
+    let limit = server.timeouts.first_byte;
     let streamed = request.streamed;
     let dialect = request.dialect;
     let sending = server.channel.client.inner.request(build(server, request)?);
@@ -107,7 +107,7 @@ pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Res
     let status = response.status().as_u16();
     let wait = retry_after(response.headers(), Timestamp::now());
     let should_retry = should_retry(response.headers());
-    let body = read_error(response.into_body(), settings.idle_timeout).await;
+    let body = read_error(response.into_body(), server.timeouts.idle).await;
     let mut fault = dialect.fault(status, &body);
     fault.retry_after = fault.retry_after.or(wait);
     fault.should_retry = should_retry;

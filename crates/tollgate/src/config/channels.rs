@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use tollgate_catalog::{
     Catalog,
-    channel::{ChannelName, ChannelSettings},
+    channel::{ChannelName, ChannelSettings, Timeouts},
     provider::Provider,
 };
 use toml::Spanned;
@@ -25,6 +25,9 @@ use super::{
 
 mod headers;
 mod models;
+mod timeouts;
+
+use timeouts::TimeoutsTable;
 
 const TITLE: &str = "[[channels]]";
 const NAME_MAX: usize = 64;
@@ -46,6 +49,7 @@ pub struct ChannelTable {
     connect_timeout_ms: Option<NonZeroU64>,
     first_byte_timeout_ms: Option<NonZeroU64>,
     idle_timeout_ms: Option<NonZeroU64>,
+    model_timeouts: Option<BTreeMap<Spanned<String>, TimeoutsTable>>,
     concurrency: Option<NonZeroU32>,
     headers: Option<BTreeMap<Spanned<String>, Spanned<String>>>,
     enabled: Option<bool>,
@@ -111,6 +115,14 @@ fn channel(
     let api_key = api_key(table.api_key, start, &provider, mistakes);
     let model_ids = table.model_ids.unwrap_or_default();
     let served = models::resolve(table.models, model_ids, start, &provider, catalog, mistakes);
+    let timeouts = Timeouts {
+        first_byte: milliseconds(table.first_byte_timeout_ms, FIRST_BYTE_TIMEOUT_MS),
+        idle: milliseconds(table.idle_timeout_ms, IDLE_TIMEOUT_MS),
+    };
+    let written = table.model_timeouts.unwrap_or_default();
+    let model_timeouts = served
+        .as_ref()
+        .and_then(|served| timeouts::resolve(written, timeouts, &served.models, mistakes));
     // Only now, so that everything wrong with the channel has been found.
     let (name, served) = (name?, served?);
     let warnings = served.warnings(&name);
@@ -122,8 +134,8 @@ fn channel(
         priority: table.priority.unwrap_or(0),
         weight: table.weight.map_or(1, NonZeroU32::get),
         connect_timeout: milliseconds(table.connect_timeout_ms, CONNECT_TIMEOUT_MS),
-        first_byte_timeout: milliseconds(table.first_byte_timeout_ms, FIRST_BYTE_TIMEOUT_MS),
-        idle_timeout: milliseconds(table.idle_timeout_ms, IDLE_TIMEOUT_MS),
+        timeouts,
+        model_timeouts: model_timeouts?,
         concurrency: table.concurrency,
         headers: headers?,
         provider_files: table.provider_files.unwrap_or(false),

@@ -161,6 +161,24 @@ provider = "openai"
 }
 
 #[test]
+fn timeouts_are_for_models_that_the_channel_serves() {
+    let mistakes = written(
+        r#"
+[[channels]]
+name = "patient"
+provider = "deepseek"
+api_key = "k"
+models = ["deepseek-v4-flash"]
+model_timeouts = { "deepseek-v4-flesh" = { idle_timeout_ms = 1 } }
+"#,
+    )
+    .mistakes();
+
+    let told = "tollgate.toml:7:20: this channel does not serve a model `deepseek-v4-flesh`";
+    assert!(mistakes.starts_with(told), "{mistakes}");
+}
+
+#[test]
 fn no_mistake_repeats_a_credential() {
     let mistakes = written(
         r#"

@@ -18,6 +18,8 @@ use crate::stage::{question, question_with, stage, stage_with};
 
 /// Short enough for a test, long enough for a machine under load to answer in between.
 const SHORT_TIMEOUTS: [(&str, &str); 2] = [("first_byte_timeout_ms", "400"), ("idle_timeout_ms", "400")];
+/// As much.
+const SHORT_TIMEOUT: Duration = Duration::from_millis(400);
 /// Comments come this often.
 const EAGER_KEEP_ALIVE: &str = "[limits]\nkeep_alive_ms = 50\n";
 /// Longer than several of those.
@@ -93,6 +95,22 @@ async fn a_stream_cut_at_40_of_60_chunks_ends_with_an_error_and_without_done() {
     let answer = gate.stream(&question()).await;
 
     assert_broken(&answer, &words(40).concat(), "provider_stream_cut");
+}
+
+#[tokio::test]
+async fn a_model_that_thinks_in_silence_may_have_longer_timeouts_than_the_others() {
+    let thinks = || streams(["Hello"]).delays(3 * SHORT_TIMEOUT);
+    let longer = "{ \"gpt-4o\" = { first_byte_timeout_ms = 20000, idle_timeout_ms = 20000 } }";
+    let (_provider, gate) = stage_with(
+        thinks(),
+        |channel| impatient(channel).set("model_timeouts", longer),
+        EAGER_KEEP_ALIVE,
+    )
+    .await;
+
+    let stream = gate.stream(&question()).await;
+
+    assert_eq!((stream.status, stream.text()), (200, "Hello"));
 }
 
 #[tokio::test]

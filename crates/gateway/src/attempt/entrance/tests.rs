@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tollgate_catalog::channel::ChannelName;
+use tollgate_catalog::channel::{ChannelName, Timeouts};
 
 use super::*;
 
@@ -17,8 +17,11 @@ fn settings(base_url: &str, api_key: &str, headers: &[(&str, &str)]) -> ChannelS
         priority: 0,
         weight: 1,
         connect_timeout: Duration::ZERO,
-        first_byte_timeout: Duration::ZERO,
-        idle_timeout: Duration::ZERO,
+        timeouts: Timeouts {
+            first_byte: Duration::ZERO,
+            idle: Duration::ZERO,
+        },
+        model_timeouts: BTreeMap::new(),
         concurrency: None,
         headers: headers
             .iter()
