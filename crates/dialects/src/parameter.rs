@@ -2,9 +2,13 @@
 //!
 //! Not here: parameters with a rule of their own, and in which order a dialect asks.
 
-use tollgate_catalog::quirks::Quirks;
+use tollgate_catalog::{
+    contract::ValidRequest,
+    quirks::{Quirks, Range},
+};
+use tollgate_chat::object::items;
 
-use crate::request::Unsupported;
+use crate::request::{Note, Unsupported};
 
 /// Whether this model's provider does not take the parameter, so that a request with it fails.
 pub fn refuses(quirks: &Quirks, name: &str, thinks: bool) -> bool {
@@ -21,6 +25,59 @@ pub fn not_taken(name: &str) -> Unsupported {
     Unsupported::new(
         name,
         format!("this model's provider does not take `{name}`; leave it out"),
+    )
+}
+
+/// Whether a parameter without a rule of its own passes. Where it does not, that is noted, unless it would
+/// have no effect anyway. Fails where the provider refuses it and it would have one.
+pub fn passes(
+    quirks: &Quirks,
+    thinks: bool,
+    name: &str,
+    value: &str,
+    notes: &mut Vec<Note>,
+) -> Result<bool, Unsupported> {
+    let refused = refuses(quirks, name, thinks);
+    if !refused && !omits(quirks, name, thinks) {
+        return Ok(true);
+    }
+    if has_no_effect(name, value) {
+        return Ok(false);
+    }
+    if refused {
+        return Err(not_taken(name));
+    }
+    notes.push(Note::Omitted(name.to_owned()));
+    Ok(false)
+}
+
+/// A sampling hint as it goes out: the nearest value that is taken, or `None` where none is. Both are noted.
+pub fn nearest(name: &str, asked: f64, range: Option<Range>, notes: &mut Vec<Note>) -> Option<f64> {
+    let Some(range) = range else {
+        // 1 has no effect for either: there is nothing to tell.
+        if asked != 1.0 {
+            notes.push(Note::Omitted(name.to_owned()));
+        }
+        return None;
+    };
+    let nearest = range.nearest(asked);
+    if nearest != asked {
+        notes.push(Note::Moved(name.to_owned()));
+    }
+    Some(nearest)
+}
+
+/// Whether there are functions to call, of the kind before tools.
+pub fn has_functions(request: &ValidRequest) -> bool {
+    let functions = request.request.get("functions");
+    functions.is_some_and(|json| !items(json).is_ok_and(|items| items.is_empty()))
+}
+
+/// What the client is told of the forerunners of tools.
+pub fn no_functions(name: &str) -> Unsupported {
+    Unsupported::new(
+        name,
+        format!("this model's provider does not take `{name}`; use `tools` and `tool_choice`"),
     )
 }
 

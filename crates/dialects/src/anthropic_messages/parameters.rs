@@ -13,7 +13,7 @@ use super::{
     tools::Offer,
 };
 use crate::{
-    parameter::{has_no_effect, not_taken, omits, refuses},
+    parameter::{has_no_effect, nearest, not_taken, omits, refuses},
     request::{Note, Unsupported},
 };
 
@@ -150,18 +150,8 @@ impl<'a> Parameters<'a> {
 
     fn number(&mut self, name: &str, asked: Option<f64>, range: Option<Range>) -> Option<f64> {
         let asked = asked?;
-        let Some(range) = range.filter(|_| !self.omits(name)) else {
-            // 1 has no effect for either: there is nothing to tell.
-            if asked != 1.0 {
-                self.notes.push(Note::Omitted(name.to_owned()));
-            }
-            return None;
-        };
-        let nearest = range.nearest(asked);
-        if nearest != asked {
-            self.notes.push(Note::Moved(name.to_owned()));
-        }
-        Some(nearest)
+        let range = range.filter(|_| !self.omits(name));
+        nearest(name, asked, range, &mut self.notes)
     }
 
     /// The client's name for its user. The provider wants nobody's address or number: those are hashed.

@@ -5,10 +5,7 @@ use tollgate_catalog::{
     quirks::Quirks,
     serving::Serving,
 };
-use tollgate_chat::{
-    json::quote,
-    object::{Object, items},
-};
+use tollgate_chat::{json::quote, object::Object};
 
 use super::{
     blocks,
@@ -25,6 +22,7 @@ use crate::{
     Dialect,
     conversation::{self, Message},
     emulate::{FormatPlan, Plan},
+    parameter::has_functions,
     request::{Context, Note, ProviderRequest, Undo, Unsupported},
     thinking::forced_form,
 };
@@ -124,11 +122,9 @@ fn check(request: &ValidRequest, context: &Context<'_>) -> Result<(), Unsupporte
             "this model's provider answers with one choice; send several requests",
         ));
     }
-    let functions = request.request.get("functions");
-    let has_functions = functions.is_some_and(|json| !items(json).is_ok_and(|items| items.is_empty()));
     let messages = request.request.get("messages").unwrap_or_default();
     let in_messages = request.traits.legacy_functions && conversation::has_legacy_functions(messages);
-    for (is_used, param) in [(has_functions, "functions"), (in_messages, "messages")] {
+    for (is_used, param) in [(has_functions(request), "functions"), (in_messages, "messages")] {
         if is_used {
             return Err(Unsupported::new(
                 param,

@@ -17,7 +17,7 @@ use super::{messages, nulls, thinking};
 use crate::{
     Dialect, conversation,
     emulate::{FormatPlan, Plan},
-    parameter::{has_no_effect, not_taken, omits, refuses},
+    parameter::{nearest, omits, passes},
     request::{Context, Note, ProviderRequest, Undo, Unsupported},
 };
 
@@ -158,18 +158,9 @@ impl<'a> Encoder<'_, 'a> {
 
     /// A parameter without a rule of its own: passes, unless the provider does not take it.
     fn other(&mut self, index: usize, name: &str, value: &str) -> Result<(), Unsupported> {
-        let refused = refuses(self.quirks, name, self.thinks);
-        if !refused && !omits(self.quirks, name, self.thinks) {
-            return Ok(());
+        if !passes(self.quirks, self.thinks, name, value, &mut self.notes)? {
+            self.edit.remove(index);
         }
-        self.edit.remove(index);
-        if has_no_effect(name, value) {
-            return Ok(());
-        }
-        if refused {
-            return Err(not_taken(name));
-        }
-        self.notes.push(Note::Omitted(name.to_owned()));
         Ok(())
     }
 
@@ -201,21 +192,10 @@ impl<'a> Encoder<'_, 'a> {
         let Some(asked) = value.parse::<f64>().ok() else {
             return;
         };
-        match range {
-            None => {
-                self.edit.remove(index);
-                // 1 has no effect for either: there is nothing to tell.
-                if asked != 1.0 {
-                    self.notes.push(Note::Omitted(name.to_owned()));
-                }
-            }
-            Some(range) => {
-                let nearest = range.nearest(asked);
-                if nearest != asked {
-                    self.edit.set(name, nearest.to_string());
-                    self.notes.push(Note::Moved(name.to_owned()));
-                }
-            }
+        match nearest(name, asked, range, &mut self.notes) {
+            None => self.edit.remove(index),
+            Some(sent) if sent == asked => {}
+            Some(sent) => self.edit.set(name, sent.to_string()),
         }
     }
 

@@ -8,16 +8,13 @@ use tollgate_catalog::{
     quirks::{Quirks, Range},
     serving::Serving,
 };
-use tollgate_chat::{
-    json::quote,
-    object::{Object, items},
-};
+use tollgate_chat::{json::quote, object::Object};
 
 use super::{messages, thinking, tools};
 use crate::{
     Dialect,
     emulate::{FormatPlan, Plan},
-    parameter::{has_no_effect, not_taken, omits, refuses},
+    parameter::{has_functions, has_no_effect, nearest, no_functions, omits, passes},
     request::{Context, Note, ProviderRequest, Undo, Unsupported},
 };
 
@@ -129,7 +126,7 @@ impl Encoder<'_> {
             "response_format" => self.format(value),
             "tools" => self.functions(value)?,
             "functions" | "function_call" => self.legacy_functions(name, value)?,
-            _ if self.gives_way(name, value)? => {}
+            _ if !self.passes(name, value)? => {}
             "parallel_tool_calls" if self.request.tools == 0 => {}
             "web_search_options" => self.tools.push(tools::web_search(value)?),
             "verbosity" => self.text.push(format!("\"verbosity\":{value}")),
@@ -156,25 +153,14 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    /// Whether a parameter is left out because the catalogue says so.
-    fn gives_way(&mut self, name: &str, value: &str) -> Result<bool, Unsupported> {
-        let refused = refuses(self.quirks, name, self.plan.thinking.thinks);
-        if !refused && !self.omits(name) {
-            return Ok(false);
-        }
-        if has_no_effect(name, value) {
-            return Ok(true);
-        }
-        if refused {
-            return Err(not_taken(name));
-        }
-        self.notes.push(Note::Omitted(name.to_owned()));
-        Ok(true)
-    }
-
-    /// Whether a parameter that is only a hint is left out.
-    fn omits(&self, name: &str) -> bool {
-        omits(self.quirks, name, self.plan.thinking.thinks)
+    fn passes(&mut self, name: &str, value: &str) -> Result<bool, Unsupported> {
+        passes(
+            self.quirks,
+            self.plan.thinking.thinks,
+            name,
+            value,
+            &mut self.notes,
+        )
     }
 
     /// Both names say one limit; the later name wins.
@@ -199,19 +185,11 @@ impl Encoder<'_> {
     /// A sampling hint: moved to the nearest value that is taken, or left out.
     fn number(&mut self, name: &str, value: &str, range: Option<Range>) {
         let Ok(asked) = value.parse::<f64>() else { return };
-        let Some(range) = range.filter(|_| !self.omits(name)) else {
-            // 1 has no effect for either: there is nothing to tell.
-            if asked != 1.0 {
-                self.notes.push(Note::Omitted(name.to_owned()));
-            }
-            return;
-        };
-        let nearest = range.nearest(asked);
-        if nearest == asked {
-            self.body.set(name, value);
-        } else {
-            self.body.set(name, nearest.to_string());
-            self.notes.push(Note::Moved(name.to_owned()));
+        let range = range.filter(|_| !omits(self.quirks, name, self.plan.thinking.thinks));
+        match nearest(name, asked, range, &mut self.notes) {
+            None => {}
+            Some(sent) if sent == asked => self.body.set(name, value),
+            Some(sent) => self.body.set(name, sent.to_string()),
         }
     }
 
@@ -261,15 +239,11 @@ impl Encoder<'_> {
 
     /// The forerunners of tools: without functions to call, nothing that is said of them counts.
     fn legacy_functions(&mut self, name: &str, value: &str) -> Result<(), Unsupported> {
-        let functions = self.request.request.get("functions");
-        let none = functions.is_none_or(|functions| items(functions).is_ok_and(|items| items.is_empty()));
+        let none = !has_functions(self.request);
         if (none && name == "functions") || matches!(value, "\"none\"" | "\"auto\"") {
             return Ok(());
         }
-        Err(Unsupported::new(
-            name,
-            format!("this model's provider does not take `{name}`; use `tools` and `tool_choice`"),
-        ))
+        Err(no_functions(name))
     }
 
     fn logprobs(&mut self, value: &str) {

@@ -11,7 +11,7 @@ use super::Encoder;
 use crate::{
     emulate::FormatPlan,
     openai_chat::nulls,
-    parameter::has_no_effect,
+    parameter::{has_functions, has_no_effect, no_functions},
     request::{Note, Unsupported},
 };
 
@@ -75,20 +75,14 @@ impl<'a> Encoder<'_, 'a> {
         name: &str,
         value: &str,
     ) -> Result<(), Unsupported> {
-        let functions = self.request.request.get("functions");
-        let none_to_call =
-            functions.is_none_or(|functions| items(functions).is_ok_and(|items| items.is_empty()));
-        if none_to_call && (name == "functions" || has_no_effect(name, value)) {
+        if !has_functions(self.request) && (name == "functions" || has_no_effect(name, value)) {
             self.edit.remove(index);
         } else if self.quirks.legacy_functions {
             nulls::strip(value, &mut self.edits);
         } else if has_no_effect(name, value) {
             self.edit.remove(index);
         } else {
-            return Err(Unsupported::new(
-                name,
-                format!("this model's provider does not take `{name}`; use `tools` and `tool_choice`"),
-            ));
+            return Err(no_functions(name));
         }
         Ok(())
     }
