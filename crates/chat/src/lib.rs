@@ -14,4 +14,5 @@ pub mod object;
 pub mod request;
 mod scan;
 pub mod sse;
+pub mod surrogates;
 pub mod usage;

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use tollgate_chat::{
     json::Json,
     object::{Object, items},
+    surrogates,
 };
 
 use crate::turn_state::Before;
@@ -96,11 +97,15 @@ pub fn has_legacy_functions(messages: &str) -> bool {
 }
 
 /// The string `name` of an object; `None` where it is absent, null or of another kind. Borrows unless
-/// the string has escapes.
+/// the string has escapes; those of half a character become U+FFFD.
 pub fn text<'a>(object: &Object<'a>, name: &str) -> Option<Cow<'a, str>> {
-    match Json::parse(object.present(name)?) {
+    let json = object.present(name)?;
+    match Json::parse(json) {
         Ok(Json::String(text)) => Some(text),
-        _ => None,
+        Ok(_) => None,
+        Err(_) => serde_json::from_str(&surrogates::mended(json))
+            .ok()
+            .map(Cow::Owned),
     }
 }
 

@@ -4,8 +4,10 @@
 //! user's turn after the calls, in the order of the calls. System messages stand before everything,
 //! save where the model takes them in between.
 
+use std::borrow::Cow;
+
 use tollgate_catalog::quirks::Quirks;
-use tollgate_chat::event::Place;
+use tollgate_chat::{event::Place, surrogates};
 
 use super::{
     blocks::Block,
@@ -232,7 +234,10 @@ impl<'a> Writer<'a, '_> {
     fn call(&mut self, at: usize, index: usize, call: Call<'a>) -> Result<Block<'a>, Unsupported> {
         let input = match call.arguments {
             arguments if arguments.trim().is_empty() => "{}".into(),
-            arguments if is_object(&arguments) => arguments,
+            arguments if is_object(&arguments) => match surrogates::mended(&arguments) {
+                Cow::Borrowed(_) => arguments,
+                Cow::Owned(mended) => mended.into(),
+            },
             _ => {
                 return Err(Unsupported::new(
                     format!("messages[{at}].tool_calls[{index}].function.arguments"),

@@ -3,7 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tollgate_chat::event::{EventKind, Finish, FinishReason};
+use tollgate_chat::{
+    event::{EventKind, Finish, FinishReason},
+    surrogates::Mender,
+};
 
 use crate::{
     emulate::Emulator,
@@ -21,11 +24,17 @@ pub struct PutBack {
     /// Between the two: what the emulator takes and what it gives.
     given: Vec<EventKind>,
     /// Arguments so far, by choice and call.
-    arguments: HashMap<(u32, u32), String>,
+    arguments: HashMap<(u32, u32), Arguments>,
     /// Bytes of these.
     held: usize,
     /// IDs of calls, by choice.
     ids: HashSet<(u32, String)>,
+}
+
+#[derive(Debug, Default)]
+struct Arguments {
+    text: String,
+    mender: Mender,
 }
 
 impl PutBack {
@@ -63,9 +72,10 @@ impl PutBack {
                     if let Some(id) = id {
                         make_unique(&mut self.ids, *choice, id);
                     }
-                    let so_far = self.arguments.entry((*choice, *index)).or_default();
-                    so_far.push_str(arguments);
                     self.held += arguments.len();
+                    let so_far = self.arguments.entry((*choice, *index)).or_default();
+                    *arguments = so_far.mender.push(std::mem::take(arguments));
+                    so_far.text.push_str(arguments);
                     if self.held > ARGUMENTS_LIMIT {
                         return Err(Fault::new(
                             FaultKind::Malformed,
@@ -86,21 +96,25 @@ impl PutBack {
     fn end_calls(&mut self, finish: &Finish, out: &mut Vec<EventKind>) -> Result<(), Fault> {
         let choice = finish.choice;
         let ended = self.arguments.extract_if(|(of, _), _| *of == choice);
-        let mut ended: Vec<_> = ended.map(|((_, index), text)| (index, text)).collect();
-        if matches!(finish.reason, FinishReason::Length | FinishReason::ContentFilter) {
-            return Ok(());
-        }
-        ended.sort_unstable();
-        for (index, text) in ended {
-            if text.trim().is_empty() {
+        let mut ended: Vec<_> = ended.map(|((_, index), said)| (index, said)).collect();
+        ended.sort_unstable_by_key(|(index, _)| *index);
+        let is_cut = matches!(finish.reason, FinishReason::Length | FinishReason::ContentFilter);
+        for (index, Arguments { text, mut mender }) in ended {
+            let mut rest = mender.end();
+            let text = text + &rest;
+            if !is_cut && text.trim().is_empty() {
+                rest = "{}".to_owned();
+            }
+            if !rest.is_empty() {
                 out.push(EventKind::ToolCall {
                     choice,
                     index,
                     id: None,
                     name: None,
-                    arguments: "{}".to_owned(),
+                    arguments: rest,
                 });
-            } else if !is_object(&text) {
+            }
+            if !is_cut && !text.trim().is_empty() && !is_object(&text) {
                 return Err(Fault::new(
                     FaultKind::Malformed,
                     "a tool call's arguments are not a JSON object",

@@ -88,6 +88,57 @@ fn every_reason_to_stop_has_its_word() {
     }
 }
 
+/// Models cut characters in two, and strict readers refuse what comes of it.
+#[test]
+fn half_a_character_becomes_the_replacement_character() {
+    let halves = r#"{"type":"message","stop_reason":"tool_use","content":[
+        {"type":"text","text":"so \ud83d\ude00 \ud800!"},
+        {"type":"tool_use","id":"a","name":"f","input":{"x":"\ud83d\ude00 \udc00"}}]}"#;
+    let whole = decode_answer(
+        DIALECT,
+        &Quirks::default(),
+        &Undo::default(),
+        &Bytes::from(halves.to_owned()),
+    )
+    .unwrap();
+    let whole = crate::harness::shown(&whole.answer);
+    let stream = r#"event: message_start
+data: {"type":"message_start","message":{}}
+
+event: content_block_start
+data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}
+
+event: content_block_delta
+data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"so \ud83d\ude00 \ud800!"}}
+
+event: content_block_start
+data: {"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"a","name":"f","input":{}}}
+
+event: content_block_delta
+data: {"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"x\":\"\\ud83d\\ude0"}}
+
+event: content_block_delta
+data: {"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"0 \\udc00\"}"}}
+
+event: message_delta
+data: {"type":"message_delta","delta":{"stop_reason":"tool_use"}}
+
+event: message_stop
+data: {"type":"message_stop"}
+
+"#;
+    let streamed = crate::harness::assembled(events(&Bytes::from(stream)));
+    for answer in [whole, streamed] {
+        let message = &answer["choices"][0]["message"];
+        assert_eq!(message["content"], "so \u{1f600} \u{fffd}!");
+        let arguments = message["tool_calls"][0]["function"]["arguments"]
+            .as_str()
+            .unwrap();
+        let arguments: Value = serde_json::from_str(arguments).unwrap();
+        assert_eq!(arguments, json!({"x": "\u{1f600} \u{fffd}"}));
+    }
+}
+
 #[test]
 fn a_whole_answer_says_why_it_ended() {
     let text = json!([{"type": "text", "text": "Hi"}]);

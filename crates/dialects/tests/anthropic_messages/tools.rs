@@ -298,3 +298,20 @@ proptest! {
         }
     }
 }
+
+/// The provider takes no JSON that is no text.
+#[test]
+fn half_a_character_in_earlier_arguments_becomes_the_replacement_character() {
+    let call =
+        json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": r#"{"x":"\ud800"}"#}});
+    let request = sent(
+        "claude-sonnet-4-6",
+        json!({"messages": [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": null, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "a", "content": "1"}
+        ]}),
+    );
+    let input = &request["messages"][1]["content"][0]["input"];
+    assert_eq!(*input, json!({"x": "\u{fffd}"}));
+}
