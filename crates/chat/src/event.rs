@@ -135,6 +135,8 @@ pub enum Place {
     OnCall(u32),
     /// By itself, after everything else.
     End,
+    /// Nowhere by itself: it says how everything in the turn followed each other.
+    Order,
 }
 
 /// How a choice ended.

@@ -8,6 +8,7 @@ pub mod answer;
 mod blocks;
 mod body;
 mod cache;
+mod earlier;
 pub mod fault;
 mod finish;
 mod media;

@@ -43,6 +43,8 @@ pub enum FaultKind {
     ContextLength,
     /// The client's: the prompt was blocked.
     ContentFilter,
+    /// The gate's: what earlier turns thought is refused as it came back. Without it the same may work.
+    StateRefused,
     /// The operator's: the credential is refused.
     Credential,
     /// The operator's: no money or quota left.

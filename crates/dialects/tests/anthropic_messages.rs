@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod harness;
+#[path = "harness/turns.rs"]
+mod turns;
 
 mod anthropic_messages {
     mod answers;
+    mod earlier_turns;
     mod faults;
     mod fixtures;
     mod messages;

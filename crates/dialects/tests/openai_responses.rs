@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod harness;
+#[path = "harness/turns.rs"]
+mod turns;
 
 mod openai_responses {
     mod earlier_turns;
+    mod events;
     mod fault;
     mod fixtures;
     mod hostile;
@@ -14,4 +17,5 @@ mod openai_responses {
     mod routing;
     mod side_by_side;
     mod stream;
+    mod streamed_calls;
 }

@@ -24,7 +24,9 @@ use tollgate_chat::{
     answer::Answer,
     chunk::{AnswerShape, Head},
 };
-use tollgate_dialects::{Context, Note, Presentation, ProviderRequest, encode};
+use tollgate_dialects::{
+    Context, FaultKind, Note, Presentation, ProviderRequest, encode, request::Fetched, turn_state::TurnStates,
+};
 use tollgate_ledger::KeyId;
 use tracing::warn;
 
@@ -175,7 +177,8 @@ pub fn shape_of(request: &ValidRequest) -> AnswerShape {
 }
 
 /// One attempt: translates the request, sends it, and reads until its outcome is known. Where the
-/// provider gives fewer choices at once than the client wants, it is asked several times.
+/// provider gives fewer choices at once than the client wants, it is asked several times; where it refuses what
+/// earlier turns thought, it is asked once more without that.
 async fn try_channel(
     gate: &Arc<Gate>,
     asked: &Asked,
@@ -197,15 +200,6 @@ async fn try_channel(
         dialect,
     };
     let states = gate.reasoning.states(&owner, request, quirks);
-    let translate = |choices: u32| -> Result<ProviderRequest, Failure> {
-        let context = Context {
-            provider_files: server.channel.settings.provider_files,
-            states: &states,
-            fetched: media.fetched(),
-            choices,
-        };
-        encode(request, &server.serving, &context).map_err(Failure::Unsupported)
-    };
     let call = Call {
         gate: Arc::clone(gate),
         server: server.clone(),
@@ -213,24 +207,66 @@ async fn try_channel(
         presentation: Arc::clone(presentation),
         keeper: Keeper::of(gate, owner, quirks),
     };
-    let channel = server.channel.settings.name.to_string();
-    let most = quirks.n_max.max(1);
-    let (mut notes, outcome) = if request.n <= most {
-        let mut translated = translate(request.n)?;
-        let notes = std::mem::take(&mut translated.notes);
-        (notes, call.make(translated).await?)
-    } else {
-        let shares = fan_out::Shares::new(request.n, most, translate)?;
-        let mut notes = shares.notes();
-        notes.push(Note::Emulated("n".to_owned()));
-        (notes, Box::pin(fan_out::make(call, shares)).await?)
+    let asking = Asking {
+        request,
+        server: &server,
+        call: &call,
+        fetched: media.fetched(),
     };
+    let mut asked = asking.ask(&states).await;
+    if let Err(failure @ Failure::Fault(fault)) = &asked
+        && fault.kind == FaultKind::StateRefused
+    {
+        let channel = &server.channel.settings.name;
+        gate.metrics.attempt_failed(channel, outcome::label(failure));
+        gate.reasoning.forget(&owner, request);
+        asked = Box::pin(asking.ask(&TurnStates::refused())).await;
+        if let Ok((notes, _)) = &mut asked {
+            notes.push(Note::Omitted("messages.reasoning".to_owned()));
+        }
+    }
+    let (mut notes, outcome) = asked?;
     notes.extend(fetched);
     Ok(Attempted {
-        channel,
+        channel: server.channel.settings.name.to_string(),
         notes,
         outcome,
     })
+}
+
+/// What is asked of one channel, whatever goes with it of earlier turns.
+struct Asking<'a> {
+    request: &'a ValidRequest,
+    server: &'a Server,
+    call: &'a Call,
+    fetched: &'a Fetched,
+}
+
+impl Asking<'_> {
+    /// Asks once, with these states.
+    async fn ask(&self, states: &TurnStates) -> Result<(Vec<Note>, Outcome), Failure> {
+        let (request, serving) = (self.request, &self.server.serving);
+        let translate = |choices: u32| -> Result<ProviderRequest, Failure> {
+            let context = Context {
+                provider_files: self.server.channel.settings.provider_files,
+                states,
+                fetched: self.fetched,
+                choices,
+            };
+            encode(request, serving, &context).map_err(Failure::Unsupported)
+        };
+        let most = serving.quirks.n_max.max(1);
+        if request.n <= most {
+            let mut translated = translate(request.n)?;
+            let notes = std::mem::take(&mut translated.notes);
+            return Ok((notes, self.call.make(translated).await?));
+        }
+        let shares = fan_out::Shares::new(request.n, most, translate)?;
+        let mut notes = shares.notes();
+        notes.push(Note::Emulated("n".to_owned()));
+        let outcome = Box::pin(fan_out::make(self.call.clone(), shares)).await?;
+        Ok((notes, outcome))
+    }
 }
 
 /// The wait that a provider asks for is believed up to this.

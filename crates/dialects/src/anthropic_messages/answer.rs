@@ -38,6 +38,7 @@ pub fn events(body: &Bytes, _quirks: &Quirks) -> Result<Vec<EventKind>, Fault> {
     if let Some(explanation) = stop.explanation.clone() {
         turn.refusal(explanation, &mut events);
     }
+    turn.end(&mut events);
     events.push(EventKind::Finish(stop.finish(turn.called())));
     let mut counts = Counts::default();
     if let Some(Ok(usage)) = message.present("usage").map(Object::parse) {
@@ -54,10 +55,10 @@ fn tell(block: &Object<'_>, turn: &mut Turn, events: &mut Vec<EventKind>) -> Res
         Some("thinking") => {
             turn.reasoning(string(block, "thinking")?, events);
             if is_signed(block) {
-                turn.state(block.text().to_owned(), events);
+                turn.thought(block.text().to_owned());
             }
         }
-        Some("redacted_thinking") => turn.state(block.text().to_owned(), events),
+        Some("redacted_thinking") => turn.thought(block.text().to_owned()),
         Some("tool_use") => {
             let (id, name) = name_of_call(block)?;
             let input = block.present("input").unwrap_or("{}");

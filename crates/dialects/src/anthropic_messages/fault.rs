@@ -88,7 +88,7 @@ impl Said {
     fn classify(&self, status: Option<u16>) -> FaultKind {
         let by_type = match &*self.kind {
             "invalid_request_error" | "INVALID_ARGUMENT" | "FAILED_PRECONDITION" => {
-                return self.by_words().unwrap_or(FaultKind::BadRequest);
+                return self.refusal();
             }
             "request_too_large" => Some(FaultKind::BadRequest),
             "authentication_error" | "permission_error" | "UNAUTHENTICATED" | "PERMISSION_DENIED" => {
@@ -102,9 +102,18 @@ impl Said {
             _ => None,
         };
         by_type.unwrap_or_else(|| match status {
-            Some(400 | 422) => self.by_words().unwrap_or(FaultKind::BadRequest),
+            Some(400 | 422) => self.refusal(),
             status => by_status(status),
         })
+    }
+
+    /// A refused request: thoughts of earlier turns, by the block that the message begins with, else by
+    /// its words.
+    fn refusal(&self) -> FaultKind {
+        if is_about_thoughts(&self.message) {
+            return FaultKind::StateRefused;
+        }
+        self.by_words().unwrap_or(FaultKind::BadRequest)
     }
 
     /// A refused request, by the words of its message.
@@ -114,6 +123,18 @@ impl Said {
         let found = PHRASES.iter().find(|(_, phrases)| says(phrases));
         found.map(|(kind, _)| *kind)
     }
+}
+
+/// Whether a block of the conversation is refused for its thought: a signature that does not fit, a thought
+/// that is not as it was, or one that is missing (wire notes, section 3).
+fn is_about_thoughts(message: &str) -> bool {
+    const WORDS: [&str; 4] = [
+        "`signature` in `thinking`",
+        "`data` in `redacted_thinking`",
+        "`thinking` or `redacted_thinking`",
+        "thinking.signature",
+    ];
+    message.starts_with("messages.") && WORDS.iter().any(|words| message.contains(words))
 }
 
 /// What `invalid_request_error` covers beside a wrong request. The phrases are long enough that a

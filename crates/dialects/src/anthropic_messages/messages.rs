@@ -7,14 +7,14 @@
 use std::borrow::Cow;
 
 use tollgate_catalog::quirks::Quirks;
-use tollgate_chat::{event::Place, surrogates};
+use tollgate_chat::surrogates;
 
 use super::{
     blocks::Block,
     cache::{Mark, note_once},
+    earlier::EarlierTurn,
     media::Media,
     names::{CallIds, Names},
-    thinking::{self, Thought},
 };
 use crate::{
     conversation::{Assistant, Call, Message, Part, PartKind},
@@ -198,22 +198,31 @@ impl<'a> Writer<'a, '_> {
     }
 
     fn assistant(&mut self, mut turn: Assistant<'a>) -> Result<(), Unsupported> {
-        let thoughts = match self.setting.thinks {
-            true => thinking::thoughts(&turn, self.setting.context),
-            false => Vec::new(),
+        let earlier = EarlierTurn::of(&turn, self.setting.context);
+        let earlier = match self.setting.thinks {
+            true => earlier,
+            false => earlier.without_thoughts(),
         };
         let at = turn.at;
+        if earlier.text_moved() {
+            self.out
+                .notes
+                .push(Note::Moved(format!("messages[{at}].content")));
+        }
         let (images, parts) = std::mem::take(&mut turn.parts)
             .into_iter()
             .partition(|part| matches!(part.kind, PartKind::Image { .. }));
-        let said = self.blocks(at, parts)?;
+        let mut said = Vec::new();
+        for parts in earlier.by_place(parts) {
+            said.push(self.blocks(at, parts)?);
+        }
         self.put_between();
         self.calls.clear();
         let mut calls = Vec::with_capacity(turn.calls.len());
         for (index, call) in turn.calls.into_iter().enumerate() {
             calls.push(self.call(at, index, call)?);
         }
-        let blocks = in_order(thoughts, said, calls);
+        let blocks = earlier.blocks(said, calls);
         if !blocks.is_empty() {
             self.push(Role::Assistant, blocks);
         }
@@ -339,36 +348,4 @@ impl<'a> Writer<'a, '_> {
 fn is_object(json: &str) -> bool {
     let begins = json.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{');
     begins && serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok()
-}
-
-/// Thoughts, words and calls of a turn, each thought before what it led to. Thoughts alone are no turn,
-/// and none may be the last.
-fn in_order<'a>(thoughts: Vec<Thought<'a>>, said: Vec<Block<'a>>, calls: Vec<Block<'a>>) -> Vec<Block<'a>> {
-    if said.is_empty() && calls.is_empty() {
-        return Vec::new();
-    }
-    // The call before which a thought stands; `None`: before the words.
-    let place = |thought: &Thought<'_>| match thought.place {
-        Place::BeforeCall(index) | Place::OnCall(index) if !calls.is_empty() => {
-            Some((index as usize).min(calls.len() - 1))
-        }
-        Place::End if !calls.is_empty() => Some(calls.len() - 1),
-        _ => None,
-    };
-    let mut placed: Vec<_> = thoughts
-        .into_iter()
-        .map(|thought| (place(&thought), thought))
-        .collect();
-    let mut blocks = Vec::with_capacity(placed.len() + said.len() + calls.len());
-    let mut take = |wanted: Option<usize>, blocks: &mut Vec<Block<'a>>| {
-        let taken = placed.extract_if(.., |(place, _)| *place == wanted);
-        blocks.extend(taken.map(|(_, thought)| Block::Thought(thought.json)));
-    };
-    take(None, &mut blocks);
-    blocks.extend(said);
-    for (index, call) in calls.into_iter().enumerate() {
-        take(Some(index), &mut blocks);
-        blocks.push(call);
-    }
-    blocks
 }

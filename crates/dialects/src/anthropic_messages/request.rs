@@ -11,6 +11,7 @@ use super::{
     blocks,
     body::Body,
     cache::{Mark, note_once},
+    earlier,
     messages::{self, Setting, Turns},
     names::Names,
     parameters::Parameters,
@@ -54,7 +55,7 @@ pub fn encode(
         Circumstances {
             max_tokens,
             forced: forced_form(&plan.tool_choice).is_some(),
-            lost: thinking::lost(&messages, context),
+            lost: earlier::lost(&messages, context),
         },
     );
     let (format, complexity) = format(request, &mut plan)?;

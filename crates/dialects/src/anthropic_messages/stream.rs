@@ -205,7 +205,7 @@ impl Decoder {
                 }
             }
             Some("redacted_thinking") => {
-                self.turn.state(block.text().to_owned(), events);
+                self.turn.thought(block.text().to_owned());
                 Block::Redacted
             }
             Some("tool_use") => {
@@ -280,7 +280,7 @@ impl Decoder {
                     .saturating_sub(start.len() + thought.len() + signature.len());
                 // A thought that was cut off has no signature and cannot be sent back.
                 if !signature.is_empty() {
-                    self.turn.state(signed(&start, &thought, &signature), events);
+                    self.turn.thought(signed(&start, &thought, &signature));
                 }
             }
             Some(Block::Call { index, input, pieces }) => {
@@ -311,6 +311,7 @@ impl Decoder {
         if let Some(explanation) = stop.explanation.clone() {
             self.turn.refusal(explanation, events);
         }
+        self.turn.end(events);
         events.push(EventKind::Finish(stop.finish(self.turn.called())));
         events.extend(self.counts.usage().map(EventKind::Usage));
     }

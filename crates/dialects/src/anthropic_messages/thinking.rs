@@ -1,29 +1,22 @@
-//! Thinking in Anthropic's words, and the thoughts of earlier turns.
+//! Thinking in Anthropic's words.
 //!
 //! Later models are told to think as much as they like, with an effort; earlier ones get a budget of
 //! tokens. With a budget the provider demands the thoughts of a tool exchange back: where they are lost,
-//! the model goes on without thinking until the exchange is over.
-
-use std::borrow::Cow;
+//! the model goes on without thinking until the exchange is over. Not here: those thoughts (`earlier`).
 
 use tollgate_catalog::{
     contract::ValidRequest,
     quirks::{Quirks, ThinkingForm},
     thinking::{Effort, Thinking},
 };
-use tollgate_chat::{event::Place, json::quote, object::Object};
 
 use crate::{
-    conversation::{Assistant, Message, text},
-    request::{Context, Note},
+    request::Note,
     thinking::{Decision, levels, note_budget, note_move, switch_sent},
-    turn_state,
 };
 
 /// The provider's smallest budget.
 const BUDGET_MIN: u64 = 1_024;
-/// The format in which OpenRouter hands out Anthropic's thoughts.
-const DETAILS_FORMAT: &str = "anthropic-claude-v1";
 
 /// What goes out about thinking.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -163,99 +156,4 @@ fn budget_of(effort: Effort, quirks: &Quirks) -> u64 {
     level
         .and_then(|level| quirks.effort_budgets.get(&level).copied())
         .unwrap_or(BUDGET_MIN)
-}
-
-/// A thinking block of an earlier turn, in the provider's own JSON, and where it stands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Thought<'a> {
-    pub place: Place,
-    pub json: Cow<'a, str>,
-}
-
-/// The thoughts of an earlier turn: as the client sent them, else as the gate kept them.
-pub fn thoughts<'a>(turn: &Assistant<'a>, context: &Context<'_>) -> Vec<Thought<'a>> {
-    let at_start = |json| Thought {
-        place: Place::Start,
-        json,
-    };
-    let sent = turn.thinking_blocks.iter().copied().filter(|block| is_own(block));
-    let sent: Vec<_> = sent.map(|block| at_start(Cow::Borrowed(block))).collect();
-    if !sent.is_empty() {
-        return sent;
-    }
-    let details = turn.reasoning_details.iter().filter_map(|item| block_of(item));
-    let details: Vec<_> = details.map(|block| at_start(Cow::Owned(block))).collect();
-    if !details.is_empty() {
-        return details;
-    }
-    let Some(state) = turn_state::state_of(turn, context.states) else {
-        return Vec::new();
-    };
-    let pieces = state.pieces.iter().filter(|piece| is_own(&piece.json));
-    pieces
-        .map(|piece| Thought {
-            place: piece.place,
-            json: Cow::Owned(piece.json.to_string()),
-        })
-        .collect()
-}
-
-/// Whether this is a block that the provider takes back: a thought with its signature, or a blackened one.
-fn is_own(json: &str) -> bool {
-    let Ok(block) = Object::parse(json) else {
-        return false;
-    };
-    let has = |name| text(&block, name).is_some_and(|text| !text.is_empty());
-    match text(&block, "type").as_deref() {
-        Some("thinking") => has("signature") && text(&block, "thinking").is_some(),
-        Some("redacted_thinking") => has("data"),
-        _ => false,
-    }
-}
-
-/// An item of `reasoning_details` as the block that it was made of.
-fn block_of(detail: &str) -> Option<String> {
-    let detail = Object::parse(detail).ok()?;
-    if text(&detail, "format")? != DETAILS_FORMAT {
-        return None;
-    }
-    let member = |name| text(&detail, name).filter(|text| !text.is_empty());
-    match &*text(&detail, "type")? {
-        "reasoning.text" => Some(format!(
-            r#"{{"type":"thinking","thinking":{},"signature":{}}}"#,
-            quote(&text(&detail, "text").unwrap_or_default()),
-            quote(&member("signature")?),
-        )),
-        "reasoning.encrypted" => Some(format!(
-            r#"{{"type":"redacted_thinking","data":{}}}"#,
-            quote(&member("data")?),
-        )),
-        _ => None,
-    }
-}
-
-/// Whether a tool exchange is under way whose thoughts are lost. The provider looks at how the exchange
-/// begins: later calls of it may come without a thought.
-pub fn lost(messages: &[Message<'_>], context: &Context<'_>) -> bool {
-    let first = exchange(messages).iter().find_map(|message| match message {
-        Message::Assistant(turn) if !turn.calls.is_empty() => Some(turn),
-        _ => None,
-    });
-    first.is_some_and(|turn| thoughts(turn, context).is_empty())
-}
-
-/// What came since the user last spoke of their own accord: words right after a tool's result belong to
-/// the exchange, since they go out in one turn with it.
-fn exchange<'m, 'a>(messages: &'m [Message<'a>]) -> &'m [Message<'a>] {
-    let follows_result = |index: usize| {
-        let mut earlier = messages[..index].iter().rev();
-        let spoke = earlier.find(|message| !matches!(message, Message::System { .. } | Message::User { .. }));
-        matches!(spoke, Some(Message::Tool { .. }))
-    };
-    let is_user = |index: &usize| matches!(messages[*index], Message::User { .. });
-    let start = (0..messages.len())
-        .rev()
-        .filter(is_user)
-        .find(|index| !follows_result(*index));
-    start.map_or(messages, |user| &messages[user + 1..])
 }

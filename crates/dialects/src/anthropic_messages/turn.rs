@@ -1,7 +1,9 @@
-//! The events of one answer's blocks, whole or in pieces: what calls are numbered, and where in the
-//! turn a piece of state stands.
+//! The events of one answer's blocks, whole or in pieces: how calls are numbered, and in which order
+//! everything came.
 
-use tollgate_chat::event::{EventKind, Place, State};
+use tollgate_chat::event::EventKind;
+
+use crate::turn_state::order::OrderWriter;
 
 /// The only choice: Messages has no `n`.
 const CHOICE: u32 = 0;
@@ -10,7 +12,7 @@ const CHOICE: u32 = 0;
 #[derive(Debug, Default)]
 pub struct Turn {
     calls: u32,
-    text: bool,
+    order: OrderWriter,
 }
 
 impl Turn {
@@ -21,7 +23,7 @@ impl Turn {
 
     pub fn text(&mut self, text: String, events: &mut Vec<EventKind>) {
         if !text.is_empty() {
-            self.text = true;
+            self.order.text(text.len());
             events.push(EventKind::Text { choice: CHOICE, text });
         }
     }
@@ -42,6 +44,7 @@ impl Turn {
     pub fn call(&mut self, id: String, name: String, arguments: String, events: &mut Vec<EventKind>) -> u32 {
         let index = self.calls;
         self.calls += 1;
+        self.order.call(index);
         events.push(EventKind::ToolCall {
             choice: CHOICE,
             index,
@@ -64,20 +67,14 @@ impl Turn {
         }
     }
 
-    /// A thinking block, to be sent back as it is. It stands before the call that comes next; where
-    /// none comes, the request's side puts it before the text.
-    pub fn state(&mut self, json: String, events: &mut Vec<EventKind>) {
-        let place = match (self.calls, self.text) {
-            (0, false) => Place::Start,
-            (calls, _) => Place::BeforeCall(calls),
-        };
-        events.push(EventKind::State {
-            choice: CHOICE,
-            state: State {
-                place,
-                json: json.into(),
-            },
-        });
+    /// A thinking block, to be sent back as it is.
+    pub fn thought(&mut self, json: String) {
+        self.order.thought(json);
+    }
+
+    /// The end of the answer: says what of it has to come back.
+    pub fn end(&mut self, events: &mut Vec<EventKind>) {
+        events.extend(std::mem::take(&mut self.order).finish());
     }
 
     pub fn block_end(&self, events: &mut Vec<EventKind>) {

@@ -201,7 +201,7 @@ impl Taking<'_> {
                     self.emulated.one_call && self.choice.first_call.is_some_and(|first| first != call);
                 self.emulated.content_tool.is_none() && !others
             }
-            Place::Start | Place::OnText | Place::OnImage(_) | Place::End => true,
+            Place::Start | Place::OnText | Place::OnImage(_) | Place::End | Place::Order => true,
         }
     }
 

@@ -102,6 +102,15 @@ fn by_reason(reason: &str) -> Option<FaultKind> {
 /// name of their own. Only the beginning of a message is looked at where it may go on with the client's
 /// words.
 fn refused(message: &str) -> FaultKind {
+    let lower = message.to_ascii_lowercase();
+    let about_signatures = [
+        "corrupted thought signature",
+        "invalid thought signature",
+        "thought signature is not valid",
+    ];
+    if about_signatures.iter().any(|words| lower.contains(words)) {
+        return FaultKind::StateRefused;
+    }
     let starts = |beginning: &str| {
         message
             .get(..beginning.len())

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     conversation::{Assistant, Call, Message, Part as ClientPart, PartKind},
     request::{Note, Unsupported},
-    turn_state::{TurnStates, state_of},
+    turn_state::TurnStates,
 };
 
 /// Stands where a turn is needed and there is nothing to say; Gemini refuses empty ones.
@@ -138,8 +138,10 @@ impl<'a> Writer<'a, '_> {
 
     /// `current`: whether it belongs to the turn that is still going on.
     fn assistant(&mut self, assistant: &Assistant<'a>, current: bool) -> Result<Vec<Part<'a>>, Unsupported> {
-        let state = state_of(assistant, self.states);
-        let signatures = Signatures::of(assistant, state.as_deref());
+        let signatures = match self.states.are_refused() {
+            true => Signatures::default(),
+            false => Signatures::of(assistant, self.states.of(assistant)),
+        };
         let mut parts: Vec<Part<'a>> = signatures
             .before
             .iter()

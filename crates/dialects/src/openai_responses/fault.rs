@@ -31,12 +31,32 @@ pub(super) fn in_answer(object: &Object<'_>) -> Option<Fault> {
 }
 
 fn told_apart(mut fault: Fault) -> Fault {
+    if fault.kind == FaultKind::BadRequest && is_about_thoughts(&fault) {
+        fault.kind = FaultKind::StateRefused;
+        return fault;
+    }
     let kind = fault
         .code
         .as_deref()
         .and_then(|code| meaning(code, &fault.message));
     fault.kind = kind.unwrap_or(fault.kind);
     fault
+}
+
+/// Whether items of earlier turns are refused: encrypted content that cannot be read, a thought without the
+/// item that it led to, an item that comes twice or is not stored (wire notes, section 2).
+fn is_about_thoughts(fault: &Fault) -> bool {
+    let code = fault.code.as_deref();
+    let message = fault.message.to_ascii_lowercase();
+    let says = |beginning: &str, rest: &str| message.starts_with(beginning) && message.contains(rest);
+    code == Some("invalid_encrypted_content")
+        || says("the encrypted content", "could not be verified")
+        || says(
+            "item ",
+            "of type 'reasoning' was provided without its required following item",
+        )
+        || says("item with id 'rs_", "not found")
+        || says("duplicate item found with id", "")
 }
 
 /// What a code of `response.error` means (OpenAI's API description, `ResponseErrorCode`).

@@ -1,19 +1,16 @@
 //! The conversation as items, in its order.
 
-use std::{borrow::Cow, fmt::Write};
+use std::{borrow::Cow, collections::HashSet, fmt::Write};
 
 use sha2::{Digest, Sha256};
 use tollgate_catalog::{contract::ValidRequest, quirks::Quirks};
 use tollgate_chat::json::quote;
 
-use super::{
-    parts::Parts,
-    turn::{self, EarlierTurn},
-};
+use super::{parts::Parts, turn};
 use crate::{
     conversation::{self, Assistant, Call, Message, PartKind},
     request::{Context, Note, Unsupported},
-    turn_state::state_of,
+    turn_state::order::{Order, Step},
 };
 
 /// Longest ID of a call that is taken (OpenAI's API description, `FunctionCallOutputItemParam`).
@@ -34,8 +31,10 @@ pub fn input(
         context,
         parts: Parts { quirks, context },
         items: Vec::new(),
+        named: HashSet::new(),
         drawn: Vec::new(),
         leaves_images_out: false,
+        notes: Vec::new(),
     };
     let mut instructions = Some(instructions);
     for message in conversation::messages(request.request.get("messages").unwrap_or("[]")) {
@@ -45,6 +44,7 @@ pub fn input(
         writer.message(&message)?;
     }
     writer.instruct(instructions.take().unwrap_or_default());
+    notes.append(&mut writer.notes);
     let left_out = [
         (
             writer.leaves_images_out || !writer.drawn.is_empty(),
@@ -67,10 +67,13 @@ struct Writer<'a> {
     context: &'a Context<'a>,
     parts: Parts<'a>,
     items: Vec<String>,
+    /// Hashes of the items so far that have a name.
+    named: HashSet<[u8; 32]>,
     /// Images that the model drew, as parts: they go into the user's next message, since none may stand
     /// in the model's own.
     drawn: Vec<String>,
     leaves_images_out: bool,
+    notes: Vec<Note>,
 }
 
 impl Writer<'_> {
@@ -114,30 +117,119 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// An earlier answer: each thought right before what it led to, then text, then calls.
+    /// An earlier answer: as it was made where the gate knows that, else text, then calls.
     fn assistant(&mut self, turn: &Assistant<'_>) {
         let text = self.own_words(turn);
-        let details = turn::thoughts_of_details(&turn.reasoning_details);
+        let states = self.context.states;
         let sends_own = !turn.reasoning_details.is_empty() || !turn.thinking_blocks.is_empty();
-        let kept = (!sends_own)
-            .then(|| state_of(turn, self.context.states))
-            .flatten();
-        let pieces = kept.as_ref().map_or(&[][..], |kept| &kept.pieces);
-        let earlier = EarlierTurn::sort(pieces, !text.is_empty(), turn.calls.len());
+        let order = states.of(turn).and_then(|state| Order::of(turn, state));
+        match order {
+            Some(order) if !sends_own => self.in_order(turn, &text, order),
+            _ => self.plainly(turn, &text),
+        }
+    }
 
-        self.items
-            .extend(earlier.before_text.iter().map(|json| (*json).to_owned()));
+    fn plainly(&mut self, turn: &Assistant<'_>, text: &str) {
         if !text.is_empty() {
-            self.items.push(answered(&text, &earlier));
+            self.items.push(said_by("assistant", text));
         }
-        for (index, call) in turn.calls.iter().enumerate() {
-            // Clients send thoughts without their places; before the first call they have a follower.
-            if index == 0 {
-                self.items.extend(details.iter().cloned());
+        // Clients send thoughts without their places; before the first call they have a follower.
+        if !turn.calls.is_empty() && !self.context.states.are_refused() {
+            for thought in turn::thoughts_of_details(&turn.reasoning_details) {
+                if self.is_new(&thought) {
+                    self.items.push(thought);
+                }
             }
-            self.items.extend(earlier.before_call(index).map(str::to_owned));
-            self.items.push(function_call(call));
         }
+        self.items.extend(turn.calls.iter().map(function_call));
+    }
+
+    /// Each thought right before what it led to; without that it stays away.
+    fn in_order(&mut self, turn: &Assistant<'_>, text: &str, order: Order) {
+        if order.text_moved {
+            let at = turn.at;
+            self.notes.push(Note::Moved(format!("messages[{at}].content")));
+        }
+        let mut rest = text;
+        if !order.has_text() && !text.is_empty() {
+            self.items.push(said_by("assistant", std::mem::take(&mut rest)));
+        }
+        let mut texts = order.texts();
+        let mut is_called = vec![false; turn.calls.len()];
+        let mut waiting = Vec::new();
+        for step in order.steps {
+            match step {
+                Step::Thought(json) => waiting.push(json),
+                Step::Gone => waiting.clear(),
+                Step::Call(place) => {
+                    self.think(&mut waiting);
+                    if let Some(call) = turn.calls.get(place) {
+                        is_called[place] = true;
+                        self.items.push(function_call(call));
+                    }
+                }
+                Step::Text {
+                    bytes,
+                    frame,
+                    changed,
+                } => {
+                    texts -= 1;
+                    // A refusal is not counted, and came last.
+                    let cut = if texts == 0 { rest.len() } else { bytes };
+                    let (said, after) = rest.split_at_checked(cut).unwrap_or((rest, ""));
+                    rest = after;
+                    if changed {
+                        waiting.clear();
+                    }
+                    self.answered(said, frame.as_deref(), &mut waiting);
+                }
+            }
+        }
+        let others = turn.calls.iter().zip(is_called);
+        let others = others.filter(|(_, is_called)| !is_called);
+        self.items.extend(others.map(|(call, _)| function_call(call)));
+    }
+
+    /// Thoughts, right before what they led to. Says whether any goes.
+    fn think(&mut self, waiting: &mut Vec<String>) -> bool {
+        let before = self.items.len();
+        for thought in waiting.drain(..) {
+            if self.is_new(&thought) {
+                self.items.push(thought);
+            }
+        }
+        self.items.len() > before
+    }
+
+    /// Whether an item may go: OpenAI refuses one that comes twice. Hosts whose IDs come again mean
+    /// another item with each.
+    fn is_new(&mut self, item: &str) -> bool {
+        self.named.insert(Sha256::digest(item).into())
+    }
+
+    /// What the model said: named as the provider named it where its thought goes before it, else as a
+    /// plain message, since the provider keeps nothing under that name.
+    fn answered(&mut self, text: &str, frame: Option<&str>, waiting: &mut Vec<String>) {
+        if text.is_empty() {
+            waiting.clear();
+            return;
+        }
+        let (id, phase) = frame.map(turn::read_frame).unwrap_or_default();
+        let phase = phase.map_or_else(String::new, |phase| format!(",\"phase\":{}", quote(&phase)));
+        let text = quote(text);
+        let named = id.filter(|_| !waiting.is_empty()).map(|id| {
+            format!(
+                "{{\"type\":\"message\",\"id\":{},\"role\":\"assistant\",\"status\":\"completed\",\
+                 \"content\":[{{\"type\":\"output_text\",\"text\":{text},\"annotations\":[],\
+                 \"logprobs\":[]}}]{phase}}}",
+                quote(&id)
+            )
+        });
+        let named = named.filter(|item| self.is_new(item) && self.think(waiting));
+        let plain = || format!("{{\"role\":\"assistant\",\"content\":{text}{phase}}}");
+        self.items.push(named.unwrap_or_else(plain));
+        // One that has no name to follow stays away.
+        waiting.clear();
     }
 
     /// Text and refusal of an earlier answer, as one text: a refusal was all that the model said. Images
@@ -160,22 +252,6 @@ impl Writer<'_> {
 /// A message of one text.
 fn said_by(role: &str, text: &str) -> String {
     format!("{{\"role\":\"{role}\",\"content\":{}}}", quote(text))
-}
-
-/// What the model said: named as the provider named it where its thought goes before it, else as a
-/// plain message, since the provider keeps nothing under that name.
-fn answered(text: &str, earlier: &EarlierTurn<'_>) -> String {
-    let phase = earlier.phase.as_deref();
-    let phase = phase.map_or_else(String::new, |phase| format!(",\"phase\":{}", quote(phase)));
-    let text = quote(text);
-    match &earlier.message_id {
-        None => format!("{{\"role\":\"assistant\",\"content\":{text}{phase}}}"),
-        Some(id) => format!(
-            "{{\"type\":\"message\",\"id\":{},\"role\":\"assistant\",\"status\":\"completed\",\
-             \"content\":[{{\"type\":\"output_text\",\"text\":{text},\"annotations\":[],\"logprobs\":[]}}]{phase}}}",
-            quote(id)
-        ),
-    }
 }
 
 fn function_call(call: &Call<'_>) -> String {

@@ -1,25 +1,22 @@
 //! An answer as far as it has been read: its items, what of them has been passed on, and how it ends.
 //!
 //! Events of a stream bring pieces; an item's end and the response's end bring the same again, whole,
-//! and repair what no piece has said. A whole answer is a response's end and nothing else.
+//! and repair what no piece has said. A whole answer is a response's end and nothing else (`ending`).
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+mod ending;
+mod held;
+
+use std::{borrow::Cow, collections::BTreeMap};
 
 use tollgate_chat::{
-    event::{EventKind, FinishReason, Start},
-    object::{Object, items},
+    event::{EventKind, Start},
+    object::Object,
 };
 
+use self::held::Item;
 use super::{
-    finish,
     item::{self, ItemKind, ItemPart, Strand},
-    logprobs,
-    said::Said,
-    turn::{self, TurnItem},
-    usage,
+    logprobs, turn,
 };
 use crate::{
     conversation::text,
@@ -43,30 +40,15 @@ pub struct Output {
     calls: u32,
     /// Whether a thought has been passed on, so that the next one needs a gap.
     has_thought: bool,
+    /// The item whose text was passed on last, and whether an earlier item's came after it.
+    last_text: u64,
+    texts_cross: bool,
     /// Bytes of state that may yet be kept.
     state_room: usize,
     /// Bytes of arguments that wait.
     waiting: usize,
     /// The response's own ID, where it tells one.
     response_id: Option<String>,
-}
-
-#[derive(Debug)]
-struct Item {
-    kind: ItemKind,
-    id: String,
-    /// Of a call; empty for others.
-    call_id: String,
-    /// Of a call, while it waits for its ID.
-    name: String,
-    /// Arguments that came before the call could be announced.
-    waiting: String,
-    /// Place among the client's calls; `None` until name and ID of the call are known.
-    call: Option<u32>,
-    said: BTreeMap<(Strand, u64), Said>,
-    ended: bool,
-    /// A thought's JSON, or what a message says beside its text.
-    state: Option<Box<str>>,
 }
 
 impl Default for Output {
@@ -76,6 +58,8 @@ impl Default for Output {
             items: BTreeMap::new(),
             calls: 0,
             has_thought: false,
+            last_text: 0,
+            texts_cross: false,
             state_room: STATE_LIMIT,
             waiting: 0,
             response_id: None,
@@ -107,7 +91,7 @@ impl Output {
     /// An item that is announced.
     pub fn open(&mut self, at: u64, item: &Object<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         if !self.items.contains_key(&at) {
-            self.check_count(self.items.len())?;
+            check_count(self.items.len())?;
             self.items.insert(at, Item::new(ItemKind::of(item), id_of(item)));
         }
         let Some(held) = self.items.get_mut(&at) else {
@@ -171,7 +155,7 @@ impl Output {
     /// A piece of an item. What a call says before it can be announced waits until it is.
     pub fn piece(&mut self, at: u64, part: &ItemPart<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         if !self.items.contains_key(&at) {
-            self.check_count(self.items.len())?;
+            check_count(self.items.len())?;
             let kind = match part.strand {
                 Strand::Text | Strand::Refusal => ItemKind::Message,
                 Strand::Summary | Strand::Thought => ItemKind::Reasoning,
@@ -248,7 +232,11 @@ impl Output {
         let begins = said.is_empty();
         said.push(piece);
         let call = item.call.unwrap_or_default();
-        self.check_count(parts)?;
+        check_count(parts)?;
+        if part.strand == Strand::Text {
+            self.texts_cross |= at < self.last_text;
+            self.last_text = self.last_text.max(at);
+        }
         let (choice, piece) = (0, piece.to_owned());
         events.push(match part.strand {
             Strand::Text => EventKind::Text { choice, text: piece },
@@ -315,133 +303,6 @@ impl Output {
         known.copied().unwrap_or_else(next)
     }
 
-    /// The response's end: repairs what was missed, then says state, finish and counts. `ended`: how, as
-    /// the event says, for a response that does not say it itself.
-    pub fn end(
-        &mut self,
-        response: &Object<'_>,
-        ended: &str,
-        events: &mut Vec<EventKind>,
-    ) -> Result<(), Fault> {
-        self.start(Some(response), events);
-        let counts = response
-            .present("usage")
-            .and_then(usage::read)
-            .map(EventKind::Usage);
-        let outcome = self
-            .end_items(response, events)
-            .and_then(|()| self.finish(response, ended, events));
-        // What was used is used, however it ended.
-        events.extend(counts);
-        outcome
-    }
-
-    fn end_items(&mut self, response: &Object<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
-        let output = items(response.present("output").unwrap_or_default()).unwrap_or_default();
-        let output: Vec<Object<'_>> = output
-            .into_iter()
-            .filter_map(|json| Object::parse(json).ok())
-            .collect();
-        let of_kind = |kind| output.iter().filter(|item| ItemKind::of(item) == kind).count();
-        let mut found = BTreeSet::new();
-        for (position, item) in (0..).zip(&output) {
-            let kind = ItemKind::of(item);
-            match self.place_of(position, kind, item, &found) {
-                Some(at) => {
-                    found.insert(at);
-                    self.end_item(at, item, events)?;
-                }
-                None => {
-                    // Where all of a kind have been seen, this is one of them under another name.
-                    let seen = self.items.values().filter(|item| item.kind == kind).count();
-                    if seen < of_kind(kind) {
-                        let after = self.items.keys().next_back().map_or(0, |last| last + 1);
-                        let at = after.max(position);
-                        found.insert(at);
-                        self.end_item(at, item, events)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Where an item of the response's `output` stood in the stream: by its ID, which some hosts change
-    /// from event to event, else by its position. `found`: where others stood.
-    fn place_of(
-        &self,
-        position: u64,
-        kind: ItemKind,
-        item: &Object<'_>,
-        found: &BTreeSet<u64>,
-    ) -> Option<u64> {
-        let (id, call_id) = (id_of(item), text(item, "call_id").unwrap_or_default());
-        let same = |held: &str, told: &str| !told.is_empty() && held == told;
-        let same_id = |held: &Item| match kind {
-            ItemKind::Call if !call_id.is_empty() && !held.call_id.is_empty() => {
-                same(&held.call_id, &call_id)
-            }
-            _ => held.kind == kind && same(&held.id, &id),
-        };
-        let mut others = self.items.iter().filter(|(at, _)| !found.contains(at));
-        let by_id = others.clone().find(|(_, held)| same_id(held));
-        let by_position = || others.find(|(at, held)| **at == position && held.kind == kind);
-        by_id.or_else(by_position).map(|(at, _)| *at)
-    }
-
-    fn finish(
-        &mut self,
-        response: &Object<'_>,
-        ended: &str,
-        events: &mut Vec<EventKind>,
-    ) -> Result<(), Fault> {
-        // What was announced and never ended.
-        let waiting = self.items.iter().filter(|(_, item)| item.call.is_none());
-        let waiting: Vec<u64> = waiting.map(|(at, _)| *at).collect();
-        for at in waiting {
-            self.open_call(at, events)?;
-        }
-        let finish = finish::read(response, ended, self.calls > 0)?;
-        let is_cut = matches!(finish.reason, FinishReason::Length | FinishReason::ContentFilter);
-        let mut items = self.items.values();
-        if !is_cut && items.any(|item| item.kind == ItemKind::Call && item.call.is_none()) {
-            return Err(malformed("a function call has no name"));
-        }
-        if self.calls == 0 && !self.says_something() && self.has(ItemKind::CustomCall) {
-            return Err(malformed("the model called a tool that was not on offer"));
-        }
-        if finish.reason == FinishReason::ToolCalls {
-            self.fill_arguments(events);
-        }
-        let turn: Vec<TurnItem> = self.items.values_mut().map(Item::take_for_turn).collect();
-        let states = turn::states(&turn).into_iter();
-        events.extend(states.map(|state| EventKind::State { choice: 0, state }));
-        events.push(EventKind::Finish(finish));
-        Ok(())
-    }
-
-    /// Gives `{}` to calls without arguments, since parsers expect an object.
-    fn fill_arguments(&self, events: &mut Vec<EventKind>) {
-        for item in self.items.values().filter(|item| item.said.is_empty()) {
-            events.extend(item.call.map(|index| EventKind::ToolCall {
-                choice: 0,
-                index,
-                id: None,
-                name: None,
-                arguments: "{}".to_owned(),
-            }));
-        }
-    }
-
-    fn says_something(&self) -> bool {
-        let mut messages = self.items.values().filter(|item| item.kind == ItemKind::Message);
-        messages.any(|item| !item.said.is_empty())
-    }
-
-    fn has(&self, kind: ItemKind) -> bool {
-        self.items.values().any(|item| item.kind == kind)
-    }
-
     /// The item with that ID; for hosts that leave the index out.
     pub fn index_of(&self, id: &str) -> Option<u64> {
         let mut items = self.items.iter();
@@ -452,44 +313,19 @@ impl Output {
     pub fn last_index(&self) -> Option<u64> {
         self.items.keys().next_back().copied()
     }
-
-    fn check_count(&self, count: usize) -> Result<(), Fault> {
-        if count >= COUNT_LIMIT {
-            return Err(malformed("the answer has too many items"));
-        }
-        Ok(())
-    }
-}
-
-impl Item {
-    fn new(kind: ItemKind, id: String) -> Self {
-        Self {
-            kind,
-            id,
-            call_id: String::new(),
-            name: String::new(),
-            waiting: String::new(),
-            call: None,
-            said: BTreeMap::new(),
-            ended: false,
-            state: None,
-        }
-    }
-
-    fn take_for_turn(&mut self) -> TurnItem {
-        match (self.kind, self.call, self.state.take()) {
-            (ItemKind::Reasoning, _, Some(json)) => TurnItem::Thought(json),
-            (ItemKind::Message, _, frame) => TurnItem::Message(frame),
-            (ItemKind::Call, Some(index), _) => TurnItem::Call(index),
-            _ => TurnItem::Other,
-        }
-    }
 }
 
 impl ItemPart<'_> {
     fn key(&self) -> (Strand, u64) {
         (self.strand, self.index)
     }
+}
+
+fn check_count(count: usize) -> Result<(), Fault> {
+    if count >= COUNT_LIMIT {
+        return Err(malformed("the answer has too many items"));
+    }
+    Ok(())
 }
 
 /// An ID for a call that came without one: the same for the same answer and place.

@@ -15,6 +15,11 @@ impl Said {
         self.hash.update(piece);
     }
 
+    /// Bytes that were passed on.
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
     pub fn is_empty(&self) -> bool {
         self.bytes == 0
     }

@@ -9,52 +9,74 @@ use std::collections::BTreeSet;
 
 use tollgate_chat::{
     edit::{Edits, ObjectEdit},
-    event::{Place, State},
+    event::EventKind,
     json::quote,
     object::Object,
 };
+
+use crate::turn_state::order::OrderWriter;
 
 /// An item of an answer, as far as the state of its turn goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TurnItem {
     /// The item's JSON.
     Thought(Box<str>),
-    /// What the message says of itself beside its text, as [`message_frame`] writes it.
-    Message(Option<Box<str>>),
+    Message {
+        /// Bytes of its text.
+        bytes: usize,
+        /// What the message says of itself beside its text, as [`message_frame`] writes it.
+        frame: Option<Box<str>>,
+    },
     /// The call of that index.
     Call(u32),
     Other,
 }
 
-/// The state of a turn of these items.
-pub fn states(items: &[TurnItem]) -> Vec<State> {
-    let messages = items.iter().filter(|item| matches!(item, TurnItem::Message(_)));
-    // Several messages are one text to a chat client, and nobody can tell them apart again.
-    let has_one_message = messages.count() == 1;
-    let mut states = Vec::new();
+/// The state of a turn of these items. `in_order`: whether their texts came one after the other, so that
+/// the client's one text can be taken apart again.
+pub fn state(items: Vec<TurnItem>, in_order: bool) -> Option<EventKind> {
+    let mut order = OrderWriter::default();
     let mut waiting: Vec<Box<str>> = Vec::new();
+    let put = |waiting: &mut Vec<Box<str>>, order: &mut OrderWriter| {
+        waiting.drain(..).for_each(|json| order.thought(json.into()));
+    };
+    // What cannot be taken apart stays one text.
+    let mut unordered = texts_of(&items).filter(|_| !in_order);
     for item in items {
         match item {
-            TurnItem::Thought(json) => waiting.push(json.clone()),
-            TurnItem::Call(index) => place(&mut waiting, Place::BeforeCall(*index), &mut states),
-            TurnItem::Message(frame) if has_one_message => {
-                place(&mut waiting, Place::Start, &mut states);
-                states.extend(frame.clone().map(|json| State {
-                    place: Place::OnText,
-                    json,
-                }));
+            TurnItem::Thought(json) => waiting.push(json),
+            TurnItem::Call(index) => {
+                put(&mut waiting, &mut order);
+                order.call(index);
             }
-            TurnItem::Message(_) | TurnItem::Other => waiting.clear(),
+            TurnItem::Message { bytes, frame } if in_order => {
+                put(&mut waiting, &mut order);
+                match frame {
+                    // A name alone is not worth keeping, a phase is.
+                    Some(frame) => {
+                        let counts = frame.contains("\"phase\"");
+                        order.framed_text(bytes, frame.into(), counts);
+                    }
+                    None => order.text(bytes),
+                }
+            }
+            TurnItem::Message { .. } => {
+                waiting.clear();
+                unordered.take().into_iter().for_each(|bytes| order.text(bytes));
+            }
+            TurnItem::Other => waiting.clear(),
         }
     }
-    // A frame alone is worth keeping only for its phase.
-    let has_thoughts = states.iter().any(|state| state.place != Place::OnText);
-    states.retain(|state| has_thoughts || state.json.contains("\"phase\""));
-    states
+    order.finish()
 }
 
-fn place(waiting: &mut Vec<Box<str>>, place: Place, states: &mut Vec<State>) {
-    states.extend(waiting.drain(..).map(|json| State { place, json }));
+/// Bytes of all texts; `None` where there are none.
+fn texts_of(items: &[TurnItem]) -> Option<usize> {
+    let texts = items.iter().filter_map(|item| match item {
+        TurnItem::Message { bytes, .. } => Some(*bytes),
+        _ => None,
+    });
+    Some(texts.sum()).filter(|bytes| *bytes > 0)
 }
 
 /// A thought's JSON as it goes back: what the provider sent, without members that are null, which it
@@ -90,49 +112,11 @@ pub fn message_frame(item: &Object<'_>) -> Option<Box<str>> {
     (!members.is_empty()).then(|| format!("{{{}}}", members.join(",")).into())
 }
 
-/// The state of an earlier turn, sorted by where it goes.
-#[derive(Debug, Default)]
-pub struct EarlierTurn<'a> {
-    /// Thoughts before the text.
-    pub before_text: Vec<&'a str>,
-    pub message_id: Option<String>,
-    pub phase: Option<String>,
-    /// Thoughts before a call, by its index.
-    pub before_calls: Vec<(u32, &'a str)>,
-}
-
-impl<'a> EarlierTurn<'a> {
-    /// Sorts the pieces. What belongs to no text and no call of the turn is left out.
-    pub fn sort(pieces: &'a [State], has_text: bool, calls: usize) -> Self {
-        let mut turn = Self::default();
-        for piece in pieces {
-            match piece.place {
-                Place::Start if has_text => turn.before_text.push(&piece.json),
-                Place::OnText if has_text => {
-                    let frame = Object::parse(&piece.json).ok();
-                    let read = |name| frame.as_ref().and_then(|frame| frame.read(name));
-                    (turn.message_id, turn.phase) = (read("id"), read("phase"));
-                }
-                Place::BeforeCall(index) if (index as usize) < calls => {
-                    turn.before_calls.push((index, &piece.json));
-                }
-                _ => {}
-            }
-        }
-        // A message that is named wants its thought, and a thought its message.
-        if turn.before_text.is_empty() || turn.message_id.is_none() {
-            turn.before_text.clear();
-            turn.message_id = None;
-        }
-        turn
-    }
-
-    pub fn before_call(&self, call: usize) -> impl Iterator<Item = &'a str> {
-        let thoughts = self.before_calls.iter();
-        thoughts
-            .filter(move |(index, _)| *index as usize == call)
-            .map(|(_, json)| *json)
-    }
+/// What a message said of itself: its ID and its phase.
+pub fn read_frame(frame: &str) -> (Option<String>, Option<String>) {
+    let frame = Object::parse(frame).ok();
+    let read = |name| frame.as_ref().and_then(|frame| frame.read(name));
+    (read("id"), read("phase"))
 }
 
 /// The format that clients' `reasoning_details` name for thoughts of this protocol.

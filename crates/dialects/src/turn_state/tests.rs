@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tollgate_chat::event::{EventKind, Place, State};
 
-use super::{Before, KeptTurn, TurnCollector, TurnKey, TurnState, TurnStates, keys_of, state_of};
+use super::{Before, KeptTurn, TurnCollector, TurnKey, TurnState, TurnStates, keys_of};
 use crate::conversation::{self, Assistant, Message};
 
 fn text(choice: u32, text: &str) -> EventKind {
@@ -56,12 +56,15 @@ fn assistant(members: Value) -> Assistant<'static> {
     }
 }
 
-fn by_keys(turns: Vec<KeptTurn>) -> TurnStates {
-    let pairs = turns.into_iter().flat_map(|turn| {
-        let state = turn.state;
-        turn.keys.into_iter().map(move |key| (key, Arc::clone(&state)))
+/// The pieces of state that are found for a message, where these turns are kept.
+fn found(turns: &[KeptTurn], message: Value) -> Option<usize> {
+    let turn = assistant(message);
+    let messages = [Message::Assistant(turn.clone())];
+    let states = TurnStates::found(&messages, |key, binding| {
+        let is_asked = |turn: &&KeptTurn| turn.keys.contains(&(key.clone(), binding));
+        turns.iter().find(is_asked).map(|turn| Arc::clone(&turn.state))
     });
-    pairs.collect()
+    states.of(&turn).map(|state| state.pieces.len())
 }
 
 #[test]
@@ -73,8 +76,9 @@ fn a_turn_is_known_by_each_of_its_calls_and_keeps_its_state_in_order() {
         call(0, 0, "a"),
         call(0, 1, "b"),
     ]);
-    let keys = ["a", "b"].map(|id| TurnKey::Call(id.to_owned()));
-    assert_eq!((turns.len(), &*turns[0].keys), (1, &keys[..]));
+    let keys: Vec<TurnKey> = turns[0].keys.iter().map(|(key, _)| key.clone()).collect();
+    assert_eq!(turns.len(), 1);
+    assert_eq!(keys, ["a", "b"].map(|id| TurnKey::Call(id.to_owned())));
     let pieces: Vec<&str> = turns[0].state.pieces.iter().map(|piece| &*piece.json).collect();
     assert_eq!(pieces, ["1", "2"]);
 }
@@ -98,30 +102,28 @@ fn a_turn_without_calls_is_found_again_by_what_it_said() {
         ),
     ] {
         let events = events.into_iter().chain([state(0, Place::End, "s")]);
-        let states = by_keys(collect(events));
-        let found = state_of(&assistant(message.clone()), &states);
-        assert_eq!(found.map(|state| state.pieces.len()), Some(1), "{message}");
+        assert_eq!(found(&collect(events), message.clone()), Some(1), "{message}");
     }
 }
 
 #[test]
 fn another_turn_has_another_key() {
-    let states = by_keys(collect([text(0, "Hello."), state(0, Place::End, "s")]));
+    let turns = collect([text(0, "Hello."), state(0, Place::End, "s")]);
     for message in [
         json!({"content": "Hello"}),
         json!({"content": null}),
         json!({"content": "Hello.", "images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}),
         json!({"content": "Hello.", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}]}),
     ] {
-        assert_eq!(state_of(&assistant(message.clone()), &states), None, "{message}");
+        assert_eq!(found(&turns, message.clone()), None, "{message}");
     }
 }
 
 #[test]
 fn a_signature_in_an_id_does_not_hide_the_turn() {
-    let states = by_keys(collect([state(0, Place::OnCall(0), "s"), call(0, 0, "a")]));
+    let turns = collect([state(0, Place::OnCall(0), "s"), call(0, 0, "a")]);
     let message = json!({"tool_calls": [{"id": "a__thought__sig", "type": "function", "function": {"name": "f", "arguments": ""}}]});
-    assert!(state_of(&assistant(message), &states).is_some());
+    assert!(found(&turns, message).is_some());
 }
 
 #[test]
@@ -130,6 +132,26 @@ fn a_turn_that_says_nothing_has_no_key_and_one_without_state_is_not_kept() {
     assert_eq!(collect([text(0, "Hello.")]), []);
     let silent = collect([state(0, Place::Start, "s")]);
     assert!(silent.iter().all(|turn| turn.keys.is_empty()));
+}
+
+#[test]
+fn a_turn_is_found_by_a_call_that_is_left_of_it() {
+    let turns = collect([state(0, Place::Start, "s"), call(0, 0, "a"), call(0, 1, "b")]);
+    let chat_call = |id: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": arguments}});
+    for (calls, expected) in [
+        (vec![chat_call("b", " { } ")], Some(1)),
+        (
+            vec![chat_call("a", "{}"), chat_call("b", r#"{"changed":1}"#)],
+            Some(1),
+        ),
+        (vec![chat_call("b", r#"{"changed":1}"#)], None),
+    ] {
+        assert_eq!(
+            found(&turns, json!({ "tool_calls": calls })),
+            expected,
+            "{calls:?}"
+        );
+    }
 }
 
 #[test]
@@ -169,12 +191,8 @@ fn what_a_state_holds_grows_with_its_bytes() {
         place: Place::Start,
         json: json.into(),
     };
-    let small = TurnState {
-        pieces: vec![piece("a")],
-    };
-    let large = TurnState {
-        pieces: vec![piece(&"a".repeat(1_000)), piece("b")],
-    };
+    let small = TurnState::of(vec![piece("a")]);
+    let large = TurnState::of(vec![piece(&"a".repeat(1_000)), piece("b")]);
     assert!(large.held() >= small.held() + 1_000);
 }
 

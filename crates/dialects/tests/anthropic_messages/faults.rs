@@ -37,6 +37,29 @@ fn each_kind_of_error_is_somebodys() {
     }
 }
 
+/// Then the same may work without these thoughts.
+#[test]
+fn a_thought_that_is_not_taken_back_is_told_apart() {
+    for message in [
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "messages.5.content.2: Invalid `data` in `redacted_thinking` block",
+        "messages.1.content.0.thinking.signature: Field required",
+        "messages.3.content.1: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be \
+         modified. These blocks must remain as they were in the original response.",
+        "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`.",
+    ] {
+        let kind = fault(400, "invalid_request_error", message).0;
+        assert_eq!(kind, FaultKind::StateRefused, "{message}");
+    }
+    for message in [
+        "Thinking may not be enabled when tool_choice forces tool use.",
+        "messages.1.content.0.text: Input should be a valid string",
+    ] {
+        let kind = fault(400, "invalid_request_error", message).0;
+        assert_eq!(kind, FaultKind::BadRequest, "{message}");
+    }
+}
+
 #[test]
 fn the_words_tell_what_the_type_does_not() {
     use FaultKind::*;

@@ -15,15 +15,16 @@ use tollgate_catalog::{
     quirks::Quirks,
     serving::Serving,
 };
-use tollgate_chat::event::{EventKind, State};
+use tollgate_chat::event::EventKind;
 use tollgate_dialects::{
     Context, Dialect, Fault, ProviderRequest, Undo, Unsupported,
     request::Fetched,
-    turn_state::{KeptTurn, TurnState, TurnStates},
+    turn_state::{KeptTurn, TurnStates},
 };
 
 use crate::harness;
 pub use crate::harness::{CATALOG, alone, assembled, body, decode_answer, presentation, shown};
+pub use crate::turns::{known, order};
 
 pub const DIALECT: Dialect = Dialect::AnthropicMessages;
 
@@ -110,11 +111,10 @@ pub fn refused(model: &str, members: Value) -> Unsupported {
     encode(&valid(model, members), &serving(model)).unwrap_err()
 }
 
-/// State that the gate kept of a turn with these calls.
-pub fn kept(calls: &[&str], pieces: Vec<State>) -> TurnStates {
-    let state = Arc::new(TurnState { pieces });
-    let key = |id: &&str| tollgate_dialects::turn_state::TurnKey::Call((*id).to_owned());
-    calls.iter().map(|id| (key(id), state.clone())).collect()
+/// What the gate keeps of an answer with these blocks.
+pub fn kept(blocks: &[Value]) -> Vec<KeptTurn> {
+    let message = serde_json::json!({"type": "message", "content": blocks, "stop_reason": "tool_use"});
+    answer(&message).unwrap().1
 }
 
 /// The events of a stream that arrives in these pieces, up to its end or its fault.

@@ -16,7 +16,7 @@ use tollgate_testkit::{
     recordings::{Recording, recordings},
 };
 
-use super::fixtures::{DIALECT, answer, assembled, events, presentation, read};
+use super::fixtures::{DIALECT, answer, assembled, events, order, presentation, read};
 
 /// What an answer says, whoever read it.
 #[derive(Debug, Default, PartialEq)]
@@ -99,7 +99,9 @@ fn told(events: &[EventKind]) -> Said {
                 call.2.push_str(piece);
             }
             EventKind::State { state, .. } => {
-                said.thoughts.push(serde_json::from_str(&state.json).unwrap());
+                let blocks: Vec<Value> = serde_json::from_str(&state.json).unwrap();
+                let thoughts = blocks.iter().filter_map(|block| block.get("thought"));
+                said.thoughts.extend(thoughts.cloned());
             }
             EventKind::Finish(finish) => {
                 said.finish = finish.reason.as_str().to_owned();
@@ -353,7 +355,8 @@ fn recorded_thoughts_are_kept_for_the_turns_that_have_them_and_for_no_others() {
     for recording in streams() {
         let (events, turns, _) = read([recording.response.body.clone()]);
         let said = told(&events);
-        let kept = turns.iter().map(|turn| turn.state.pieces.len()).sum::<usize>();
+        let blocks = turns.iter().flat_map(order);
+        let kept = blocks.filter(|block| !block["thought"].is_null()).count();
         assert_eq!(kept, said.thoughts.len(), "{}", recording.id);
         if let [turn] = &*turns {
             assert_eq!(turn.keys.len(), said.calls.len().max(1), "{}", recording.id);

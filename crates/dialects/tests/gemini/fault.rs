@@ -201,3 +201,19 @@ fn an_error_in_a_stream_is_the_fault_that_it_would_have_been() {
         streamed.events
     );
 }
+
+/// Then the same may work without signatures.
+#[test]
+fn a_signature_that_is_not_taken_back_is_told_apart() {
+    for message in [
+        "Corrupted thought signature.",
+        "Invalid thought signature.",
+        "Unable to submit request because Thought signature is not valid..",
+    ] {
+        assert_eq!(
+            kind(400, "INVALID_ARGUMENT", message),
+            FaultKind::StateRefused,
+            "{message}"
+        );
+    }
+}

@@ -1,11 +1,9 @@
 //! Signatures of thoughts: out of an answer, and back with the turn they belong to.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tollgate_dialects::{
-    Context,
+    Context, conversation,
     turn_state::{KeptTurn, TurnStates},
 };
 
@@ -17,14 +15,15 @@ fn whole(parts: Value) -> Value {
     json!({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}], "responseId": "r1"})
 }
 
-fn states(turns: Vec<KeptTurn>) -> TurnStates {
-    let mut states = TurnStates::new();
-    for turn in turns {
-        for key in turn.keys {
-            states.insert(key, Arc::clone(&turn.state));
-        }
-    }
-    states
+/// What is known of the turns in `messages`.
+fn states(turns: &[KeptTurn], messages: &Value) -> TurnStates {
+    let messages = messages.to_string();
+    TurnStates::found(&conversation::messages(&messages), |asked, _| {
+        let known = turns
+            .iter()
+            .find(|turn| turn.keys.iter().any(|(key, _)| key == asked));
+        known.map(|turn| turn.state.clone())
+    })
 }
 
 /// What goes out for `messages` when an answer of these parts came before.
@@ -33,7 +32,7 @@ fn next_turn(parts: Value, messages: Value) -> Value {
         .unwrap()
         .turns;
     let known = Context {
-        states: &states(kept),
+        states: &states(&kept, &messages),
         ..alone()
     };
     let request = valid(MODEL, json!({ "messages": messages }));

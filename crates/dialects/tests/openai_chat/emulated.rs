@@ -204,7 +204,7 @@ fn thoughts_are_kept_under_the_call_that_followed_them() {
         let whole = whole(&quirks, &Undo::default(), message, "tool_calls").unwrap();
         for turns in [turns.unwrap(), whole.turns] {
             assert_eq!(turns.len(), 1, "{history:?}");
-            assert_eq!(turns[0].keys, [TurnKey::Call("call_1".to_owned())]);
+            assert_eq!(turns[0].keys[0].0, TurnKey::Call("call_1".to_owned()));
             assert_eq!(&*turns[0].state.pieces[0].json, r#"{"reasoning_content":"hm"}"#);
         }
     }

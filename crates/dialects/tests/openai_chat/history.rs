@@ -1,13 +1,13 @@
 //! What becomes of earlier turns and of media on their way to a provider, one rule a test.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tollgate_catalog::quirks::{MediaSource, MessageName, Quirks, ReasoningHistory};
 use tollgate_chat::event::{Place, State};
 use tollgate_dialects::{
     request::{Fetched, Medium},
-    turn_state::{TurnKey, TurnState, TurnStates},
+    turn_state::{TurnState, TurnStates},
 };
 
 use super::fixtures::{body, encode_knowing, encode_with, notes, sent, serving_with, valid};
@@ -36,8 +36,7 @@ fn kept(text: &str) -> TurnStates {
         place: Place::Start,
         json: json!({"reasoning_content": text}).to_string().into(),
     };
-    let state = Arc::new(TurnState { pieces: vec![piece] });
-    HashMap::from([(TurnKey::Call("call_1".to_owned()), state)])
+    TurnStates::from_iter([(1, Arc::new(TurnState::of(vec![piece])))])
 }
 
 #[test]
@@ -58,7 +57,7 @@ fn the_clients_own_thoughts_count_before_kept_ones_and_these_before_a_space() {
 }
 
 #[test]
-fn a_turn_without_calls_is_found_by_what_it_said() {
+fn a_turn_without_calls_gets_its_thoughts_back_and_needs_none() {
     let quirks = Quirks {
         reasoning_history: ReasoningHistory::Require,
         ..Quirks::default()
@@ -67,13 +66,7 @@ fn a_turn_without_calls_is_found_by_what_it_said() {
         {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Bye"},
     ]);
     let request = valid("gpt-4o", json!({"messages": messages}));
-    let turns = tollgate_dialects::conversation::messages(request.request.get("messages").unwrap());
-    let tollgate_dialects::conversation::Message::Assistant(assistant) = &turns[1] else {
-        panic!("{:?}", turns[1])
-    };
-    let key = tollgate_dialects::turn_state::keys_of(assistant).remove(0);
-    let state = kept("kept").into_values().next().unwrap();
-    let states = HashMap::from([(key, state)]);
+    let states = kept("kept");
     let encode = |states| encode_knowing(&request, &serving_with(quirks.clone()), states, &Fetched::new());
     let sent = body(&encode(&states).unwrap());
     assert_eq!(sent["messages"][1]["reasoning_content"], "kept");

@@ -1,12 +1,12 @@
 //! What a client sends and what becomes of it at providers that lack something, to be read side by side.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tollgate_chat::event::{Place, State};
 use tollgate_dialects::{
     request::{Fetched, Medium},
-    turn_state::{TurnKey, TurnState, TurnStates},
+    turn_state::{TurnState, TurnStates},
 };
 
 use super::fixtures::{body, encode_knowing, notes, serving, valid};
@@ -51,13 +51,13 @@ impl<'c> Case<'c> {
     }
 }
 
-fn kept_thoughts(call: &str, text: &str) -> TurnStates {
+/// Thoughts of the turn at that index.
+fn kept_thoughts(at: usize, text: &str) -> TurnStates {
     let piece = State {
         place: Place::Start,
         json: json!({"reasoning_content": text}).to_string().into(),
     };
-    let state = TurnState { pieces: vec![piece] };
-    HashMap::from([(TurnKey::Call(call.to_owned()), Arc::new(state))])
+    TurnStates::from_iter([(at, Arc::new(TurnState::of(vec![piece])))])
 }
 
 /// A question, a call, its result.
@@ -96,7 +96,7 @@ fn person() -> Value {
 fn thoughts_that_a_client_dropped_go_back_where_the_provider_wants_them() {
     let members = json!({"messages": exchange(json!({})), "tools": tools(&["weather"])});
     let mut case = Case::new("deepseek-v4-flash", "deepseek", members);
-    case.states = kept_thoughts("call_1", "They ask for \"Lisbon\".");
+    case.states = kept_thoughts(1, "They ask for \"Lisbon\".");
     insta::assert_snapshot!(case.read());
 }
 
@@ -111,7 +111,7 @@ fn minimax_gets_thoughts_in_its_own_form() {
     messages.as_array_mut().unwrap().extend(again);
     let members = json!({"messages": messages, "tools": tools(&["weather"])});
     let mut case = Case::new("minimax-m2.5", "minimax", members);
-    case.states = kept_thoughts("call_2", "Once more.");
+    case.states = kept_thoughts(4, "Once more.");
     insta::assert_snapshot!(case.read());
 }
 

@@ -180,3 +180,37 @@ fn the_param_of_an_error_event_is_kept() {
     let (_, _, outcome) = decode_stream([stream_of(&[event])]);
     assert_eq!(outcome.unwrap_err().param.as_deref(), Some("input[0]"));
 }
+
+/// Then the same may work without these items.
+#[test]
+fn an_item_of_an_earlier_turn_that_is_not_taken_back_is_told_apart() {
+    for (code, message) in [
+        (
+            Some("invalid_encrypted_content"),
+            "The encrypted content gAAA...Rg== could not be verified.",
+        ),
+        (
+            None,
+            "The encrypted content for item rs_1 could not be verified. Reason: it could not be parsed.",
+        ),
+        (
+            None,
+            "Item 'rs_1' of type 'reasoning' was provided without its required following item.",
+        ),
+        (
+            None,
+            "Item with id 'rs_1' not found. Items are not persisted when `store` is set to false.",
+        ),
+        (
+            None,
+            "Duplicate item found with id rs_1. Remove duplicate items from your input and try again.",
+        ),
+    ] {
+        let error = json!({"error": {"message": message, "type": "invalid_request_error", "code": code}});
+        let fault = DIALECT.fault(400, error.to_string().as_bytes());
+        assert_eq!(fault.kind, FaultKind::StateRefused, "{message}");
+    }
+    let error =
+        json!({"error": {"message": "Item 3 is wrong.", "type": "invalid_request_error", "code": null}});
+    assert_eq!(DIALECT.fault(400, error.to_string().as_bytes()).kind, BadRequest);
+}

@@ -15,6 +15,7 @@ use tollgate_testkit::schema::check_responses_request;
 
 use crate::harness;
 pub use crate::harness::{CATALOG, alone, assembled, body, checked, notes, presentation, shown};
+pub use crate::turns::{known, order};
 
 pub const DIALECT: Dialect = Dialect::OpenaiResponses;
 
@@ -39,12 +40,17 @@ pub fn encode_knowing(
     turns: &[KeptTurn],
     fetched: &Fetched,
 ) -> Result<ProviderRequest, Unsupported> {
-    let states: TurnStates = turns
-        .iter()
-        .flat_map(|turn| turn.keys.iter().map(|key| (key.clone(), turn.state.clone())))
-        .collect();
+    encode_with_states(serving, request, &known(turns, request), fetched)
+}
+
+pub fn encode_with_states(
+    serving: &Serving,
+    request: &ValidRequest,
+    states: &TurnStates,
+    fetched: &Fetched,
+) -> Result<ProviderRequest, Unsupported> {
     let context = Context {
-        states: &states,
+        states,
         fetched,
         ..alone()
     };

@@ -16,13 +16,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tollgate_catalog::{Catalog, load};
-use tollgate_chat::event::{Place, State};
-use tollgate_dialects::turn_state::{Binding, KeptTurn, TurnKey, TurnState};
+use tollgate_dialects::turn_state::KeptTurn;
 use tollgate_testkit::recordings::recordings;
 
-use super::fixtures::{body, checked, encode_knowing};
+use super::fixtures::{body, checked, decode_whole, encode_knowing};
 
 const FIXTURES: &str = include_str!("requests.json");
 
@@ -79,21 +79,16 @@ fn filled(fixture: &Value, recorded: &Value) -> Value {
     }
 }
 
-/// The state that the gate would have kept of the answer before.
+/// The state that the gate would have kept of the answers before.
 fn kept(fixture: &Value, recorded: &Value) -> Vec<KeptTurn> {
     let turns = fixture["kept"].as_array().into_iter().flatten();
     turns
-        .map(|turn| {
+        .flat_map(|turn| {
             let turn = filled(turn, recorded);
-            let piece = State {
-                place: Place::BeforeCall(turn["before"].as_u64().unwrap() as u32),
-                json: turn["thought"].to_string().into(),
-            };
-            KeptTurn {
-                keys: vec![TurnKey::Call(turn["call"].as_str().unwrap().to_owned())],
-                binding: Binding::default(),
-                state: Arc::new(TurnState { pieces: vec![piece] }),
-            }
+            let call =
+                json!({"type": "function_call", "call_id": turn["call"], "name": "any", "arguments": "{}"});
+            let response = json!({"status": "completed", "output": [turn["thought"], call]});
+            decode_whole(&Bytes::from(response.to_string())).unwrap().1
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use tollgate_chat::{
-    event::{EventKind, FinishReason, Place},
+    event::{EventKind, FinishReason},
     usage::Usage,
 };
 use tollgate_dialects::{
@@ -16,7 +16,9 @@ use tollgate_testkit::{
     schema::check_answer,
 };
 
-use super::fixtures::{DIALECT, assembled, decode_answer, decode_stream, decode_whole, decoder, shown};
+use super::fixtures::{
+    DIALECT, assembled, decode_answer, decode_stream, decode_whole, decoder, order, shown,
+};
 
 /// What an answer says, whoever reads it.
 #[derive(Debug, Default, PartialEq)]
@@ -210,11 +212,8 @@ fn a_stream_and_its_last_response_give_the_same_answer_and_the_same_state() {
         let (streamed, streamed_turns, _) = decode_stream([recording.response.body.clone()]);
         let (whole, turns) = decode_whole(&Bytes::from(response.to_string())).unwrap();
         assert_eq!(Said::of_events(&streamed), Said::of_events(&whole), "{name}");
-        let places = |turns: &[KeptTurn]| -> Vec<Place> {
-            let pieces = turns.iter().flat_map(|turn| &turn.state.pieces);
-            pieces.map(|piece| piece.place).collect()
-        };
-        assert_eq!(places(&streamed_turns), places(&turns), "{name}");
+        let orders = |turns: &[KeptTurn]| -> Vec<Vec<String>> { turns.iter().map(outline).collect() };
+        assert_eq!(orders(&streamed_turns), orders(&turns), "{name}");
     }
 }
 
@@ -340,22 +339,40 @@ fn no_recorded_thought_is_kept_without_the_item_that_followed_it() {
         .into_iter()
         .map(|(recording, _)| decode_whole(&recording.response.body).unwrap().1);
     for turn in streamed.chain(whole).flatten() {
-        let is_call = |key: &&TurnKey| matches!(key, TurnKey::Call(_));
-        let calls = turn.keys.iter().filter(is_call).count();
-        for piece in &turn.state.pieces {
-            let item: Value = serde_json::from_str(&piece.json).unwrap();
-            match piece.place {
-                Place::Start => assert_eq!(item["type"], "reasoning"),
-                Place::OnText => assert_eq!(item.get("content"), None, "the client has the text"),
-                Place::BeforeCall(index) => {
-                    assert_eq!(item["type"], "reasoning");
-                    assert!((index as usize) < calls);
-                }
-                other => panic!("{other:?}"),
-            }
-            assert_ne!(item.get("status"), Some(&Value::Null), "the provider refuses it");
+        let calls = turn
+            .keys
+            .iter()
+            .filter(|(key, _)| matches!(key, TurnKey::Call(_)));
+        let outlined = outline(&turn);
+        let calls_kept = outlined.iter().filter(|block| *block == "call").count();
+        assert_eq!(calls_kept, calls.count(), "{outlined:?}");
+        assert_ne!(
+            outlined.last().map(String::as_str),
+            Some("thought"),
+            "{outlined:?}"
+        );
+        for block in order(&turn) {
+            let thought = &block["thought"];
+            assert!(thought.is_null() || thought["type"] == "reasoning", "{thought}");
+            assert_ne!(
+                thought.get("status"),
+                Some(&Value::Null),
+                "the provider refuses it"
+            );
+            assert_eq!(
+                block["text"]["frame"].get("content"),
+                None,
+                "the client has the text"
+            );
         }
     }
+}
+
+/// The kinds of a turn's blocks.
+fn outline(turn: &KeptTurn) -> Vec<String> {
+    let blocks = order(turn).into_iter();
+    let kinds = blocks.flat_map(|block| block.as_object().unwrap().keys().cloned().collect::<Vec<_>>());
+    kinds.collect()
 }
 
 #[test]
@@ -391,7 +408,7 @@ fn a_recorded_answer_that_is_still_queued_is_none() {
 
 #[test]
 fn recorded_errors_are_told_apart() {
-    use FaultKind::{BadRequest, ContextLength, Credential, ModelUnknown, Quota};
+    use FaultKind::{BadRequest, ContextLength, Credential, ModelUnknown, Quota, StateRefused};
     let mut seen = Vec::new();
     for recording in all().iter().filter(|recording| recording.response.status >= 400) {
         let fault = DIALECT.fault(recording.response.status, &recording.response.body);
@@ -412,7 +429,7 @@ fn recorded_errors_are_told_apart() {
             ("13c24150f2d0b616", ContextLength, "input"),
             ("2fd54f27640be867", Quota, ""),
             ("329548158dc20731", BadRequest, ""),
-            ("34d8be8737a06423", BadRequest, "input"),
+            ("34d8be8737a06423", StateRefused, "input"),
             ("6bae09d45eb455d9", Credential, ""),
             ("930464f4a07a298b", BadRequest, "temperature"),
             ("c1145bd99520df1b", BadRequest, "input"),

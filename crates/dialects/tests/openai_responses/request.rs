@@ -9,7 +9,7 @@ use tollgate_catalog::{
     quirks::{MediaSource, Quirks, ThinkingForm},
 };
 use tollgate_chat::request::ChatRequest;
-use tollgate_dialects::{Context, request::Medium};
+use tollgate_dialects::{Context, request::Medium, turn_state::TurnStates};
 
 use super::fixtures::{CATALOG, body, encode, encode_knowing, notes, sent, serving, valid};
 
@@ -206,7 +206,7 @@ fn sound_and_moving_pictures_are_refused_by_part() {
 #[test]
 fn what_several_choices_would_need_is_refused_should_it_get_here() {
     let request = valid("gpt-5-codex", json!({"n": 2}));
-    let (states, fetched) = (HashMap::new(), HashMap::new());
+    let (states, fetched) = (TurnStates::new(), HashMap::new());
     let mut context = Context {
         provider_files: false,
         states: &states,
@@ -398,4 +398,19 @@ fn usage_comes_unasked_and_padding_as_asked() {
         sent(json!({"stream": true, "stream_options": {"include_usage": true}})).get("stream_options"),
         None
     );
+}
+
+/// The protocol takes any string there, so nothing has to be refused or bent, as chat completions do not
+/// either. Hosts that read it themselves say what they think of it.
+#[test]
+fn arguments_of_an_earlier_call_go_as_they_came_whatever_they_are() {
+    for arguments in ["{\"city\": \"Lis", "not JSON", "[1]", "{\"city\":1}"] {
+        let call = json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": arguments}});
+        let request = sent(json!({"messages": [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": null, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "a", "content": "1"}
+        ]}));
+        assert_eq!(request["input"][1]["arguments"], arguments);
+    }
 }

@@ -81,6 +81,8 @@ pub fn treatment(failure: &Failure) -> Treatment {
             rest: advised.map(|wait| (Scope::Model, wait)),
             ..row(Again, Sign::Failing)
         },
+        // The second try without it was this channel's; another gets none of what this one gave.
+        FaultKind::StateRefused => row(Elsewhere, Sign::Alive),
         FaultKind::Server | FaultKind::Cut => row(Again, Sign::Failing),
         FaultKind::Malformed => row(Elsewhere, Sign::Failing),
     };
@@ -114,6 +116,7 @@ pub fn label(failure: &Failure) -> &'static str {
         Failure::Sandbox(_) => "sandbox",
         Failure::Fault(fault) => match fault.kind {
             FaultKind::BadRequest => "refused",
+            FaultKind::StateRefused => "state_refused",
             FaultKind::ContextLength => "context_length",
             FaultKind::ContentFilter => "content_filter",
             FaultKind::Credential => "credential",
@@ -211,7 +214,7 @@ pub fn error_of(failure: Failure) -> GateError {
         Failure::MemoryFull => GateError::MemoryFull,
         Failure::Sandbox(error) => error,
         Failure::Fault(fault) => match fault.kind {
-            FaultKind::BadRequest => GateError::Refused { fault },
+            FaultKind::BadRequest | FaultKind::StateRefused => GateError::Refused { fault },
             FaultKind::ContextLength => GateError::ContextLength { fault },
             FaultKind::ContentFilter => GateError::ContentFilter,
             FaultKind::Credential | FaultKind::Quota | FaultKind::ModelUnknown => GateError::Misconfigured,

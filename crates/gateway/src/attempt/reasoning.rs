@@ -7,7 +7,6 @@
 //! is gone a dialect does what its provider allows without it.
 
 use std::{
-    collections::HashSet,
     sync::Arc,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -22,9 +21,8 @@ use tollgate_catalog::{
     quirks::{Quirks, ReasoningHistory},
 };
 use tollgate_dialects::{
-    Dialect,
-    conversation::{self, Message},
-    turn_state::{Binding, KeptTurn, TurnKey, TurnState, TurnStates, binding_of, keys_of},
+    Dialect, conversation,
+    turn_state::{Binding, KeptTurn, TurnKey, TurnState, TurnStates},
 };
 use tollgate_ledger::KeyId;
 
@@ -69,9 +67,9 @@ impl ReasoningStore {
     }
 
     fn keep(&self, owner: &Owner, turns: Vec<KeptTurn>) {
-        for KeptTurn { keys, binding, state } in turns {
+        for KeptTurn { keys, state } in turns {
             self.filled.store(true, Ordering::Release);
-            for key in keys {
+            for (key, binding) in keys {
                 self.states.insert(owner.place(&key, binding), Arc::clone(&state));
             }
         }
@@ -85,25 +83,18 @@ impl ReasoningStore {
             return TurnStates::default();
         }
         let messages = conversation::messages(request.request.get("messages").unwrap_or_default());
-        let turns = messages.iter().filter_map(|message| match message {
-            Message::Assistant(turn) => Some(turn),
-            _ => None,
+        TurnStates::found(&messages, |key, binding| {
+            self.states.get(&owner.place(key, binding))
+        })
+    }
+
+    /// Lets go what is kept of the turns in this request, since the provider refuses some of it.
+    pub fn forget(&self, owner: &Owner, request: &ValidRequest) {
+        let messages = conversation::messages(request.request.get("messages").unwrap_or_default());
+        TurnStates::found(&messages, |key, binding| {
+            self.states.invalidate(&owner.place(key, binding));
+            None
         });
-        let mut states = TurnStates::default();
-        // An ID that two turns share says nothing about either.
-        let (mut seen, mut shared) = (HashSet::new(), HashSet::new());
-        for turn in turns {
-            let binding = binding_of(turn);
-            for key in keys_of(turn) {
-                if !seen.insert(key.clone()) {
-                    shared.insert(key);
-                } else if let Some(state) = self.states.get(&owner.place(&key, binding)) {
-                    states.insert(key, state);
-                }
-            }
-        }
-        states.retain(|key, _| !shared.contains(key));
-        states
     }
 }
 

@@ -210,6 +210,42 @@ async fn every_block_of_a_turn_comes_back_byte_for_byte_and_in_its_order() {
     }
 }
 
+#[tokio::test]
+async fn texts_thoughts_and_calls_of_a_turn_come_back_in_the_order_in_which_they_came() {
+    for (preset, model) in [CLAUDE, THINKERS[3]] {
+        let turn = Turn::new()
+            .thinks(["One."])
+            .signed("c2lnbmVkIG9uZQ==")
+            .calls("call-1", "weather", json!({"city": "Lisbon"}))
+            .thinks(["Two."])
+            .signed("c2lnbmVkIHR3bw==")
+            .says(["And the", " other."])
+            .calls("call-2", "weather", json!({"city": "Porto"}));
+        let provider = FakeProvider::start_with(weather_after(turn)).await;
+        let gate = gate_to(&provider, preset, model).await;
+        for stream in [false, true] {
+            let first = asked(&gate, &question(model), stream).await;
+            let assistant = with(plain(first.tool_calls()), json!({"content": first.text()}));
+
+            asked(&gate, &continued(question(model), assistant), stream).await;
+
+            let sent = last_sent(&provider).to_string();
+            let words = [
+                "c2lnbmVkIG9uZQ==",
+                "Lisbon",
+                "c2lnbmVkIHR3bw==",
+                "And the other.",
+                "Porto",
+            ];
+            let places: Vec<_> = words.iter().map(|word| sent.find(word)).collect();
+            assert!(
+                places.iter().all(Option::is_some) && places.is_sorted(),
+                "{model}: {sent}"
+            );
+        }
+    }
+}
+
 /// The assistant's turn in each form in which clients keep thoughts themselves.
 fn kept_by_the_client(preset: &str, plain: Value) -> Vec<(&'static str, Value)> {
     let member = |name: &str, value: Value| with(plain.clone(), json!({name: value}));
@@ -293,6 +329,49 @@ async fn an_exchange_whose_thoughts_are_lost_goes_on() {
             assert_eq!(answer.text(), ANSWER, "{model}");
             assert!(!last_sent(&provider).to_string().contains(SIGNATURE), "{model}");
         }
+    }
+}
+
+#[tokio::test]
+async fn thoughts_that_their_provider_no_longer_takes_stay_away_on_a_second_try() {
+    const REFUSALS: [&str; 4] = [
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "Corrupted thought signature.",
+        "The encrypted content gAAA...Rg== could not be verified.",
+    ];
+    for ((preset, model), refusal) in THINKERS.into_iter().zip(REFUSALS) {
+        let kind = match preset {
+            "gemini" => "INVALID_ARGUMENT",
+            _ => "invalid_request_error",
+        };
+        let answers = weather();
+        let provider = FakeProvider::start_with(answers.clone()).await;
+        let gate = gate_to(&provider, preset, model).await;
+        let first = asked(&gate, &question(model), false).await;
+        provider.always(decides(move |request| {
+            match request.json().to_string().contains(SIGNATURE) {
+                true => complains(400, kind, refusal),
+                false => answers.clone(),
+            }
+        }));
+        let second = continued(question(model), plain(first.tool_calls()));
+        for (stream, tries) in [(false, 2), (true, 1)] {
+            let before = provider.requests().len();
+
+            let answer = asked(&gate, &second, stream).await;
+
+            assert_eq!(answer.text(), ANSWER, "{model}");
+            let made = provider.requests().len() - before;
+            assert_eq!(made, tries, "{model}: what was refused once is not tried again");
+        }
+
+        let kept = kept_by_the_client(preset, plain(first.tool_calls())).remove(0).1;
+        let answer = gate.post(&continued(question(model), kept)).await;
+
+        assert_eq!(answer.text(), ANSWER, "{model}: {answer:?}");
+        let notes = answer.header("x-tollgate-notes").unwrap_or_default();
+        assert!(notes.contains("omitted:messages.reasoning"), "{model}: {notes}");
     }
 }
 

@@ -85,6 +85,8 @@ impl Signatures {
                 Place::OnText => kept.on_text = signature().or(kept.on_text),
                 Place::OnImage(index) => kept.on_images.extend(signature().map(|text| (index, text))),
                 Place::OnCall(index) => kept.on_calls.extend(signature().map(|text| (index, text))),
+                // Other dialects'.
+                Place::Order => {}
             }
         }
         kept

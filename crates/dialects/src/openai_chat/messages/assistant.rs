@@ -8,10 +8,7 @@ use tollgate_chat::{
 };
 
 use super::{MessageEditor, nulls};
-use crate::{
-    conversation::{self, Message, without_signature},
-    turn_state::state_of,
-};
+use crate::conversation::{self, Message, without_signature};
 
 /// Members with state that only the host who gave it can read.
 const STATE: [&str; 2] = ["thinking_blocks", "reasoning_details"];
@@ -120,7 +117,7 @@ impl<'a> MessageEditor<'_, 'a> {
             Message::Assistant(turn) if turn.at == self.at => Some(turn),
             _ => None,
         })?;
-        let state = state_of(turn, self.rules.context.states)?;
+        let state = self.rules.context.states.of(turn)?;
         state.pieces.iter().find_map(|piece| {
             let piece = Object::parse(&piece.json).ok()?;
             said(&piece, "reasoning_content").map(str::to_owned)

@@ -31,15 +31,13 @@ fn store(size: usize) -> ReasoningStore {
 static ASKED: LazyLock<Binding> = LazyLock::new(|| binding(&request("call")));
 
 fn turn(call: &str, json: &str) -> KeptTurn {
+    let piece = State {
+        place: PlaceInTurn::Start,
+        json: json.into(),
+    };
     KeptTurn {
-        keys: vec![TurnKey::Call(call.to_owned())],
-        binding: *ASKED,
-        state: Arc::new(TurnState {
-            pieces: vec![State {
-                place: PlaceInTurn::Start,
-                json: json.into(),
-            }],
-        }),
+        keys: vec![(TurnKey::Call(call.to_owned()), *ASKED)],
+        state: Arc::new(TurnState::of(vec![piece])),
     }
 }
 
@@ -69,11 +67,12 @@ fn request_saying(exchanges: &[String]) -> ValidRequest {
 /// What the assistant's turn of a request is bound to.
 fn binding(request: &ValidRequest) -> Binding {
     let messages = conversation::messages(request.request.get("messages").unwrap());
-    let turn = messages.iter().find_map(|message| match message {
-        Message::Assistant(turn) => Some(binding_of(turn)),
-        _ => None,
+    let mut asked = None;
+    TurnStates::found(&messages, |_, binding| {
+        asked = Some(binding);
+        None
     });
-    turn.unwrap()
+    asked.unwrap()
 }
 
 fn found(store: &ReasoningStore, owner: Owner, call: &str) -> usize {
@@ -106,7 +105,17 @@ fn a_call_of_the_same_id_in_another_conversation_is_another_call() {
     assert_eq!(found(&[exchange("Another question", "call_a", "{}")]), 0);
     assert_eq!(found(&[exchange("?", "call_a", r#"{"other":1}"#)]), 0);
     let twice = [exchange("?", "call_a", "{}"), exchange("Then?", "call_a", "{}")];
-    assert_eq!(found(&twice), 0, "two turns with one ID cannot be told apart");
+    assert_eq!(
+        found(&twice),
+        1,
+        "what was said before tells two turns with one ID apart"
+    );
+    let same = [exchange("?", "call_a", "{}"), exchange("?", "call_a", "{}")];
+    assert_eq!(
+        found(&same),
+        1,
+        "of two that are the same only the later one has it"
+    );
 }
 
 #[test]

@@ -1,0 +1,65 @@
+//! An item of an answer while it is read.
+
+use std::collections::BTreeMap;
+
+use super::super::{
+    item::{ItemKind, Strand},
+    said::Said,
+    turn::TurnItem,
+};
+
+#[derive(Debug)]
+pub struct Item {
+    pub kind: ItemKind,
+    pub id: String,
+    /// Of a call; empty for others.
+    pub call_id: String,
+    /// Of a call, while it waits for its ID.
+    pub name: String,
+    /// Arguments that came before the call could be announced.
+    pub waiting: String,
+    /// Place among the client's calls; `None` until name and ID of the call are known.
+    pub call: Option<u32>,
+    pub said: BTreeMap<(Strand, u64), Said>,
+    pub ended: bool,
+    /// A thought's JSON, or what a message says beside its text.
+    pub state: Option<Box<str>>,
+}
+
+impl Item {
+    pub fn new(kind: ItemKind, id: String) -> Self {
+        Self {
+            kind,
+            id,
+            call_id: String::new(),
+            name: String::new(),
+            waiting: String::new(),
+            call: None,
+            said: BTreeMap::new(),
+            ended: false,
+            state: None,
+        }
+    }
+
+    /// What it is to the state of its turn.
+    pub fn take_for_turn(&mut self) -> TurnItem {
+        match (self.kind, self.call, self.state.take()) {
+            (ItemKind::Reasoning, _, Some(json)) => TurnItem::Thought(json),
+            (ItemKind::Message, _, frame) => TurnItem::Message {
+                bytes: self.text_bytes(),
+                frame,
+            },
+            (ItemKind::Call, Some(index), _) => TurnItem::Call(index),
+            _ => TurnItem::Other,
+        }
+    }
+
+    /// Bytes of its text that were passed on.
+    fn text_bytes(&self) -> usize {
+        let texts = self
+            .said
+            .iter()
+            .filter(|((strand, _), _)| *strand == Strand::Text);
+        texts.map(|(_, said)| said.len()).sum()
+    }
+}

@@ -1,0 +1,77 @@
+//! By what a turn is known again beside the ID of its call: what was said right before it.
+//!
+//! A call's ID alone would not do: some hosts number calls anew in each conversation or each turn, and one
+//! API key may serve many people.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::conversation::{Message, PartKind};
+
+/// What was said right before a turn, as a hash: the user's last message, and the results of tools since.
+/// Earlier messages do not count, since clients leave old ones out.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Before([u8; 32]);
+
+impl fmt::Debug for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Before(…)")
+    }
+}
+
+impl Before {
+    /// After these messages.
+    pub fn of(messages: &[Message<'_>]) -> Self {
+        messages.iter().fold(Self::default(), Self::then)
+    }
+
+    /// After one more message.
+    pub fn then(self, message: &Message<'_>) -> Self {
+        let mut hash = Sha256::new();
+        match message {
+            Message::System { .. } | Message::Assistant(_) => return self,
+            Message::User { .. } => {}
+            Message::Tool { .. } => hash.update(self.0),
+        }
+        for part in message.parts() {
+            let (kind, bytes) = match &part.kind {
+                PartKind::Text(text) | PartKind::Refusal(text) => (0, text.as_bytes()),
+                // Megabytes of media would cost more than they tell.
+                PartKind::Image { .. } => (1, &[][..]),
+                PartKind::Video { .. } => (2, &[][..]),
+                PartKind::Audio { .. } => (3, &[][..]),
+                PartKind::File(_) => (4, &[][..]),
+            };
+            hash.update([kind]);
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// What the state of a turn that only spoke is bound to.
+    pub(super) fn binding(self) -> Binding {
+        Binding(self.0)
+    }
+
+    /// What the state of a turn with this call is bound to, as far as it is asked for by this call: other
+    /// calls of the turn may have been left out since.
+    pub(super) fn binding_of_call(self, name: &str, arguments: &str) -> Binding {
+        // Spaces and order may change on the way through a client.
+        let arguments = serde_json::from_str::<serde_json::Value>(arguments)
+            .map_or_else(|_| arguments.trim().to_owned(), |value| value.to_string());
+        let arguments = if arguments.is_empty() { "{}" } else { &*arguments };
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        for said in [name, arguments] {
+            hash.update((said.len() as u64).to_le_bytes());
+            hash.update(said);
+        }
+        Binding(hash.finalize().into())
+    }
+}
+
+/// What a key of a turn's state is bound to: what was said right before the turn, and what was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Binding(pub [u8; 32]);
