@@ -29,6 +29,8 @@ struct Choice {
     tool_calls: BTreeMap<u32, ToolCall>,
     /// Data URIs.
     images: Vec<String>,
+    /// Items of `annotations`.
+    annotations: Vec<String>,
     /// Items of `logprobs.content`, without the brackets around them.
     logprobs: Option<String>,
     finish: Option<Finish>,
@@ -68,6 +70,9 @@ impl Assembler {
                 call.arguments.push_str(&arguments);
             }
             EventKind::Image { choice, url } => self.choice(choice).images.push(url),
+            EventKind::Citation { choice, citation } => {
+                self.choice(choice).annotations.push(citation.to_json());
+            }
             EventKind::Logprobs { choice, json } => {
                 let json = json.trim();
                 let items = json.strip_prefix('[').and_then(|json| json.strip_suffix(']'));
@@ -95,7 +100,8 @@ impl Assembler {
                 let calls: usize = choice.tool_calls.values().map(|call| call.arguments.len()).sum();
                 let images: usize = choice.images.iter().map(String::len).sum();
                 let texts = [&choice.text, &choice.refusal, &choice.reasoning, &choice.logprobs];
-                texts.into_iter().map(text).sum::<usize>() + calls + images
+                let annotations: usize = choice.annotations.iter().map(String::len).sum();
+                texts.into_iter().map(text).sum::<usize>() + calls + images + annotations
             })
             .sum()
     }
@@ -147,6 +153,9 @@ impl Choice {
             or_null(self.text.as_deref()),
             or_null(self.refusal.as_deref()),
         );
+        if !self.annotations.is_empty() {
+            message.push_str(&format!(",\"annotations\":[{}]", self.annotations.join(",")));
+        }
         if let Some(reasoning) = &self.reasoning {
             message.push_str(",\"reasoning_content\":");
             message.push_str(&quote(reasoning));

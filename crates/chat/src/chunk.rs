@@ -98,6 +98,10 @@ impl ChunkWriter {
                 let images = format!("\"images\":[{}]", image(self.next_image(*choice), url));
                 (*choice, images, None)
             }
+            EventKind::Citation { choice, citation } => {
+                let annotations = format!("\"annotations\":[{}]", citation.to_json());
+                (*choice, annotations, None)
+            }
             EventKind::Logprobs { choice, json } => {
                 logprobs = Some(json);
                 (*choice, String::new(), None)

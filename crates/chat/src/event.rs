@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::usage::Usage;
+use crate::{json::quote, usage::Usage};
 
 /// Something a provider said, and what of it is already on the wire.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +55,8 @@ pub enum EventKind {
     Image { choice: u32, url: String },
     /// Log probabilities of the last piece of text: the items of `logprobs.content`, as a JSON array.
     Logprobs { choice: u32, json: String },
+    /// A page that a part of the text goes back to.
+    Citation { choice: u32, citation: Citation },
     /// Anything else that a chunk carries and that is real output (audio, log probabilities alone).
     Other { choice: u32 },
     /// What the provider wants back with this turn. Clients never see it.
@@ -78,6 +80,7 @@ impl EventKind {
             | Self::ToolCall { choice, .. }
             | Self::Image { choice, .. }
             | Self::Logprobs { choice, .. }
+            | Self::Citation { choice, .. }
             | Self::Other { choice }
             | Self::State { choice, .. }
             | Self::BlockEnd { choice } => Some(*choice),
@@ -94,6 +97,7 @@ impl EventKind {
             Self::ToolCall { .. } | Self::Image { .. } | Self::Other { .. } => true,
             Self::Start(_)
             | Self::Logprobs { .. }
+            | Self::Citation { .. }
             | Self::State { .. }
             | Self::BlockEnd { .. }
             | Self::Finish(_)
@@ -109,6 +113,30 @@ pub struct Start {
     /// Unix seconds.
     pub created: Option<u64>,
     pub system_fingerprint: Option<String>,
+}
+
+/// A page on the web, and the part of the choice's text that it is the source of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Citation {
+    pub url: String,
+    pub title: String,
+    /// Characters of the choice's text before the part, and up to its end.
+    pub start: u64,
+    pub end: u64,
+}
+
+impl Citation {
+    /// An item of `annotations`.
+    pub fn to_json(&self) -> String {
+        format!(
+            "{{\"type\":\"url_citation\",\"url_citation\":{{\"end_index\":{},\"start_index\":{},\"title\":{},\
+             \"url\":{}}}}}",
+            self.end,
+            self.start,
+            quote(&self.title),
+            quote(&self.url),
+        )
+    }
 }
 
 /// A piece of a turn that only its provider can read, such as a signature or an encrypted thought, and

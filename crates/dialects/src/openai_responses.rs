@@ -4,11 +4,9 @@
 //! is kept at the provider (`store: false`); thoughts go back encrypted, each right before the item
 //! that it led to. What the protocol has no place for (stop strings, several choices, penalties) the
 //! catalogue says, and the gate does it or leaves it out with a note (wire notes, section 2).
-//!
-//! Not here: citations of a web search. Chat clients know them as `annotations`, for which there is no
-//! event yet; the links stand in the text too.
 
 pub mod answer;
+mod citations;
 pub mod fault;
 mod finish;
 mod item;

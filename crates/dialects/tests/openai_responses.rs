@@ -6,6 +6,7 @@ mod harness;
 mod turns;
 
 mod openai_responses {
+    mod citations;
     mod earlier_turns;
     mod events;
     mod fault;

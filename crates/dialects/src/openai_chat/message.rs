@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use tollgate_chat::{
     edit::{Edits, ObjectEdit},
+    event::Citation,
     json::{Json, quote},
     object::{Object, member_items},
 };
@@ -114,6 +115,24 @@ pub fn keep_citations(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
     if citations.len() < annotations.len() {
         edit.set("annotations", format!("[{}]", citations.join(",")));
     }
+}
+
+/// The pages in the `annotations` of a message or delta.
+pub fn citations(message: &Object<'_>) -> Vec<Citation> {
+    let Some(Ok(annotations)) = message.present("annotations").map(member_items) else {
+        return Vec::new();
+    };
+    let read = |annotation: &str| {
+        let page = Object::parse(annotation).ok()?;
+        let page = Object::parse(page.present("url_citation")?).ok()?;
+        Some(Citation {
+            url: page.read("url")?,
+            title: page.read("title").unwrap_or_default(),
+            start: page.read("start_index").unwrap_or_default(),
+            end: page.read("end_index").unwrap_or_default(),
+        })
+    };
+    annotations.into_iter().filter_map(read).collect()
 }
 
 /// The addresses of the images in a message or delta, as image models of OpenRouter's kind draw them.

@@ -12,7 +12,6 @@ use super::message;
 use crate::fault::{Fault, FaultKind};
 
 /// Members of a message that mean something and have no event.
-/// Annotations have none either, but the text stays what it is without them.
 const WITHOUT_EVENT: [&str; 2] = ["audio", "function_call"];
 
 /// The events of an answer that [`super::answer::decode`] has read: its start,
@@ -63,6 +62,11 @@ fn tell_choice(object: &Object<'_>, choice: u32, kinds: &mut Vec<EventKind>) -> 
         message::images(&message)
             .into_iter()
             .map(|url| EventKind::Image { choice, url }),
+    );
+    kinds.extend(
+        message::citations(&message)
+            .into_iter()
+            .map(|citation| EventKind::Citation { choice, citation }),
     );
     if let Some(items) = message::logprobs(object) {
         let json = items.to_owned();

@@ -319,8 +319,13 @@ impl Decoder {
         for url in message::images(&delta) {
             kinds.push(EventKind::Image { choice: index, url });
         }
-        if has_other_content(&delta, choice) && kinds.len() == before {
-            kinds.push(EventKind::Other { choice: index });
+        if has_other_content(&delta, choice) {
+            if kinds.len() == before {
+                kinds.push(EventKind::Other { choice: index });
+            }
+            let choice = index;
+            let citations = message::citations(&delta).into_iter();
+            kinds.extend(citations.map(|citation| EventKind::Citation { choice, citation }));
         }
         if let Some(items) = message::logprobs(choice) {
             kinds.push(EventKind::Logprobs {

@@ -54,6 +54,8 @@ pub struct ItemPart<'a> {
     pub text: Cow<'a, str>,
     /// Log probabilities, as the provider's JSON.
     pub logprobs: Option<&'a str>,
+    /// What the text goes back to, as the provider's JSON, where the part is told whole.
+    pub annotations: Option<&'a str>,
 }
 
 /// Everything that an item says, in its order.
@@ -73,6 +75,7 @@ pub fn arguments<'a>(object: &Object<'a>) -> Option<ItemPart<'a>> {
         index: 0,
         text: arguments_text(object, "arguments")?,
         logprobs: None,
+        annotations: None,
     })
 }
 
@@ -98,6 +101,7 @@ pub fn part<'a>(part: &Object<'a>, index: u64) -> Option<ItemPart<'a>> {
         index,
         text: text(part, name)?,
         logprobs: part.present("logprobs"),
+        annotations: part.present("annotations"),
     })
 }
 

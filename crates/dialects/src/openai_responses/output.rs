@@ -15,6 +15,7 @@ use tollgate_chat::{
 
 use self::held::Item;
 use super::{
+    citations,
     item::{self, ItemKind, ItemPart, Strand},
     logprobs, turn,
 };
@@ -43,6 +44,8 @@ pub struct Output {
     /// The item whose text was passed on last, and whether an earlier item's came after it.
     last_text: u64,
     texts_cross: bool,
+    /// Characters of text that were passed on.
+    text_chars: u64,
     /// Bytes of state that may yet be kept.
     state_room: usize,
     /// Bytes of arguments that wait.
@@ -60,6 +63,7 @@ impl Default for Output {
             has_thought: false,
             last_text: 0,
             texts_cross: false,
+            text_chars: 0,
             state_room: STATE_LIMIT,
             waiting: 0,
             response_id: None,
@@ -148,6 +152,7 @@ impl Output {
             index: 0,
             text: waiting.into(),
             logprobs: None,
+            annotations: None,
         };
         self.say(at, &part, &part.text, events)
     }
@@ -236,6 +241,10 @@ impl Output {
         if part.strand == Strand::Text {
             self.texts_cross |= at < self.last_text;
             self.last_text = self.last_text.max(at);
+            if begins {
+                item.text_begins.insert(part.index, self.text_chars);
+            }
+            self.text_chars += piece.chars().count() as u64;
         }
         let (choice, piece) = (0, piece.to_owned());
         events.push(match part.strand {
@@ -266,13 +275,32 @@ impl Output {
     pub fn end_item(&mut self, at: u64, item: &Object<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         self.open(at, item, events)?;
         self.open_call(at, events)?;
+        let mut citations = Vec::new();
         for mut part in item::parts(item) {
             part.index = self.index_in_stream(at, &part);
             self.whole_part(at, &part, events)?;
+            let begins = self
+                .items
+                .get(&at)
+                .and_then(|held| held.text_begins.get(&part.index));
+            let cited = part
+                .annotations
+                .zip(begins)
+                .filter(|_| part.strand == Strand::Text);
+            citations.extend(
+                cited
+                    .into_iter()
+                    .flat_map(|(json, begins)| citations::of_text(json, *begins)),
+            );
         }
         let Some(held) = self.items.get_mut(&at) else {
             return Ok(());
         };
+        let new = citations.into_iter().skip(held.citations);
+        for citation in new.take(COUNT_LIMIT) {
+            held.citations += 1;
+            events.push(EventKind::Citation { choice: 0, citation });
+        }
         let state = match held.kind {
             ItemKind::Reasoning => turn::thought(item),
             ItemKind::Message => turn::message_frame(item),

@@ -174,6 +174,7 @@ impl Decoder {
             index: part_index(strand, object),
             text,
             logprobs: object.present("logprobs"),
+            annotations: None,
         };
         self.output.start(None, events);
         self.output.piece(self.item_of(object), &part, events)
@@ -198,6 +199,7 @@ impl Decoder {
             index: part_index(strand, object),
             text,
             logprobs: object.present("logprobs"),
+            annotations: None,
         };
         self.whole_part(part, object, events)
     }

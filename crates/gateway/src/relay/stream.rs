@@ -72,6 +72,7 @@ impl Writer {
                 EventKind::Start(_)
                 | EventKind::Image { .. }
                 | EventKind::Logprobs { .. }
+                | EventKind::Citation { .. }
                 | EventKind::Other { .. }
                 | EventKind::State { .. }
                 | EventKind::BlockEnd { .. }

@@ -21,6 +21,10 @@ pub struct Item {
     /// Place among the client's calls; `None` until name and ID of the call are known.
     pub call: Option<u32>,
     pub said: BTreeMap<(Strand, u64), Said>,
+    /// Characters of the answer's text before each of this item's, by the text's index.
+    pub text_begins: BTreeMap<u64, u64>,
+    /// Citations that were passed on.
+    pub citations: usize,
     pub ended: bool,
     /// A thought's JSON, or what a message says beside its text.
     pub state: Option<Box<str>>,
@@ -36,6 +40,8 @@ impl Item {
             waiting: String::new(),
             call: None,
             said: BTreeMap::new(),
+            text_begins: BTreeMap::new(),
+            citations: 0,
             ended: false,
             state: None,
         }

@@ -188,6 +188,7 @@ impl MergedStream {
                 }
                 EventKind::Image { choice, .. }
                 | EventKind::Logprobs { choice, .. }
+                | EventKind::Citation { choice, .. }
                 | EventKind::State { choice, .. }
                 | EventKind::BlockEnd { choice }
                 | EventKind::Other { choice } => *choice = of_client(*choice, share)?,
