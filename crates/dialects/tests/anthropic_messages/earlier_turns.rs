@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use tollgate_dialects::{
     ProviderRequest,
@@ -122,6 +123,40 @@ fn an_interleaved_turn_goes_back_as_it_was() {
         ["text First \u{e9}. ", "call a", "text Second.", "call b"],
         "also where thoughts stay away"
     );
+}
+
+proptest! {
+    /// Neighbouring texts are one, and a thought that led to nothing stays away.
+    #[test]
+    fn whatever_a_turn_was_made_of_it_goes_back_as_it_was(kinds in prop::collection::vec(0..3_u8, 1..12)) {
+        let mut blocks: Vec<Value> = Vec::new();
+        let (mut text, mut calls) = (String::new(), Vec::new());
+        for (kind, at) in kinds.iter().zip(0..) {
+            match (kind, blocks.last()) {
+                (0, _) => blocks.push(thought(&at.to_string())),
+                (1, Some(last)) if last["type"] == "text" => {}
+                (1, _) => {
+                    let words = format!("Number \u{e9}{at}. ");
+                    text.push_str(&words);
+                    blocks.push(said(&words));
+                }
+                _ => {
+                    calls.push(format!("call_{at}"));
+                    blocks.push(called(&format!("call_{at}")));
+                }
+            }
+        }
+        let turns = kept(&blocks);
+        while blocks.last().is_some_and(|block| block["type"] == "thinking") {
+            blocks.pop();
+        }
+        prop_assume!(!calls.is_empty());
+        let calls: Vec<&str> = calls.iter().map(String::as_str).collect();
+        let content = if text.is_empty() { Value::Null } else { json!(text) };
+        let request = with_kept(ADAPTIVE, exchange_of(content, &calls), &turns);
+        prop_assert_eq!(turn(&request), blocks);
+        prop_assert!(request.notes.is_empty());
+    }
 }
 
 #[test]
