@@ -35,6 +35,13 @@ pub struct Medium {
     pub base64: String,
 }
 
+impl Medium {
+    /// Bytes of the medium itself.
+    pub fn bytes(&self) -> usize {
+        self.base64.trim_end_matches('=').len() * 3 / 4
+    }
+}
+
 /// What the answer's side has to put back or to do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Undo {

@@ -47,6 +47,20 @@ impl Metrics {
             "tollgate_tokens_total",
             "Tokens as the providers counted them, by class; some classes are parts of others"
         );
+        describe_counter!(
+            "tollgate_media_fetches_total",
+            "Fetches of media that requests name by URL, by result"
+        );
+        describe_histogram!(
+            "tollgate_media_fetch_duration_seconds",
+            Unit::Seconds,
+            "From the wish for a medium to its end, good or bad"
+        );
+        describe_counter!(
+            "tollgate_media_fetched_bytes_total",
+            Unit::Bytes,
+            "Bytes of the media that were fetched"
+        );
         Self {
             in_flight: gauge!("tollgate_requests_in_flight"),
             duration: histogram!("tollgate_request_duration_seconds"),
@@ -104,5 +118,12 @@ impl Metrics {
     pub fn attempt_failed(&self, channel: &ChannelName, outcome: &'static str) {
         counter!("tollgate_attempts_failed_total", "channel" => channel.to_string(), "outcome" => outcome)
             .increment(1);
+    }
+
+    /// A fetch of `bytes` that ended; `result` is `ok` or the problem.
+    pub fn media_fetched(&self, result: &'static str, bytes: usize, seconds: f64) {
+        counter!("tollgate_media_fetches_total", "result" => result).increment(1);
+        counter!("tollgate_media_fetched_bytes_total").increment(bytes as u64);
+        histogram!("tollgate_media_fetch_duration_seconds").record(seconds);
     }
 }

@@ -13,7 +13,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::{StreamExt, stream};
 use ipnet::IpNet;
 use thiserror::Error;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 use tollgate_catalog::{
     contract::ValidRequest,
     quirks::{MediaSource, Quirks},
@@ -187,7 +190,14 @@ impl Media {
 }
 
 async fn fetch_one<'w>(gate: &Gate, one: &'w Wanted) -> (&'w Wanted, Result<(Medium, Held), Problem>) {
+    let started = Instant::now();
     let fetched = gate.fetcher.fetch(&one.url, one.kind, &gate.buffered).await;
+    let (result, bytes) = match &fetched {
+        Ok((medium, _)) => ("ok", medium.bytes()),
+        Err(problem) => (problem.label(), 0),
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    gate.metrics.media_fetched(result, bytes, seconds);
     (one, fetched)
 }
 

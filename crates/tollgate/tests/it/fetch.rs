@@ -10,7 +10,7 @@ use tollgate_testkit::{
     },
 };
 
-use crate::stage::{question_to, setup, with};
+use crate::stage::{get_from_admin, question_to, setup, with};
 
 /// A model whose provider, Moonshot, takes images as data alone.
 const MODEL: &str = "kimi-k2.5";
@@ -364,4 +364,32 @@ async fn what_is_fetched_counts_against_the_gates_memory() {
         (503, Some("overloaded")),
         "raw and as base64 it is more than the gate may hold"
     );
+}
+
+#[tokio::test]
+async fn fetches_are_counted_by_what_came_of_them() {
+    let script = decides(|request| match &*request.path {
+        "/cat.png" => png(),
+        _ => answers_with(404, &[], ""),
+    });
+    let stage = Stage::new(script, ALLOWED).await;
+    let missing = format!("{}/dog.png", stage.host.host_url());
+    stage.ask(&stage.url()).await;
+    stage.ask(&stage.url()).await;
+    stage.ask(&missing).await;
+    stage.ask("http://no-such-host.invalid/cat.png").await;
+
+    let metrics = get_from_admin(&stage.gate, "/metrics").await;
+
+    let text = String::from_utf8(metrics.body.to_vec()).unwrap();
+    let bytes = format!("tollgate_media_fetched_bytes_total {}", 2 * PNG.len());
+    for line in [
+        "tollgate_media_fetches_total{result=\"ok\"} 2",
+        "tollgate_media_fetches_total{result=\"status\"} 1",
+        "tollgate_media_fetches_total{result=\"unreachable\"} 1",
+        "tollgate_media_fetch_duration_seconds_count 4",
+        &bytes,
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
 }

@@ -10,15 +10,10 @@ use tollgate_testkit::{
     provider::{FakeProvider, accepts_and_says_nothing, decides, fails, says, streams},
 };
 
-use crate::stage::{MODEL, question, question_with, setup, stage, stage_with};
+use crate::stage::{MODEL, get_from_admin, question, question_with, setup, stage, stage_with};
 
 async fn get(gate: &Gate, path: &str) -> Answer {
     gate.send(Request::get(path).body(String::new()).unwrap()).await
-}
-
-async fn get_from_admin(gate: &Gate, path: &str) -> Answer {
-    gate.send_to_admin(Request::get(path).body(String::new()).unwrap())
-        .await
 }
 
 #[tokio::test]

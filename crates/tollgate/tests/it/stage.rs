@@ -1,8 +1,9 @@
 //! The gate and the requests that most tests start from.
 
+use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
-    gate::{Channel, Gate, GateSetup},
+    gate::{Answer, Channel, Gate, GateSetup},
     provider::{FakeProvider, Script, Turn, speaks},
 };
 
@@ -50,6 +51,12 @@ pub async fn stage_of(preset: &str, model: &str) -> (FakeProvider, Gate) {
 pub async fn gate_to(provider: &FakeProvider, preset: &str, model: &str) -> Gate {
     let channel = Channel::of(preset, provider).models([model]);
     setup().channel(channel).start().await
+}
+
+/// What the operators' listener says.
+pub async fn get_from_admin(gate: &Gate, path: &str) -> Answer {
+    gate.send_to_admin(Request::get(path).body(String::new()).unwrap())
+        .await
 }
 
 /// A plain question to [`MODEL`].

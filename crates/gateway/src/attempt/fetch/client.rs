@@ -69,6 +69,24 @@ pub enum Problem {
     Memory,
 }
 
+impl Problem {
+    /// The problem's name in metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Unreachable => "unreachable",
+            Self::Slow(_) => "slow",
+            Self::Status(_) => "status",
+            Self::Redirects => "redirects",
+            Self::TooLarge(_) | Self::TooLargeTogether(_) => "too_large",
+            Self::Broken => "broken",
+            Self::Type(_) => "type",
+            Self::TooMany(_) => "too_many",
+            Self::Memory => "memory",
+        }
+    }
+}
+
 /// What came, and what its host calls it.
 pub struct Found {
     pub bytes: Bytes,
