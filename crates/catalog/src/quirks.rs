@@ -57,6 +57,9 @@ pub struct Quirks {
     pub stop_max: u32,
     /// Whether `stop` is taken only as a list; a single string is sent as a list of one.
     pub stop_array: bool,
+    /// Whether a stop string also ends the answer where it stands in a call's arguments; then the gate ends
+    /// the text itself where tools may be called.
+    pub stop_ends_calls: bool,
     /// Most choices (`n`).
     pub n_max: u32,
     /// Response formats taken beside `text`.
@@ -67,6 +70,8 @@ pub struct Quirks {
     pub tool_choices: Vec<ToolChoiceForm>,
     /// Forms of `tool_choice` taken while the model thinks.
     pub tool_choices_while_thinking: Vec<ToolChoiceForm>,
+    /// Whether a named tool is the one that is called; else the gate looks for it in the answer.
+    pub named_tool_binds: bool,
     /// Whether function tools are taken at all.
     pub tools: bool,
     /// Whether the forerunners of tools are taken: `functions`, `function_call`, role `function`.
@@ -156,6 +161,8 @@ impl Quirks {
             self.stop_max = 0;
             self.n_max = 1;
             self.audio = false;
+        }
+        if dialect != DialectName::OpenaiChat {
             self.legacy_functions = false;
         }
         self
@@ -227,11 +234,13 @@ impl Default for Quirks {
             refuse_while_thinking: Vec::new(),
             stop_max: 16,
             stop_array: false,
+            stop_ends_calls: false,
             n_max: 128,
             response_formats: vec![ResponseFormat::JsonObject, ResponseFormat::JsonSchema],
             response_formats_while_thinking: vec![ResponseFormat::JsonObject, ResponseFormat::JsonSchema],
             tool_choices: ToolChoiceForm::ALL.to_vec(),
             tool_choices_while_thinking: ToolChoiceForm::ALL.to_vec(),
+            named_tool_binds: true,
             tools: true,
             legacy_functions: false,
             tool_strict: true,

@@ -1,8 +1,13 @@
 //! A whole answer, ready for the client.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
-use crate::{event::Finish, usage::Usage};
+use crate::{
+    event::{Finish, Unshown},
+    usage::Usage,
+};
 
 /// The JSON of a `chat.completion`, and what the gate needs to know of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,4 +19,6 @@ pub struct Answer {
     pub usage_is_estimated: bool,
     /// One for each choice.
     pub finishes: Vec<Finish>,
+    /// What the provider gave and the JSON has no place for.
+    pub unshown: BTreeSet<Unshown>,
 }

@@ -2,14 +2,14 @@
 //!
 //! For providers that give what was asked for only as a stream, and for the embedded model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
 use crate::{
     answer::Answer,
     chunk::{AnswerShape, Head, image},
-    event::{EventKind, Finish, FinishReason},
+    event::{EventKind, Finish, FinishReason, Unshown},
     json::quote,
     usage::Usage,
 };
@@ -19,6 +19,7 @@ use crate::{
 pub struct Assembler {
     choices: BTreeMap<u32, Choice>,
     usage: Option<Usage>,
+    unshown: BTreeSet<Unshown>,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +51,9 @@ impl Assembler {
             | EventKind::Other { .. }
             | EventKind::State { .. }
             | EventKind::BlockEnd { .. } => {}
+            EventKind::Unshown { kind, .. } => {
+                self.unshown.insert(kind);
+            }
             EventKind::Text { choice, text } => append(&mut self.choice(choice).text, &text),
             EventKind::Refusal { choice, text } => append(&mut self.choice(choice).refusal, &text),
             EventKind::Reasoning { choice, text } => append(&mut self.choice(choice).reasoning, &text),
@@ -137,6 +141,7 @@ impl Assembler {
             usage,
             usage_is_estimated: self.usage.is_none(),
             finishes,
+            unshown: self.unshown,
         }
     }
 

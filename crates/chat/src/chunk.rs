@@ -78,6 +78,7 @@ impl ChunkWriter {
             EventKind::Start(_)
             | EventKind::Usage(_)
             | EventKind::Other { .. }
+            | EventKind::Unshown { .. }
             | EventKind::State { .. }
             | EventKind::BlockEnd { .. } => return None,
             EventKind::Text { choice, text } => (*choice, member("content", text), None),

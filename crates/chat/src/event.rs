@@ -59,6 +59,8 @@ pub enum EventKind {
     Citation { choice: u32, citation: Citation },
     /// Anything else that a chunk carries and that is real output (audio, log probabilities alone).
     Other { choice: u32 },
+    /// Output of a kind for which an answer has no place; a note names it.
+    Unshown { choice: u32, kind: Unshown },
     /// What the provider wants back with this turn. Clients never see it.
     State { choice: u32, state: State },
     /// The end of what one of the provider's blocks (a text, a thought, a call) says.
@@ -82,6 +84,7 @@ impl EventKind {
             | Self::Logprobs { choice, .. }
             | Self::Citation { choice, .. }
             | Self::Other { choice }
+            | Self::Unshown { choice, .. }
             | Self::State { choice, .. }
             | Self::BlockEnd { choice } => Some(*choice),
             Self::Finish(finish) => Some(finish.choice),
@@ -98,10 +101,30 @@ impl EventKind {
             Self::Start(_)
             | Self::Logprobs { .. }
             | Self::Citation { .. }
+            | Self::Unshown { .. }
             | Self::State { .. }
             | Self::BlockEnd { .. }
             | Self::Finish(_)
             | Self::Usage(_) => false,
+        }
+    }
+}
+
+/// A kind of output for which an answer has no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unshown {
+    Audio,
+    Video,
+    File,
+}
+
+impl Unshown {
+    /// The word for it in notes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::File => "file",
         }
     }
 }

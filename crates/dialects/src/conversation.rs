@@ -53,8 +53,8 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Reads the member `messages`. Messages of legacy functions are left out: a dialect refuses them
-/// before (`MessageTraits::legacy_functions`).
+/// Reads the member `messages`. Messages of the kind before tools are left out: [`crate::encode`] refuses
+/// them before ([`legacy_function`]).
 pub fn messages(json: &str) -> Vec<Message<'_>> {
     let mut before = Before::default();
     let mut messages = Vec::new();
@@ -87,13 +87,20 @@ fn read<'a>(at: usize, before: Before, message: &Object<'a>) -> Option<Message<'
     })
 }
 
-/// Whether one of `messages` is of the kind before tools: role `function`, or `function_call`.
-pub fn has_legacy_functions(messages: &str) -> bool {
-    let messages = items(messages).unwrap_or_default().into_iter();
-    let mut messages = messages.filter_map(|message| Object::parse(message).ok());
-    messages.any(|message| {
-        text(&message, "role").as_deref() == Some("function") || message.present("function_call").is_some()
-    })
+/// The path of the first thing in `messages` that is of the kind before tools: role `function`, or
+/// `function_call`.
+pub fn legacy_function(messages: &str) -> Option<String> {
+    let messages = items(messages).unwrap_or_default().into_iter().enumerate();
+    messages
+        .filter_map(|(at, message)| Some((at, Object::parse(message).ok()?)))
+        .find_map(|(at, message)| {
+            let member = match message.present("function_call") {
+                Some(_) => "function_call",
+                None if text(&message, "role").as_deref() == Some("function") => "role",
+                None => return None,
+            };
+            Some(format!("messages[{at}].{member}"))
+        })
 }
 
 /// The string `name` of an object; `None` where it is absent, null or of another kind. Borrows unless

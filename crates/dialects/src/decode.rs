@@ -94,7 +94,7 @@ impl Dialect {
             }
             Self::OpenaiResponses => openai_responses::answer::events(body, quirks)?,
             Self::AnthropicMessages => anthropic_messages::answer::events(body, quirks)?,
-            Self::Gemini => gemini::answer::events(body, quirks)?,
+            Self::Gemini => gemini::answer::events(body, undo.choices)?,
         };
         let mut put_back = PutBack::new(undo.clone());
         let mut out = Vec::with_capacity(events.len());
@@ -115,6 +115,7 @@ impl Dialect {
         // The raw path pays for neither where nobody has use for it.
         let keeps = keeps_state(self, quirks);
         let collector = keeps.then(|| collector_for(self, quirks, undo.before));
+        let choices = undo.choices;
         let put_back = (self != Self::OpenaiChat || !undo.is_nothing()).then(|| PutBack::new(undo));
         let reader = match self {
             Self::OpenaiChat => Reader::OpenaiChat(openai_chat::stream::Decoder::new(
@@ -128,7 +129,7 @@ impl Dialect {
             Self::AnthropicMessages => {
                 Reader::AnthropicMessages(anthropic_messages::stream::Decoder::new(quirks, event_limit))
             }
-            Self::Gemini => Reader::Gemini(gemini::stream::Decoder::new(quirks, event_limit)),
+            Self::Gemini => Reader::Gemini(gemini::stream::Decoder::new(choices, event_limit)),
         };
         StreamDecoder {
             reader,

@@ -20,7 +20,7 @@ pub mod think_tags;
 pub mod thinking;
 pub mod turn_state;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, num::NonZeroU32};
 
 use tollgate_catalog::{contract::ValidRequest, dialect_name::DialectName, quirks::Quirks, serving::Serving};
 use tollgate_chat::chunk::{AnswerShape, Head};
@@ -106,6 +106,7 @@ pub fn encode(
     context: &Context<'_>,
 ) -> Result<ProviderRequest, Unsupported> {
     let serving = &*serving_for(request, serving);
+    refuse_legacy_functions(request, &serving.quirks)?;
     let plan = emulate::plan(request, &serving.quirks)?;
     let dialect = spoken(serving);
     let encode = match dialect {
@@ -115,11 +116,28 @@ pub fn encode(
         Dialect::Gemini => gemini::request::encode,
     };
     let mut written = encode(request, serving, plan, context)?;
+    written.undo.choices = NonZeroU32::new(context.choices);
     if decode::keeps_state(dialect, &serving.quirks) {
         let messages = request.request.get("messages").unwrap_or_default();
         written.undo.before = turn_state::Before::of(&conversation::messages(messages));
     }
     Ok(written)
+}
+
+/// Messages of the kind before tools, where the provider takes none: whoever reads messages leaves them out.
+fn refuse_legacy_functions(request: &ValidRequest, quirks: &Quirks) -> Result<(), Unsupported> {
+    if !request.traits.legacy_functions || quirks.legacy_functions {
+        return Ok(());
+    }
+    let messages = request.request.get("messages").unwrap_or_default();
+    match conversation::legacy_function(messages) {
+        None => Ok(()),
+        Some(param) => Err(Unsupported::new(
+            param,
+            "this model's provider does not take the forerunners of tools; send `tools`, calls as `tool_calls`, \
+             and their results with role `tool`",
+        )),
+    }
 }
 
 /// The dialect in which [`encode`] writes this request. `None` for the embedded model.

@@ -1,6 +1,6 @@
 //! What goes to a provider, and what cannot.
 
-use std::{borrow::Cow, collections::HashMap, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt, num::NonZeroU32};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -48,6 +48,9 @@ pub struct Undo {
     /// The client's names of tools, by the provider's, where they differ.
     pub tool_names: HashMap<String, String>,
     pub emulated: Emulated,
+    /// Choices that were asked for, where that is known: more are not the client's. [`crate::encode`] fills
+    /// it in.
+    pub choices: Option<NonZeroU32>,
     /// What was said right before the answer, where state of it is kept. [`crate::encode`] fills it in.
     pub before: Before,
 }

@@ -27,22 +27,31 @@ pub struct Decision {
     pub notes: Vec<Note>,
 }
 
-/// Decides. A provider that cannot think as asked takes the nearest it can, with a note. `forces` is
-/// the form of tool choice that will go out, where that forces a call.
+/// Decides. A provider that cannot think as asked takes the nearest it can, with a note; so does one that
+/// stops thinking for a forced tool. `forces` is the form of tool choice that will go out, where that forces
+/// a call.
 pub fn decide(request: &ValidRequest, quirks: &Quirks, forces: Option<ToolChoiceForm>) -> Decision {
-    let asked = give_way(request, quirks, forces);
+    let gives_way = forces.is_some_and(|form| gives_way(request, quirks, form));
+    let asked = if gives_way {
+        Thinking::Off
+    } else {
+        request.thinking
+    };
+    let unasked = quirks
+        .id_effort
+        .or(quirks.default_effort)
+        .map_or(quirks.thinks_by_default, means_thinking);
     let thinks = match asked {
-        Thinking::Unset => quirks
-            .id_effort
-            .or(quirks.default_effort)
-            .map_or(quirks.thinks_by_default, means_thinking),
+        Thinking::Unset => unasked,
         // Without a switch it goes on as it always does.
         _ if quirks.thinking == ThinkingForm::None => quirks.thinks_by_default,
         Thinking::Off => !quirks.thinking_optional,
         Thinking::On { .. } => true,
     };
     let mut notes = Vec::new();
-    if asked == Thinking::Off && thinks {
+    if gives_way && unasked && !thinks {
+        notes.push(Note::Omitted("thinking".to_owned()));
+    } else if asked == Thinking::Off && thinks {
         notes.push(Note::Moved(switch_sent(request).to_owned()));
     }
     Decision { asked, thinks, notes }
@@ -57,17 +66,12 @@ pub fn forced_form(choice: &ToolChoice) -> Option<ToolChoiceForm> {
     }
 }
 
-/// A forced tool choice switches thinking off where the two exclude each other and the client did
-/// not ask for thinking.
-fn give_way(request: &ValidRequest, quirks: &Quirks, forces: Option<ToolChoiceForm>) -> Thinking {
-    let Some(form) = forces else {
-        return request.thinking;
-    };
+/// Whether a forced tool choice switches thinking off: the two exclude each other, and the client did not
+/// ask for thinking.
+fn gives_way(request: &ValidRequest, quirks: &Quirks, form: ToolChoiceForm) -> bool {
     let excluded = quirks.tool_choices.contains(&form) && !quirks.tool_choices_while_thinking.contains(&form);
-    if request.thinking == Thinking::Unset && excluded && quirks.thinking_optional {
-        return Thinking::Off;
-    }
-    request.thinking
+    let has_switch = quirks.thinking_optional && quirks.thinking != ThinkingForm::None;
+    request.thinking == Thinking::Unset && excluded && has_switch
 }
 
 pub fn means_thinking(effort: Effort) -> bool {

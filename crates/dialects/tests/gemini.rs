@@ -8,9 +8,13 @@ mod gemini {
     mod exchanges;
     mod fault;
     mod fixtures;
+    mod media;
+    mod messages;
     mod recorded_answers;
     mod recorded_requests;
     mod request;
     mod signatures;
     mod stream;
+    mod thinking;
+    mod tools;
 }

@@ -6,10 +6,11 @@
 
 mod stream;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use http::{HeaderName, HeaderValue, header};
 use tokio::time::timeout;
+use tollgate_chat::event::Unshown;
 use tollgate_dialects::Note;
 
 use crate::{
@@ -44,9 +45,12 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
         return refuse(GateError::ProviderMalformed, settlement);
     };
     settlement.count(answer.usage);
-    if answer.usage_is_estimated {
-        settlement.note([estimated_usage()]);
-    }
+    let came = Came {
+        choices: answer.finishes.len(),
+        uncounted: answer.usage_is_estimated,
+        unshown: &answer.unshown,
+    };
+    settlement.note(came.notes(asked.request.n));
     let mut response = Response::new(body::held(answer.json, held));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -92,9 +96,23 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
     response
 }
 
-/// The provider told nothing; the counts are our own.
-fn estimated_usage() -> Note {
-    Note::Estimated("usage".to_owned())
+/// What an answer turned out to be.
+struct Came<'a> {
+    choices: usize,
+    /// Whether the provider counted nothing, so that the counts are our own.
+    uncounted: bool,
+    unshown: &'a BTreeSet<Unshown>,
+}
+
+impl Came<'_> {
+    /// In what it is another than was asked for, where `n` choices were.
+    fn notes(&self, n: u32) -> impl Iterator<Item = Note> {
+        let fewer = (self.choices < n as usize).then(|| Note::Moved("n".to_owned()));
+        let unshown = self.unshown.iter();
+        let unshown = unshown.map(|kind| Note::Omitted(format!("message.{}", kind.as_str())));
+        let uncounted = self.uncounted.then(|| Note::Estimated("usage".to_owned()));
+        fewer.into_iter().chain(unshown).chain(uncounted)
+    }
 }
 
 /// The end of a request that has no answer.

@@ -123,6 +123,11 @@ impl<'a> Writer<'a, '_> {
             }
             Message::User { at, parts } => {
                 let blocks = self.blocks(at, parts)?;
+                if blocks.is_empty() {
+                    self.out
+                        .notes
+                        .push(Note::Moved(format!("messages[{at}].content")));
+                }
                 self.put_carried();
                 self.push(Role::User, blocks);
             }

@@ -123,15 +123,11 @@ fn check(request: &ValidRequest, context: &Context<'_>) -> Result<(), Unsupporte
             "this model's provider answers with one choice; send several requests",
         ));
     }
-    let messages = request.request.get("messages").unwrap_or_default();
-    let in_messages = request.traits.legacy_functions && conversation::has_legacy_functions(messages);
-    for (is_used, param) in [(has_functions(request), "functions"), (in_messages, "messages")] {
-        if is_used {
-            return Err(Unsupported::new(
-                param,
-                "this model's provider does not take legacy functions; use `tools` and `tool_calls`",
-            ));
-        }
+    if has_functions(request) {
+        return Err(Unsupported::new(
+            "functions",
+            "this model's provider does not take `functions`; use `tools` and `tool_choice`",
+        ));
     }
     Ok(())
 }

@@ -27,6 +27,8 @@ pub struct Assistant<'a> {
     pub thinking_blocks: Vec<&'a str>,
     /// `reasoning_details`, each item as JSON.
     pub reasoning_details: Vec<&'a str>,
+    /// A Gemini signature of the text, which the client sent back.
+    pub signature: Option<Cow<'a, str>>,
 }
 
 /// A tool call of an earlier turn.
@@ -61,6 +63,7 @@ pub(super) fn read<'a>(at: usize, before: Before, message: &Object<'a>) -> Assis
         calls: list("tool_calls").into_iter().filter_map(call).collect(),
         thinking_blocks: list("thinking_blocks"),
         reasoning_details: list("reasoning_details"),
+        signature: google_signature(message),
     }
 }
 
@@ -104,9 +107,9 @@ fn call(json: &str) -> Option<Call<'_>> {
     })
 }
 
-/// `extra_content.google.thought_signature`, Google's own form for chat clients.
-fn google_signature<'a>(call: &Object<'a>) -> Option<Cow<'a, str>> {
-    let extra = Object::parse(call.present("extra_content")?).ok()?;
+/// `extra_content.google.thought_signature` of a call or a message, Google's own form for chat clients.
+fn google_signature<'a>(holder: &Object<'a>) -> Option<Cow<'a, str>> {
+    let extra = Object::parse(holder.present("extra_content")?).ok()?;
     let google = Object::parse(extra.present("google")?).ok()?;
     text(&google, "thought_signature")
 }

@@ -63,6 +63,7 @@ pub fn plan(request: &ValidRequest, quirks: &Quirks) -> Result<Plan, Unsupported
     plan.stop(quirks);
     plan.tool_choice(request, quirks)?;
     plan.format(request, quirks)?;
+    plan.keep_stop_out_of_calls(request, quirks);
     plan.check_emulated(request)?;
     Ok(plan)
 }
@@ -70,8 +71,23 @@ pub fn plan(request: &ValidRequest, quirks: &Quirks) -> Result<Plan, Unsupported
 impl Plan {
     fn stop(&mut self, quirks: &Quirks) {
         if self.stop.len() > quirks.stop_max as usize {
-            self.emulated.stop = std::mem::take(&mut self.stop);
-            self.notes.push(Note::Emulated("stop".to_owned()));
+            self.stop_here();
+        }
+    }
+
+    fn stop_here(&mut self) {
+        self.emulated.stop = std::mem::take(&mut self.stop);
+        self.notes.push(Note::Emulated("stop".to_owned()));
+    }
+
+    /// A stop string ends the text that the client sees, and no call. So the gate ends it where the text
+    /// comes as a call's arguments, and where the provider would stop in those of a real call.
+    fn keep_stop_out_of_calls(&mut self, request: &ValidRequest, quirks: &Quirks) {
+        let may_call = request.tools > 0 && request.tool_choice != ToolChoice::None;
+        let in_a_call =
+            matches!(self.format, FormatPlan::Tool { .. }) || (may_call && quirks.stop_ends_calls);
+        if in_a_call && !self.stop.is_empty() {
+            self.stop_here();
         }
     }
 
@@ -87,6 +103,7 @@ impl Plan {
             return Ok(());
         };
         if self.takes(form, quirks) {
+            self.look_for_named(quirks);
             return Ok(());
         }
         let asked_to_think = matches!(request.thinking, Thinking::On { .. });
@@ -105,6 +122,7 @@ impl Plan {
         match (&self.tool_choice, only) {
             (ToolChoice::Required, Some(only)) if self.takes(ToolChoiceForm::Named, quirks) => {
                 self.tool_choice = ToolChoice::Named(only);
+                self.look_for_named(quirks);
                 return Ok(());
             }
             (ToolChoice::Named(name), Some(only))
@@ -129,6 +147,15 @@ impl Plan {
         self.emulated.call = Some(call);
         self.notes.push(Note::Emulated("tool_choice".to_owned()));
         Ok(())
+    }
+
+    /// A provider may call another tool than the one that it is told to.
+    fn look_for_named(&mut self, quirks: &Quirks) {
+        if let ToolChoice::Named(name) = &self.tool_choice
+            && !quirks.named_tool_binds
+        {
+            self.emulated.call = Some(RequiredCall::Named(name.clone()));
+        }
     }
 
     fn format(&mut self, request: &ValidRequest, quirks: &Quirks) -> Result<(), Unsupported> {

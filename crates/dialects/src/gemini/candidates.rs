@@ -3,11 +3,11 @@
 //! A candidate's end may be said and taken back: with hosted code `STOP` comes, then more parts, then
 //! `STOP` again (wire notes, section 4). So it finishes only where the bytes do.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use tollgate_chat::{
     chunk::CHOICES_LIMIT,
-    event::{EventKind, Finish, FinishReason, Place, Start, State},
+    event::{EventKind, Finish, FinishReason, Place, Start, State, Unshown},
     object::{Object, items},
     usage::Usage,
 };
@@ -27,8 +27,10 @@ use crate::{
 const CALLS_LIMIT: u32 = 1_024;
 
 /// What has been read of one answer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Candidates {
+    /// Choices that were asked for. What comes beyond them is passed over.
+    asked: u32,
     started: bool,
     response_id: Option<String>,
     choices: BTreeMap<u32, Choice>,
@@ -56,6 +58,18 @@ enum Block {
 }
 
 impl Candidates {
+    /// An answer to a request for `asked` choices; `None`: nobody knows how many.
+    pub fn new(asked: Option<NonZeroU32>) -> Self {
+        let most = CHOICES_LIMIT as u32;
+        Self {
+            asked: asked.map_or(most, |asked| asked.get().min(most)),
+            started: false,
+            response_id: None,
+            choices: BTreeMap::new(),
+            usage: None,
+        }
+    }
+
     /// Takes one response. Fails for an error in its place, a blocked prompt, and what cannot be read.
     pub fn take(&mut self, json: &str, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         let response =
@@ -85,8 +99,8 @@ impl Candidates {
             let candidate =
                 Object::parse(candidate).map_err(|_| malformed("a candidate is not an object"))?;
             let index = candidate.read::<u32>("index").unwrap_or(position as u32);
-            if index as usize >= CHOICES_LIMIT {
-                return Err(malformed("a candidate's index is too high"));
+            if index >= self.asked {
+                continue;
             }
             let choice = self.choices.entry(index).or_default();
             choice.take(index, &candidate, self.response_id.as_deref(), events)?;
@@ -230,8 +244,13 @@ impl Choice {
     ) -> Result<(), Fault> {
         let data = Object::parse(json).map_err(|_| malformed("`inlineData` is not an object"))?;
         let media_type: String = data.read("mimeType").unwrap_or_default();
-        // Sketches that are part of the thinking are no answer; sound is never asked for.
-        if is_thought || !media_type.starts_with("image/") {
+        // Sketches that are part of the thinking are no answer.
+        if is_thought {
+            return Ok(());
+        }
+        if let Some(kind) = unshown(&media_type) {
+            self.says_something = true;
+            events.push(EventKind::Unshown { choice, kind });
             return Ok(());
         }
         let base64: String = data
@@ -346,6 +365,16 @@ impl Choice {
             provider_reason: ended.word,
         }));
         Ok(())
+    }
+}
+
+/// What a medium is for which an answer has no place; `None` for an image.
+fn unshown(media_type: &str) -> Option<Unshown> {
+    match media_type.split('/').next() {
+        Some("image") => None,
+        Some("audio") => Some(Unshown::Audio),
+        Some("video") => Some(Unshown::Video),
+        _ => Some(Unshown::File),
     }
 }
 

@@ -64,6 +64,9 @@ impl<'a> Writer<'a, '_> {
                 }
                 Message::User { at, parts } => {
                     let parts = self.parts(*at, parts)?;
+                    if parts.is_empty() {
+                        note(self.notes, Note::Moved(format!("messages[{at}].content")));
+                    }
                     say(&mut turns, Role::User, false, parts);
                 }
                 Message::Assistant(assistant) => {

@@ -29,12 +29,6 @@ pub fn encode(
 ) -> Result<ProviderRequest, Unsupported> {
     let quirks = &serving.quirks;
     let messages = request.request.get("messages").unwrap_or_default();
-    if request.traits.legacy_functions && conversation::has_legacy_functions(messages) {
-        return Err(Unsupported::new(
-            "messages",
-            "this model's provider does not take messages of legacy functions; use `tools` and `tool_calls`",
-        ));
-    }
     let mut notes = [&*plan.thinking.notes, &*plan.notes].concat();
     if request.traits.name {
         // Gemini tells sides apart, not people.

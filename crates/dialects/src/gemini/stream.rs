@@ -1,7 +1,8 @@
 //! A streamed answer.
 
+use std::num::NonZeroU32;
+
 use bytes::Bytes;
-use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::event::EventKind;
 
 use super::{candidates::Candidates, framing::Framing};
@@ -15,11 +16,11 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// `event_limit`: most bytes of one event.
-    pub fn new(_quirks: &Quirks, event_limit: usize) -> Self {
+    /// `choices`: how many were asked for, where that is known. `event_limit`: most bytes of one event.
+    pub fn new(choices: Option<NonZeroU32>, event_limit: usize) -> Self {
         Self {
             framing: Framing::new(event_limit),
-            candidates: Candidates::default(),
+            candidates: Candidates::new(choices),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A whole answer: the provider's JSON, edited into our form.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use tollgate_catalog::{contract::estimated_tokens, quirks::Quirks};
@@ -81,6 +81,7 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
         usage,
         usage_is_estimated: counted.is_none(),
         finishes,
+        unshown: BTreeSet::new(),
     })
 }
 

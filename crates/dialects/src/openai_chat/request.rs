@@ -15,7 +15,7 @@ use tollgate_chat::{
 
 use super::{messages, nulls, thinking};
 use crate::{
-    Dialect, conversation,
+    Dialect,
     emulate::{FormatPlan, Plan},
     parameter::{nearest, omits, passes},
     request::{Context, Note, ProviderRequest, Undo, Unsupported},
@@ -97,13 +97,6 @@ fn check_messages(request: &ValidRequest, quirks: &Quirks, context: &Context<'_>
                 format!("the provider of this model takes no {kind} parts"),
             ));
         }
-    }
-    let messages = || request.request.get("messages").unwrap_or_default();
-    if traits.legacy_functions && !quirks.legacy_functions && conversation::has_legacy_functions(messages()) {
-        return Err(Unsupported::new(
-            "messages",
-            "this model's provider does not take messages of legacy functions; use `tools` and `tool_calls`",
-        ));
     }
     Ok(())
 }

@@ -89,6 +89,35 @@ fn a_forced_tool_switches_thinking_off_only_where_the_two_exclude_each_other_and
 }
 
 #[test]
+fn a_forced_tool_that_stops_a_model_from_thinking_is_told() {
+    let excluding = Quirks {
+        tool_choices_while_thinking: vec![ToolChoiceForm::Auto],
+        ..thinker()
+    };
+    let forced =
+        |members: Value, quirks: &Quirks| decide(&valid(members), quirks, Some(ToolChoiceForm::Named)).notes;
+    let stopped = [Note::Omitted("thinking".to_owned())];
+    assert_eq!(forced(json!({}), &excluding), stopped);
+    assert_eq!(
+        forced(json!({"enable_thinking": false}), &excluding),
+        [],
+        "the client's own wish"
+    );
+    assert_eq!(forced(json!({}), &thinker()), [], "it goes on");
+    let shy = Quirks {
+        thinks_by_default: false,
+        ..excluding.clone()
+    };
+    assert_eq!(forced(json!({}), &shy), [], "it would not have thought");
+    let no_switch = Quirks {
+        thinking: ThinkingForm::None,
+        ..excluding
+    };
+    let decision = decide(&valid(json!({})), &no_switch, Some(ToolChoiceForm::Named));
+    assert!(decision.thinks && decision.notes.is_empty(), "{decision:?}");
+}
+
+#[test]
 fn an_effort_moves_to_the_nearest_level_and_that_is_told() {
     let quirks = Quirks {
         efforts: vec![Effort::Low, Effort::High],

@@ -380,3 +380,30 @@ fn a_host_that_knows_no_marks_gets_none() {
     assert!(!body(&request).to_string().contains("cache_control"));
     assert_eq!(request.notes.len(), 1, "{:?}", request.notes);
 }
+
+#[test]
+fn a_users_message_of_white_space_becomes_a_full_stop_and_that_is_told() {
+    let request = encode(
+        &valid(SONNET, json!({"messages": [{"role": "user", "content": " \n"}]})),
+        &serving(SONNET),
+    )
+    .unwrap();
+    assert_eq!(
+        body(&request)["messages"],
+        json!([{"role": "user", "content": [{"type": "text", "text": "."}]}])
+    );
+    assert_eq!(crate::harness::notes(&request), ["moved:messages[0].content"]);
+}
+
+#[test]
+fn messages_of_the_kind_before_tools_are_refused_by_their_place() {
+    let refused = refused(
+        SONNET,
+        json!({"messages": [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
+        ]}),
+    );
+    assert_eq!(refused.param, "messages[1].function_call");
+    assert!(refused.problem.contains("`tools`"), "{refused}");
+}

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::fixtures::{body, encode, notes, refused, sent, serving, serving_but, valid};
+use super::fixtures::{DIALECT, body, encode, notes, refused, sent, serving, serving_but, valid};
+use crate::harness;
 
 const SONNET: &str = "claude-sonnet-4-6";
 
@@ -234,5 +235,55 @@ fn a_large_part_of_the_clients_body_is_not_copied() {
     assert_eq!(
         body(&request)["messages"][0]["content"][0]["source"]["data"],
         image
+    );
+}
+
+#[test]
+fn stop_strings_are_the_gates_business_where_claude_would_stop_in_a_call() {
+    let tools = json!([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]);
+    for members in [
+        json!({"stop": "END", "tools": tools}),
+        json!({"stop": "END", "tools": tools, "tool_choice": "required"}),
+    ] {
+        let request = encode(&valid(SONNET, members.clone()), &serving(SONNET)).unwrap();
+        assert!(body(&request).get("stop_sequences").is_none(), "{members}");
+        assert_eq!(request.undo.emulated.stop, ["END"], "{members}");
+        assert_eq!(harness::notes(&request), ["emulated:stop"], "{members}");
+    }
+    for members in [
+        json!({"stop": "END"}),
+        json!({"stop": "END", "tools": tools, "tool_choice": "none"}),
+    ] {
+        assert_eq!(
+            sent(SONNET, members.clone())["stop_sequences"],
+            json!(["END"]),
+            "{members}"
+        );
+    }
+}
+
+#[test]
+fn a_stop_string_ends_the_content_that_came_as_a_call() {
+    const OLD: &str = "claude-3-7-sonnet-20250219";
+    let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "a", "schema": schema}});
+    let request = encode(
+        &valid(OLD, json!({"stop": "END", "response_format": format})),
+        &serving(OLD),
+    )
+    .unwrap();
+    assert!(body(&request).get("stop_sequences").is_none());
+    let answer = json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": OLD, "stop_reason": "tool_use",
+        "content": [{"type": "tool_use", "id": "toolu_1", "name": "a", "input": {"a": "one END two"}}],
+        "usage": {"input_tokens": 1, "output_tokens": 2},
+    });
+    let bytes = bytes::Bytes::from(answer.to_string());
+    let decoded = harness::decode_answer(DIALECT, &serving(OLD).quirks, &request.undo, &bytes).unwrap();
+    let choice = &harness::shown(&decoded.answer)["choices"][0];
+    assert_eq!(choice["message"]["content"], "{\"a\":\"one ");
+    assert_eq!(
+        (&choice["finish_reason"], &choice["matched_stop"]),
+        (&json!("stop"), &json!("END"))
     );
 }

@@ -261,3 +261,20 @@ fn a_lost_signature_is_stood_in_for_on_the_first_call_of_each_step_of_the_curren
     assert_eq!(signatures(MODEL), [false, false, true, false, true, false]);
     assert_eq!(signatures("gemini-2.5-flash"), [false; 6], "it demands none");
 }
+
+#[test]
+fn a_signature_that_the_client_kept_of_a_text_goes_back_with_it() {
+    let extra = json!({"google": {"thought_signature": "dGV4dA=="}});
+    let contents = next_turn(
+        json!([{"text": "So:", "thoughtSignature": "a2VwdA=="}]),
+        json!([
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": "So:", "extra_content": extra},
+            {"role": "user", "content": "on"},
+        ]),
+    );
+    assert_eq!(
+        contents[1]["parts"],
+        json!([{"text": "So:", "thoughtSignature": "dGV4dA=="}])
+    );
+}

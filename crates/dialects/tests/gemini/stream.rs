@@ -1,12 +1,18 @@
 //! Streams: what comes when, and which ends are none.
 
+use std::num::NonZeroU32;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tollgate_chat::event::{EventKind, FinishReason, Place};
-use tollgate_dialects::{FaultKind, Undo};
+use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::event::{EventKind, FinishReason, Place, Unshown};
+use tollgate_dialects::{Context, FaultKind, Undo};
 
-use super::fixtures::{decode_stream, sse, stream};
+use super::fixtures::{
+    DIALECT, alone, decode_answer, decode_stream, encode_knowing, serving, sse, stream, valid,
+};
+use crate::harness;
 
 fn response(parts: Value) -> Value {
     json!({"candidates": [{"content": {"role": "model", "parts": parts}}], "responseId": "r-1"})
@@ -343,4 +349,75 @@ proptest! {
         prop_assert_eq!(whole.events, cut.events);
         let _ = super::fixtures::decode_answer(&bytes);
     }
+}
+
+#[test]
+fn candidates_beyond_those_that_were_asked_for_are_not_the_clients() {
+    let candidate = |index: u32, text: &str| json!({"index": index, "content": {"parts": [{"text": text}]}, "finishReason": "STOP"});
+    let surplus = json!({"index": 2, "content": {"parts": "broken"}, "finishReason": "MALFORMED_RESPONSE"});
+    let response = json!({"candidates": [
+        candidate(0, "a"), candidate(1, "b"), surplus, candidate(4_000_000, "c"),
+    ]});
+    let undo = Undo {
+        choices: NonZeroU32::new(2),
+        ..Undo::default()
+    };
+    let decoder = harness::stream_decoder(DIALECT, &Quirks::default(), undo.clone());
+    let streamed = harness::decode_stream(decoder, [sse(std::slice::from_ref(&response))]);
+    assert_eq!(streamed.end, Ok(()));
+    let whole = harness::decode_answer(
+        DIALECT,
+        &Quirks::default(),
+        &undo,
+        &Bytes::from(response.to_string()),
+    );
+    for answer in [
+        harness::assembled(streamed.kinds()),
+        harness::shown(&whole.unwrap().answer),
+    ] {
+        let texts: Vec<&Value> = answer["choices"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|choice| &choice["message"]["content"])
+            .collect();
+        assert_eq!(texts, ["a", "b"]);
+    }
+}
+
+#[test]
+fn a_request_says_how_many_candidates_are_the_clients() {
+    let asked = |n: u32| {
+        let request = valid("gemini-2.5-flash", json!({ "n": n }));
+        let context = Context {
+            choices: n,
+            ..alone()
+        };
+        let encoded = encode_knowing(&request, &serving("gemini-2.5-flash"), &context).unwrap();
+        encoded.undo.choices.map(NonZeroU32::get)
+    };
+    assert_eq!((asked(1), asked(3)), (Some(1), Some(3)));
+}
+
+#[test]
+fn output_that_an_answer_has_no_place_for_is_named() {
+    let sound = json!([{"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "AAAA"}}]);
+    let streamed = stream(&[last(sound.clone(), "STOP")]);
+    assert_eq!(streamed.end, Ok(()));
+    let named = EventKind::Unshown {
+        choice: 0,
+        kind: Unshown::Audio,
+    };
+    assert!(streamed.kinds().contains(&named), "{:?}", streamed.kinds());
+    let whole = decode_answer(&Bytes::from(last(sound, "STOP").to_string())).unwrap();
+    assert_eq!(Vec::from_iter(whole.answer.unshown.clone()), [Unshown::Audio]);
+    let message = &harness::shown(&whole.answer)["choices"][0];
+    assert_eq!(
+        (&message["message"]["content"], &message["finish_reason"]),
+        (&Value::Null, &json!("stop"))
+    );
+    let sketch =
+        json!([{"inlineData": {"mimeType": "audio/wav", "data": "AAAA"}, "thought": true}, {"text": "a"}]);
+    let thought = decode_answer(&Bytes::from(last(sketch, "STOP").to_string())).unwrap();
+    assert!(thought.answer.unshown.is_empty(), "a thought is no output");
 }

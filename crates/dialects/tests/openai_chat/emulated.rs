@@ -209,3 +209,31 @@ fn thoughts_are_kept_under_the_call_that_followed_them() {
         }
     }
 }
+
+#[test]
+fn a_call_of_another_tool_than_the_named_one_is_no_answer() {
+    let kimi = Quirks {
+        named_tool_binds: false,
+        ..Quirks::default()
+    };
+    let named = json!({
+        "tools": [
+            {"type": "function", "function": {"name": "f"}}, {"type": "function", "function": {"name": "g"}},
+        ],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+    });
+    let undo = undo(&kimi, named);
+    let calling = |name: &str| {
+        let function = json!({"name": name, "arguments": "{}"});
+        json!({"role": "assistant", "content": null,
+               "tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": function}]})
+    };
+    for (name, is_it) in [("f", true), ("g", false)] {
+        let (_, turns) = stream(&kimi, &undo, &[chunk(calling(name), json!("tool_calls"))]);
+        let whole = whole(&kimi, &undo, calling(name), "tool_calls");
+        for fault in [turns.map(drop).err(), whole.map(drop).err()] {
+            let expected = (!is_it).then_some(FaultKind::NotAsAsked(Missing::Call));
+            assert_eq!(fault.map(|fault| fault.kind), expected, "{name}");
+        }
+    }
+}

@@ -271,3 +271,22 @@ fn a_name_that_is_left_out_is_noted_once() {
     let all = encode_with(Quirks::default(), "gpt-4o", json!({"messages": messages})).unwrap();
     assert_eq!(notes(&all), Vec::<String>::new());
 }
+
+#[test]
+fn state_in_googles_form_stays_away_from_others() {
+    let extra = json!({"google": {"thought_signature": "c2ln"}});
+    let messages = json!([
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello.", "extra_content": extra},
+        {"role": "user", "content": "Bye"},
+    ]);
+    for foreign_state in [false, true] {
+        let quirks = Quirks {
+            foreign_state,
+            ..Quirks::default()
+        };
+        let message = &sent(quirks, json!({ "messages": messages }))["messages"][1];
+        let passes = message.get("extra_content").is_some();
+        assert_eq!(passes, foreign_state, "{message}");
+    }
+}

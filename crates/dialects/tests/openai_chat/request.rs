@@ -7,7 +7,7 @@ use tollgate_catalog::{
 };
 use tollgate_dialects::Note;
 
-use super::fixtures::{CATALOG, body, encode, encode_with, sent, serving, valid};
+use super::fixtures::{CATALOG, body, encode, encode_with, notes, sent, serving, valid};
 
 #[test]
 fn a_documented_default_of_no_thinking_is_told_to_a_provider_that_takes_every_switch() {
@@ -198,10 +198,46 @@ fn a_value_without_effect_is_left_out_and_never_refused() {
         (
             json!({"function_call": "none", "messages": [
                 {"role": "user", "content": "Hi"}, {"role": "function", "name": "f", "content": "1"}]}),
-            "messages",
+            "messages[1].role",
+        ),
+        (
+            json!({"messages": [
+                {"role": "user", "content": "Hi"},
+                {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}]}),
+            "messages[1].function_call",
         ),
     ] {
         let refused = encode_with(quirks.clone(), "gpt-4o", members.clone()).unwrap_err();
         assert_eq!(refused.param, param, "{members}");
     }
+}
+
+#[test]
+fn the_forerunners_of_tools_pass_to_who_knows_them() {
+    let messages = json!([
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": null, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "1"},
+    ]);
+    let request = valid("gpt-4o", json!({ "messages": messages }));
+    let sent = body(&encode(&request, &serving("gpt-4o", "openai")).unwrap());
+    assert_eq!(sent["messages"], messages);
+}
+
+#[test]
+fn a_forced_tool_that_stops_the_model_from_thinking_is_told() {
+    let tools = json!([{"type": "function", "function": {"name": "f"}}]);
+    let asked = |members: Value| {
+        let request = valid("deepseek-v4-flash", members);
+        encode(&request, &serving("deepseek-v4-flash", "deepseek"))
+    };
+    let forced = asked(json!({"tools": tools, "tool_choice": "required"})).unwrap();
+    assert_eq!(body(&forced)["thinking"], json!({"type": "disabled"}));
+    assert_eq!(notes(&forced), ["omitted:thinking"]);
+    let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+    let by_tool = json!({"type": "json_schema", "json_schema": {"name": "a", "schema": schema}});
+    let by_tool = asked(json!({ "response_format": by_tool })).unwrap();
+    assert_eq!(notes(&by_tool), ["omitted:thinking", "emulated:response_format"]);
+    let free = asked(json!({ "tools": tools })).unwrap();
+    assert_eq!(notes(&free), Vec::<String>::new());
 }

@@ -177,6 +177,11 @@ fn what_changes_the_answer_and_has_no_place_is_refused_by_name() {
         (json!({"audio": {"voice": "alloy", "format": "wav"}}), "audio"),
         (json!({"logprobs": true}), "logprobs"),
         (json!({"functions": [{"name": "f"}]}), "functions"),
+        (
+            json!({"messages": [
+                {"role": "user", "content": "Hi"}, {"role": "function", "name": "f", "content": "1"}]}),
+            "messages[1].role",
+        ),
     ] {
         let refused = encode("gpt-5-codex", members).unwrap_err();
         assert_eq!(refused.param, param);

@@ -2,7 +2,7 @@
 //!
 //! When the client goes away the body is dropped, and with it the provider's connection.
 
-use std::{pin::Pin, time::Duration};
+use std::{collections::BTreeSet, pin::Pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::unfold;
@@ -11,12 +11,12 @@ use tokio::time::{Instant, timeout_at};
 use tollgate_catalog::contract::{ValidRequest, estimated_tokens};
 use tollgate_chat::{
     chunk::{AnswerShape, ChunkWriter, Head},
-    event::{Event, EventKind, Wire},
+    event::{Event, EventKind, Unshown, Wire},
     sse::write::{DONE, KEEP_ALIVE, event as write_event},
     usage::Usage,
 };
 
-use super::estimated_usage;
+use super::Came;
 use crate::{
     attempt::{Attempted, OpenStream, Outcome, outcome, shape_of},
     body::Body,
@@ -43,6 +43,10 @@ pub struct Writer {
     estimated_prompt_tokens: u64,
     /// Bytes of output so far, for an estimate where the provider counts nothing.
     output_bytes: u64,
+    /// Choices that were asked for, and those that have ended.
+    choices: u32,
+    ended: usize,
+    unshown: BTreeSet<Unshown>,
     id: RequestId,
 }
 
@@ -56,6 +60,9 @@ impl Writer {
             usage: None,
             estimated_prompt_tokens: request.estimated_prompt_tokens(),
             output_bytes: 0,
+            choices: request.n,
+            ended: 0,
+            unshown: BTreeSet::new(),
             id,
         }
     }
@@ -69,14 +76,17 @@ impl Writer {
                 | EventKind::Refusal { text, .. }
                 | EventKind::Reasoning { text, .. }
                 | EventKind::ToolCall { arguments: text, .. } => self.output_bytes += text.len() as u64,
+                EventKind::Finish(_) => self.ended += 1,
+                EventKind::Unshown { kind, .. } => {
+                    self.unshown.insert(*kind);
+                }
                 EventKind::Start(_)
                 | EventKind::Image { .. }
                 | EventKind::Logprobs { .. }
                 | EventKind::Citation { .. }
                 | EventKind::Other { .. }
                 | EventKind::State { .. }
-                | EventKind::BlockEnd { .. }
-                | EventKind::Finish(_) => {}
+                | EventKind::BlockEnd { .. } => {}
             }
             // A ready chunk has said the role of every choice in it.
             if let Some(choice) = kind.choice().filter(|_| wire != Wire::Unwritten) {
@@ -224,9 +234,12 @@ impl Streaming {
     fn complete(mut self, mut out: BytesMut) -> Bytes {
         self.writer.finish(&mut out);
         self.settlement.count(self.writer.usage());
-        if self.writer.usage.is_none() {
-            self.settlement.note([estimated_usage()]);
-        }
+        let came = Came {
+            choices: self.writer.ended,
+            uncounted: self.writer.usage.is_none(),
+            unshown: &self.writer.unshown,
+        };
+        self.settlement.note(came.notes(self.writer.choices));
         self.settlement.complete();
         out.freeze()
     }

@@ -3,10 +3,12 @@
 use serde_json::json;
 use tollgate_testkit::{
     gate::{Channel, Gate},
-    provider::{FakeProvider, Script, answer, answers, chunk, fails, says, streams, streams_events},
+    provider::{
+        FakeProvider, Script, answer, answers, chunk, fails, says, streams, streams_events, streams_raw,
+    },
 };
 
-use crate::stage::{MODEL, question, setup, with};
+use crate::stage::{MODEL, question, question_to, setup, stage_of, with};
 
 const DEBUG: &str = "[log]\nlevel = \"info,tollgate_gateway=debug\"\n";
 
@@ -119,4 +121,76 @@ async fn the_notes_are_those_of_the_channel_that_answered() {
         None,
         "this one took it as it was"
     );
+}
+
+/// A model that gives several choices at once.
+const SEVERAL: &str = "gemini-2.5-flash";
+
+/// An answer of Google's with these parts, one candidate each.
+fn candidates(parts: &[serde_json::Value]) -> Script {
+    let candidates = parts.iter().zip(0..).map(|(part, index)| {
+        json!({"index": index, "content": {"role": "model", "parts": [part]}, "finishReason": "STOP"})
+    });
+    let usage = json!({"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5});
+    answers(json!({"candidates": candidates.collect::<Vec<_>>(), "usageMetadata": usage}))
+}
+
+async fn google(script: Script) -> (FakeProvider, Gate) {
+    let (provider, gate) = stage_of("gemini", SEVERAL).await;
+    provider.always(script);
+    (provider, gate)
+}
+
+#[tokio::test]
+async fn fewer_choices_than_were_asked_for_are_told() {
+    let (_provider, gate) = google(candidates(&[json!({"text": "one"})])).await;
+
+    let answer = gate.post(&with(question_to(SEVERAL), json!({"n": 2}))).await;
+
+    assert_eq!(answer.json()["choices"].as_array().unwrap().len(), 1);
+    assert_eq!(answer.header("x-tollgate-notes"), Some("moved:n"));
+}
+
+#[tokio::test]
+async fn choices_beyond_those_that_were_asked_for_are_not_shown() {
+    let both = [json!({"text": "one"}), json!({"text": "two"})];
+    let (_provider, gate) = google(candidates(&both)).await;
+
+    let answer = gate.post(&question_to(SEVERAL)).await;
+
+    assert_eq!(answer.json()["choices"].as_array().unwrap().len(), 1);
+    assert_eq!(answer.text(), "one");
+    assert_eq!(answer.header("x-tollgate-notes"), None);
+}
+
+#[tokio::test]
+async fn sound_that_an_answer_has_no_place_for_is_named() {
+    let sound = json!({"inlineData": {"mimeType": "audio/wav", "data": "UklGRg=="}});
+    let (_provider, gate) = google(candidates(&[sound])).await;
+
+    let answer = gate.post(&question_to(SEVERAL)).await;
+
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["choices"][0]["message"]["content"], json!(null));
+    assert_eq!(answer.header("x-tollgate-notes"), Some("omitted:message.audio"));
+}
+
+#[tokio::test]
+async fn what_a_stream_turned_out_to_be_is_in_the_debug_log() {
+    let provider = FakeProvider::start().await;
+    let channel = Channel::of("gemini", &provider).models([SEVERAL]);
+    let gate = setup().channel(channel).config(DEBUG).start().await;
+    let said = json!({"candidates": [{
+        "content": {"role": "model", "parts": [
+            {"text": "one"}, {"inlineData": {"mimeType": "audio/wav", "data": "UklGRg=="}},
+        ]},
+        "finishReason": "STOP",
+    }]});
+    provider.always(streams_raw([format!("data: {said}\n\n")]));
+
+    let answer = gate.stream(&with(question_to(SEVERAL), json!({"n": 2}))).await;
+
+    assert_eq!(answer.text(), "one");
+    gate.logged("moved:n, omitted:message.audio, estimated:usage")
+        .await;
 }

@@ -180,3 +180,25 @@ async fn what_hosted_tools_do_is_no_call_of_the_clients() {
         assert_eq!(answer.finish_reason(), Some("stop"));
     }
 }
+
+#[tokio::test]
+async fn a_stop_text_in_the_arguments_of_a_call_does_not_end_it() {
+    for (preset, model) in SPEAKERS {
+        let (provider, gate) = stage_of(preset, model).await;
+        let turn = Turn::new().calls("call-1", "weather", json!({"city": "END of the road"}));
+
+        let request = with(question_to(model), json!({"tools": tools(), "stop": ["END"]}));
+        let answer = said(&provider, &gate, &request, turn).await;
+
+        let arguments: Value = serde_json::from_str(&answer.tool_calls()[0].arguments).unwrap();
+        assert_eq!(arguments, json!({"city": "END of the road"}), "{preset}");
+        assert_eq!(answer.finish_reason(), Some("tool_calls"), "{preset}");
+        let asked = provider.requests();
+        assert!(
+            asked
+                .iter()
+                .all(|asked| asked.json().get("stop_sequences").is_none()),
+            "Claude would stop in the arguments"
+        );
+    }
+}

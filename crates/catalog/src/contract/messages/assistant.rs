@@ -37,6 +37,7 @@ impl MessageReader<'_> {
             self.spoken_before(audio, at.member("audio"), found);
         }
         let drew = self.images(message, at, found);
+        self.traits.foreign_state |= message.present("extra_content").is_some();
         let mut thought = false;
         for name in STATE {
             thought |= self.state(message, name, at, found);

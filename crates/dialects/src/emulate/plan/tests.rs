@@ -83,6 +83,51 @@ fn stop_texts_that_are_too_many_are_cut_here() {
 }
 
 #[test]
+fn a_stop_text_is_cut_here_where_the_provider_would_cut_a_call() {
+    let quirks = Quirks {
+        stop_ends_calls: true,
+        ..Quirks::default()
+    };
+    let with = |members: Value| {
+        let mut body = json!({"stop": ["END"]});
+        body.as_object_mut()
+            .unwrap()
+            .extend(members.as_object().unwrap().clone());
+        body
+    };
+    let schema = json!({"response_format": schema_format(person())});
+    for (quirks, members, here, why) in [
+        (
+            &quirks,
+            json!({"tools": tools(&["f"])}),
+            true,
+            "a call may have it",
+        ),
+        (
+            &quirks,
+            json!({"tools": tools(&["f"]), "tool_choice": "none"}),
+            false,
+            "nothing is called",
+        ),
+        (&quirks, json!({}), false, "there is nothing to call"),
+        (
+            &Quirks::default(),
+            json!({"tools": tools(&["f"])}),
+            false,
+            "it stops in text alone",
+        ),
+        (&no_formats(), schema.clone(), true, "the content is a call"),
+        (&Quirks::default(), schema, false, "the content is content"),
+    ] {
+        let plan = planned(quirks, with(members)).unwrap();
+        let all = vec!["END".to_owned()];
+        let expected = if here { (vec![], all) } else { (all, vec![]) };
+        assert_eq!((plan.stop.clone(), plan.emulated.stop.clone()), expected, "{why}");
+        assert_eq!(notes(&plan).contains(&"emulated:stop".to_owned()), here, "{why}");
+    }
+}
+
+#[test]
 fn log_probabilities_of_a_text_that_is_cut_here_are_refused() {
     let quirks = Quirks {
         stop_max: 0,
@@ -252,4 +297,35 @@ fn a_call_that_cannot_be_forced_is_forced_in_the_nearest_way() {
     assert_eq!(several.emulated.call, Some(RequiredCall::Named("f".to_owned())));
     assert_eq!(notes(&several), ["emulated:tool_choice"]);
     assert!(several.instructions[0].contains("`f`"));
+}
+
+#[test]
+fn a_named_tool_is_looked_for_where_the_provider_may_call_another() {
+    let wilful = Quirks {
+        tool_choices: vec![ToolChoiceForm::Auto, ToolChoiceForm::Named],
+        named_tool_binds: false,
+        ..Quirks::default()
+    };
+    let f = json!({"type": "function", "function": {"name": "f"}});
+    let wanted = Some(RequiredCall::Named("f".to_owned()));
+    for members in [
+        json!({"tools": tools(&["f", "g"]), "tool_choice": f}),
+        json!({"tools": tools(&["f"]), "tool_choice": "required"}),
+    ] {
+        let plan = planned(&wilful, members.clone()).unwrap();
+        assert_eq!(
+            plan.tool_choice,
+            ToolChoice::Named("f".to_owned()),
+            "it is told so: {members}"
+        );
+        assert_eq!(plan.emulated.call, wanted, "{members}");
+        assert!(plan.notes.is_empty() && plan.instructions.is_empty(), "{members}");
+    }
+    let members = json!({"tools": tools(&["f", "g"]), "tool_choice": f});
+    assert!(
+        planned(&Quirks::default(), members)
+            .unwrap()
+            .emulated
+            .is_nothing()
+    );
 }

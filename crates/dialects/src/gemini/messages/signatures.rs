@@ -39,6 +39,7 @@ impl Signatures {
                 sent.on_calls.insert(index, signature.to_string());
             }
         }
+        sent.on_text = turn.signature.as_deref().map(str::to_owned);
         for detail in &turn.reasoning_details {
             sent.take_detail(detail, turn);
         }

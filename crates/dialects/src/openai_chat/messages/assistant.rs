@@ -11,7 +11,7 @@ use super::{MessageEditor, nulls};
 use crate::conversation::{self, Message, without_signature};
 
 /// Members with state that only the host who gave it can read.
-const STATE: [&str; 2] = ["thinking_blocks", "reasoning_details"];
+const STATE: [&str; 3] = ["thinking_blocks", "reasoning_details", "extra_content"];
 /// Thoughts as text; the second is what some hosts call it.
 const REASONING: [&str; 2] = ["reasoning_content", "reasoning"];
 

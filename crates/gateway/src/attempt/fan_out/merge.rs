@@ -45,6 +45,10 @@ pub fn merge(answers: &[(Share, Answer, Held)], presentation: &Presentation) -> 
         usage,
         usage_is_estimated: answers.iter().any(|(_, answer, _)| answer.usage_is_estimated),
         finishes,
+        unshown: answers
+            .iter()
+            .flat_map(|(_, answer, _)| answer.unshown.clone())
+            .collect(),
     })
 }
 

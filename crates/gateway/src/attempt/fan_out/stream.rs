@@ -191,7 +191,8 @@ impl MergedStream {
                 | EventKind::Citation { choice, .. }
                 | EventKind::State { choice, .. }
                 | EventKind::BlockEnd { choice }
-                | EventKind::Other { choice } => *choice = of_client(*choice, share)?,
+                | EventKind::Other { choice }
+                | EventKind::Unshown { choice, .. } => *choice = of_client(*choice, share)?,
                 EventKind::Finish(finish) => finish.choice = of_client(finish.choice, share)?,
             }
             seen.push(Event { kind, wire });

@@ -57,6 +57,7 @@ fn answer(id: &str, texts: &[&str], prompt: u64) -> Answer {
             ..Usage::default()
         },
         usage_is_estimated: false,
+        unshown: Default::default(),
         finishes: (0..texts.len() as u32).map(finish).collect(),
     }
 }
