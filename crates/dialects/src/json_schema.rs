@@ -1,14 +1,18 @@
 //! Rewrites JSON Schemas of tools and answers into the part that a provider takes.
 //!
 //! Schemas come from clients and may be anything: recursive, huge, of any draft. What a provider takes is
-//! a [`Subset`]; what constrains values and cannot be said in it is named in [`Cleaned::lost`]. Members
+//! data, a [`Subset`]; what limits values and cannot be said in it is named in [`Cleaned::lost`]. Members
 //! keep their order, since models answer in it. Work and result are bounded.
 //!
-//! Not here: which provider takes what (each dialect's `tools`).
+//! [`clean`] is for what a provider holds answers and arguments to, [`arguments`] for a provider that reads
+//! the schema of arguments without being held to it. Not here: which provider takes what (each dialect's
+//! `schemas` or `tools`).
 
+mod arguments;
 mod keywords;
 mod reference;
 mod rewrite;
+mod tree;
 mod types;
 mod write;
 
@@ -16,6 +20,7 @@ use thiserror::Error;
 use tollgate_chat::json::Json;
 
 use self::rewrite::Rewriter;
+pub use self::{arguments::arguments, tree::walk};
 
 /// Most schemas, members and values that one cleaned schema may have, inlined ones counted each time.
 pub const NODES_LIMIT: usize = 50_000;
@@ -32,14 +37,19 @@ pub struct Subset {
     pub references: References,
     /// Whether `type` may be a list; else `null` in it becomes `nullable`, and several types `anyOf`.
     pub type_lists: bool,
-    /// Whether enums of anything but strings are taken.
-    pub enums_of_numbers: bool,
+    /// Values that an enum may have.
+    pub values: Values,
     /// Values of `format` that are taken; `None`: any.
     pub formats: Option<&'static [&'static str]>,
+    /// Parts of a `pattern` that are not taken.
+    pub pattern_lacks: &'static [&'static str],
+    /// The largest `minItems` that is taken; `None`: any.
+    pub min_items: Option<u64>,
     /// Whether nothing may stand beside `anyOf`.
     pub any_of_alone: bool,
-    /// Whether each object has to say `additionalProperties: false`.
+    /// Whether objects have the members that they name and no others.
     pub closed_objects: bool,
+    pub losses: Losses,
 }
 
 /// What becomes of `$ref`.
@@ -54,12 +64,34 @@ pub enum References {
     Inlined,
 }
 
+/// Values of an enum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// Strings, but no empty one.
+    Strings,
+    /// Strings and numbers.
+    Numbers,
+    /// Whatever is neither a list nor an object.
+    Plain,
+}
+
+/// What becomes of what cannot be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Losses {
+    /// It goes. The schema takes more than it did.
+    Dropped,
+    /// Limits go into descriptions, so that the model still reads them. What is no limit but the form of
+    /// what fits (recursion, several schemas at once, objects of any members) makes the schema
+    /// [`Unclean::Unsayable`].
+    Described,
+}
+
 /// A schema within a subset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cleaned {
     /// As JSON.
     pub schema: String,
-    /// Keywords whose constraints it no longer has, each once, sorted.
+    /// Keywords whose limits it no longer has, each once, sorted.
     pub lost: Vec<String>,
 }
 
@@ -70,13 +102,19 @@ pub enum Unclean {
     NotASchema,
     #[error("the schema is too large for this provider, once its references are followed")]
     TooLarge,
+    #[error("the provider has no way to say this schema")]
+    Unsayable,
 }
 
-/// Rewrites a schema. Fails for what is none, and beyond [`NODES_LIMIT`] and [`SIZE_LIMIT`].
+/// Rewrites a schema. Fails for what is none, beyond [`NODES_LIMIT`] and [`SIZE_LIMIT`], and for what the
+/// subset cannot say without being another schema.
 pub fn clean(schema: &str, subset: &Subset) -> Result<Cleaned, Unclean> {
     let root = Json::parse(schema).map_err(|_| Unclean::NotASchema)?;
     if !matches!(root, Json::Object(_)) {
         return Err(Unclean::NotASchema);
+    }
+    if subset.losses == Losses::Described && !reference::all_end(&root) {
+        return Err(Unclean::Unsayable);
     }
     let mut rewriter = Rewriter::new(&root, subset);
     let cleaned = rewriter.root()?;

@@ -160,7 +160,7 @@ fn format(request: &ValidRequest, plan: &mut Plan) -> Result<(Option<String>, Co
         return Ok((None, Complexity::default()));
     }
     let schema = schema_of(request);
-    Ok(match schema::of_output(schema) {
+    Ok(match schema::held(schema) {
         Some(output) => {
             if output.weaker {
                 plan.check_schema(schema)?;

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     conversation,
     emulate::{FormatPlan, Plan},
+    json_schema,
     request::{Note, Unsupported},
 };
 
@@ -60,7 +61,7 @@ pub fn offer<'a>(
     }
     let mut offer = Offer::default();
     if let FormatPlan::Tool { name, schema } = &plan.format {
-        let input_schema = schema::of_input(schema)
+        let input_schema = json_schema::arguments(schema)
             .map_err(|problem| Unsupported::new("response_format.json_schema.schema", problem))?;
         offer.tools.push(Tool {
             name: names.of(name),
@@ -85,7 +86,7 @@ pub fn offer<'a>(
         let input_schema = match (&strict, tool.parameters) {
             (Some(schema), _) => Cow::Owned(schema.clone()),
             (None, None) => r#"{"type":"object","properties":{}}"#.into(),
-            (None, Some(schema)) => schema::of_input(schema).map_err(|problem| {
+            (None, Some(schema)) => json_schema::arguments(schema).map_err(|problem| {
                 Unsupported::new(format!("tools[{index}].function.parameters"), problem)
             })?,
         };
@@ -118,8 +119,8 @@ fn strict_schemas(
     if quirks.tool_strict && asked <= STRICT_LIMIT {
         for (tool, schema) in tools.iter().zip(&mut schemas) {
             let parameters = tool.parameters.filter(|_| tool.strict == Some(true));
-            let object = parameters.and_then(|schema| schema::of_input(schema).ok());
-            let strict = object.and_then(|schema| schema::of_output(&schema));
+            let object = parameters.and_then(|schema| json_schema::arguments(schema).ok());
+            let strict = object.and_then(|schema| schema::held(&schema));
             if let Some(strict) = strict {
                 complexity.add(strict.complexity);
                 *schema = Some(strict.json);

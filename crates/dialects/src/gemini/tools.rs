@@ -13,7 +13,7 @@ use super::{body::Declaration, media::note, names::Names};
 use crate::{
     conversation,
     emulate::{FormatPlan, Plan},
-    json_schema::{self, References, Subset},
+    json_schema::{self, Losses, References, Subset, Values},
     request::{Note, Unsupported},
 };
 
@@ -41,10 +41,13 @@ const JSON_SCHEMA: Subset = Subset {
     ],
     references: References::Kept { alone: true },
     type_lists: true,
-    enums_of_numbers: true,
+    values: Values::Numbers,
     formats: None,
+    pattern_lacks: &[],
+    min_items: None,
     any_of_alone: false,
     closed_objects: false,
+    losses: Losses::Dropped,
 };
 
 /// What `parameters` and `responseSchema` take: a part of OpenAPI 3.0 (wire notes, section 4).
@@ -73,10 +76,13 @@ const OPEN_API: Subset = Subset {
     ],
     references: References::Inlined,
     type_lists: false,
-    enums_of_numbers: false,
+    values: Values::Strings,
     formats: Some(&["date-time", "enum", "int32", "int64", "float", "double"]),
+    pattern_lacks: &[],
+    min_items: None,
     any_of_alone: true,
     closed_objects: false,
+    losses: Losses::Dropped,
 };
 
 /// A schema as it goes out, and the constraints that it has lost.

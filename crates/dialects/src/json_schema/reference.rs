@@ -1,6 +1,6 @@
 //! References within a schema (JSON Pointer, RFC 6901).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use tollgate_chat::json::Json;
 
@@ -37,6 +37,44 @@ pub(super) fn kept(reference: &str) -> Option<Cow<'_, str>> {
         .strip_prefix("#/definitions/")
         .filter(|name| plain(name))?;
     Some(Cow::Owned(format!("#/$defs/{name}")))
+}
+
+/// Longest chain of references that is followed.
+const CHAIN_LIMIT: usize = 16;
+
+/// Whether every reference leads somewhere, and following them comes to an end.
+pub(super) fn all_end(root: &Json<'_>) -> bool {
+    ends(root, root, &mut Vec::new(), &mut HashSet::new())
+}
+
+fn ends<'r>(
+    node: &'r Json<'_>,
+    root: &'r Json<'_>,
+    chain: &mut Vec<&'r str>,
+    done: &mut HashSet<&'r str>,
+) -> bool {
+    match node {
+        Json::Array(items) => items.iter().all(|item| ends(item, root, chain, done)),
+        Json::Object(members) => members.iter().all(|(name, value)| match value {
+            Json::String(reference) if name == "$ref" => {
+                if chain.contains(&&**reference) || chain.len() >= CHAIN_LIMIT {
+                    return false;
+                }
+                if !done.insert(reference) {
+                    return true;
+                }
+                let Some(target) = resolve(root, reference) else {
+                    return false;
+                };
+                chain.push(reference);
+                let all_end = ends(target, root, chain, done);
+                chain.pop();
+                all_end
+            }
+            _ => ends(value, root, chain, done),
+        }),
+        _ => true,
+    }
 }
 
 /// `~1` and `~0` are `/` and `~`; as part of a URI, `%25` is `%`.

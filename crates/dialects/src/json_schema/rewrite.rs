@@ -1,6 +1,7 @@
 //! Walks a schema and says it again within a subset.
 
 mod choices;
+mod losses;
 mod values;
 
 use std::{borrow::Cow, collections::BTreeSet};
@@ -8,18 +9,19 @@ use std::{borrow::Cow, collections::BTreeSet};
 use tollgate_chat::json::Json;
 
 use super::{
-    DEPTH_LIMIT, NODES_LIMIT, References, Subset, Unclean,
-    keywords::{implied_type, is_annotation},
-    reference, types,
+    DEPTH_LIMIT, Losses, NODES_LIMIT, References, Subset, Unclean,
+    keywords::implied_type,
+    reference,
+    tree::{Members, get},
+    types,
 };
-
-/// Members of a schema, in their order.
-type Members<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
 
 pub(super) struct Rewriter<'r, 'a> {
     root: &'r Json<'a>,
     subset: &'r Subset,
     lost: BTreeSet<String>,
+    /// Limits of the schema that is being said, for its description: a keyword and its value.
+    limits: Vec<String>,
     /// Nodes made so far.
     spent: usize,
     /// The references being inlined, the innermost last.
@@ -34,6 +36,7 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             root,
             subset,
             lost: BTreeSet::new(),
+            limits: Vec::new(),
             spent: 0,
             inside: Vec::new(),
             used: Vec::new(),
@@ -85,16 +88,6 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         Ok(out)
     }
 
-    fn lose(&mut self, keyword: &str) {
-        // A name may be the client's own invention of any length.
-        const NAME_LIMIT: usize = 40;
-
-        if !is_annotation(keyword) {
-            let end = keyword.floor_char_boundary(NAME_LIMIT);
-            self.lost.insert(keyword[..end].to_owned());
-        }
-    }
-
     fn takes(&self, keyword: &str) -> bool {
         self.subset.keywords.contains(&keyword)
     }
@@ -103,15 +96,16 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         self.spend(1)?;
         match node {
             Json::Object(members) if depth > DEPTH_LIMIT => {
-                self.lose("nesting");
+                self.bend("nesting")?;
                 Ok(bare(members))
             }
             Json::Object(members) => self.object(members, depth),
             Json::Bool(false) => {
-                self.lose("false");
+                self.bend("false")?;
                 Ok(Members::new())
             }
             // `true`, and what is no schema: anything goes.
+            _ if self.subset.losses == Losses::Described => Err(Unclean::Unsayable),
             _ => Ok(Members::new()),
         }
     }
@@ -121,11 +115,14 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             return self.reference(reference, members, depth);
         }
         if let Some(Json::Array(parts)) = get(members, "allOf") {
+            if parts.len() > 1 && self.subset.losses == Losses::Described {
+                return Err(Unclean::Unsayable);
+            }
             let beside = self.copy(members, |name| name != "allOf")?;
             let mut whole = self.object(&beside, depth)?;
             for part in parts {
                 let part = self.schema(part, depth + 1)?;
-                self.merge(&mut whole, part);
+                self.merge(&mut whole, part)?;
             }
             return Ok(whole);
         }
@@ -178,12 +175,13 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             self.inside.pop();
             target?
         };
-        self.merge(&mut whole, target);
+        self.merge(&mut whole, target)?;
         Ok(whole)
     }
 
     /// A schema without references and parts, of one type.
     fn plain(&mut self, members: &Members<'a>, depth: usize) -> Result<Members<'a>, Unclean> {
+        let around = std::mem::take(&mut self.limits);
         let mut out = Members::new();
         let mut choices = None;
         let (types, mut nullable) = types::named(members);
@@ -193,8 +191,7 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             match &**name {
                 // Said at the end; references and parts are done with.
                 "type" | "nullable" | "$ref" | "allOf" | "$defs" | "definitions" => {}
-                "const" => nullable |= self.enumeration(std::slice::from_ref(value), &mut out)?,
-                "enum" => nullable |= self.enumeration(value.as_array().unwrap_or_default(), &mut out)?,
+                "const" | "enum" => nullable |= self.enumeration(name, value, &mut out)?,
                 "properties" => {
                     let properties = self.properties(value, depth)?;
                     self.put("properties", properties, &mut out);
@@ -204,21 +201,31 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                 "additionalProperties" => self.additional(value, depth, &mut out)?,
                 "anyOf" | "oneOf" if choices.is_none() => {
                     choices = value.as_array().filter(|choices| !choices.is_empty());
+                    if name == "oneOf" && choices.is_some() && self.subset.losses == Losses::Described {
+                        // That no two of them fit is a limit too.
+                        self.lose(name);
+                    }
                 }
+                // Both would have to hold.
+                "anyOf" | "oneOf" => self.bend(name)?,
                 "exclusiveMinimum" | "exclusiveMaximum" => {
-                    self.exclusive(name, value, members, &types, &mut out)
+                    self.exclusive(name, value, members, &types, &mut out)?;
                 }
-                "format" => self.format(value, &mut out),
+                "format" => self.format(value, &mut out)?,
+                "pattern" => self.pattern(value, &mut out)?,
+                "minItems" => self.min_items(value, &mut out)?,
                 _ if self.takes(name) => {
                     self.spend(size(value))?;
                     out.push((name.clone(), value.clone()));
                 }
-                _ => self.lose(name),
+                _ => self.lose_limit(name, value)?,
             }
         }
         let only_null = only_null(members);
         self.say_type(types, nullable, only_null, choices.is_some(), &mut out);
-        self.close(members, &mut out);
+        self.close(members, &mut out)?;
+        let limits = std::mem::replace(&mut self.limits, around);
+        losses::say_limits(&limits, &mut out);
         match choices {
             None => Ok(out),
             Some(choices) => self.choices(choices, out, nullable, depth),
@@ -282,24 +289,22 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         }
     }
 
-    fn close(&mut self, members: &Members<'a>, out: &mut Members<'a>) {
-        if !self.subset.closed_objects {
-            return;
+    /// Closing an object takes nothing in that did not fit before; only one that names no members would be
+    /// another.
+    fn close(&mut self, members: &Members<'a>, out: &mut Members<'a>) -> Result<(), Unclean> {
+        if !self.subset.closed_objects || !types::named(out).0.iter().any(|kind| kind == "object") {
+            return Ok(());
         }
-        let (types, _) = types::named(out);
-        if types.iter().any(|kind| kind == "object") {
-            if !matches!(
-                get(members, "additionalProperties"),
-                None | Some(Json::Bool(false))
-            ) {
-                self.lose("additionalProperties");
-            }
-            out.push((Cow::Borrowed("additionalProperties"), Json::Bool(false)));
+        let names_none = !matches!(get(out, "properties"), Some(Json::Object(named)) if !named.is_empty());
+        if names_none && get(members, "additionalProperties") != Some(&Json::Bool(false)) {
+            self.bend("additionalProperties")?;
         }
+        out.push((Cow::Borrowed("additionalProperties"), Json::Bool(false)));
+        Ok(())
     }
 
     /// Lays `part` beside what is there. What both say differently stays as it was said first.
-    fn merge(&mut self, whole: &mut Members<'a>, part: Members<'a>) {
+    fn merge(&mut self, whole: &mut Members<'a>, part: Members<'a>) -> Result<(), Unclean> {
         for (name, value) in part {
             let Some((_, there)) = whole.iter_mut().find(|(known, _)| *known == name) else {
                 whole.push((name, value));
@@ -311,8 +316,8 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                         let known = there.iter_mut().find(|(known, _)| *known == property);
                         match (known.map(|(_, known)| known), schema) {
                             (None, schema) => there.push((property, schema)),
-                            (Some(Json::Object(known)), Json::Object(schema)) => self.merge(known, schema),
-                            (Some(known), schema) if *known != schema => self.lose("properties"),
+                            (Some(Json::Object(known)), Json::Object(schema)) => self.merge(known, schema)?,
+                            (Some(known), schema) if *known != schema => self.bend("properties")?,
                             _ => {}
                         }
                     }
@@ -325,10 +330,11 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                             .collect::<Vec<_>>(),
                     );
                 }
-                (name, there, value) if *there != value => self.lose(name),
+                (name, there, value) if *there != value => self.bend(name)?,
                 _ => {}
             }
         }
+        Ok(())
     }
 }
 
@@ -351,13 +357,6 @@ fn bare<'a>(members: &Members<'a>) -> Members<'a> {
     let mut out = vec![(Cow::Borrowed("type"), Json::String(Cow::Owned(kind)))];
     out.extend(members.iter().find(|(name, _)| name == "description").cloned());
     out
-}
-
-fn get<'m, 'a>(members: &'m Members<'a>, name: &str) -> Option<&'m Json<'a>> {
-    members
-        .iter()
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value)
 }
 
 fn text<'m>(members: &'m Members<'_>, name: &str) -> Option<&'m str> {

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use tollgate_chat::json::Json;
 
-use super::{Members, Rewriter, get, only_null};
+use super::{Rewriter, only_null};
 use crate::json_schema::{
     Unclean,
     keywords::{is_annotation, is_of_another_type},
+    tree::{Members, get},
     types,
 };
 
@@ -80,7 +81,7 @@ impl<'a> Rewriter<'_, 'a> {
         }
         if cleaned.len() == 1 {
             let only = cleaned.remove(0);
-            self.merge(&mut beside, only);
+            self.merge(&mut beside, only)?;
             if says_nullable && get(&beside, "nullable").is_none() {
                 beside.push(flag);
             }

@@ -4,16 +4,25 @@ use std::borrow::Cow;
 
 use tollgate_chat::json::{Json, Number};
 
-use super::{Members, Rewriter, get, size};
-use crate::json_schema::{Unclean, types};
+use super::{Rewriter, size};
+use crate::json_schema::{
+    Unclean, Values,
+    tree::{Members, get},
+    types,
+};
 
 impl<'a> Rewriter<'_, 'a> {
     /// `enum`, or `const` as an enum of one. Returns whether null is among the values.
     pub(super) fn enumeration(
         &mut self,
-        values: &[Json<'a>],
+        name: &str,
+        value: &Json<'a>,
         out: &mut Members<'a>,
     ) -> Result<bool, Unclean> {
+        let values = match name {
+            "const" => std::slice::from_ref(value),
+            _ => value.as_array().unwrap_or_default(),
+        };
         self.spend(values.iter().map(size).sum())?;
         let nullable = values.contains(&Json::Null);
         let mut kept: Vec<Json<'a>> = values
@@ -23,13 +32,15 @@ impl<'a> Rewriter<'_, 'a> {
             .collect();
         let is_taken = |value: &Json<'_>| match value {
             Json::String(_) => true,
-            Json::Number(_) => self.subset.enums_of_numbers,
+            Json::Number(_) => self.subset.values != Values::Strings,
+            Json::Bool(_) => self.subset.values == Values::Plain,
             _ => false,
         };
         let any_taken = !kept.is_empty() && kept.iter().all(is_taken) && self.takes("enum");
         if !any_taken {
             if !kept.is_empty() {
                 self.lose("enum");
+                self.describe(name, value)?;
                 if let Some(kind) = types::of_values(&kept).filter(|_| get(out, "type").is_none()) {
                     // The type is what is left of it; `say_type` finds it where none is named.
                     out.push((Cow::Borrowed("type"), Json::String(Cow::Borrowed(kind))));
@@ -37,7 +48,7 @@ impl<'a> Rewriter<'_, 'a> {
             }
             return Ok(nullable);
         }
-        if !self.subset.enums_of_numbers && kept.contains(&Json::String(Cow::Borrowed(""))) {
+        if self.subset.values == Values::Strings && kept.contains(&Json::String(Cow::Borrowed(""))) {
             // Google refuses an empty one.
             kept.retain(|value| *value != Json::String(Cow::Borrowed("")));
             self.lose("enum");
@@ -107,7 +118,7 @@ impl<'a> Rewriter<'_, 'a> {
             out.push((Cow::Borrowed("prefixItems"), Json::Array(cleaned)));
             return Ok(());
         }
-        self.lose("prefixItems");
+        self.lose_limit("prefixItems", value)?;
         // Any of them, at any place.
         if !places.is_empty() && get(out, "items").is_none() {
             let items = self.choices(places, Members::new(), false, depth + 1)?;
@@ -147,7 +158,7 @@ impl<'a> Rewriter<'_, 'a> {
         members: &Members<'a>,
         types: &[String],
         out: &mut Members<'a>,
-    ) {
+    ) -> Result<(), Unclean> {
         let bound = match name {
             "exclusiveMinimum" => "minimum",
             _ => "maximum",
@@ -166,18 +177,54 @@ impl<'a> Rewriter<'_, 'a> {
                 }
             }
             Json::Bool(false) => {}
-            _ => self.lose(name),
+            _ => self.lose_limit(name, value)?,
         }
+        Ok(())
     }
 
-    pub(super) fn format(&mut self, value: &Json<'a>, out: &mut Members<'a>) {
+    /// What cannot be said is a remark: nobody checks formats.
+    pub(super) fn format(&mut self, value: &Json<'a>, out: &mut Members<'a>) -> Result<(), Unclean> {
         let known = value.as_str().is_some_and(|format| match self.subset.formats {
             None => true,
             Some(formats) => formats.contains(&format),
         });
         if known && self.takes("format") {
             out.push((Cow::Borrowed("format"), value.clone()));
+            return Ok(());
         }
+        self.describe("format", value)
+    }
+
+    pub(super) fn pattern(&mut self, value: &Json<'a>, out: &mut Members<'a>) -> Result<(), Unclean> {
+        let lacks = |pattern: &str| {
+            self.subset
+                .pattern_lacks
+                .iter()
+                .any(|part| pattern.contains(part))
+        };
+        if self.takes("pattern") && !value.as_str().is_some_and(lacks) {
+            out.push((Cow::Borrowed("pattern"), value.clone()));
+            return Ok(());
+        }
+        self.lose_limit("pattern", value)
+    }
+
+    pub(super) fn min_items(&mut self, value: &Json<'a>, out: &mut Members<'a>) -> Result<(), Unclean> {
+        let most = self.subset.min_items;
+        let beyond = |least: i64| most.filter(|most| u64::try_from(least).is_ok_and(|least| least > *most));
+        let asked = match value {
+            Json::Number(number) => number.as_i64(),
+            _ => None,
+        };
+        match asked.and_then(beyond) {
+            _ if !self.takes("minItems") => self.lose_limit("minItems", value)?,
+            None => out.push((Cow::Borrowed("minItems"), value.clone())),
+            Some(most) => {
+                out.push((Cow::Borrowed("minItems"), Json::Number(Number::Unsigned(most))));
+                self.lose_limit("minItems", value)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,29 +1,35 @@
-//! Schemas of arguments: an object at the top, with no choice between schemas there, in the words of
-//! draft 2020-12.
+//! Schemas of arguments for a provider that takes all of JSON Schema but demands an object at the top, with
+//! no choice between schemas there, in the words of draft 2020-12.
 
 use std::borrow::Cow;
 
 use tollgate_chat::json::{Json, Number};
 
-use super::tree::{self, Members, definition, get, set, take};
+use super::{
+    SIZE_LIMIT,
+    reference::resolve,
+    tree::{Members, get, set, take, walk},
+    write,
+};
 
 /// Ways to put schemas together, which the provider does not take at the top.
 const COMBINED: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 
-/// The schema for `input_schema`; as it came where nothing has to be changed. Fails with what is wrong
-/// where it does not describe an object.
-pub fn of_input(schema: &str) -> Result<Cow<'_, str>, &'static str> {
+/// The schema in that form; as it came where nothing has to be changed. Fails with what is wrong where it
+/// does not describe an object.
+pub fn arguments(schema: &str) -> Result<Cow<'_, str>, &'static str> {
     const NO_OBJECT: &str = "the schema has to describe an object: give it type \"object\"";
     let mut tree = Json::parse(schema).map_err(|_| "the schema is nested too deeply")?;
     let before = tree.clone();
-    tree::walk(&mut tree, &mut modernise);
+    walk(&mut tree, &mut modernise);
+    let whole = tree.clone();
     let Json::Object(root) = &mut tree else {
         return Err(NO_OBJECT);
     };
-    follow_reference(root);
+    follow_reference(root, &whole);
     for name in COMBINED {
         if let Some(Json::Array(schemas)) = take(root, name) {
-            combine(root, schemas, name == "allOf");
+            combine(root, schemas, &whole, name == "allOf");
         }
     }
     match get(root, "type") {
@@ -39,7 +45,7 @@ pub fn of_input(schema: &str) -> Result<Cow<'_, str>, &'static str> {
     }
     Ok(match tree == before {
         true => Cow::Borrowed(schema),
-        false => Cow::Owned(tree::write(&tree)),
+        false => Cow::Owned(write::to_text(&tree, SIZE_LIMIT).ok_or("the schema is too large")?),
     })
 }
 
@@ -72,14 +78,8 @@ fn modernise(members: &mut Members<'_>) {
 }
 
 /// Puts a definition in the place of a reference at the top.
-fn follow_reference(root: &mut Members<'_>) {
-    let Some(Json::String(reference)) = get(root, "$ref") else {
-        return;
-    };
-    let Some((holder, name)) = definition(reference) else {
-        return;
-    };
-    let Some(Json::Object(target)) = get(root, holder).and_then(|held| held.get(name)).cloned() else {
+fn follow_reference<'a>(root: &mut Members<'a>, whole: &Json<'a>) {
+    let Some(Json::Object(target)) = target(root, whole) else {
         return;
     };
     take(root, "$ref");
@@ -90,9 +90,13 @@ fn follow_reference(root: &mut Members<'_>) {
     }
 }
 
+fn target<'a>(schema: &Members<'a>, whole: &Json<'a>) -> Option<Json<'a>> {
+    resolve(whole, get(schema, "$ref")?.as_str()?).cloned()
+}
+
 /// Lays schemas that were combined at the top over each other: all their properties, and required what
 /// all of them require, or any where every one of them holds.
-fn combine<'a>(root: &mut Members<'a>, schemas: Vec<Json<'a>>, all_hold: bool) {
+fn combine<'a>(root: &mut Members<'a>, schemas: Vec<Json<'a>>, whole: &Json<'a>, all_hold: bool) {
     let mut properties = match take(root, "properties") {
         Some(Json::Object(properties)) => properties,
         _ => Vec::new(),
@@ -102,7 +106,9 @@ fn combine<'a>(root: &mut Members<'a>, schemas: Vec<Json<'a>>, all_hold: bool) {
         let Json::Object(mut schema) = schema else {
             continue;
         };
-        follow_in(root, &mut schema);
+        if let Some(Json::Object(target)) = target(&schema, whole) {
+            schema = target;
+        }
         let own = match take(&mut schema, "required") {
             Some(Json::Array(own)) => own,
             _ => Vec::new(),
@@ -135,15 +141,5 @@ fn combine<'a>(root: &mut Members<'a>, schemas: Vec<Json<'a>>, all_hold: bool) {
     }
     if !together.is_empty() {
         set(root, "required", Json::Array(together));
-    }
-}
-
-fn follow_in<'a>(root: &Members<'a>, schema: &mut Members<'a>) {
-    let Some(Json::String(reference)) = get(schema, "$ref") else {
-        return;
-    };
-    let target = definition(reference).and_then(|(holder, name)| get(root, holder)?.get(name));
-    if let Some(Json::Object(target)) = target.cloned() {
-        *schema = target;
     }
 }

@@ -1,0 +1,95 @@
+use super::*;
+
+#[test]
+fn definitions_of_older_drafts_get_their_newer_name_and_unused_ones_go() {
+    let schema = json!({
+        "type": "object",
+        "properties": {"a": {"$ref": "#/definitions/a"}, "self": {"$ref": "#"}},
+        "definitions": {"a": {"type": "array", "items": {"$ref": "#/definitions/b"}}, "b": {"type": "string"},
+                        "unused": {"pattern": "x"}},
+    });
+    assert_eq!(
+        whole(&schema, &JSON),
+        json!({
+            "type": "object",
+            "properties": {"a": {"$ref": "#/$defs/a"}, "self": {"$ref": "#"}},
+            "$defs": {"a": {"type": "array", "items": {"$ref": "#/$defs/b"}}, "b": {"type": "string"}},
+        })
+    );
+}
+
+#[test]
+fn references_are_inlined_with_what_stands_beside_them() {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "from": {"$ref": "#/$defs/place", "description": "where from"},
+            "to": {"$ref": "#/properties/from"},
+            "odd": {"$ref": "#/$defs/a~1b%25"},
+        },
+        "$defs": {"place": {"type": "string", "description": "a place", "minLength": 2},
+                  "a/b%": {"type": "boolean"}},
+    });
+    assert_eq!(
+        whole(&schema, &OPEN_API)["properties"],
+        json!({
+            "from": {"type": "string", "description": "where from", "minLength": 2},
+            "to": {"type": "string", "description": "where from", "minLength": 2},
+            "odd": {"type": "boolean"},
+        })
+    );
+}
+
+#[test]
+fn a_recursive_schema_is_followed_once_and_the_loss_is_told() {
+    let schema = json!({
+        "$ref": "#/$defs/tree",
+        "$defs": {"tree": {"type": "object", "description": "a tree", "properties": {
+            "leaf": {"type": "string"}, "children": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}}},
+    });
+    let (cleaned, lost) = cleaned(&schema, &OPEN_API);
+    assert_eq!(lost, ["$ref"]);
+    assert_eq!(
+        cleaned["properties"]["children"]["items"],
+        json!({"type": "object", "description": "a tree"})
+    );
+}
+
+#[test]
+fn a_reference_to_nowhere_is_lost_and_not_followed() {
+    for reference in [
+        "https://example.com/schema.json",
+        "#/$defs/none",
+        "#name",
+        "file:///etc/passwd",
+        "#/$defs",
+    ] {
+        for subset in [&JSON, &OPEN_API] {
+            let schema = json!({"type": "object", "properties": {"a": {"$ref": reference}}, "$defs": {}});
+            let (cleaned, _) = cleaned(&schema, subset);
+            assert!(!cleaned.to_string().contains("$ref"), "{reference}: {cleaned}");
+        }
+    }
+}
+
+#[test]
+fn what_explodes_when_references_are_followed_is_refused_in_time() {
+    let mut definitions = serde_json::Map::new();
+    for level in 0..40 {
+        let next = format!("#/$defs/d{}", level + 1);
+        let both = json!({"type": "object", "properties": {"l": {"$ref": next}, "r": {"$ref": next}}});
+        definitions.insert(format!("d{level}"), both);
+    }
+    definitions.insert("d40".to_owned(), json!({"type": "string"}));
+    let schema = json!({"$ref": "#/$defs/d0", "$defs": definitions});
+    assert_eq!(clean(&schema.to_string(), &OPEN_API), Err(Unclean::TooLarge));
+    assert!(
+        clean(&schema.to_string(), &JSON).is_ok(),
+        "kept references do not multiply"
+    );
+
+    let long = "x".repeat(10_000);
+    let uses: Vec<Value> = (0..200).map(|_| json!({"$ref": "#/$defs/long"})).collect();
+    let schema = json!({"anyOf": uses, "$defs": {"long": {"type": "string", "description": long}}});
+    assert_eq!(clean(&schema.to_string(), &OPEN_API), Err(Unclean::TooLarge));
+}
