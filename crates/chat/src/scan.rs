@@ -97,47 +97,46 @@ impl<'a> Scan<'a> {
         self.peek().is_none().then_some(())
     }
 
-    /// Crosses an object; `member` takes the value of each name.
-    fn object(&mut self, mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Option<()>) -> Option<()> {
-        self.expect(b'{')?;
-        if self.peek()? == b'}' {
+    /// Crosses what stands between brackets, comma by comma; `each` takes one of it.
+    fn between<const OPEN: u8, const CLOSE: u8>(
+        &mut self,
+        mut each: impl FnMut(&mut Self) -> Option<()>,
+    ) -> Option<()> {
+        self.expect(OPEN)?;
+        if self.peek()? == CLOSE {
             self.at += 1;
             return Some(());
         }
         loop {
-            self.expect(b'"')?;
-            let name = self.string()?.decode()?;
-            self.expect(b':')?;
-            member(self, name)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b'}' => {
-                    self.at += 1;
-                    return Some(());
-                }
-                _ => return None,
+            each(self)?;
+            let after = self.peek()?;
+            self.at += 1;
+            match after {
+                b',' => {}
+                _ => return (after == CLOSE).then_some(()),
             }
         }
     }
 
+    /// Crosses a member's name and the colon behind it.
+    fn name(&mut self) -> Option<Text<'a>> {
+        self.expect(b'"')?;
+        let name = self.string()?;
+        self.expect(b':')?;
+        Some(name)
+    }
+
+    /// Crosses an object; `member` takes the value of each name.
+    fn object(&mut self, mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Option<()>) -> Option<()> {
+        self.between::<b'{', b'}'>(|scan| {
+            let name = scan.name()?.decode()?;
+            member(scan, name)
+        })
+    }
+
     /// Crosses an array; `item` takes each value.
-    fn array(&mut self, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        self.expect(b'[')?;
-        if self.peek()? == b']' {
-            self.at += 1;
-            return Some(());
-        }
-        loop {
-            item(self)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b']' => {
-                    self.at += 1;
-                    return Some(());
-                }
-                _ => return None,
-            }
-        }
+    fn array(&mut self, item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.between::<b'[', b']'>(item)
     }
 
     /// Crosses one value and gives its text.
@@ -151,8 +150,11 @@ impl<'a> Scan<'a> {
             }
             b'{' | b'[' if self.known => self.skip_known()?,
             b'{' | b'[' if depth >= DEPTH_LIMIT => return None,
-            b'{' => self.object_names_unread(depth)?,
-            b'[' => self.array(|scan| scan.skip_value(depth + 1).map(|_| ()))?,
+            b'{' => self.between::<b'{', b'}'>(|scan| {
+                scan.name()?;
+                scan.skip_value(depth + 1).map(drop)
+            })?,
+            b'[' => self.array(|scan| scan.skip_value(depth + 1).map(drop))?,
             b't' => self.word("true")?,
             b'f' => self.word("false")?,
             b'n' => self.word("null")?,
@@ -179,29 +181,6 @@ impl<'a> Scan<'a> {
                     }
                 }
                 _ => {}
-            }
-        }
-    }
-
-    /// Like [`Scan::object`], for names that nobody needs.
-    fn object_names_unread(&mut self, depth: u8) -> Option<()> {
-        self.at += 1;
-        if self.peek()? == b'}' {
-            self.at += 1;
-            return Some(());
-        }
-        loop {
-            self.expect(b'"')?;
-            self.string()?;
-            self.expect(b':')?;
-            self.skip_value(depth + 1)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b'}' => {
-                    self.at += 1;
-                    return Some(());
-                }
-                _ => return None,
             }
         }
     }

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use serde_json::Value;
 use tollgate_catalog::{contract::ValidRequest, quirks::Quirks, serving::Serving};
 use tollgate_chat::{chunk::ChunkWriter, event::EventKind};
-use tollgate_dialects::{Decoded, Dialect, Fault, Presentation, ProviderRequest, Undo, Unsupported};
+use tollgate_dialects::{
+    Decoded, Dialect, Fault, Presentation, ProviderRequest, Undo, Unsupported, request::Fetched,
+    turn_state::TurnStates,
+};
 
 pub use tollgate_dialects::encode as encode_knowing;
 
@@ -27,7 +30,8 @@ pub fn serving(model: &str) -> Arc<Serving> {
 
 /// Encodes for a model of the catalogue, with nothing known beside.
 pub fn encode(model: &str, members: Value) -> Result<ProviderRequest, Unsupported> {
-    encode_knowing(&valid(model, members), &serving(model), &alone())
+    let request = valid(model, members);
+    harness::encode_knowing(&request, &serving(model), &TurnStates::new(), &Fetched::new())
 }
 
 /// The body that Google receives for a model of the catalogue.

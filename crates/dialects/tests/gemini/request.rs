@@ -43,7 +43,7 @@ fn limits_and_sampling_go_under_googles_names_or_are_told() {
     assert_eq!(
         body(&encoded)["generationConfig"],
         json!({"maxOutputTokens": 65_536, "temperature": 2.0, "topP": 0.5, "topK": 7, "seed": 1,
-               "stopSequences": ["a", "b"], "thinkingConfig": {"includeThoughts": true}})
+               "stopSequences": ["a", "b"], "candidateCount": 3, "thinkingConfig": {"includeThoughts": true}})
     );
     let mut told = notes(&encoded);
     told.sort();

@@ -13,6 +13,7 @@ use tollgate_catalog::{
     contract::{ValidRequest, check::CheckLimits},
     load::builtin,
     quirks::Quirks,
+    serving::Serving,
 };
 use tollgate_chat::{
     answer::Answer,
@@ -23,7 +24,7 @@ use tollgate_chat::{
     usage::Usage,
 };
 use tollgate_dialects::{
-    Context, Decoded, Dialect, Fault, Presentation, ProviderRequest, StreamDecoder, Undo,
+    Context, Decoded, Dialect, Fault, Presentation, ProviderRequest, StreamDecoder, Undo, Unsupported,
     request::Fetched,
     turn_state::{KeptTurn, TurnStates},
 };
@@ -60,6 +61,22 @@ pub fn alone() -> Context<'static> {
         fetched: &FETCHED,
         choices: 1,
     }
+}
+
+/// Encodes for as many of the choices as the provider gives at once.
+pub fn encode_knowing(
+    request: &ValidRequest,
+    serving: &Serving,
+    states: &TurnStates,
+    fetched: &Fetched,
+) -> Result<ProviderRequest, Unsupported> {
+    let context = Context {
+        states,
+        fetched,
+        choices: request.n.min(serving.quirks.n_max),
+        ..alone()
+    };
+    tollgate_dialects::encode(request, serving, &context)
 }
 
 /// The body that goes out.

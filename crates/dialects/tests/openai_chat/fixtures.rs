@@ -1,6 +1,6 @@
 //! What the tests of this dialect start from.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -10,12 +10,14 @@ use tollgate_chat::{
     event::{Event, Wire},
 };
 use tollgate_dialects::{
-    Context, Dialect, Fault, ProviderRequest, StreamDecoder, Undo, Unsupported, request::Fetched,
+    Dialect, Fault, ProviderRequest, StreamDecoder, Undo, Unsupported, request::Fetched,
     turn_state::TurnStates,
 };
 
 use crate::harness;
-pub use crate::harness::{CATALOG, alone, assembled, body, decode_stream, notes, presentation, shown};
+pub use crate::harness::{
+    CATALOG, assembled, body, decode_stream, encode_knowing, notes, presentation, shown,
+};
 
 pub const DIALECT: Dialect = Dialect::OpenaiChat;
 
@@ -38,22 +40,7 @@ pub fn serving_with(quirks: Quirks) -> Serving {
 
 /// Encodes with nothing known of earlier turns and nothing fetched.
 pub fn encode(request: &ValidRequest, serving: &Serving) -> Result<ProviderRequest, Unsupported> {
-    encode_knowing(request, serving, &TurnStates::new(), &HashMap::new())
-}
-
-pub fn encode_knowing(
-    request: &ValidRequest,
-    serving: &Serving,
-    states: &TurnStates,
-    fetched: &Fetched,
-) -> Result<ProviderRequest, Unsupported> {
-    let context = Context {
-        states,
-        fetched,
-        choices: request.n.min(serving.quirks.n_max),
-        ..alone()
-    };
-    tollgate_dialects::encode(request, serving, &context)
+    encode_knowing(request, serving, &TurnStates::new(), &Fetched::new())
 }
 
 pub fn encode_with(quirks: Quirks, model: &str, members: Value) -> Result<ProviderRequest, Unsupported> {
