@@ -17,13 +17,12 @@ use tollgate_catalog::{
 };
 use tollgate_chat::event::EventKind;
 use tollgate_dialects::{
-    Context, Dialect, Fault, ProviderRequest, Undo, Unsupported,
-    request::Fetched,
+    Dialect, Fault, ProviderRequest, Undo, Unsupported,
     turn_state::{KeptTurn, TurnStates},
 };
 
 use crate::harness;
-pub use crate::harness::{CATALOG, alone, assembled, body, decode_answer, presentation, shown};
+pub use crate::harness::{CATALOG, assembled, body, decode_answer, encode_knowing, presentation, shown};
 pub use crate::turns::{known, order};
 
 pub const DIALECT: Dialect = Dialect::AnthropicMessages;
@@ -78,21 +77,6 @@ pub fn serving_but(model: &str, change: impl FnOnce(&mut Quirks)) -> Serving {
 /// Encodes with nothing known of earlier turns and nothing fetched.
 pub fn encode(request: &ValidRequest, serving: &Serving) -> Result<ProviderRequest, Unsupported> {
     encode_knowing(request, serving, &TurnStates::new(), &HashMap::new())
-}
-
-pub fn encode_knowing(
-    request: &ValidRequest,
-    serving: &Serving,
-    states: &TurnStates,
-    fetched: &Fetched,
-) -> Result<ProviderRequest, Unsupported> {
-    let context = Context {
-        choices: request.n,
-        states,
-        fetched,
-        ..alone()
-    };
-    tollgate_dialects::encode(request, serving, &context)
 }
 
 /// What leaves for Anthropic when a client sends `members` to `model`.

@@ -7,14 +7,14 @@ use serde_json::Value;
 use tollgate_catalog::{contract::ValidRequest, quirks::Quirks, serving::Serving};
 use tollgate_chat::event::EventKind;
 use tollgate_dialects::{
-    Context, Decoded, Dialect, Fault, ProviderRequest, StreamDecoder, Undo, Unsupported,
+    Decoded, Dialect, Fault, ProviderRequest, StreamDecoder, Undo, Unsupported,
     request::Fetched,
     turn_state::{KeptTurn, TurnStates},
 };
 use tollgate_testkit::schema::check_responses_request;
 
 use crate::harness;
-pub use crate::harness::{CATALOG, alone, assembled, body, checked, notes, presentation, shown};
+pub use crate::harness::{CATALOG, assembled, body, checked, notes, presentation, shown};
 pub use crate::turns::{known, order};
 
 pub const DIALECT: Dialect = Dialect::OpenaiResponses;
@@ -49,12 +49,7 @@ pub fn encode_with_states(
     states: &TurnStates,
     fetched: &Fetched,
 ) -> Result<ProviderRequest, Unsupported> {
-    let context = Context {
-        states,
-        fetched,
-        ..alone()
-    };
-    let encoded = tollgate_dialects::encode(request, serving, &context)?;
+    let encoded = harness::encode_knowing(request, serving, states, fetched)?;
     if encoded.dialect == DIALECT {
         let misfits = check_responses_request(&body(&encoded));
         assert!(misfits.is_empty(), "{:#}: {misfits:#?}", body(&encoded));
