@@ -19,7 +19,7 @@ mod tries;
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout_at};
-use tollgate_catalog::contract::ValidRequest;
+use tollgate_catalog::{contract::ValidRequest, model::Model};
 use tollgate_chat::{
     answer::Answer,
     chunk::{AnswerShape, Head},
@@ -33,6 +33,7 @@ use tracing::warn;
 use self::{
     call::Call,
     fetch::Media,
+    outcome::Verdict,
     reasoning::{Keeper, Owner},
     tries::Tries,
 };
@@ -46,7 +47,7 @@ use crate::{
     gate::Gate,
     health::{Place, Sign},
     request_id::RequestId,
-    route::{Candidate, Route},
+    route::{self, Candidate, Route},
     sandbox,
 };
 
@@ -66,6 +67,8 @@ pub struct Asked {
 pub struct Attempted {
     /// Name of the channel for the client's header and the log.
     pub channel: String,
+    /// The model that answers, where it is another than the client asked for.
+    pub model: Option<Arc<Model>>,
     pub notes: Vec<Note>,
     pub outcome: Outcome,
 }
@@ -76,8 +79,9 @@ pub enum Outcome {
     Stream(OpenStream),
 }
 
-/// Tries the channels in their order until one answers. Fails with the error that says most to the
-/// client: its own mistakes first, then what waiting may mend.
+/// Tries the channels in their order until one answers, then those of the models that the operator named to
+/// fall back on. Fails with the error that says most to the client: its own mistakes first, then what waiting
+/// may mend.
 pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateError> {
     let Asked { request, id, .. } = asked;
     let limit = gate.settings.request_deadline;
@@ -96,67 +100,132 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
         }
         Route::Channels(candidates) => candidates,
     };
-    let mut failures = Vec::new();
-    let mut media = Media::default();
-    let mut tries = Tries::new(candidates.len(), gate.settings.routing.retries);
     gate.retries.earn();
-    while let Some(next) = tries.next(&gate.retries) {
-        let Candidate { server, forced } = &candidates[next.candidate];
-        if !next.wait.is_zero() {
-            if Instant::now() + next.wait >= deadline {
-                break;
+    let mut attempts = Attempts {
+        gate,
+        asked,
+        presentation,
+        media: Media::default(),
+        failures: Vec::new(),
+        deadline,
+    };
+    match attempts.through(request, candidates).await {
+        Ok(attempted) => return Ok(attempted),
+        Err(Ended::Deadline) => return Err(GateError::Deadline { limit }),
+        Err(Ended::GivenUp) => return Err(outcome::to_client(attempts.failures, candidates, request)),
+        Err(Ended::Exhausted) => {}
+    }
+    for (request, candidates) in route::fallbacks(gate, request, asked.key) {
+        match Box::pin(attempts.through(&request, &candidates)).await {
+            Ok(mut attempted) => {
+                attempted.notes.push(Note::Moved("model".to_owned()));
+                attempted.model = Some(Arc::clone(&request.model));
+                return Ok(attempted);
             }
-            sleep(next.wait).await;
+            Err(Ended::Deadline) => return Err(GateError::Deadline { limit }),
+            Err(Ended::GivenUp | Ended::Exhausted) => {}
         }
-        let health = &server.channel.health;
-        let (failure, probe) = match health.begin(*forced) {
-            None => {
-                tries.skipped();
-                (Failure::ChannelFull, false)
+    }
+    Err(outcome::to_client(attempts.failures, candidates, request))
+}
+
+/// The attempts of one request.
+struct Attempts<'a> {
+    gate: &'a Arc<Gate>,
+    asked: &'a Asked,
+    presentation: Arc<Presentation>,
+    media: Media,
+    failures: Vec<AttemptFailure>,
+    deadline: Instant,
+}
+
+/// Why there is no answer.
+enum Ended {
+    /// The same would happen everywhere.
+    GivenUp,
+    /// No channel is left.
+    Exhausted,
+    Deadline,
+}
+
+impl Attempts<'_> {
+    /// Tries these channels with `request`: what was asked, or the same of another model.
+    async fn through(
+        &mut self,
+        request: &ValidRequest,
+        candidates: &[Candidate],
+    ) -> Result<Attempted, Ended> {
+        let gate = self.gate;
+        let mut tries = Tries::new(candidates.len(), gate.settings.routing.retries);
+        let mut ended = Ended::Exhausted;
+        while let Some(next) = tries.next(&gate.retries) {
+            let Candidate { server, forced } = &candidates[next.candidate];
+            if !next.wait.is_zero() {
+                if Instant::now() + next.wait >= self.deadline {
+                    break;
+                }
+                sleep(next.wait).await;
             }
-            Some(place) => {
-                let (began, probe) = (Instant::now(), place.probe);
-                let trying = try_channel(gate, asked, server, &presentation, &mut media);
-                match timeout_at(deadline, trying).await {
-                    Ok(Ok(attempted)) => {
-                        health.note(Sign::Alive, probe);
-                        server.health.speed.observe(began.elapsed());
-                        return Ok(attempted.at(server, place));
-                    }
-                    Ok(Err(failure)) => (failure, probe),
-                    Err(_) => {
-                        // Most of the time went by here.
-                        if began.elapsed() > limit / 2 {
-                            health.note(Sign::Failing, probe);
+            let health = &server.channel.health;
+            let (failure, probe) = match health.begin(*forced) {
+                None => {
+                    tries.skipped();
+                    (Failure::ChannelFull, false)
+                }
+                Some(place) => {
+                    let (began, probe) = (Instant::now(), place.probe);
+                    let trying = try_channel(
+                        gate,
+                        self.asked.key,
+                        request,
+                        server,
+                        &self.presentation,
+                        &mut self.media,
+                    );
+                    match timeout_at(self.deadline, trying).await {
+                        Ok(Ok(attempted)) => {
+                            health.note(Sign::Alive, probe);
+                            server.health.speed.observe(began.elapsed());
+                            return Ok(attempted.at(server, place));
                         }
-                        return Err(GateError::Deadline { limit });
+                        Ok(Err(failure)) => (failure, probe),
+                        Err(_) => {
+                            // Most of the time went by here.
+                            if began.elapsed() > gate.settings.request_deadline / 2 {
+                                health.note(Sign::Failing, probe);
+                            }
+                            return Err(Ended::Deadline);
+                        }
                     }
                 }
+            };
+            let channel = &server.channel.settings.name;
+            gate.metrics.attempt_failed(channel, outcome::label(&failure));
+            warn!(
+                request_id = self.asked.id.as_str(),
+                %channel,
+                model = %request.model.id,
+                attempt = self.failures.len() + 1,
+                outcome = outcome::label(&failure),
+                error = %outcome::for_log(&failure),
+                "attempt failed"
+            );
+            let treatment = outcome::treatment(&failure);
+            health.note(treatment.sign, probe);
+            if let Some((scope, rest)) = treatment.rest {
+                health.rest(scope, &server.health, rest);
             }
-        };
-        let channel = &server.channel.settings.name;
-        gate.metrics.attempt_failed(channel, outcome::label(&failure));
-        warn!(
-            request_id = id.as_str(),
-            %channel,
-            model = %request.model.id,
-            attempt = failures.len() + 1,
-            outcome = outcome::label(&failure),
-            error = %outcome::for_log(&failure),
-            "attempt failed"
-        );
-        let treatment = outcome::treatment(&failure);
-        health.note(treatment.sign, probe);
-        if let Some((scope, rest)) = treatment.rest {
-            health.rest(scope, &server.health, rest);
+            if treatment.verdict == Verdict::GiveUp {
+                ended = Ended::GivenUp;
+            }
+            tries.failed(next.candidate, treatment.verdict, outcome::advised_wait(&failure));
+            self.failures.push(AttemptFailure {
+                channel: channel.clone(),
+                failure,
+            });
         }
-        tries.failed(next.candidate, treatment.verdict, outcome::advised_wait(&failure));
-        failures.push(AttemptFailure {
-            channel: channel.clone(),
-            failure,
-        });
+        Err(ended)
     }
-    Err(outcome::to_client(failures, candidates, request))
 }
 
 impl Attempted {
@@ -181,12 +250,12 @@ pub fn shape_of(request: &ValidRequest) -> AnswerShape {
 /// earlier turns thought, it is asked once more without that.
 async fn try_channel(
     gate: &Arc<Gate>,
-    asked: &Asked,
+    key: KeyId,
+    request: &ValidRequest,
     server: &Server,
     presentation: &Arc<Presentation>,
     media: &mut Media,
 ) -> Result<Attempted, Failure> {
-    let request = &asked.request;
     let server = server.for_request(request);
     let (dialect, quirks) = (server.dialect(), &server.serving.quirks);
     // What few requests need is boxed, so that the others need not make room for it.
@@ -195,7 +264,7 @@ async fn try_channel(
         false => Vec::new(),
     };
     let owner = Owner {
-        key: asked.key,
+        key,
         account: server.channel.account,
         dialect,
     };
@@ -229,6 +298,7 @@ async fn try_channel(
     notes.extend(fetched);
     Ok(Attempted {
         channel: server.channel.settings.name.to_string(),
+        model: None,
         notes,
         outcome,
     })

@@ -78,6 +78,10 @@ pub enum GateError {
     NotFetched(NotFetched),
     #[error("no channel serves the model `{model}`; the operator has to configure one")]
     NoChannel { model: String },
+    #[error(
+        "no channel that `x-tollgate-channel` and `x-tollgate-exclude` leave serves the model `{model}`; name another, or leave the headers out"
+    )]
+    NoSuchChannel { model: String },
     #[error("this API key may have {limit} requests under way at once, and has")]
     KeyConcurrency { limit: u32 },
     #[error("the gate is at its limit of requests under way; try again shortly")]
@@ -181,6 +185,7 @@ impl GateError {
             Self::Unsupported(_) => row(StatusCode::BAD_REQUEST, INVALID, "unsupported_parameter"),
             Self::NotFetched(_) => row(StatusCode::BAD_REQUEST, INVALID, "media_not_fetched"),
             Self::NoChannel { .. } => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "no_channel"),
+            Self::NoSuchChannel { .. } => row(StatusCode::BAD_REQUEST, INVALID, "channel_not_found"),
             Self::KeyConcurrency { .. } => row(
                 StatusCode::TOO_MANY_REQUESTS,
                 RATE_LIMIT,

@@ -17,7 +17,7 @@ use crate::{
     gate::Gate,
     relay::relay,
     request_id,
-    route::route,
+    route::{Pin, route},
     settle::Settlement,
     validate::validate,
 };
@@ -36,7 +36,8 @@ pub async fn chat_completions(
     body::check_headers(http.headers())?;
     let body = body::read(http.body_mut(), gate.settings.request_body_limit, &gate.buffered).await?;
     let request = validate(&gate, &body)?;
-    let route = route(&gate, &request, key.key.id)?;
+    let pin = Pin::of(http.headers(), gate.settings.routing.allow_pin);
+    let route = route(&gate, &request, key.key.id, &pin)?;
     let admission = admit(&gate, &key)?;
     let settlement = Settlement::arm(&gate, &key, &request, &arrival, admission);
     let head = Head {

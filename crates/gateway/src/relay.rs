@@ -10,6 +10,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use http::{HeaderName, HeaderValue, header};
 use tokio::time::timeout;
+use tollgate_catalog::model::Model;
 use tollgate_chat::event::Unshown;
 use tollgate_dialects::Note;
 
@@ -22,6 +23,8 @@ use crate::{
 };
 
 const X_TOLLGATE_CHANNEL: HeaderName = HeaderName::from_static("x-tollgate-channel");
+/// The model that answered, where it is not the one that was asked for.
+const X_TOLLGATE_MODEL: HeaderName = HeaderName::from_static("x-tollgate-model");
 const X_TOLLGATE_NOTES: HeaderName = HeaderName::from_static("x-tollgate-notes");
 /// Most bytes of notes in a header: proxies refuse answers with large ones.
 const NOTES_BYTES: usize = 2 * 1024;
@@ -39,7 +42,7 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
         Ok(attempted) => attempted,
         Err(error) => return refuse(error, settlement),
     };
-    settlement.answered_by(&attempted.channel);
+    settlement.answered_by(&attempted.channel, attempted.model.as_ref());
     settlement.note(attempted.notes);
     let Outcome::Whole { answer, held } = attempted.outcome else {
         return refuse(GateError::ProviderMalformed, settlement);
@@ -54,7 +57,12 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
     let mut response = Response::new(body::held(answer.json, held));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    write_origin(headers, &attempted.channel, settlement.notes());
+    write_origin(
+        headers,
+        &attempted.channel,
+        attempted.model.as_deref(),
+        settlement.notes(),
+    );
     settlement.complete();
     response
 }
@@ -69,12 +77,13 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
         Ok(Ok(attempted)) => {
             let Attempted {
                 channel,
+                model,
                 notes,
                 outcome,
             } = attempted;
             let mut headers = http::HeaderMap::new();
-            write_origin(&mut headers, &channel, &notes);
-            settlement.answered_by(&channel);
+            write_origin(&mut headers, &channel, model.as_deref(), &notes);
+            settlement.answered_by(&channel, model.as_ref());
             settlement.note(notes);
             let body = stream::body(writer, settlement, keep_alive, memory, outcome);
             let mut response = Response::new(body);
@@ -122,7 +131,10 @@ fn refuse(error: GateError, settlement: Settlement) -> Response {
 }
 
 /// Says where the answer comes from and what was changed on the way there.
-fn write_origin(headers: &mut http::HeaderMap, channel: &str, notes: &[Note]) {
+fn write_origin(headers: &mut http::HeaderMap, channel: &str, model: Option<&Model>, notes: &[Note]) {
+    if let Some(model) = model.and_then(|model| HeaderValue::from_str(model.id.as_str()).ok()) {
+        headers.insert(X_TOLLGATE_MODEL, model);
+    }
     if let Ok(channel) = HeaderValue::from_str(channel) {
         headers.insert(X_TOLLGATE_CHANNEL, channel);
     }

@@ -2,11 +2,17 @@
 
 mod affinity;
 mod chance;
+mod pin;
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use jiff::Timestamp;
-use tollgate_catalog::{contract::ValidRequest, money::Money, price::Spent};
+use tollgate_catalog::{
+    contract::{self, ValidRequest},
+    model::ModelId,
+    money::Money,
+    price::Spent,
+};
 use tollgate_chat::usage::Usage;
 use tollgate_ledger::KeyId;
 
@@ -15,9 +21,11 @@ use crate::{
     error::GateError,
     gate::Gate,
     health::{Fitness, HealthSettings},
+    validate::{check_limits, find_model},
 };
 
 pub use chance::jittered;
+pub use pin::Pin;
 
 /// How channels are chosen, and what becomes of those that fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +35,10 @@ pub struct RoutingSettings {
     pub affinity: bool,
     /// Most further tries of one request, beyond one on each channel.
     pub retries: u32,
+    /// Models that are asked when no channel of the first one answers, in this order.
+    pub fallbacks: BTreeMap<ModelId, Vec<ModelId>>,
+    /// Whether a request's headers may name channels.
+    pub allow_pin: bool,
     pub health: HealthSettings,
 }
 
@@ -60,11 +72,14 @@ pub struct Candidate {
 
 /// Finds the channels of the request's model that are well: by priority, and within one priority by the
 /// strategy. Where all of them rest it is the one that is to rest least. A model without a channel goes to
-/// the sandbox, where that is on.
-pub fn route(gate: &Gate, request: &ValidRequest, key: KeyId) -> Result<Route, GateError> {
+/// the sandbox, where that is on. `pin`: which channels the client wants.
+pub fn route(gate: &Gate, request: &ValidRequest, key: KeyId, pin: &Pin) -> Result<Route, GateError> {
     let channels = gate.channels.load();
-    let servers = channels.servers(&request.model.id);
-    let mut candidates = Vec::with_capacity(servers.len());
+    let all = channels.servers(&request.model.id);
+    let servers = all
+        .iter()
+        .filter(|server| pin.takes(&server.channel.settings.name));
+    let mut candidates = Vec::with_capacity(all.len());
     let mut least = None;
     for server in servers {
         match server.fitness() {
@@ -84,6 +99,10 @@ pub fn route(gate: &Gate, request: &ValidRequest, key: KeyId) -> Result<Route, G
                 server: server.clone(),
                 forced: true,
             });
+        } else if !all.is_empty() {
+            return Err(GateError::NoSuchChannel {
+                model: request.model.id.to_string(),
+            });
         } else if gate.sandbox_is_on() {
             return Ok(Route::Sandbox);
         } else {
@@ -96,6 +115,25 @@ pub fn route(gate: &Gate, request: &ValidRequest, key: KeyId) -> Result<Route, G
         in_order(&mut candidates, request, key, &gate.settings.routing);
     }
     Ok(Route::Channels(candidates))
+}
+
+/// What the operator wants asked where nobody answers `request`: the same of other models, each with its
+/// channels. A model whose contract does not allow the request, or that nobody serves, is passed over.
+pub fn fallbacks<'a>(
+    gate: &'a Gate,
+    request: &'a ValidRequest,
+    key: KeyId,
+) -> impl Iterator<Item = (ValidRequest, Vec<Candidate>)> + 'a {
+    let fallbacks = gate.settings.routing.fallbacks.get(&request.model.id);
+    fallbacks.into_iter().flatten().filter_map(move |id| {
+        let model = find_model(gate, id.as_str()).ok()?;
+        let limits = check_limits(gate);
+        let request = contract::check(request.request.clone(), model, &limits).ok()?;
+        match route(gate, &request, key, &Pin::default()).ok()? {
+            Route::Channels(candidates) => Some((request, candidates)),
+            Route::Sandbox => None,
+        }
+    })
 }
 
 /// Orders channels that come by priority.

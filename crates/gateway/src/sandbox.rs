@@ -79,6 +79,7 @@ pub async fn answer(
         }
     };
     Ok(Attempted {
+        model: None,
         channel: SANDBOX.to_owned(),
         notes,
         outcome,

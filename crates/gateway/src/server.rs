@@ -229,6 +229,7 @@ fn cors(gate: &Gate) -> CorsLayer {
             X_TOLLGATE_REQUEST_ID,
             header::RETRY_AFTER,
             "x-tollgate-channel".parse().expect("a valid header name"),
+            "x-tollgate-model".parse().expect("a valid header name"),
             "x-tollgate-notes".parse().expect("a valid header name"),
         ]))
         .max_age(CORS_MAX_AGE)

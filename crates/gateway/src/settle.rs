@@ -22,6 +22,8 @@ pub struct Settlement {
     model: Arc<Model>,
     stream: bool,
     channel: String,
+    /// The model that answers, where it is another than was asked for.
+    served: Option<Arc<Model>>,
     started: Instant,
     first_output: Option<Instant>,
     usage: Option<Usage>,
@@ -48,6 +50,7 @@ impl Settlement {
             model: Arc::clone(&request.model),
             stream: request.stream,
             channel: String::new(),
+            served: None,
             started: arrival.at,
             first_output: None,
             usage: None,
@@ -57,9 +60,11 @@ impl Settlement {
         }
     }
 
-    /// Notes which channel answers, and that its first output is there.
-    pub fn answered_by(&mut self, channel: &str) {
+    /// Notes which channel answers, and with which model where it is not the one that was asked for; and that
+    /// its first output is there.
+    pub fn answered_by(&mut self, channel: &str, model: Option<&Arc<Model>>) {
         channel.clone_into(&mut self.channel);
+        self.served = model.cloned();
         self.first_output = Some(Instant::now());
     }
 
@@ -101,6 +106,7 @@ impl Settlement {
             client = %self.client,
             key_prefix = self.key.key.prefix.as_str(),
             model = self.model.id.as_str(),
+            served_model = self.served.as_ref().map(|model| model.id.as_str()),
             channel = self.channel.as_str(),
             stream = self.stream,
             outcome,

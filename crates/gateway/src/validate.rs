@@ -20,10 +20,14 @@ pub fn validate(gate: &Gate, body: &ReadBody) -> Result<ValidRequest, GateError>
         let id = model_of(&request).map_err(|violation| GateError::Invalid(violation.into()))?;
         find_model(gate, &id)?
     };
-    let limits = CheckLimits {
+    contract::check(request, model, &check_limits(gate)).map_err(GateError::Invalid)
+}
+
+/// Bounds that the operator set.
+pub fn check_limits(gate: &Gate) -> CheckLimits {
+    CheckLimits {
         n_max: gate.settings.n_max,
-    };
-    contract::check(request, model, &limits).map_err(GateError::Invalid)
+    }
 }
 
 /// The model of that ID: from the catalogue, or one that only a channel's configuration names.

@@ -139,7 +139,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let sandbox = sandbox::resolve(document.table("sandbox", &mut mistakes));
     let fetch = fetch::resolve(document.table("fetch", &mut mistakes), &limits, &mut mistakes);
     let reasoning_store = reasoning_store::resolve(document.table("reasoning_store", &mut mistakes));
-    let routing = routing::resolve(document.table("routing", &mut mistakes));
+    let routing = routing::resolve(document.table("routing", &mut mistakes), &mut mistakes);
     let log = log::resolve(document.table("log", &mut mistakes), &mut mistakes);
     let catalog_files = catalog::read(document.table("catalog", &mut mistakes), &mut mistakes);
     let catalog = catalog_files

@@ -206,7 +206,8 @@ impl Streaming {
                     Err(_) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
                     Ok(Err(error)) => return (self.fail(error, out), None),
                     Ok(Ok(attempted)) => {
-                        self.settlement.answered_by(&attempted.channel);
+                        self.settlement
+                            .answered_by(&attempted.channel, attempted.model.as_ref());
                         self.settlement.note(attempted.notes);
                         self.source = Source::Open(opened(attempted.outcome));
                     }

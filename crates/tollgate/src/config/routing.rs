@@ -1,12 +1,17 @@
 //! `[routing]`: how channels are chosen, and what becomes of those that fail.
 
 use std::{
+    collections::BTreeMap,
     num::{NonZeroU32, NonZeroU64},
     time::Duration,
 };
 
 use serde::Deserialize;
+use tollgate_catalog::model::ModelId;
 use tollgate_gateway::{HealthSettings, RoutingSettings, Strategy};
+use toml::Spanned;
+
+use super::mistake::{Mistake, Mistakes};
 
 const RETRIES: u32 = 2;
 const BREAKER_FAILURES: u32 = 5;
@@ -18,6 +23,8 @@ pub struct RoutingTable {
     strategy: Option<StrategyName>,
     affinity: Option<bool>,
     retries: Option<u32>,
+    fallbacks: Option<BTreeMap<Spanned<String>, Vec<Spanned<String>>>>,
+    allow_pin: Option<bool>,
     health: Option<bool>,
     breaker_failures: Option<NonZeroU32>,
     breaker_open_ms: Option<NonZeroU64>,
@@ -38,6 +45,8 @@ pub fn differences(new: &RoutingSettings, running: &RoutingSettings) -> Vec<&'st
         ("routing.strategy", new.strategy != running.strategy),
         ("routing.affinity", new.affinity != running.affinity),
         ("routing.retries", new.retries != running.retries),
+        ("routing.fallbacks", new.fallbacks != running.fallbacks),
+        ("routing.allow_pin", new.allow_pin != running.allow_pin),
         ("routing.health", health.enabled != running_health.enabled),
         (
             "routing.breaker_failures",
@@ -53,7 +62,24 @@ pub fn differences(new: &RoutingSettings, running: &RoutingSettings) -> Vec<&'st
     .collect()
 }
 
-pub fn resolve(table: RoutingTable) -> RoutingSettings {
+/// Models to fall back on. Any ID is taken, since a channel may serve what the catalogue does not list; those that
+/// nobody serves are warned of.
+fn fallbacks(
+    written: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
+    mistakes: &mut Mistakes<'_>,
+) -> BTreeMap<ModelId, Vec<ModelId>> {
+    let mut fallbacks = BTreeMap::new();
+    for (model, others) in written {
+        for id in others.iter().chain([&model]).filter(|id| id.get_ref().is_empty()) {
+            mistakes.add(id.span().start, Mistake::ModelEmpty);
+        }
+        let others = others.into_iter().map(|id| ModelId::new(id.into_inner()));
+        fallbacks.insert(ModelId::new(model.into_inner()), others.collect());
+    }
+    fallbacks
+}
+
+pub fn resolve(table: RoutingTable, mistakes: &mut Mistakes<'_>) -> RoutingSettings {
     let open_ms = table.breaker_open_ms.map_or(BREAKER_OPEN_MS, NonZeroU64::get);
     RoutingSettings {
         strategy: match table.strategy {
@@ -63,6 +89,8 @@ pub fn resolve(table: RoutingTable) -> RoutingSettings {
         },
         affinity: table.affinity.unwrap_or(true),
         retries: table.retries.unwrap_or(RETRIES),
+        fallbacks: fallbacks(table.fallbacks.unwrap_or_default(), mistakes),
+        allow_pin: table.allow_pin.unwrap_or(false),
         health: HealthSettings {
             enabled: table.health.unwrap_or(true),
             breaker_failures: table.breaker_failures.map_or(BREAKER_FAILURES, NonZeroU32::get),

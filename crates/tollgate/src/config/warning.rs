@@ -19,6 +19,8 @@ pub enum Warning {
         model: ModelId,
         nearest: Option<String>,
     },
+    /// Nobody serves a model of `routing.fallbacks`.
+    FallbackNotServed { model: ModelId },
     /// A model of a channel ends soon, or has ended.
     Retires {
         channel: ChannelName,
@@ -50,7 +52,23 @@ impl Config {
             .collect();
         retiring.sort_by_key(|(date, _)| *date);
         let retiring = retiring.into_iter().map(|(_, warning)| warning);
-        retiring.chain(self.channels.warnings.iter().cloned()).collect()
+        retiring
+            .chain(self.channels.warnings.iter().cloned())
+            .chain(self.fallbacks_not_served())
+            .collect()
+    }
+
+    fn fallbacks_not_served(&self) -> impl Iterator<Item = Warning> {
+        let channels = &self.channels.enabled;
+        let is_served = |model: &ModelId| channels.iter().any(|channel| channel.models.contains_key(model));
+        let fallbacks = &self.routing.fallbacks;
+        let mut named: Vec<&ModelId> = fallbacks.keys().chain(fallbacks.values().flatten()).collect();
+        named.sort();
+        named.dedup();
+        named
+            .into_iter()
+            .filter(move |model| !is_served(model))
+            .map(|model| Warning::FallbackNotServed { model: model.clone() })
     }
 }
 
@@ -78,6 +96,9 @@ impl fmt::Display for Warning {
                     Some(nearest) => write!(f, " (the nearest that is: {nearest})"),
                     None => Ok(()),
                 }
+            }
+            Self::FallbackNotServed { model } => {
+                write!(f, "routing.fallbacks: no channel serves {model}")
             }
             Self::Retires {
                 channel,

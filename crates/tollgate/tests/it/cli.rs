@@ -185,6 +185,28 @@ enabled = false
 }
 
 #[test]
+fn check_warns_of_models_to_fall_back_on_that_nobody_serves() {
+    let folder = Folder::new();
+    folder.write(
+        "tollgate.toml",
+        "[routing]\nfallbacks = { \"m\" = [\"other\"] }\n[[channels]]\nname = \"c\"\nprovider = \"local\"\nbase_url = \"http://127.0.0.1:9001/v1\"\nmodels = [\"m\"]\n",
+    );
+
+    let check = folder.run(&["check"]);
+
+    let warnings: Vec<&str> = check
+        .stdout
+        .lines()
+        .filter(|line| line.contains("fallbacks"))
+        .collect();
+    assert_eq!(
+        warnings,
+        ["WARNING: routing.fallbacks: no channel serves other"],
+        "{check:?}"
+    );
+}
+
+#[test]
 fn check_warns_loudly_of_models_that_end() {
     let folder = Folder::new();
     folder.write(

@@ -11,6 +11,7 @@ mod config_errors;
 mod contract;
 mod documented_limits;
 mod failover;
+mod fallback;
 mod fan_out;
 mod fetch;
 mod health;

@@ -1,0 +1,149 @@
+//! Other models and channels than the usual ones: those to fall back on, and those that a request names.
+
+use http::Request;
+use serde_json::json;
+use tollgate_testkit::{
+    gate::{Channel, Gate},
+    provider::{FakeProvider, fails, says},
+};
+
+use crate::stage::{MODEL, question, question_to, setup, with};
+
+const OTHER: &str = "gpt-4o-mini";
+const FALLBACKS: &str = "[routing]\nfallbacks = { \"gpt-4o\" = [\"nobody-serves-this\", \"gpt-4o-mini\"] }\n";
+
+async fn stage() -> (FakeProvider, Gate) {
+    let provider = FakeProvider::start_with(says("usual")).await;
+    provider.for_model(OTHER, says("other"));
+    let channel = Channel::to(&provider).models([MODEL, OTHER]);
+    let gate = setup().channel(channel).config(FALLBACKS).start().await;
+    (provider, gate)
+}
+
+#[tokio::test]
+async fn a_model_that_nobody_answers_for_is_answered_for_by_the_one_to_fall_back_on() {
+    let (provider, gate) = stage().await;
+    provider.for_model(MODEL, fails(503, "", "busy"));
+
+    let answer = gate.post(&question()).await;
+    let stream = gate.stream(&question()).await;
+
+    assert_eq!((answer.text().as_str(), stream.text()), ("other", "other"));
+    assert_eq!(
+        answer.json()["model"],
+        MODEL,
+        "the answer keeps the name that was asked for"
+    );
+    for header in [
+        answer.header("x-tollgate-model"),
+        stream.header("x-tollgate-model"),
+    ] {
+        assert_eq!(header, Some(OTHER));
+    }
+    assert_eq!(answer.header("x-tollgate-notes"), Some("moved:model"));
+    gate.logged("served_model=gpt-4o-mini").await;
+}
+
+#[tokio::test]
+async fn while_the_model_answers_nothing_is_said_of_others() {
+    let (_provider, gate) = stage().await;
+
+    let answer = gate.post(&question()).await;
+
+    assert_eq!(
+        (answer.text().as_str(), answer.header("x-tollgate-model")),
+        ("usual", None)
+    );
+}
+
+#[tokio::test]
+async fn what_the_client_did_wrong_is_wrong_for_every_model() {
+    let (provider, gate) = stage().await;
+    provider.for_model(MODEL, fails(400, "invalid_value", "odd"));
+
+    let answer = gate.post(&question()).await;
+
+    assert_eq!((answer.status, provider.requests().len()), (400, 1));
+}
+
+#[tokio::test]
+async fn a_model_to_fall_back_on_whose_contract_does_not_allow_the_request_is_passed_over() {
+    let provider = FakeProvider::start_with(says("other")).await;
+    provider.for_model(MODEL, fails(503, "", "busy"));
+    let other = "qwen3.6-flash";
+    let gate = setup()
+        .channel(Channel::to(&provider).models([MODEL, other]))
+        .config(&format!(
+            "[routing]\nfallbacks = {{ \"gpt-4o\" = [\"{other}\"] }}\n"
+        ))
+        .start()
+        .await;
+    let fits = gate.post(&question()).await;
+    assert_eq!(fits.header("x-tollgate-model"), Some(other));
+
+    // On that model's page `stop` is an array.
+    let answer = gate.post(&with(question(), json!({"stop": "END"}))).await;
+
+    assert_eq!(
+        (answer.status, answer.error_code().as_deref()),
+        (503, Some("provider_overloaded"))
+    );
+}
+
+/// Posts the question with these headers, and tells the channel that answered or the error's code.
+async fn asked_with(gate: &Gate, headers: &[(&'static str, &str)]) -> String {
+    let (mut parts, body) = gate
+        .chat_request(gate.key(), question_to(MODEL).to_string())
+        .into_parts();
+    for (name, value) in headers {
+        parts.headers.insert(*name, value.parse().unwrap());
+    }
+    let answer = gate.send(Request::from_parts(parts, body)).await;
+    match answer.status {
+        200 => answer.header("x-tollgate-channel").unwrap().to_owned(),
+        _ => answer.error_code().unwrap(),
+    }
+}
+
+async fn two_channels(tables: &str) -> (FakeProvider, Gate) {
+    let provider = FakeProvider::start().await;
+    let gate = setup()
+        .channel(Channel::to(&provider).named("a").models([MODEL]))
+        .channel(
+            Channel::to(&provider)
+                .named("b")
+                .models([MODEL])
+                .set("priority", "1"),
+        )
+        .config(tables)
+        .start()
+        .await;
+    (provider, gate)
+}
+
+#[tokio::test]
+async fn where_the_operator_allows_it_a_request_names_its_channel_or_those_it_does_not_want() {
+    let (_provider, gate) = two_channels("[routing]\nallow_pin = true\n").await;
+
+    for (headers, expected) in [
+        (&[("x-tollgate-channel", "b")][..], "b"),
+        (&[("x-tollgate-exclude", "a")], "b"),
+        (&[("x-tollgate-exclude", "c, b")], "a"),
+        (&[], "a"),
+        (&[("x-tollgate-channel", "c")], "channel_not_found"),
+        (&[("x-tollgate-exclude", "a,b")], "channel_not_found"),
+    ] {
+        assert_eq!(asked_with(&gate, headers).await, expected, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_the_operator_does_not_allow_it_the_headers_are_nothing() {
+    let (_provider, gate) = two_channels("").await;
+
+    assert_eq!(asked_with(&gate, &[("x-tollgate-channel", "b")]).await, "a");
+    assert_eq!(
+        asked_with(&gate, &[("x-tollgate-channel", "nonsense")]).await,
+        "a"
+    );
+}
