@@ -248,7 +248,7 @@ pub fn shape_of(request: &ValidRequest) -> AnswerShape {
 /// One attempt: translates the request, sends it, and reads until its outcome is known. Where the
 /// provider gives fewer choices at once than the client wants, it is asked several times; where it refuses what
 /// earlier turns thought, it is asked once more without that.
-async fn try_channel(
+pub async fn try_channel(
     gate: &Arc<Gate>,
     key: KeyId,
     request: &ValidRequest,

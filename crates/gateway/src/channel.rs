@@ -146,6 +146,14 @@ impl Channels {
         self.by_model.get(model).map_or(&[], Vec::as_slice)
     }
 
+    /// A channel's models.
+    pub(crate) fn servers_of(&self, channel: &ChannelName) -> impl Iterator<Item = (&ModelId, &Server)> {
+        self.by_model.iter().flat_map(move |(id, servers)| {
+            let of_channel = move |server: &&Server| server.channel.settings.name == *channel;
+            servers.iter().filter(of_channel).map(move |server| (id, server))
+        })
+    }
+
     /// A model outside the catalogue that some channel serves.
     pub(crate) fn unlisted_model(&self, id: &str) -> Option<&Arc<Model>> {
         self.unlisted.get(id)

@@ -11,6 +11,7 @@ mod authenticate;
 mod body;
 mod buffered;
 mod channel;
+mod channel_test;
 mod client_address;
 mod endpoints;
 mod error;
@@ -28,6 +29,7 @@ mod validate;
 
 pub use attempt::{fetch::FetchSettings, reasoning::ReasoningStoreSettings};
 pub use channel::Channels;
+pub use channel_test::{ChannelTest, TestFailure, test_channel};
 pub use gate::{Gate, GateSettings, SandboxPolicy};
 pub use health::HealthSettings;
 pub use route::{RoutingSettings, Strategy};

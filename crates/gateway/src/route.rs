@@ -199,7 +199,9 @@ impl Rank {
                 Strategy::Latency => {
                     Measure::Latency(server.health.speed.average().map(|average| average.as_micros()))
                 }
-                Strategy::Price => Measure::Price(expected_cost(server, request, now)),
+                Strategy::Price => {
+                    Measure::Price(expected_cost(server, request.estimated_prompt_tokens(), now))
+                }
             },
             // Weighted rendezvous: the least of -ln(lot) / weight is each one's as often as its weight says.
             share: -lot.ln() / f64::from(settings.weight),
@@ -219,9 +221,8 @@ impl Rank {
     }
 }
 
-/// What the request would cost there, were the prompt answered by as much.
-fn expected_cost(server: &Server, request: &ValidRequest, now: Timestamp) -> Option<Money> {
-    let prompt = request.estimated_prompt_tokens();
+/// What a prompt of so many tokens would cost there, were it answered by as many.
+pub fn expected_cost(server: &Server, prompt: u64, now: Timestamp) -> Option<Money> {
     let usage = Usage {
         prompt,
         completion: prompt,

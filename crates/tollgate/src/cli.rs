@@ -47,7 +47,7 @@ enum Command {
     /// Make, list and revoke API keys; a running gate knows within a second
     #[command(subcommand)]
     Keys(keys::Command),
-    /// List the configured channels, and how they are
+    /// List the configured channels, and try them
     #[command(subcommand)]
     Channels(channels::Command),
     /// List the models, and get the embedded one

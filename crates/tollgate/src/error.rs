@@ -33,6 +33,10 @@ pub enum CliError {
     Pull(#[from] PullError),
     #[error("the embedded model cannot be looked at: {0}")]
     Engine(io::Error),
+    #[error("no enabled channel is called `{0}`")]
+    NoSuchChannel(String),
+    #[error("{failed} of {tested} channels did not answer")]
+    ChannelsFailed { failed: usize, tested: usize },
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
     #[error("the system gave no random bytes: {0}")]
@@ -60,6 +64,7 @@ impl Diagnostic for CliError {
             Self::Listen { field, .. } => {
                 format!("{field} in the configuration sets it; port 0 takes any free one")
             }
+            Self::NoSuchChannel(_) => "the names are in: tollgate channels list".to_owned(),
             _ => return None,
         };
         Some(Box::new(help))

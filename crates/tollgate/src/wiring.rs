@@ -93,6 +93,19 @@ impl Running {
     }
 }
 
+/// A gate for a command: it has the channels and answers nobody.
+pub async fn gate(config: &Config) -> Result<Arc<Gate>, CliError> {
+    let store = Store::open(&config.database).await?;
+    let channels = config.channels.enabled.clone();
+    Ok(Gate::new(
+        settings(config),
+        Arc::clone(&config.catalog),
+        store,
+        channels,
+        None,
+    ))
+}
+
 /// The embedded model's engine. It starts whether the model is there or not: the model may be
 /// pulled while the gate runs.
 pub fn engine(data_dir: &Path) -> Result<Engine, CliError> {

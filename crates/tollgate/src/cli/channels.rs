@@ -2,19 +2,130 @@
 
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
-use tollgate_catalog::{channel::ChannelSettings, model::ModelId};
+use tollgate_catalog::{
+    channel::{ChannelName, ChannelSettings},
+    model::ModelId,
+};
+use tollgate_gateway::{ChannelTest, test_channel};
 
 use super::Listing;
-use crate::{admin_client, config::Config, error::CliError, print};
+use crate::{admin_client, config::Config, error::CliError, print, wiring};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the channels, as they are tried, with their health where the gate runs; credentials are not shown
     List(Listing),
+    /// Ask channels a small question each, to see whether they answer; it costs a few tokens
+    #[command(after_help = "\
+Examples:
+  tollgate channels test
+  tollgate channels test claude-spare --model claude-sonnet-4-6")]
+    Test {
+        /// Names of channels; without any, all that are enabled
+        names: Vec<String>,
+        /// Ask this model; without it, each channel's cheapest
+        #[arg(long, value_name = "ID")]
+        model: Option<String>,
+        #[command(flatten)]
+        listing: Listing,
+    },
 }
 
 pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
-    let Command::List(listing) = command;
+    match command {
+        Command::List(listing) => list(&listing, config).await,
+        Command::Test {
+            names,
+            model,
+            listing,
+        } => test(&names, model.as_deref(), &listing, config).await,
+    }
+}
+
+/// Asks the channels from here, whether or not a gate runs.
+async fn test(
+    names: &[String],
+    model: Option<&str>,
+    listing: &Listing,
+    config: &Config,
+) -> Result<(), CliError> {
+    let channels = config.channels.enabled.iter().map(|channel| &channel.name);
+    let chosen: Vec<_> = channels
+        .filter(|name| names.is_empty() || names.iter().any(|wanted| wanted == name.as_str()))
+        .collect();
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !chosen.iter().any(|chosen| chosen.as_str() == *name))
+    {
+        return Err(CliError::NoSuchChannel(unknown.clone()));
+    }
+    let gate = wiring::gate(config).await?;
+    let tests = chosen.iter().map(|name| test_channel(&gate, name, model));
+    let tests = futures_util::future::join_all(tests).await;
+    let rows: Vec<Tested<'_>> = chosen
+        .iter()
+        .zip(&tests)
+        .map(|(name, test)| Tested::of(name, test.as_ref()))
+        .collect();
+    if listing.json {
+        print::json(&rows)?;
+    } else {
+        let head = ["CHANNEL", "MODEL", "RESULT", "MS", ""];
+        let shown = rows.iter().map(|row| {
+            [
+                row.channel.to_owned(),
+                row.model.unwrap_or_default().to_owned(),
+                row.outcome.to_owned(),
+                row.took_ms.to_string(),
+                row.told.unwrap_or_default().to_owned(),
+            ]
+        });
+        print::table(head, shown)?;
+    }
+    let failed = rows.iter().filter(|row| row.outcome != "ok").count();
+    match failed {
+        0 => Ok(()),
+        failed => Err(CliError::ChannelsFailed {
+            failed,
+            tested: rows.len(),
+        }),
+    }
+}
+
+/// A test as `--json` shows it.
+#[derive(Serialize)]
+struct Tested<'a> {
+    channel: &'a str,
+    model: Option<&'a str>,
+    /// `ok`, or a word for the failure, as in the metrics.
+    outcome: &'a str,
+    told: Option<&'a str>,
+    took_ms: u128,
+}
+
+impl<'a> Tested<'a> {
+    fn of(channel: &'a ChannelName, test: Option<&'a ChannelTest>) -> Self {
+        let Some(test) = test else {
+            return Self {
+                channel: channel.as_str(),
+                model: None,
+                outcome: "not_served",
+                told: Some("the channel does not serve this model"),
+                took_ms: 0,
+            };
+        };
+        let failure = test.failure.as_ref();
+        Self {
+            channel: channel.as_str(),
+            model: Some(test.model.as_str()),
+            outcome: failure.map_or("ok", |failure| failure.outcome),
+            told: failure.map(|failure| failure.told.as_str()),
+            took_ms: test.took.as_millis(),
+        }
+    }
+}
+
+async fn list(listing: &Listing, config: &Config) -> Result<(), CliError> {
     let running: Option<Vec<Health>> =
         admin_client::get(config.server.admin_listen, "/admin/v1/channels").await;
     let enabled = config.channels.enabled.iter().map(|channel| (channel, true));

@@ -20,6 +20,7 @@ fn help_tells_what_there_is() {
         "keys list",
         "keys revoke",
         "channels list",
+        "channels test",
         "models list",
         "models pull",
     ] {

@@ -250,3 +250,44 @@ async fn operators_see_how_channels_are() {
     assert!(channels[1]["models"][0]["latency_ms"].is_u64());
     assert!(!channels.to_string().contains("api_key"));
 }
+
+#[tokio::test]
+async fn channels_are_tried_from_the_command_line_and_a_failure_is_told_without_the_providers_words() {
+    let good = FakeProvider::start_with(says("ready")).await;
+    let bad = FakeProvider::start_with(fails(401, "invalid_api_key", "the key sk-secret is wrong")).await;
+    let gate = setup()
+        .channel(Channel::to(&good).named("good").models([MODEL]))
+        .channel(Channel::to(&bad).named("bad").models([MODEL]))
+        .start()
+        .await;
+
+    let all = gate.command(&["channels", "test", "--json"]).await;
+    let rows: Value = serde_json::from_str(&all.stdout).expect("JSON");
+    assert_eq!(all.code, Some(1), "{all:?}");
+    assert_eq!(
+        (&rows[0]["channel"], &rows[0]["outcome"]),
+        (&json!("good"), &json!("ok"))
+    );
+    assert_eq!(
+        (&rows[1]["outcome"], &rows[1]["told"]),
+        (&json!("credential"), &json!("provider code invalid_api_key"))
+    );
+    assert!(all.stderr.contains("1 of 2 channels did not answer"), "{all:?}");
+    assert!(!all.stdout.contains("secret"));
+
+    let one = gate
+        .command(&["channels", "test", "good", "--model", MODEL])
+        .await;
+    assert_eq!(one.code, Some(0), "{one:?}");
+    assert_eq!(good.requests()[1].json()["max_tokens"], 16);
+
+    let unknown = gate.command(&["channels", "test", "nobody"]).await;
+    assert!(
+        unknown.stderr.contains("no enabled channel is called `nobody`"),
+        "{unknown:?}"
+    );
+    let other = gate
+        .command(&["channels", "test", "good", "--model", "gpt-5"])
+        .await;
+    assert!(other.stdout.contains("not_served"), "{other:?}");
+}
