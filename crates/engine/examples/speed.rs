@@ -69,7 +69,11 @@ fn run(
         max_tokens: Some(max_tokens),
         ..Sampling::default()
     };
-    let generation = engine.generate(Prompt { turns, sampling });
+    let generation = engine.generate(Prompt {
+        turns,
+        sampling,
+        form: None,
+    });
     async {
         let mut generation = generation?;
         while let Some(step) = generation.next().await {

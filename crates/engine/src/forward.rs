@@ -1,7 +1,8 @@
 //! Runs the model: tokens in, scores of every possible next token out.
 //!
 //! The llama architecture, with grouped-query attention. Weights are shared and never change; what
-//! a sequence has read so far is in its own [`KvCache`], so sequences can be advanced in any order.
+//! a sequence has read so far is in its own [`KvCache`]. One pass over the weights serves several
+//! sequences, and none of them notices the others: every row is computed as if it were alone.
 //! Not candle's `quantized_llama`: its table of positions ends at 4,096 where the model reads
 //! 8,192, it holds one cache per model, and it copies that cache for every token.
 //! Not here: where weights come from (`load`), which token is taken (`sample`).
@@ -10,7 +11,7 @@ use crate::matrix::Matrix;
 
 use arithmetic::{gate, normalise};
 
-pub(crate) use cache::KvCache;
+pub(crate) use cache::{KvCache, PAGE};
 pub(crate) use rope::Rope;
 
 mod arithmetic;
@@ -67,51 +68,69 @@ pub(crate) struct Llama {
 }
 
 impl Llama {
-    pub(crate) fn new_cache(&self) -> KvCache {
-        KvCache::new(&self.sizes)
-    }
-
-    /// Reads `tokens` after what `cache` holds, and remembers them there.
+    /// Reads each slice after what its cache holds, and remembers it there. Gives a row of numbers for
+    /// every token, in the order of the slices.
     ///
-    /// Panics where the cache has no room left in the window, and where a token is not in the
+    /// Panics where a cache has no room left in the window, and where a token is not in the
     /// vocabulary; the scheduler allows neither.
-    pub(crate) fn read(&self, tokens: &[u32], cache: &mut KvCache) -> Vec<f32> {
+    pub(crate) fn read(&self, slices: &mut [Slice<'_>]) -> Vec<f32> {
         let Sizes {
             width,
             epsilon,
             feed_forward,
             ..
         } = self.sizes;
-        let start = cache.len();
-        assert!(start + tokens.len() <= self.sizes.window, "the window is full");
-
-        let mut state = vec![0.0; tokens.len() * width];
-        for (token, row) in tokens.iter().zip(state.chunks_exact_mut(width)) {
+        let count = slices.iter().map(|slice| slice.tokens.len()).sum::<usize>();
+        let mut state = vec![0.0; count * width];
+        let tokens = slices.iter().flat_map(|slice| slice.tokens);
+        for (token, row) in tokens.zip(state.chunks_exact_mut(width)) {
             self.embedding.read_row(*token as usize, row);
         }
-        cache.extend(tokens.len());
+        for Slice { tokens, cache } in &mut *slices {
+            assert!(
+                cache.len() + tokens.len() <= self.sizes.window,
+                "the window is full"
+            );
+            cache.extend(tokens.len());
+        }
+        let row_width = width + 2 * self.sizes.kv_width();
         for (index, layer) in self.layers.iter().enumerate() {
-            let input = Matrix::quantise(&normalise(&state, &layer.attention_norm, epsilon), width);
+            let input = quantised(&state, &layer.attention_norm, epsilon);
             let mut projected = product(&layer.query_key_value, &input);
-            self.rope.turn(&mut projected, start, &self.sizes);
-            cache.write(index, start, &projected);
-            let attended = attention::attend(&projected, cache, index, start, &self.sizes);
+            let mut rest = &mut projected[..];
+            for Slice { tokens, cache } in &mut *slices {
+                let (rows, others) = rest.split_at_mut(tokens.len() * row_width);
+                let start = cache.len() - tokens.len();
+                self.rope.turn(rows, start, &self.sizes);
+                cache.write(index, start, rows);
+                rest = others;
+            }
+            let attended = attention::attend(&projected, slices, index, &self.sizes);
             add_product(&mut state, &layer.attention_output, &attended);
 
-            let input = Matrix::quantise(&normalise(&state, &layer.feed_forward_norm, epsilon), width);
+            let input = quantised(&state, &layer.feed_forward_norm, epsilon);
             let opened = gate(&product(&layer.gate_up, &input), feed_forward);
             add_product(&mut state, &layer.down, &opened);
         }
         state
     }
 
-    /// Scores of every token of the vocabulary to come after the last row of `state`.
+    /// For each row of `state`, the scores of every token of the vocabulary to come next.
     pub(crate) fn scores(&self, state: &[f32]) -> Vec<f32> {
-        let Sizes { width, epsilon, .. } = self.sizes;
-        let last = &state[state.len() - width..];
-        let input = Matrix::quantise(&normalise(last, &self.final_norm, epsilon), width);
+        let input = quantised(state, &self.final_norm, self.sizes.epsilon);
         product(self.output.as_ref().unwrap_or(&self.embedding), &input)
     }
+}
+
+/// What one sequence brings to a pass: the tokens that it reads next, and what it has read.
+pub(crate) struct Slice<'a> {
+    pub(crate) tokens: &'a [u32],
+    pub(crate) cache: &'a mut KvCache,
+}
+
+/// Rows brought to a mean square of one, weighed, and rounded to eight bits.
+fn quantised(rows: &[f32], weights: &[f32], epsilon: f32) -> Matrix {
+    Matrix::quantise(&normalise(rows, weights, epsilon), weights.len())
 }
 
 fn product(weights: &Matrix, input: &Matrix) -> Vec<f32> {

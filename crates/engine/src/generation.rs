@@ -5,7 +5,9 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 use crate::conversation::PromptError;
+use crate::form::FormError;
 use crate::load::LoadError;
+use crate::logprobs::TokenLogprob;
 use crate::sample::NotNumbers;
 
 /// The next thing that happened to a request.
@@ -19,6 +21,8 @@ pub enum Step {
     },
     /// Text of the answer, never empty.
     Text(String),
+    /// Where probabilities were asked for: those of the tokens that made up the last piece of text.
+    Logprobs(Vec<TokenLogprob>),
     /// Always the last step.
     Done(Finished),
 }
@@ -52,6 +56,9 @@ pub enum Fault {
     Prompt(#[from] PromptError),
     #[error(transparent)]
     Scores(#[from] NotNumbers),
+    /// The form cannot be followed any further.
+    #[error(transparent)]
+    Form(#[from] FormError),
     /// A bug in the engine. It stays usable for other requests.
     #[error("the engine failed while it answered")]
     Panicked,

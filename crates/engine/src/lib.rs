@@ -27,8 +27,10 @@ use std::sync::Arc;
 use std::thread;
 
 pub use conversation::PromptError;
+pub use form::{Form, FormError, Grammar};
 pub use generation::{Fault, FinishReason, Finished, Generation, Step};
 pub use load::LoadError;
+pub use logprobs::{ScoredToken, TokenLogprob};
 pub use model_file::{Presence, path_in, presence};
 pub use prompt::{Prompt, Role, Sampling, Turn};
 pub use sample::NotNumbers;
@@ -41,11 +43,14 @@ use schedule::Shared;
 pub mod pull;
 
 mod conversation;
+mod form;
 mod forward;
 mod generation;
 mod load;
+mod logprobs;
 mod matrix;
 mod model_file;
+mod prefixes;
 mod prompt;
 mod queue;
 mod sample;
@@ -63,25 +68,28 @@ pub struct EngineSettings {
     pub model_path: PathBuf,
     /// Requests that may wait; one more is refused.
     pub waiting: usize,
-    /// Requests that are answered in turns.
+    /// Requests that are answered at once.
     pub active: usize,
     /// Memory for what active requests have read. One request alone may always fill the window
     /// (189 MB for SmolLM2-135M).
     pub cache_bytes: usize,
+    /// Memory for prompts that may come again.
+    pub prefix_bytes: usize,
     /// Threads that calculate, at least one.
     pub threads: usize,
 }
 
 impl EngineSettings {
-    /// 32 waiting, 8 active, 768 MB of cache, and as many threads as the process may use cores, at
+    /// 32 waiting, 16 active, 768 MB of cache, 64 MB of prompts, and as many threads as the process may use cores, at
     /// most four: beyond that memory is the limit.
     pub fn new(model_path: PathBuf) -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
             model_path,
             waiting: 32,
-            active: 8,
+            active: 16,
             cache_bytes: 768 << 20,
+            prefix_bytes: 64 << 20,
             threads: cores.min(4),
         }
     }
@@ -152,6 +160,19 @@ impl Engine {
         Ok(conversation::encode(&language, turns, usize::MAX / 64)?
             .tokens
             .len())
+    }
+
+    /// Makes a form of a grammar. Fails with [`Fault::Form`] where that cannot be followed.
+    ///
+    /// Blocks: half a second for the first one, later as long as the grammar is involved; at most some
+    /// seconds.
+    pub fn form(&self, grammar: &Grammar) -> Result<Form, Fault> {
+        self.shared.form(grammar)
+    }
+
+    /// How many tokens the model knows: their IDs are below this. Blocks as [`Engine::count_tokens`].
+    pub fn vocabulary(&self) -> Result<usize, Fault> {
+        Ok(self.shared.language()?.tokenizer.len())
     }
 
     /// Whether the model is there, by its name and length.

@@ -20,6 +20,9 @@ pub(crate) const BLOCK: usize = 32;
 /// Rows that are multiplied with one other row at a time, so that it is loaded once for all.
 const ROWS_AT_ONCE: usize = 4;
 
+/// Rows for each worker from which on the rows themselves are shared out.
+const TURNED_BELOW: usize = 16;
+
 /// Numbers rounded to eight bits: each is its quant times the scale.
 #[derive(Clone, Copy)]
 pub(crate) struct Block {
@@ -116,18 +119,39 @@ impl Matrix {
         assert_eq!(self.blocks_per_row, activations.blocks_per_row, "same width");
         assert_eq!(out.len(), self.rows * activations.rows, "room for every product");
         let workers = rayon::current_num_threads();
-        if activations.rows == 1 {
-            let share = self.rows.div_ceil(workers * 4).next_multiple_of(ROWS_AT_ONCE);
-            out.par_chunks_mut(share).enumerate().for_each(|(part, out)| {
-                KERNEL.run(OneActivation {
-                    activation: activations.row(0),
+        let count = activations.rows;
+        // Shared out by weights, so that each is loaded by one worker alone, as long as few rows wait
+        // for it; many rows are shared out themselves, since the products would have to be turned.
+        let of_weights = self.rows.div_ceil(workers * 4).next_multiple_of(ROWS_AT_ONCE);
+        if count == 1 {
+            out.par_chunks_mut(of_weights)
+                .enumerate()
+                .for_each(|(part, out)| {
+                    KERNEL.run(OneActivation {
+                        activation: activations.row(0),
+                        weights: self,
+                        first: part * of_weights,
+                        out,
+                    });
+                });
+        } else if count < workers * TURNED_BELOW {
+            let mut products = vec![0.0; out.len()];
+            let parts = products.par_chunks_mut(of_weights * count).enumerate();
+            parts.for_each(|(part, products)| {
+                KERNEL.run(FewActivations {
+                    activations,
                     weights: self,
-                    first: part * share,
-                    out,
+                    first: part * of_weights,
+                    products,
                 });
             });
+            for (column, products) in products.chunks_exact(count).enumerate() {
+                for (row, product) in products.iter().enumerate() {
+                    out[row * self.rows + column] = *product;
+                }
+            }
         } else {
-            let share = activations.rows.div_ceil(workers).next_multiple_of(ROWS_AT_ONCE);
+            let share = count.div_ceil(workers).next_multiple_of(ROWS_AT_ONCE);
             out.par_chunks_mut(share * self.rows)
                 .enumerate()
                 .for_each(|(part, out)| {
@@ -169,6 +193,29 @@ impl Task for OneActivation<'_> {
         for (out, row) in self.out.chunks_mut(ROWS_AT_ONCE).zip(rows) {
             let products = dots.four(self.activation, self.weights.four_rows(row));
             out.copy_from_slice(&products[..out.len()]);
+        }
+    }
+}
+
+/// Products of weights from row `first` on with all activations: a row for each weight.
+struct FewActivations<'a> {
+    activations: &'a Matrix,
+    weights: &'a Matrix,
+    first: usize,
+    products: &'a mut [f32],
+}
+
+impl Task for FewActivations<'_> {
+    #[inline(always)]
+    fn run(self, dots: impl Dots) {
+        let rows = self.products.chunks_exact_mut(self.activations.rows);
+        for (products, row) in rows.zip(self.first..) {
+            let weights = self.weights.row(row);
+            let activations = (0..).step_by(ROWS_AT_ONCE);
+            for (out, first) in products.chunks_mut(ROWS_AT_ONCE).zip(activations) {
+                let four = dots.four(weights, self.activations.four_rows(first));
+                out.copy_from_slice(&four[..out.len()]);
+            }
         }
     }
 }

@@ -1,21 +1,27 @@
-//! The engine thread: loads the model at the first request, then serves several requests in turns.
+//! The engine thread: loads the model at the first request, then serves several requests at once.
 //!
-//! In each round every answer gets one token, and the oldest prompt that is still being read one
-//! slice, so a long prompt slows running answers down but does not stop them. A request whose
-//! client has gone is dropped before its next step. A panic ends the request that it happened in.
+//! In each step one pass over the weights gives every answer its next token and reads a slice of the
+//! prompts that wait, so a long prompt slows running answers down but does not stop them. A request
+//! whose client has gone is dropped before the next step. A panic ends the requests that it happened in.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
+use rayon::prelude::*;
 use tracing::{error, info};
 
 use crate::EngineSettings;
-use crate::forward::{KvCache, Llama};
+use crate::form::{Form, FormError, FormMaker, Grammar};
+use crate::forward::{KvCache, Llama, PAGE, Slice};
 use crate::generation::Fault;
 use crate::load::{self, Language, LoadError};
+use crate::prefixes::Prefixes;
 use crate::queue::{Job, Queue};
 use crate::sequence::{Next, Sequence};
+
+mod priority;
 
 /// What the engine thread and its callers both see.
 pub(crate) struct Shared {
@@ -24,6 +30,7 @@ pub(crate) struct Shared {
     language: OnceLock<Arc<Language>>,
     /// Held while the language is read, so that only one reads it.
     reading: Mutex<()>,
+    forms: OnceLock<Result<FormMaker, FormError>>,
 }
 
 impl Shared {
@@ -33,6 +40,7 @@ impl Shared {
             settings,
             language: OnceLock::new(),
             reading: Mutex::new(()),
+            forms: OnceLock::new(),
         }
     }
 
@@ -44,6 +52,13 @@ impl Shared {
         }
         let read = load::language(&self.settings.model_path)?;
         Ok(self.language.get_or_init(|| Arc::new(read)).clone())
+    }
+
+    /// Makes a form of a grammar. The first one takes some tenths of a second longer.
+    pub(crate) fn form(&self, grammar: &Grammar) -> Result<Form, Fault> {
+        let language = self.language()?;
+        let forms = self.forms.get_or_init(|| FormMaker::new(language));
+        Ok(forms.as_ref().map_err(Clone::clone)?.form(grammar)?)
     }
 
     /// Whether the model was used before. Never blocks.
@@ -61,13 +76,27 @@ impl Drop for CloseAtEnd<'_> {
     }
 }
 
+/// Prompt tokens that a step reads while nobody writes: about a fifth of a second on one core.
+const SLICE: usize = 64;
+
+/// Prompt tokens that a step reads beside answers, which wait for them.
+const SLICE_BESIDE: usize = 24;
+
+/// Requests that wait because their caches do not fit, while smaller ones overtake them.
+const HELD: usize = 4;
+
+/// How often one of them may be overtaken.
+const OVERTAKEN: u32 = 16;
+
 /// Serves until the queue is closed.
 pub(crate) fn run(shared: &Shared) {
     let _close = CloseAtEnd(&shared.queue);
+    priority::lower();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(shared.settings.threads)
         .use_current_thread()
         .thread_name(|index| format!("engine-{index}"))
+        .start_handler(|_| priority::lower())
         .build();
     match pool {
         Ok(pool) => pool.install(|| Schedule::new(shared).run()),
@@ -78,6 +107,7 @@ pub(crate) fn run(shared: &Shared) {
 struct Model {
     language: Arc<Language>,
     llama: Llama,
+    prefixes: Prefixes,
 }
 
 struct Schedule<'a> {
@@ -85,8 +115,11 @@ struct Schedule<'a> {
     /// `None` until the first request.
     model: Option<Model>,
     active: Vec<Sequence>,
-    /// The next in line, when its cache does not fit beside the active ones.
-    held: Option<Sequence>,
+    /// The next in line, whose caches do not fit beside the active ones; the oldest first.
+    held: VecDeque<Sequence>,
+    /// How often the oldest of them was overtaken.
+    overtaken: u32,
+    steps: u64,
 }
 
 impl<'a> Schedule<'a> {
@@ -95,7 +128,9 @@ impl<'a> Schedule<'a> {
             shared,
             model: None,
             active: Vec::new(),
-            held: None,
+            held: VecDeque::new(),
+            overtaken: 0,
+            steps: 0,
         }
     }
 
@@ -105,46 +140,41 @@ impl<'a> Schedule<'a> {
             if self.shared.queue.is_closed() {
                 return;
             }
-            self.advance();
+            self.step();
         }
     }
 
     /// Starts requests as long as there is room; waits for one where there is nothing to do.
     fn admit(&mut self) {
+        self.active.retain(|sequence| !sequence.is_cancelled());
+        self.held.retain(|sequence| !sequence.is_cancelled());
         while self.active.len() < self.shared.settings.active {
-            if let Some(held) = self.held.take_if(|held| held.is_cancelled()) {
-                drop(held);
+            if let Some(held) = self
+                .held
+                .pop_front_if(|held| has_room(self.shared, &self.model, &self.active, held))
+            {
+                self.overtaken = 0;
+                self.active.push(held);
+                continue;
             }
-            let sequence = match self.held.take() {
-                Some(held) => held,
-                None => {
-                    let idle = self.active.is_empty();
-                    let queue = &self.shared.queue;
-                    let Some(job) = (if idle { queue.wait() } else { queue.take() }) else {
-                        return;
-                    };
-                    match self.start(job) {
-                        Some(sequence) => sequence,
-                        None => continue,
-                    }
-                }
-            };
-            if !self.has_room_for(&sequence) {
-                self.held = Some(sequence);
+            if self.held.len() >= HELD || self.overtaken >= OVERTAKEN {
                 return;
             }
-            self.active.push(sequence);
+            let idle = self.active.is_empty();
+            let queue = &self.shared.queue;
+            let Some(job) = (if idle { queue.wait() } else { queue.take() }) else {
+                return;
+            };
+            let Some(sequence) = self.start(job) else {
+                continue;
+            };
+            if has_room(self.shared, &self.model, &self.active, &sequence) {
+                self.overtaken += u32::from(!self.held.is_empty());
+                self.active.push(sequence);
+            } else {
+                self.held.push_back(sequence);
+            }
         }
-    }
-
-    /// One alone always has room.
-    fn has_room_for(&self, sequence: &Sequence) -> bool {
-        let Some(model) = &self.model else {
-            return true;
-        };
-        let bytes = |sequence: &Sequence| KvCache::bytes_for(&model.llama.sizes, sequence.tokens_at_most());
-        let taken: usize = self.active.iter().map(bytes).sum();
-        self.active.is_empty() || taken + bytes(sequence) <= self.shared.settings.cache_bytes
     }
 
     fn start(&mut self, job: Job) -> Option<Sequence> {
@@ -152,9 +182,9 @@ impl<'a> Schedule<'a> {
         let started = guarded(|| {
             let model = match &mut self.model {
                 Some(model) => model,
-                empty => empty.insert(load_model(self.shared)?),
+                empty => empty.insert(Model::load(self.shared)?),
             };
-            Sequence::start(job, &model.language, &model.llama)
+            Sequence::start(job, &model.language, &model.llama.sizes)
         });
         match started {
             Ok(sequence) => Some(sequence),
@@ -166,21 +196,48 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// One round: a token for every answer, a slice for the oldest prompt.
-    fn advance(&mut self) {
-        let Some(model) = &self.model else {
+    /// One pass of the model: a token for every answer, and a slice of the prompts.
+    fn step(&mut self) {
+        let Some(model) = &mut self.model else {
             return;
         };
-        let mut slice_read = false;
-        for mut sequence in std::mem::take(&mut self.active) {
-            if sequence.is_cancelled() {
-                continue;
+        self.steps += 1;
+        for sequence in &mut self.active {
+            sequence.recall(&mut model.prefixes);
+        }
+        let counts = counts(&self.active, self.steps);
+        let llama = &model.llama;
+        let active = &mut self.active;
+        let passed = guarded(|| Ok(pass(llama, active, &counts)));
+        let scores = match passed {
+            Ok(scores) => scores,
+            Err(fault) => {
+                log(&fault);
+                let taken_part = std::mem::take(&mut self.active).into_iter().zip(counts);
+                for (sequence, count) in taken_part {
+                    match count {
+                        0 => self.active.push(sequence),
+                        _ => sequence.fail(Fault::Panicked),
+                    }
+                }
+                return;
             }
-            if sequence.is_reading() && std::mem::replace(&mut slice_read, true) {
-                self.active.push(sequence);
-                continue;
+        };
+        for (sequence, scores) in self.active.iter().zip(&scores) {
+            if scores.is_some() {
+                sequence.remember(&mut model.prefixes);
             }
-            match guarded(|| sequence.step(&model.language, &model.llama)) {
+        }
+        let language = &model.language;
+        let choices = self.active.par_iter_mut().zip(scores);
+        let nexts: Vec<_> = choices
+            .map(|(sequence, scores)| match scores {
+                None => Ok(Next::Again),
+                Some(scores) => guarded(|| sequence.choose(language, scores)),
+            })
+            .collect();
+        for (sequence, next) in std::mem::take(&mut self.active).into_iter().zip(nexts) {
+            match next {
                 Ok(Next::Again) => self.active.push(sequence),
                 Ok(Next::Ended) => {}
                 Err(fault) => {
@@ -192,21 +249,99 @@ impl<'a> Schedule<'a> {
     }
 }
 
-fn load_model(shared: &Shared) -> Result<Model, LoadError> {
-    let began = Instant::now();
-    let llama = load::llama(&shared.settings.model_path)?;
-    let model = Model {
-        llama,
-        language: shared.language()?,
+/// Whether a cache fits beside the active ones. One alone always does.
+fn has_room(shared: &Shared, model: &Option<Model>, active: &[Sequence], sequence: &Sequence) -> bool {
+    let Some(model) = model else {
+        return true;
     };
-    info!(elapsed_ms = began.elapsed().as_millis(), "embedded model loaded");
-    Ok(model)
+    let bytes = |sequence: &Sequence| KvCache::bytes_for(&model.llama.sizes, sequence.tokens_at_most());
+    let taken: usize = active.iter().map(bytes).sum();
+    active.is_empty() || taken + bytes(sequence) <= shared.settings.cache_bytes
 }
 
-/// Runs a piece of work for one request; a panic becomes that request's fault.
+/// How many tokens each sequence reads in this step.
 ///
-/// Weights never change, and what belongs to the request is dropped with it, so nothing that a
-/// panic left half done is used again.
+/// Answers come first. Of the prompts that one is read first which makes the least work, so that a
+/// short request does not wait for long ones; every other step the oldest, so that it does not wait
+/// for ever.
+fn counts(active: &[Sequence], step: u64) -> Vec<usize> {
+    let mut counts: Vec<usize> = active
+        .iter()
+        .map(|sequence| {
+            if sequence.is_reading() {
+                0
+            } else {
+                sequence.left().min(SLICE)
+            }
+        })
+        .collect();
+    let alone = counts.iter().all(|count| *count == 0);
+    let mut budget = if alone { SLICE } else { SLICE_BESIDE };
+    let mut reading: Vec<usize> = (0..active.len())
+        .filter(|index| active[*index].is_reading())
+        .collect();
+    if step.is_multiple_of(2) {
+        reading.sort_by_key(|index| active[*index].work_left());
+    }
+    for index in reading {
+        counts[index] = active[index].left().min(budget);
+        budget -= counts[index];
+    }
+    counts
+}
+
+/// Reads so many tokens of each sequence; gives the scores of those that may choose their next one.
+fn pass(llama: &Llama, active: &mut [Sequence], counts: &[usize]) -> Vec<Option<Vec<f32>>> {
+    let taking_part = active.iter_mut().zip(counts).filter(|(_, count)| **count > 0);
+    let mut slices: Vec<Slice<'_>> = taking_part
+        .map(|(sequence, count)| sequence.slice(*count))
+        .collect();
+    let state = llama.read(&mut slices);
+    drop(slices);
+
+    let width = llama.sizes.width;
+    let mut last_rows = Vec::new();
+    let mut end = 0;
+    for (sequence, count) in active.iter().zip(counts) {
+        end += count * width;
+        if *count > 0 && sequence.may_choose() {
+            last_rows.extend_from_slice(&state[end - width..end]);
+        }
+    }
+    let scores = match last_rows.is_empty() {
+        true => Vec::new(),
+        false => llama.scores(&last_rows),
+    };
+    let mut scores = scores.chunks_exact(llama.sizes.vocabulary);
+    active
+        .iter()
+        .zip(counts)
+        .map(|(sequence, count)| match *count > 0 && sequence.may_choose() {
+            true => scores.next().map(<[f32]>::to_vec),
+            false => None,
+        })
+        .collect()
+}
+
+impl Model {
+    fn load(shared: &Shared) -> Result<Self, LoadError> {
+        let began = Instant::now();
+        let llama = load::llama(&shared.settings.model_path)?;
+        let token = KvCache::bytes_for(&llama.sizes, PAGE) / PAGE;
+        let model = Self {
+            prefixes: Prefixes::new(shared.settings.prefix_bytes / token),
+            llama,
+            language: shared.language()?,
+        };
+        info!(elapsed_ms = began.elapsed().as_millis(), "embedded model loaded");
+        Ok(model)
+    }
+}
+
+/// Runs a piece of work; a panic becomes a fault of the requests that it was for.
+///
+/// Weights never change, and what belongs to a request is dropped with it, so nothing that a panic
+/// left half done is used again.
 fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Fault::Panicked))
 }

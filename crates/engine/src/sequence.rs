@@ -1,17 +1,17 @@
 //! One request on the engine thread, from its prompt to the last token.
 
 use crate::conversation;
-use crate::forward::{KvCache, Llama};
+use crate::form::Form;
+use crate::forward::{KvCache, Sizes, Slice};
 use crate::generation::{Fault, FinishReason, Finished, Step};
 use crate::load::Language;
-use crate::prompt::{Sampling, Turn};
+use crate::logprobs::{self, TokenLogprob};
+use crate::prefixes::Prefixes;
+use crate::prompt::Turn;
 use crate::queue::Job;
 use crate::sample::Sampler;
 use crate::stop::{Passed, StopTexts};
 use crate::tokenizer::TextStream;
-
-/// Prompt tokens read in one step: about a fifth of a second on one core.
-const SLICE: usize = 64;
 
 /// Tokens kept free for an answer without a limit, when the prompt fills the window.
 const ANSWER_ROOM: usize = 1_024;
@@ -26,42 +26,54 @@ pub(crate) enum Next {
 pub(crate) struct Sequence {
     job: Job,
     cache: KvCache,
-    state: State,
+    /// What the model reads next: the prompt, later what was written last.
+    unread: Vec<u32>,
+    /// How many of `unread` it has read.
+    done: usize,
     sampler: Sampler,
     text: TextStream,
     stops: StopTexts,
+    form: Option<Form>,
+    told: Told,
     prompt_tokens: usize,
     completion_tokens: usize,
     /// Most tokens of the answer.
     limit: usize,
 }
 
-enum State {
-    Reading { prompt: Vec<u32>, done: usize },
-    Writing { last: u32 },
+/// Probabilities on their way to the client: a token's are told with the text that it is part of.
+#[derive(Default)]
+struct Told {
+    /// With the place in the answer's bytes where each token begins.
+    waiting: Vec<(usize, TokenLogprob)>,
+    /// Bytes of tokens, and of text that was told.
+    written: usize,
+    told: usize,
 }
 
 impl Sequence {
     /// Encodes the prompt and tells the client that its request has started.
-    pub(crate) fn start(mut job: Job, language: &Language, llama: &Llama) -> Result<Self, Fault> {
-        let window = llama.sizes.window;
-        let Sampling { max_tokens, .. } = job.prompt.sampling;
-        let wanted = max_tokens.map_or(usize::MAX, |tokens| tokens as usize);
+    pub(crate) fn start(mut job: Job, language: &Language, sizes: &Sizes) -> Result<Self, Fault> {
+        let window = sizes.window;
+        let sampling = &mut job.prompt.sampling;
+        let wanted = sampling.max_tokens.map_or(usize::MAX, |tokens| tokens as usize);
         let answer_room = wanted.min(ANSWER_ROOM).clamp(1, window / 4);
+        let stops = StopTexts::new(std::mem::take(&mut sampling.stop), sampling.stop_until.take());
+        let sampler = Sampler::new(sampling);
         let turns: Vec<Turn> = std::mem::take(&mut job.prompt.turns);
         let encoded = conversation::encode(language, &turns, window - answer_room)?;
         let sequence = Self {
-            cache: llama.new_cache(),
-            sampler: Sampler::new(&job.prompt.sampling),
+            cache: KvCache::new(sizes),
+            sampler,
             text: TextStream::default(),
-            stops: StopTexts::new(std::mem::take(&mut job.prompt.sampling.stop)),
+            stops,
+            form: job.prompt.form.take(),
+            told: Told::default(),
             prompt_tokens: encoded.tokens.len(),
             completion_tokens: 0,
             limit: wanted.min(window - encoded.tokens.len()),
-            state: State::Reading {
-                prompt: encoded.tokens,
-                done: 0,
-            },
+            unread: encoded.tokens,
+            done: 0,
             job,
         };
         sequence.tell(Ok(Step::Started {
@@ -76,8 +88,19 @@ impl Sequence {
         self.prompt_tokens + self.limit
     }
 
+    /// Whether its prompt is still being read.
     pub(crate) fn is_reading(&self) -> bool {
-        matches!(self.state, State::Reading { .. })
+        self.cache.len() < self.prompt_tokens
+    }
+
+    /// Tokens that it waits to read.
+    pub(crate) fn left(&self) -> usize {
+        self.unread.len() - self.done
+    }
+
+    /// Most work that it still makes.
+    pub(crate) fn work_left(&self) -> usize {
+        self.left() + self.limit - self.completion_tokens
     }
 
     /// Whether nobody waits for the answer any more.
@@ -89,49 +112,124 @@ impl Sequence {
         self.tell(Err(fault));
     }
 
-    /// Reads a slice of the prompt, or writes a token.
-    pub(crate) fn step(&mut self, language: &Language, llama: &Llama) -> Result<Next, Fault> {
-        let state = match &mut self.state {
-            State::Reading { prompt, done } => {
-                let slice = &prompt[*done..prompt.len().min(*done + SLICE)];
-                let state = llama.read(slice, &mut self.cache);
-                *done += slice.len();
-                if *done < prompt.len() {
-                    return Ok(Next::Again);
-                }
-                if self.limit == 0 {
-                    return Ok(self.finish(FinishReason::Length));
-                }
-                state
+    /// Skips what is remembered of the prompt's beginning, while nothing of it is read.
+    pub(crate) fn recall(&mut self, prefixes: &mut Prefixes) {
+        if self.done == 0
+            && self.cache.len() == 0
+            && let Some(cache) = prefixes.find(&self.unread)
+        {
+            self.done = cache.len();
+            self.cache = cache;
+        }
+    }
+
+    /// Its next tokens for the model, at most `count`. They count as read.
+    pub(crate) fn slice(&mut self, count: usize) -> Slice<'_> {
+        let from = self.done;
+        self.done = self.unread.len().min(from + count);
+        Slice {
+            tokens: &self.unread[from..self.done],
+            cache: &mut self.cache,
+        }
+    }
+
+    /// Whether everything is read, so that the next token can be chosen.
+    pub(crate) fn may_choose(&self) -> bool {
+        self.done == self.unread.len()
+    }
+
+    /// Remembers the prompt, once it was read.
+    pub(crate) fn remember(&self, prefixes: &mut Prefixes) {
+        if self.completion_tokens == 0 {
+            prefixes.keep(&self.unread, &self.cache);
+        }
+    }
+
+    /// Writes the next token by its scores, and after it those that can only come next.
+    pub(crate) fn choose(&mut self, language: &Language, scores: Vec<f32>) -> Result<Next, Fault> {
+        if self.limit == 0 {
+            return Ok(self.finish(FinishReason::Length));
+        }
+        let top = self.job.prompt.sampling.logprobs;
+        let own_view = top.map(|_| scores.clone());
+        let token = match &mut self.form {
+            None => self.sampler.choose(scores, None)?,
+            Some(form) => {
+                let allowed = form.allowed()?;
+                let ends = language.tokenizer.first_control();
+                let may_end = ends.is_some_and(|end| allowed.token(end));
+                let is_allowed = |token| match language.tokenizer.is_control(token) {
+                    true => may_end,
+                    false => allowed.token(token),
+                };
+                self.sampler.choose(scores, Some(&is_allowed))?
             }
-            State::Writing { last } => llama.read(&[*last], &mut self.cache),
         };
-        let token = self.sampler.choose(llama.scores(&state))?;
         if language.tokenizer.is_control(token) {
             return Ok(self.finish(FinishReason::Stop));
         }
-        self.completion_tokens += 1;
-        self.state = State::Writing { last: token };
-        let text = self.text.push(language.tokenizer.bytes(token));
-        match self.stops.push(&text) {
-            Passed::Text(text) => self.tell_text(text),
-            Passed::Stopped { text, stop } => {
-                self.tell_text(text);
-                return Ok(self.end(FinishReason::Stop, Some(stop)));
-            }
+        if let (Some(top), Some(scores)) = (top, own_view) {
+            let logprob = logprobs::of_token(&scores, token, top, &language.tokenizer);
+            self.told.waiting.push((self.told.written, logprob));
         }
-        if self.completion_tokens == self.limit {
-            return Ok(self.finish(FinishReason::Length));
+        self.unread.clear();
+        self.done = 0;
+        let mut tokens = vec![token];
+        let mut is_over = false;
+        if let Some(form) = &mut self.form {
+            form.take(token)?;
+            // Whoever wants probabilities wants one for every token.
+            if top.is_none() {
+                tokens.extend(form.take_forced());
+            }
+            is_over = form.is_over();
+        }
+        let last = tokens.len() - 1;
+        for (index, token) in tokens.into_iter().enumerate() {
+            if let Next::Ended = self.write(language, token, is_over && index == last) {
+                return Ok(Next::Ended);
+            }
         }
         Ok(Next::Again)
     }
 
+    /// Adds a token to the answer; `completes`: nothing can come after it.
+    fn write(&mut self, language: &Language, token: u32, completes: bool) -> Next {
+        self.completion_tokens += 1;
+        self.sampler.occurred(token);
+        self.unread.push(token);
+        let bytes = language.tokenizer.bytes(token);
+        self.told.written += bytes.len();
+        let text = self.text.push(bytes);
+        match self.stops.push(&text) {
+            Passed::Text(text) => self.tell_text(text),
+            Passed::Stopped { text, stop } => {
+                self.tell_text(text);
+                return self.end(FinishReason::Stop, Some(stop));
+            }
+        }
+        if completes {
+            return self.finish(FinishReason::Stop);
+        }
+        if self.completion_tokens == self.limit {
+            return self.finish(FinishReason::Length);
+        }
+        Next::Again
+    }
+
     /// Frees what was held back, then ends.
     fn finish(&mut self, reason: FinishReason) -> Next {
-        match self.stops.push(self.text.end()) {
+        let last = match self.stops.push(self.text.end()) {
             Passed::Text(text) => {
-                let waited = self.stops.end();
-                self.tell_text(text + &waited);
+                self.tell_text(text);
+                self.stops.end()
+            }
+            stopped => stopped,
+        };
+        match last {
+            Passed::Text(text) => {
+                self.tell_text(text);
+                self.tell_logprobs(usize::MAX);
                 self.end(reason, None)
             }
             Passed::Stopped { text, stop } => {
@@ -151,9 +249,22 @@ impl Sequence {
         Next::Ended
     }
 
-    fn tell_text(&self, text: String) {
-        if !text.is_empty() {
-            self.tell(Ok(Step::Text(text)));
+    fn tell_text(&mut self, text: String) {
+        if text.is_empty() {
+            return;
+        }
+        self.told.told += text.len();
+        self.tell(Ok(Step::Text(text)));
+        self.tell_logprobs(self.told.told);
+    }
+
+    /// Tells the probabilities of tokens that begin before this place of the answer.
+    fn tell_logprobs(&mut self, before: usize) {
+        let waiting = &mut self.told.waiting;
+        let count = waiting.partition_point(|(start, _)| *start < before);
+        let logprobs: Vec<_> = waiting.drain(..count).map(|(_, logprob)| logprob).collect();
+        if !logprobs.is_empty() {
+            self.tell(Ok(Step::Logprobs(logprobs)));
         }
     }
 

@@ -14,13 +14,16 @@ pub(crate) enum Passed {
 
 pub(crate) struct StopTexts {
     stops: Vec<String>,
+    /// From where this begins nothing stops any more.
+    until: Option<String>,
     waiting: String,
 }
 
 impl StopTexts {
-    pub(crate) fn new(mut stops: Vec<String>) -> Self {
+    pub(crate) fn new(mut stops: Vec<String>, until: Option<String>) -> Self {
         stops.retain(|stop| !stop.is_empty());
         Self {
+            until: until.filter(|_| !stops.is_empty()),
             stops,
             waiting: String::new(),
         }
@@ -33,27 +36,50 @@ impl StopTexts {
             .iter()
             .filter_map(|stop| Some((self.waiting.find(stop)?, stop)));
         // Of two at the same place the first in the request counts.
-        if let Some((at, stop)) = found.min_by_key(|(at, _)| *at) {
-            let stop = stop.clone();
-            self.waiting.truncate(at);
-            return Passed::Stopped {
-                text: std::mem::take(&mut self.waiting),
-                stop,
-            };
+        let found = found.min_by_key(|(at, _)| *at);
+        let mut shown = self.waiting.len();
+        if let Some(until) = &self.until {
+            shown = shown.min(
+                self.waiting
+                    .find(until)
+                    .unwrap_or(shown - overlap(&self.waiting, until)),
+            );
         }
-        let waits = self
-            .stops
-            .iter()
-            .map(|stop| overlap(&self.waiting, stop))
-            .max()
-            .unwrap_or(0);
-        let rest = self.waiting.split_off(self.waiting.len() - waits);
+        match found.filter(|(at, _)| *at < shown) {
+            Some((at, stop)) => {
+                let stop = stop.clone();
+                self.waiting.truncate(at);
+                return Passed::Stopped {
+                    text: std::mem::take(&mut self.waiting),
+                    stop,
+                };
+            }
+            None if self
+                .until
+                .as_ref()
+                .is_some_and(|until| self.waiting[shown..].starts_with(until)) =>
+            {
+                self.stops.clear();
+                self.until = None;
+                return Passed::Text(std::mem::take(&mut self.waiting));
+            }
+            None => {}
+        }
+        for stop in &self.stops {
+            shown = shown.min(self.waiting.len() - overlap(&self.waiting, stop));
+        }
+        let rest = self.waiting.split_off(shown);
         Passed::Text(std::mem::replace(&mut self.waiting, rest))
     }
 
     /// Frees what still waited, when the answer ends for another reason.
-    pub(crate) fn end(&mut self) -> String {
-        std::mem::take(&mut self.waiting)
+    pub(crate) fn end(&mut self) -> Passed {
+        // What might have begun there did not.
+        self.until = None;
+        match self.push("") {
+            Passed::Text(text) => Passed::Text(text + &std::mem::take(&mut self.waiting)),
+            stopped => stopped,
+        }
     }
 }
 

@@ -23,6 +23,7 @@ fn prompt(text: &str, sampling: Sampling) -> Prompt {
             text: text.to_owned(),
         }],
         sampling,
+        form: None,
     }
 }
 
@@ -60,6 +61,7 @@ async fn read(mut generation: Generation) -> Result<Answer, Fault> {
     loop {
         match next(&mut generation).await.expect("an answer ends with Done")? {
             Step::Started { .. } => panic!("an answer starts once"),
+            Step::Logprobs(_) => {}
             Step::Text(piece) => {
                 assert!(!piece.is_empty(), "an empty piece says nothing");
                 text.push_str(&piece);

@@ -135,6 +135,22 @@ impl Tokenizer {
         self.bytes.get(token as usize).map_or(&[], |bytes| bytes)
     }
 
+    /// The bytes that a token adds to a text; for a control token its name, so that it can be shown.
+    pub(crate) fn name(&self, token: u32) -> &[u8] {
+        let control = self.control.iter().find(|(_, id)| *id == token);
+        control.map_or_else(|| self.bytes(token), |(name, _)| name.as_bytes())
+    }
+
+    /// How many tokens there are.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Any of the tokens that steer the model, if there are some.
+    pub(crate) fn first_control(&self) -> Option<u32> {
+        self.control.first().map(|(_, id)| *id)
+    }
+
     /// Whether a token steers the model and is no text. An answer ends where one comes.
     pub(crate) fn is_control(&self, token: u32) -> bool {
         self.control.iter().any(|(_, id)| *id == token)

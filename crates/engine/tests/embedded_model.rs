@@ -43,11 +43,17 @@ fn greedy(max_tokens: u32) -> Sampling {
 }
 
 async fn ask(engine: &Engine, turns: Vec<Turn>, sampling: Sampling) -> (String, Finished) {
-    let mut generation = engine.generate(Prompt { turns, sampling }).unwrap();
+    let mut generation = engine
+        .generate(Prompt {
+            turns,
+            sampling,
+            form: None,
+        })
+        .unwrap();
     let mut text = String::new();
     while let Some(step) = generation.next().await {
         match step.unwrap() {
-            Step::Started { .. } => {}
+            Step::Started { .. } | Step::Logprobs(_) => {}
             Step::Text(piece) => text.push_str(&piece),
             Step::Done(finished) => return (text, finished),
         }

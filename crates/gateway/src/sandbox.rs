@@ -1,22 +1,29 @@
 //! Answers with the embedded model, under the contract of the model that was named.
 //!
-//! The answer is real: its text is sampled and its tokens are counted. What needs constrained
-//! decoding is refused by name. A model that thinks gets its reasoning from a first, short turn of
-//! the same model.
+//! The answer is real: its text is sampled and its tokens are counted. Where the request wants a form,
+//! such as JSON by a schema or a call, the answer has it. A model that thinks gets its reasoning from a
+//! first, short turn of the same model.
 
+mod calls;
+mod choice;
+mod logprobs;
 mod prompt;
 mod stream;
+mod wanted;
 
-use tokio::task::spawn_blocking;
-use tollgate_catalog::{
-    contract::{ResponseFormatAsked, ToolChoice, ValidRequest},
-    thinking::Thinking,
-};
+use std::sync::Arc;
+
+use tokio::{sync::Semaphore, task::spawn_blocking};
+use tollgate_catalog::{contract::ValidRequest, thinking::Thinking};
 use tollgate_chat::{assemble::Assembler, event::EventKind, usage::Usage};
 use tollgate_dialects::{Fault, FaultKind, Note, Presentation, Unsupported};
-use tollgate_engine::{LoadError, Presence, Refused, Turn};
+use tollgate_engine::{Engine, Form, LoadError, Presence, Prompt, Refused, Turn};
 use tracing::error;
 
+use self::{
+    stream::Asked,
+    wanted::{NoForm, Wanted},
+};
 pub use stream::EmbeddedStream;
 
 use crate::{
@@ -26,11 +33,14 @@ use crate::{
     request_id::RequestId,
 };
 
+/// Requests that are made ready at once. A schema may keep a core busy for a second.
+static MAKING_READY: Semaphore = Semaphore::const_new(2);
+
 /// Name of the channel in the client's header, and `system_fingerprint` of every answer.
 pub const SANDBOX: &str = "sandbox";
 
-/// Answers one request. Fails with a 400 for what the embedded model cannot do yet, and with a 503
-/// where it is missing, damaged or too busy.
+/// Answers one request. Fails with a 400 for what the embedded model cannot do, and with a 503 where it
+/// is missing, damaged or too busy.
 pub async fn answer(
     gate: &Gate,
     request: &ValidRequest,
@@ -39,12 +49,24 @@ pub async fn answer(
 ) -> Result<Attempted, GateError> {
     let engine = gate.engine.as_ref().ok_or(GateError::SandboxMissing)?;
     check(request).map_err(GateError::Unsupported)?;
-    let written = prompt::write(request);
-    check_context(gate, request, &written.turns).await?;
+    let functions = wanted::functions(request);
+    let wanted = Wanted::of(request, &functions).map_err(GateError::Unsupported)?;
+    let written = prompt::write(request, &functions);
+    let sampling = prompt::sampling(request, &wanted);
     let mut notes = written.notes;
-    let thinks = thinks(request);
-    let mut stream = EmbeddedStream::start(engine, request, written.turns, thinks, id)
-        .map_err(|reason| refused(reason, id))?;
+    let calls = wanted.calls;
+    let (turns, form) = make_ready(engine, request, written.turns, wanted, &mut notes, id).await?;
+    let asked = Asked {
+        prompt: Prompt {
+            turns,
+            sampling,
+            form,
+        },
+        n: request.n,
+        thinks: thinks(request),
+        calls,
+    };
+    let mut stream = EmbeddedStream::start(engine, asked, id).map_err(|reason| refused(reason, id))?;
     let mut opened = Vec::new();
     let mut ended = false;
     while !ended
@@ -92,36 +114,16 @@ pub fn is_present(gate: &Gate) -> bool {
     matches!(presence, Some(Presence::Present { .. }))
 }
 
-/// What needs constrained decoding, or more than one answer.
+/// What the embedded model has no way to do.
 fn check(request: &ValidRequest) -> Result<(), Unsupported> {
     let refuse = |param: &str, what: &str| {
-        let problem = format!(
-            "the embedded model does not take {what} yet; leave `{param}` out, or configure a channel"
-        );
+        let problem =
+            format!("the embedded model does not take {what}; leave `{param}` out, or configure a channel");
         Err(Unsupported::new(param, problem))
     };
-    let sends = |name: &str| {
-        request
-            .request
-            .get(name)
-            .filter(|value| !matches!(*value, "false" | "{}"))
-    };
-    match request.response_format {
-        ResponseFormatAsked::Text => {}
-        ResponseFormatAsked::JsonObject => return refuse("response_format", "response_format `json_object`"),
-        ResponseFormatAsked::JsonSchema => return refuse("response_format", "response_format `json_schema`"),
-    }
-    match request.tool_choice {
-        ToolChoice::Auto | ToolChoice::None => {}
-        ToolChoice::Required => return refuse("tool_choice", "tool_choice `required`"),
-        ToolChoice::Named(_) => return refuse("tool_choice", "a named tool_choice"),
-    }
-    if request.n > 1 {
-        return refuse("n", "more than one choice");
-    }
-    for name in ["logprobs", "logit_bias", "functions", "function_call"] {
-        if sends(name).is_some() {
-            return refuse(name, &format!("`{name}`"));
+    for (name, instead) in [("functions", "tools"), ("function_call", "tool_choice")] {
+        if request.request.get(name).is_some_and(|value| value != "[]") {
+            return refuse(name, &format!("`{name}`, the older form of `{instead}`"));
         }
     }
     if request.traits.provider_file.is_some() {
@@ -130,30 +132,70 @@ fn check(request: &ValidRequest) -> Result<(), Unsupported> {
     Ok(())
 }
 
-/// The named model's own context limit holds, although the embedded model's window is smaller.
-async fn check_context(gate: &Gate, request: &ValidRequest, turns: &[Turn]) -> Result<(), GateError> {
-    let Some(limit) = request.model.context else {
-        return Ok(());
-    };
+/// Does what needs the model's vocabulary and may take a while: makes the form, and counts a prompt that
+/// may be too long for the model that was named.
+async fn make_ready(
+    engine: &Arc<Engine>,
+    request: &ValidRequest,
+    turns: Vec<Turn>,
+    wanted: Wanted,
+    notes: &mut Vec<Note>,
+    id: &RequestId,
+) -> Result<(Vec<Turn>, Option<Form>), GateError> {
     let bytes: usize = turns.iter().map(|turn| turn.text.len()).sum();
     // A token is at least a byte, so most prompts need no counting.
-    let Some(engine) = gate.engine.clone().filter(|_| bytes as u64 > limit) else {
-        return Ok(());
-    };
-    let turns = turns.to_vec();
-    let counted = spawn_blocking(move || engine.count_tokens(&turns)).await;
-    let Ok(Ok(tokens)) = counted else {
+    let limit = request.model.context.filter(|limit| bytes as u64 > *limit);
+    let biases = prompt::biases(request);
+    if limit.is_none() && wanted.grammar.is_none() && biases.is_empty() {
+        return Ok((turns, None));
+    }
+    if let Presence::Missing { .. } | Presence::Damaged { .. } = presence(engine, id)? {
+        // Starting says what is wrong with it.
+        return Ok((turns, None));
+    }
+    let Ok(_place) = MAKING_READY.acquire().await else {
         return Err(GateError::SandboxFailed);
     };
-    if tokens as u64 <= limit {
-        return Ok(());
+    let engine = Arc::clone(engine);
+    let ready = spawn_blocking(move || {
+        let tokens = limit.map(|_| engine.count_tokens(&turns)).transpose();
+        let tokens = tokens.map_err(NoForm::Engine)?;
+        let vocabulary = match biases.is_empty() {
+            true => 0,
+            false => engine.vocabulary().map_err(NoForm::Engine)?,
+        };
+        let is_known =
+            |bias: &Option<(u32, f32)>| bias.is_some_and(|(token, _)| (token as usize) < vocabulary);
+        let form = wanted.form(&engine)?;
+        Ok((turns, form, tokens, biases.iter().all(is_known)))
+    });
+    let (turns, form, tokens, biases_known) = match ready.await {
+        Ok(Ok(ready)) => ready,
+        Ok(Err(NoForm::Unsupported(problem))) => return Err(GateError::Unsupported(problem)),
+        Ok(Err(NoForm::Engine(fault))) => return Err(of_engine(fault, id)),
+        Err(_) => return Err(GateError::SandboxFailed),
+    };
+    if let (Some(tokens), Some(limit)) = (tokens, limit)
+        && tokens as u64 > limit
+    {
+        let message = format!(
+            "the messages have {tokens} tokens; the context of {} is {limit} tokens",
+            request.model.id
+        );
+        return Err(GateError::ContextLength {
+            fault: Fault::new(FaultKind::ContextLength, message),
+        });
     }
-    let message = format!(
-        "the messages have {tokens} tokens; the context of {} is {limit} tokens",
-        request.model.id
-    );
-    Err(GateError::ContextLength {
-        fault: Fault::new(FaultKind::ContextLength, message),
+    if !biases_known {
+        notes.push(Note::Omitted("logit_bias".to_owned()));
+    }
+    Ok((turns, form))
+}
+
+fn presence(engine: &Engine, id: &RequestId) -> Result<Presence, GateError> {
+    engine.presence().map_err(|error| {
+        error!(request_id = id.as_str(), %error, "embedded model cannot be looked for");
+        GateError::SandboxBroken
     })
 }
 

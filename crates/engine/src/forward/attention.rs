@@ -6,68 +6,100 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::Sizes;
 use super::arithmetic::exp;
 use super::cache::{KvCache, PAGE};
+use super::{Sizes, Slice};
 
 /// Tokens that one piece of work looks after.
 const TOKENS_AT_ONCE: usize = 16;
 
 /// For each row of queries, keys and values, what its heads gathered: rows of `width` numbers.
 ///
-/// The first row stands at position `start`; a row sees itself and everything before it.
-pub(super) fn attend(
-    projected: &[f32],
-    cache: &KvCache,
-    layer: usize,
-    start: usize,
-    sizes: &Sizes,
-) -> Vec<f32> {
-    let tokens = cache.len() - start;
+/// The rows are those of the slices, one after the other; the caches hold them already. A row sees
+/// itself and everything before it in its own cache.
+pub(super) fn attend(projected: &[f32], slices: &[Slice<'_>], layer: usize, sizes: &Sizes) -> Vec<f32> {
     let group = sizes.width / sizes.kv_heads;
     let row_width = sizes.width + 2 * sizes.kv_width();
-    let arch = Arch::new();
+    let count = projected.len() / row_width;
 
-    // One part for each head of keys, so that pieces of work write to separate places.
-    let mut parts = vec![0.0; tokens * sizes.width];
-    parts
-        .par_chunks_mut(tokens * group)
-        .enumerate()
-        .for_each(|(kv_head, part)| {
-            let pieces = part.par_chunks_mut(TOKENS_AT_ONCE * group).enumerate();
-            pieces.for_each(|(piece, out)| {
-                let first = piece * TOKENS_AT_ONCE;
-                let rows = projected[first * row_width..].chunks_exact(row_width);
-                let looks = rows
-                    .zip(out.chunks_exact_mut(group))
-                    .zip(start + first..)
-                    .flat_map(|((row, out), position)| {
-                        let queries = &row[kv_head * group..(kv_head + 1) * group];
-                        let queries = queries.chunks_exact(sizes.head());
-                        let sums = out.chunks_exact_mut(sizes.head());
-                        queries
-                            .zip(sums)
-                            .map(move |(query, sum)| Look::new(query, sum, position))
-                    })
-                    .collect();
-                arch.dispatch(LookBack {
-                    looks,
-                    cache,
-                    layer,
-                    kv_head,
-                    head: sizes.head(),
-                });
-            });
+    // One part for each slice and each head of keys, so that pieces of work write to separate places.
+    let mut parts = vec![0.0; count * sizes.width];
+    let mut pieces = Vec::new();
+    let (mut rows, mut rest) = (projected, &mut parts[..]);
+    for Slice { tokens, cache } in slices {
+        let (of_slice, others) = rows.split_at(tokens.len() * row_width);
+        rows = others;
+        let start = cache.len() - tokens.len();
+        for kv_head in 0..sizes.kv_heads {
+            let (part, others) = rest.split_at_mut(tokens.len() * group);
+            rest = others;
+            let rows = of_slice.chunks(TOKENS_AT_ONCE * row_width);
+            let outs = part.chunks_mut(TOKENS_AT_ONCE * group);
+            pieces.extend(rows.zip(outs).enumerate().map(|(index, (rows, out))| Piece {
+                rows,
+                out,
+                first: start + index * TOKENS_AT_ONCE,
+                cache,
+                kv_head,
+            }));
+        }
+    }
+    let arch = Arch::new();
+    pieces.into_par_iter().for_each(|piece| {
+        let Piece { cache, kv_head, .. } = piece;
+        arch.dispatch(LookBack {
+            looks: piece.looks(sizes),
+            cache,
+            layer,
+            kv_head,
+            head: sizes.head(),
         });
+    });
 
     let mut out = vec![0.0; parts.len()];
-    for (kv_head, part) in parts.chunks_exact(tokens * group).enumerate() {
-        let rows = out.chunks_exact_mut(sizes.width);
-        for (row, gathered) in rows.zip(part.chunks_exact(group)) {
-            row[kv_head * group..(kv_head + 1) * group].copy_from_slice(gathered);
+    let (mut rest, mut parts) = (&mut out[..], &parts[..]);
+    for Slice { tokens, .. } in slices {
+        let (rows, others) = rest.split_at_mut(tokens.len() * sizes.width);
+        rest = others;
+        for kv_head in 0..sizes.kv_heads {
+            let (part, others) = parts.split_at(tokens.len() * group);
+            parts = others;
+            for (row, gathered) in rows.chunks_exact_mut(sizes.width).zip(part.chunks_exact(group)) {
+                row[kv_head * group..(kv_head + 1) * group].copy_from_slice(gathered);
+            }
         }
     }
     out
+}
+
+/// Some tokens of one sequence, and one head of keys that they look at.
+struct Piece<'a> {
+    rows: &'a [f32],
+    out: &'a mut [f32],
+    /// Where the first token stands in its sequence.
+    first: usize,
+    cache: &'a KvCache,
+    kv_head: usize,
+}
+
+impl<'a> Piece<'a> {
+    fn looks(self, sizes: &Sizes) -> Vec<Look<'a>> {
+        let group = sizes.width / sizes.kv_heads;
+        let from = self.kv_head * group;
+        let row_width = sizes.width + 2 * sizes.kv_width();
+        let rows = self.rows.chunks_exact(row_width);
+        let outs = self.out.chunks_exact_mut(group);
+        rows.zip(outs)
+            .zip(self.first..)
+            .flat_map(|((row, out), position)| {
+                let queries = row[from..from + group].chunks_exact(sizes.head());
+                let sums = out.chunks_exact_mut(sizes.head());
+                queries
+                    .zip(sums)
+                    .map(move |(query, sum)| Look::new(query, sum, position))
+            })
+            .collect()
+    }
 }
 
 /// One head of one token on its way through the pages.

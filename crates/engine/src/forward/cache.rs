@@ -2,6 +2,9 @@
 //!
 //! Kept in pages of [`PAGE`] tokens that are made as they are needed, so a short answer costs
 //! little and a long one is never copied. A page of SmolLM2-135M takes 1.4 MB, a full window 189 MB.
+//! Caches that begin alike may share pages; who writes into a shared one gets a copy of it first.
+
+use std::sync::Arc;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -11,6 +14,8 @@ use super::Sizes;
 /// Tokens in a page.
 pub(crate) const PAGE: usize = 64;
 
+/// A clone shares the pages.
+#[derive(Clone)]
 pub(crate) struct KvCache {
     kv_heads: usize,
     head: usize,
@@ -18,11 +23,11 @@ pub(crate) struct KvCache {
     len: usize,
     /// Each holds for every layer and head a block of keys and one of values. In keys the tokens
     /// of a number stand together, in values the numbers of a token: so is each of them used.
-    pages: Vec<Box<[f16]>>,
+    pages: Vec<Arc<Box<[f16]>>>,
 }
 
 impl KvCache {
-    pub(super) fn new(sizes: &Sizes) -> Self {
+    pub(crate) fn new(sizes: &Sizes) -> Self {
         Self {
             kv_heads: sizes.kv_heads,
             head: sizes.head(),
@@ -43,13 +48,19 @@ impl KvCache {
         tokens.div_ceil(PAGE) * page
     }
 
+    /// Forgets all but the first `tokens` tokens.
+    pub(crate) fn truncate(&mut self, tokens: usize) {
+        self.len = self.len.min(tokens);
+        self.pages.truncate(self.len.div_ceil(PAGE));
+    }
+
     /// Makes room for `tokens` more tokens, to be written layer by layer.
     pub(super) fn extend(&mut self, tokens: usize) {
         self.len += tokens;
         let page = self.layers * 2 * self.kv_heads * PAGE * self.head;
         let pages = self.len.div_ceil(PAGE);
         self.pages
-            .resize_with(pages, || vec![f16::ZERO; page].into_boxed_slice());
+            .resize_with(pages, || Arc::new(vec![f16::ZERO; page].into_boxed_slice()));
     }
 
     /// Stores keys and values out of rows of queries, keys and values, from position `start` on.
@@ -63,7 +74,8 @@ impl KvCache {
             let place = position % PAGE;
             for (kv_head, (key, value)) in both.enumerate() {
                 let at = self.offset(layer, kv_head);
-                let block = &mut self.pages[position / PAGE][at..at + 2 * PAGE * head];
+                let page = Arc::make_mut(&mut self.pages[position / PAGE]);
+                let block = &mut page[at..at + 2 * PAGE * head];
                 let (keys, values) = block.split_at_mut(PAGE * head);
                 for (tokens, number) in keys.chunks_exact_mut(PAGE).zip(key) {
                     tokens[place] = f16::from_f32(*number);
@@ -73,7 +85,7 @@ impl KvCache {
         }
     }
 
-    /// Reads one head's keys and values of a page. Places not yet written hold zeros.
+    /// Reads one head's keys and values of a page. Places not yet written hold anything finite.
     pub(super) fn read(
         &self,
         layer: usize,

@@ -14,13 +14,16 @@ fn prompt(length: usize) -> Vec<u32> {
 
 /// Scores after reading `prompt` in slices of `slice` tokens.
 fn scores(llama: &Llama, prompt: &[u32], slice: usize) -> Vec<f32> {
-    let mut cache = llama.new_cache();
+    let mut cache = KvCache::new(&llama.sizes);
     let mut state = Vec::new();
     for tokens in prompt.chunks(slice) {
-        state = llama.read(tokens, &mut cache);
+        state = llama.read(&mut [Slice {
+            tokens,
+            cache: &mut cache,
+        }]);
     }
     assert_eq!(cache.len(), prompt.len());
-    llama.scores(&state)
+    llama.scores(&state[state.len() - llama.sizes.width..])
 }
 
 #[test]
@@ -30,6 +33,35 @@ fn how_a_prompt_is_sliced_changes_nothing() {
     let whole = scores(&llama, &prompt, prompt.len());
     for slice in [1, 7, PAGE, PAGE + 1] {
         assert_eq!(scores(&llama, &prompt, slice), whole, "slices of {slice}");
+    }
+}
+
+#[test]
+fn who_else_takes_part_in_a_pass_changes_nothing() {
+    let llama = tiny();
+    let prompts: Vec<_> = [40, 1, PAGE + 3, 7, 90].map(prompt).into();
+    let mut caches = vec![KvCache::new(&TINY); prompts.len()];
+    let mut slices: Vec<_> = prompts
+        .iter()
+        .zip(&mut caches)
+        .map(|(tokens, cache)| Slice { tokens, cache })
+        .collect();
+
+    let state = llama.read(&mut slices);
+
+    let mut rows = state.chunks_exact(TINY.width);
+    let mut last_rows = Vec::new();
+    for prompt in &prompts {
+        last_rows.extend_from_slice(rows.nth(prompt.len() - 1).expect("a row for each token"));
+    }
+    let together = llama.scores(&last_rows);
+    for (prompt, found) in prompts.iter().zip(together.chunks_exact(TINY.vocabulary)) {
+        assert_eq!(
+            found,
+            scores(&llama, prompt, prompt.len()),
+            "{} tokens",
+            prompt.len()
+        );
     }
 }
 
@@ -64,7 +96,11 @@ fn attention_is_a_softmax_over_everything_before() {
     cache.extend(tokens);
     cache.write(1, 0, &projected);
 
-    let attended = attention::attend(&projected, &cache, 1, 0, &TINY);
+    let slices = [Slice {
+        tokens: &prompt(tokens),
+        cache: &mut cache,
+    }];
+    let attended = attention::attend(&projected, &slices, 1, &TINY);
 
     let head = TINY.head();
     let row = |token: usize| &projected[token * row_width..(token + 1) * row_width];

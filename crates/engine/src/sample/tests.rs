@@ -7,7 +7,11 @@ fn scores() -> Vec<f32> {
 fn chosen(sampling: &Sampling, times: usize) -> Vec<u32> {
     let mut sampler = Sampler::new(sampling);
     (0..times)
-        .map(|_| sampler.choose(scores()).expect("the scores are numbers"))
+        .map(|_| {
+            let token = sampler.choose(scores(), None).expect("the scores are numbers");
+            sampler.occurred(token);
+            token
+        })
         .collect()
 }
 
@@ -91,6 +95,36 @@ fn penalties_push_out_what_occurred() {
 #[test]
 fn scores_that_are_no_numbers_are_an_error() {
     let mut sampler = Sampler::new(&Sampling::default());
-    assert_eq!(sampler.choose(vec![0.0, f32::NAN]), Err(NotNumbers));
-    assert_eq!(sampler.choose(Vec::new()), Err(NotNumbers));
+    assert_eq!(sampler.choose(vec![0.0, f32::NAN], None), Err(NotNumbers));
+    assert_eq!(sampler.choose(Vec::new(), None), Err(NotNumbers));
+}
+
+#[test]
+fn a_bias_lifts_a_token_or_bans_it() {
+    let sampling = |logit_bias| Sampling {
+        logit_bias,
+        seed: Some(1),
+        ..Sampling::default()
+    };
+    assert_eq!(chosen(&sampling(vec![(3, 100.0)]), 20), [3; 20]);
+    assert!(!chosen(&sampling(vec![(1, -100.0)]), 500).contains(&1));
+    assert_eq!(
+        chosen(&sampling(vec![(4_000, 100.0)]), 1).len(),
+        1,
+        "there is no such token"
+    );
+}
+
+#[test]
+fn only_what_is_allowed_is_chosen() {
+    for temperature in [0.0, 1.0, 2.0] {
+        let mut sampler = Sampler::new(&Sampling {
+            temperature,
+            ..Sampling::default()
+        });
+        for _ in 0..200 {
+            assert_eq!(sampler.choose(scores(), Some(&|token| token == 3)), Ok(3));
+        }
+        assert_eq!(sampler.choose(scores(), Some(&|_| false)), Err(NotNumbers));
+    }
 }

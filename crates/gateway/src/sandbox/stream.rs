@@ -1,75 +1,66 @@
-//! The embedded model's steps as events.
+//! The choices of an answer, as they come.
 
-use std::sync::Arc;
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
-use tollgate_catalog::contract::ValidRequest;
 use tollgate_chat::{
-    event::{Event, EventKind, Finish, FinishReason, Start},
+    event::{Event, EventKind, Start},
     usage::Usage,
 };
-use tollgate_engine::{Engine, Finished, Generation, Prompt, Refused, Role, Sampling, Step, Turn};
+use tollgate_engine::{Engine, Prompt, Refused};
 
-use super::SANDBOX;
+use super::{
+    SANDBOX,
+    choice::{Choice, ChoiceFailed, Counts, Did},
+};
 use crate::{error::Failure, request_id::RequestId};
 
-/// Most tokens of an answer where the client sets no limit: a small model may never stop by itself.
-const OUTPUT_LIMIT: u32 = 1_024;
-/// Most tokens of reasoning.
-const REASONING_LIMIT: u32 = 48;
-/// Where the client says nothing. The pages' own default of 1 suits models a thousand times as large; at
-/// that this one rambles.
-const TEMPERATURE: f32 = 0.2;
-const TOP_P: f32 = 0.9;
-const THINK_FIRST: &str = "Think about the last message in two short sentences. Say what it asks for and how to answer it. Do not answer it.";
+/// Choices of one request that the engine works on at once, so that others have their share of it.
+const AT_ONCE: usize = 8;
 
-/// An answer under way: reasoning first where the model thinks, then the text.
+/// What every choice is asked.
+pub struct Asked {
+    pub prompt: Prompt,
+    /// Choices, at least one.
+    pub n: u32,
+    /// Whether each begins with reasoning.
+    pub thinks: bool,
+    /// Whether an answer may hold calls.
+    pub calls: bool,
+}
+
+/// An answer under way.
 pub struct EmbeddedStream {
     engine: Arc<Engine>,
-    generation: Generation,
-    /// The prompt of the text, while the reasoning is being generated.
-    text_prompt: Option<Prompt>,
-    reasoning_tokens: u32,
+    asked: Asked,
+    under_way: Vec<Choice>,
+    /// Choices begun so far.
+    begun: u32,
+    total: Counts,
     truncated: bool,
     announced: bool,
-    /// For the log.
+    /// For the log, and for the IDs of calls.
     id: RequestId,
 }
 
 impl EmbeddedStream {
-    /// Queues the first generation. Fails where the engine takes none.
-    pub fn start(
-        engine: &Arc<Engine>,
-        request: &ValidRequest,
-        turns: Vec<Turn>,
-        thinks: bool,
-        id: &RequestId,
-    ) -> Result<Self, Refused> {
-        let mut sampling = sampling(request);
-        let limit = sampling.max_tokens.unwrap_or(OUTPUT_LIMIT);
-        let reasoning_limit = (limit / 2).min(REASONING_LIMIT);
-        let (first, text_prompt) = if thinks && reasoning_limit > 0 {
-            sampling.max_tokens = Some(limit - reasoning_limit);
-            let thought = Prompt {
-                turns: thinking_turns(&turns),
-                sampling: Sampling {
-                    max_tokens: Some(reasoning_limit),
-                    stop: Vec::new(),
-                    ..sampling.clone()
-                },
-            };
-            (thought, Some(Prompt { turns, sampling }))
-        } else {
-            (Prompt { turns, sampling }, None)
-        };
-        Ok(Self {
-            generation: engine.generate(first)?,
+    /// Queues the first choices. Fails where the engine takes not even one.
+    pub fn start(engine: &Arc<Engine>, asked: Asked, id: &RequestId) -> Result<Self, Refused> {
+        let mut stream = Self {
             engine: Arc::clone(engine),
-            text_prompt,
-            reasoning_tokens: 0,
+            asked,
+            under_way: Vec::new(),
+            begun: 0,
+            total: Counts::default(),
             truncated: false,
             announced: false,
             id: id.clone(),
-        })
+        };
+        stream.begin()?;
+        Ok(stream)
     }
 
     /// Whether the prompt lost its middle; known once there are events.
@@ -81,37 +72,73 @@ impl EmbeddedStream {
     ///
     /// Cancel safety: a call that is dropped loses nothing.
     pub async fn read(&mut self) -> (Result<Vec<Event>, Failure>, bool) {
-        let step = match self.generation.next().await {
-            None => return (Ok(Vec::new()), true),
-            Some(Err(fault)) => return (Err(Failure::Sandbox(super::of_engine(fault, &self.id))), true),
-            Some(Ok(step)) => step,
-        };
-        match step {
-            Step::Started { truncated, .. } => {
-                self.truncated |= truncated;
-                (Ok(self.announce()), false)
-            }
-            Step::Text(text) => {
-                let kind = match self.text_prompt {
-                    Some(_) => EventKind::Reasoning { choice: 0, text },
-                    None => EventKind::Text { choice: 0, text },
+        let (read, ended) = poll_fn(|context| self.poll(context)).await;
+        match read {
+            Ok(events) => (Ok(events), ended),
+            Err(failed) => {
+                let error = match failed {
+                    ChoiceFailed::Fault(fault) => super::of_engine(fault, &self.id),
+                    ChoiceFailed::Refused(refused) => super::refused(refused, &self.id),
                 };
-                (Ok(vec![Event::new(kind)]), false)
+                (Err(Failure::Sandbox(error)), true)
             }
-            Step::Done(finished) => match self.text_prompt.take() {
-                Some(prompt) => {
-                    self.reasoning_tokens = finished.completion_tokens;
-                    match self.engine.generate(prompt) {
-                        Ok(generation) => {
-                            self.generation = generation;
-                            (Ok(Vec::new()), false)
-                        }
-                        Err(refused) => (Err(Failure::Sandbox(super::refused(refused, &self.id))), true),
-                    }
-                }
-                None => (Ok(self.finish(finished)), true),
-            },
         }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<(Result<Vec<Event>, ChoiceFailed>, bool)> {
+        let mut index = 0;
+        while let Some(choice) = self.under_way.get_mut(index) {
+            let did = match choice.poll(context) {
+                Poll::Pending => {
+                    index += 1;
+                    continue;
+                }
+                Poll::Ready(Err(failed)) => return Poll::Ready((Err(failed), true)),
+                Poll::Ready(Ok(did)) => did,
+            };
+            self.truncated |= choice.is_truncated();
+            let mut events = self.announce();
+            let ended = match did {
+                Did::Said(said) => {
+                    events.extend(said);
+                    // The others come first next time.
+                    self.under_way[index..].rotate_left(1);
+                    false
+                }
+                Did::Ended(said, counts) => {
+                    events.extend(said);
+                    self.under_way.remove(index);
+                    self.total.prompt = counts.prompt;
+                    self.total.completion += counts.completion;
+                    self.total.reasoning += counts.reasoning;
+                    if let Err(refused) = self.begin() {
+                        return Poll::Ready((Err(ChoiceFailed::Refused(refused)), true));
+                    }
+                    self.under_way.is_empty()
+                }
+            };
+            if ended {
+                events.push(Event::new(EventKind::Usage(self.usage())));
+            }
+            return Poll::Ready((Ok(events), ended));
+        }
+        Poll::Pending
+    }
+
+    /// Begins choices as long as there is room. Fails only where none is under way.
+    fn begin(&mut self) -> Result<(), Refused> {
+        while self.begun < self.asked.n && self.under_way.len() < AT_ONCE {
+            let calls = self.asked.calls.then(|| self.id.as_str().to_owned());
+            let Asked { prompt, thinks, .. } = &self.asked;
+            match Choice::start(&self.engine, self.begun, prompt.clone(), *thinks, calls) {
+                Ok(choice) => self.under_way.push(choice),
+                Err(refused) if self.under_way.is_empty() => return Err(refused),
+                // It is tried again when one of the others has ended.
+                Err(_) => return Ok(()),
+            }
+            self.begun += 1;
+        }
+        Ok(())
     }
 
     /// Says once who answers.
@@ -126,56 +153,12 @@ impl EmbeddedStream {
         }))]
     }
 
-    fn finish(&self, finished: Finished) -> Vec<Event> {
-        let reason = match finished.reason {
-            tollgate_engine::FinishReason::Stop => FinishReason::Stop,
-            tollgate_engine::FinishReason::Length => FinishReason::Length,
-        };
-        let usage = Usage {
-            prompt: finished.prompt_tokens.into(),
-            completion: (finished.completion_tokens + self.reasoning_tokens).into(),
-            reasoning: self.reasoning_tokens.into(),
+    fn usage(&self) -> Usage {
+        Usage {
+            prompt: self.total.prompt.into(),
+            completion: self.total.completion.into(),
+            reasoning: self.total.reasoning.into(),
             ..Usage::default()
-        };
-        let finish = Finish {
-            choice: 0,
-            reason,
-            matched_stop: finished.matched_stop,
-            provider_reason: None,
-        };
-        vec![
-            Event::new(EventKind::Finish(finish)),
-            Event::new(EventKind::Usage(usage)),
-        ]
+        }
     }
-}
-
-fn sampling(request: &ValidRequest) -> Sampling {
-    let number = |value: Option<f64>, otherwise: f32| value.map_or(otherwise, |value| value as f32);
-    let limit = request
-        .max_tokens
-        .map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
-    // A documented default such as 65,536 is no wish for an answer of that length.
-    let sent = ["max_tokens", "max_completion_tokens"]
-        .into_iter()
-        .any(|name| request.request.get(name).is_some());
-    Sampling {
-        temperature: number(request.temperature, TEMPERATURE),
-        top_p: number(request.top_p, TOP_P),
-        frequency_penalty: number(request.frequency_penalty, 0.0),
-        presence_penalty: number(request.presence_penalty, 0.0),
-        seed: request.seed.map(|seed| seed as u64),
-        max_tokens: limit.filter(|_| sent).or(Some(OUTPUT_LIMIT)),
-        stop: request.stop.clone(),
-    }
-}
-
-/// The conversation with the wish to think first.
-fn thinking_turns(turns: &[Turn]) -> Vec<Turn> {
-    let mut turns = turns.to_vec();
-    turns.push(Turn {
-        role: Role::User,
-        text: THINK_FIRST.to_owned(),
-    });
-    turns
 }

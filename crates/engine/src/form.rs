@@ -1,0 +1,159 @@
+//! Keeps an answer in a form: tells before every token which ones may come.
+//!
+//! llguidance follows a grammar byte by byte over the model's own vocabulary. JSON is written in one
+//! line, with a space after commas and colons: a small model that may choose white space never ends it.
+//! Control tokens, which end an answer, are allowed together, and only where the form is complete.
+//! Not here: what a form is good for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use llguidance::api::{ParserLimits, TopLevelGrammar};
+use llguidance::earley::SlicedBiasComputer;
+use llguidance::{Matcher, ParserFactory};
+use toktrie::{InferenceCapabilities, SimpleVob, TokEnv, TokRxInfo, TokTrie, TokenizerEnv};
+
+use crate::load::Language;
+
+pub use grammar::Grammar;
+
+mod grammar;
+
+/// A grammar that cannot be followed: it asks for something that is not provided for, contradicts
+/// itself, or takes too much memory or time. The text says what.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct FormError {
+    pub problem: String,
+}
+
+/// A form that is ready for use. A clone is for another answer.
+pub struct Form(Matcher);
+
+impl Clone for Form {
+    fn clone(&self) -> Self {
+        Self(self.0.deep_clone())
+    }
+}
+
+impl fmt::Debug for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Form")
+    }
+}
+
+/// States of the lexer that a form may come to, about two kilobytes each.
+const LEXER_STATES: usize = 20_000;
+
+/// Makes forms for one vocabulary.
+pub(crate) struct FormMaker(ParserFactory);
+
+impl FormMaker {
+    /// Takes some tenths of a second: tokens are sorted by what they may stand for.
+    pub(crate) fn new(language: Arc<Language>) -> Result<Self, FormError> {
+        let tokenizer = &language.tokenizer;
+        let end = tokenizer.first_control().unwrap_or(0);
+        let words: Vec<Vec<u8>> = (0..tokenizer.len() as u32)
+            .map(|token| match tokenizer.is_control(token) {
+                // The trie's own mark of what is no text.
+                true => [&[TokTrie::SPECIAL_TOKEN_MARKER], tokenizer.name(token)].concat(),
+                false => tokenizer.bytes(token).to_vec(),
+            })
+            .collect();
+        let trie = TokTrie::from(&TokRxInfo::new(words.len() as u32, end), &words);
+        let environment: TokEnv = Arc::new(Environment { trie, language });
+        let factory = ParserFactory::new(
+            &environment,
+            InferenceCapabilities::default(),
+            &SlicedBiasComputer::json_slices(),
+        );
+        let mut factory = factory.map_err(problem)?;
+        factory.quiet();
+        *factory.limits_mut() = ParserLimits {
+            max_lexer_states: LEXER_STATES,
+            ..ParserLimits::default()
+        };
+        Ok(Self(factory))
+    }
+
+    pub(crate) fn form(&self, grammar: &Grammar) -> Result<Form, FormError> {
+        let text = TopLevelGrammar::from_lark(grammar.to_lark());
+        let mut matcher = Matcher::new(self.0.create_parser(text));
+        // Only the first step tells whether anything at all fits.
+        matcher.compute_mask_or_eos().map_err(problem)?;
+        Ok(Form(matcher))
+    }
+}
+
+impl Form {
+    /// Which tokens may come next, control tokens being an end.
+    pub(crate) fn allowed(&mut self) -> Result<Allowed, FormError> {
+        let tokens = self.0.compute_mask_or_eos().map_err(problem)?;
+        Ok(Allowed { tokens })
+    }
+
+    /// Goes on by a token that was allowed.
+    pub(crate) fn take(&mut self, token: u32) -> Result<(), FormError> {
+        self.0.consume_token(token).map_err(problem)
+    }
+
+    /// Goes on by the tokens that can only come next, and gives them.
+    pub(crate) fn take_forced(&mut self) -> Vec<u32> {
+        self.0.consume_ff_tokens()
+    }
+
+    /// Whether nothing more can come.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_stopped()
+    }
+}
+
+pub(crate) struct Allowed {
+    tokens: SimpleVob,
+}
+
+impl Allowed {
+    pub(crate) fn token(&self, token: u32) -> bool {
+        self.tokens.is_allowed(token)
+    }
+}
+
+struct Environment {
+    trie: TokTrie,
+    language: Arc<Language>,
+}
+
+impl TokenizerEnv for Environment {
+    fn tok_trie(&self) -> &TokTrie {
+        &self.trie
+    }
+
+    fn tokenize_bytes(&self, bytes: &[u8]) -> Vec<u32> {
+        self.trie.tokenize_with_greedy_fallback(bytes, |text| {
+            let tokens = self.language.tokenizer.encode_text(text);
+            // A text that the tokenizer cannot split is written byte by byte.
+            tokens.unwrap_or_else(|_| self.trie.greedy_tokenize(text.as_bytes()))
+        })
+    }
+}
+
+fn problem(error: impl fmt::Display) -> FormError {
+    let text = error.to_string();
+    // What follows is about the library's own state.
+    let mut problem = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(':')
+        .to_owned();
+    // Where it stands in the grammar is nothing to whoever wrote a schema.
+    const JSON: &str = "failed to compile JSON schema: ";
+    if let Some(at) = problem.find(JSON) {
+        problem.drain(..at + JSON.len());
+    }
+    FormError { problem }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests;

@@ -1,0 +1,181 @@
+//! What an answer has to look like, by what the request says of formats and functions.
+
+mod schema;
+
+use serde_json::{Value, json};
+use tollgate_catalog::contract::{ResponseFormatAsked, ToolChoice, ValidRequest};
+use tollgate_dialects::Unsupported;
+use tollgate_engine::{Engine, Fault, Form, Grammar};
+
+use super::calls;
+
+/// The form of an answer.
+#[derive(Debug)]
+pub struct Wanted {
+    /// `None`: free text.
+    pub grammar: Option<Grammar>,
+    /// Whether the answer may hold calls.
+    pub calls: bool,
+    /// Whether the answer may hold text.
+    pub text: bool,
+    /// The schemas in it, by the path of the parameter that brought each.
+    schemas: Vec<(String, Value)>,
+}
+
+/// A function that the request offers.
+#[derive(Debug)]
+pub struct Function {
+    pub name: String,
+    pub description: Option<String>,
+    /// The schema of its arguments.
+    pub parameters: Option<Value>,
+}
+
+/// The functions that the model may call in this answer.
+pub fn functions(request: &ValidRequest) -> Vec<Function> {
+    let tools = match request.tool_choice {
+        ToolChoice::None => None,
+        ToolChoice::Auto | ToolChoice::Required | ToolChoice::Named(_) => member(request, "tools"),
+    };
+    let text = |function: &Value, name: &str| function[name].as_str().map(str::to_owned);
+    let functions = tools
+        .iter()
+        .flat_map(|tools| tools.as_array().into_iter().flatten());
+    functions
+        .map(|tool| &tool["function"])
+        .map(|function| Function {
+            name: text(function, "name").unwrap_or_default(),
+            description: text(function, "description"),
+            parameters: function
+                .get("parameters")
+                .filter(|schema| !schema.is_null())
+                .cloned(),
+        })
+        .collect()
+}
+
+impl Wanted {
+    /// Fails with the first keyword of a schema that cannot be followed.
+    pub fn of(request: &ValidRequest, functions: &[Function]) -> Result<Self, Unsupported> {
+        let mut schemas = Vec::new();
+        let text = match request.response_format {
+            ResponseFormatAsked::Text => None,
+            ResponseFormatAsked::JsonObject => Some(json!({"type": "object"})),
+            ResponseFormatAsked::JsonSchema => {
+                let format = member(request, "response_format").unwrap_or_default();
+                let asked = format["json_schema"]
+                    .get("schema")
+                    .filter(|schema| !schema.is_null());
+                let asked = asked.cloned().unwrap_or_else(|| json!({}));
+                Some(read_schema(
+                    "response_format.json_schema.schema",
+                    asked,
+                    &mut schemas,
+                )?)
+            }
+        }
+        .map(Grammar::Json);
+
+        let mut offered = Vec::new();
+        for (index, function) in functions.iter().enumerate() {
+            let path = format!("tools[{index}].function.parameters");
+            let schema = match &function.parameters {
+                None => json!({"type": "object", "properties": {}, "additionalProperties": false}),
+                Some(schema) => read_schema(&path, schema::of_object(schema.clone()), &mut schemas)?,
+            };
+            offered.push((function.name.clone(), schema));
+        }
+        let parallel = request.request.get("parallel_tool_calls") != Some("false");
+        let (grammar, calls, has_text) = match &request.tool_choice {
+            ToolChoice::Named(name) => {
+                offered.retain(|(offered, _)| offered == name);
+                // One function was named, so one call is meant.
+                (Some(forced(offered, false)), true, false)
+            }
+            ToolChoice::Required => (Some(forced(offered, parallel)), true, false),
+            _ if offered.is_empty() => (text, false, true),
+            _ => (Some(free_to_call(text, offered, parallel)), true, true),
+        };
+        Ok(Self {
+            grammar,
+            calls,
+            text: has_text,
+            schemas,
+        })
+    }
+
+    /// Makes the form. Fails for a schema that cannot be followed, with what is wrong with it, and for what
+    /// is wrong with the engine. Blocks.
+    pub fn form(&self, engine: &Engine) -> Result<Option<Form>, NoForm> {
+        let Some(grammar) = &self.grammar else {
+            return Ok(None);
+        };
+        let whole = match engine.form(grammar) {
+            Ok(form) => return Ok(Some(form)),
+            Err(Fault::Form(problem)) => problem,
+            Err(fault) => return Err(NoForm::Engine(fault)),
+        };
+        let problem = |schema: &Value| match engine.form(&Grammar::Json(schema.clone())) {
+            Err(Fault::Form(problem)) => Some(problem.problem),
+            _ => None,
+        };
+        for (path, schema) in &self.schemas {
+            if let Some(found) = problem(schema) {
+                let keyword = schema::culprit(schema, |schema| problem(schema).is_none());
+                let said = keyword.map_or(found.clone(), |keyword| format!("{keyword} ({found})"));
+                return Err(NoForm::Unsupported(cannot_follow(path, &said)));
+            }
+        }
+        let all = if self.calls { "tools" } else { "response_format" };
+        Err(NoForm::Unsupported(cannot_follow(all, &whole.problem)))
+    }
+}
+
+/// Why there is no form.
+#[derive(Debug)]
+pub enum NoForm {
+    Unsupported(Unsupported),
+    Engine(Fault),
+}
+
+fn forced(functions: Vec<(String, Value)>, parallel: bool) -> Grammar {
+    Grammar::Sequence(vec![
+        Grammar::Literal(calls::OPEN.to_owned()),
+        calls::list(functions, parallel),
+    ])
+}
+
+/// Calls where the model begins some, else text.
+fn free_to_call(text: Option<Grammar>, functions: Vec<(String, Value)>, parallel: bool) -> Grammar {
+    match text {
+        Some(json) => Grammar::Either(vec![forced(functions, parallel), json]),
+        None => {
+            let calls = Grammar::Sequence(vec![
+                Grammar::TextThrough(calls::OPEN.to_owned()),
+                calls::list(functions, parallel),
+            ]);
+            Grammar::Either(vec![calls, Grammar::Text])
+        }
+    }
+}
+
+fn read_schema(path: &str, schema: Value, schemas: &mut Vec<(String, Value)>) -> Result<Value, Unsupported> {
+    let schema = schema::prepared(schema).map_err(|keyword| cannot_follow(path, &keyword.to_string()))?;
+    schemas.push((path.to_owned(), schema.clone()));
+    Ok(schema)
+}
+
+fn cannot_follow(path: &str, problem: &str) -> Unsupported {
+    let problem = format!(
+        "the embedded model cannot follow this schema: {problem}; change `{path}`, or configure a channel"
+    );
+    Unsupported::new(path, problem)
+}
+
+fn member(request: &ValidRequest, name: &str) -> Option<Value> {
+    serde_json::from_str(request.request.get(name)?).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests;
