@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz
+.PHONY: help run test soak check bench fuzz
 
 help: ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -13,6 +13,9 @@ run: ## start the gate; prints its address, a fresh API key and a curl line
 
 test: ## run every test, the official SDKs included
 	@scripts/test.sh
+
+soak: ## the tests that take minutes, such as every schema with every prompt
+	@scripts/soak.sh
 
 check: ## format, lints, licences, sources, known vulnerabilities, unused dependencies
 	@scripts/check.sh

@@ -1,6 +1,9 @@
 //! How fast the embedded model loads, reads and writes.
 //!
 //! `cargo run --release -p tollgate-engine --example speed -- MODEL [THREADS [ANSWERS AT ONCE]]`
+//!
+//! Beside the tokens a second stand those a second of processor time, which other work on the machine
+//! disturbs less.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
 use std::error::Error;
@@ -28,16 +31,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     for words in [300, 1_000] {
         let text = "The quick brown fox jumps over the lazy dog. ".repeat(words / 9);
-        let began = Instant::now();
+        let began = Clock::now()?;
         let (tokens, _) = run(&engine, &text, 1).await?;
-        let seconds = began.elapsed().as_secs_f64();
-        println!(
-            "prompt of {tokens} tokens: {seconds:.2} s, {:.0} tokens/s",
-            f64::from(tokens) / seconds
-        );
+        println!("prompt of {tokens} tokens: {}", began.elapsed(tokens)?);
     }
 
-    let began = Instant::now();
+    let began = Clock::now()?;
     let text = "Write a very long story about the sea.";
     // Each is queued when its future is made, so they are answered at once although they are
     // awaited in order.
@@ -46,12 +45,47 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for answer in answers {
         written += answer.await?.1;
     }
-    let seconds = began.elapsed().as_secs_f64();
     println!(
-        "{at_once} answer(s), {written} tokens: {:.1} tokens/s",
-        f64::from(written) / seconds
+        "{at_once} answer(s), {written} tokens: {}",
+        began.elapsed(written)?
     );
     Ok(())
+}
+
+struct Clock {
+    began: Instant,
+    processor: f64,
+}
+
+impl Clock {
+    fn now() -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
+            began: Instant::now(),
+            processor: processor_seconds()?,
+        })
+    }
+
+    /// How long so many tokens took.
+    fn elapsed(&self, tokens: u32) -> Result<String, Box<dyn Error>> {
+        let (tokens, seconds) = (f64::from(tokens), self.began.elapsed().as_secs_f64());
+        let processor = processor_seconds()? - self.processor;
+        Ok(format!(
+            "{seconds:.2} s, {:.1} tokens/s, {:.1} tokens per second of processor time",
+            tokens / seconds,
+            tokens / processor
+        ))
+    }
+}
+
+/// Time that all threads have spent; 0 where the system does not tell it as Linux does.
+fn processor_seconds() -> Result<f64, Box<dyn Error>> {
+    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else {
+        return Ok(0.0);
+    };
+    // After the name in parentheses; user and system time are fields 14 and 15, in hundredths (proc(5)).
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11);
+    let times: Result<Vec<f64>, _> = fields.take(2).map(str::parse).collect();
+    Ok(times?.iter().sum::<f64>() / 100.0)
 }
 
 /// Prompt tokens read and answer tokens written.

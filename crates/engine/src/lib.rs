@@ -31,7 +31,7 @@ pub use form::{Form, FormError, Grammar};
 pub use generation::{Fault, FinishReason, Finished, Generation, Step};
 pub use load::LoadError;
 pub use logprobs::{ScoredToken, TokenLogprob};
-pub use model_file::{Presence, path_in, presence};
+pub use model_file::{Presence, examine, path_in, presence};
 pub use prompt::{Prompt, Role, Sampling, Turn};
 pub use sample::NotNumbers;
 pub use template::TemplateError;
@@ -160,6 +160,11 @@ impl Engine {
         Ok(conversation::encode(&language, turns, usize::MAX / 64)?
             .tokens
             .len())
+    }
+
+    /// How many requests wait for the engine to take them up.
+    pub fn waiting(&self) -> usize {
+        self.shared.queue.len()
     }
 
     /// Makes a form of a grammar. Fails with [`Fault::Form`] where that cannot be followed.

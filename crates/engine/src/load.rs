@@ -78,7 +78,7 @@ pub(crate) fn llama(path: &Path) -> Result<Llama, LoadError> {
     let note = model_file::read_note(path).map_err(unreadable)?;
     let (_, sha256) = model_file::hash(&file, |_| {}).map_err(unreadable)?;
     if note.is_none_or(|note| note.sha256 != sha256) {
-        let reason = format!("has the SHA-256 {sha256}, which is not the one it was stored with");
+        let reason = model_file::wrong_hash(&sha256);
         return Err(LoadError::Damaged {
             path: path.to_owned(),
             reason,

@@ -73,6 +73,27 @@ pub fn presence(path: &Path) -> io::Result<Presence> {
     })
 }
 
+/// As [`presence`], and reads the whole file to compare its hash; some tenths of a second.
+pub fn examine(path: &Path) -> io::Result<Presence> {
+    let found = presence(path)?;
+    let (Presence::Present { path, .. }, Some(note)) = (&found, read_note(path)?) else {
+        return Ok(found);
+    };
+    let (_, sha256) = hash(File::open(path)?, |_| {})?;
+    Ok(match sha256 == note.sha256 {
+        true => found,
+        false => Presence::Damaged {
+            path: path.clone(),
+            reason: wrong_hash(&sha256),
+        },
+    })
+}
+
+/// What is wrong with a file of this hash, as words after "the file".
+pub(crate) fn wrong_hash(found: &str) -> String {
+    format!("has the SHA-256 {found}, which is not the one it was stored with")
+}
+
 /// The note of a model; `None` where there is none that can be read as one.
 pub(crate) fn read_note(model: &Path) -> io::Result<Option<Note>> {
     match std::fs::read(note_path(model)) {

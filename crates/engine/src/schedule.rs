@@ -76,11 +76,15 @@ impl Drop for CloseAtEnd<'_> {
     }
 }
 
-/// Prompt tokens that a step reads while nobody writes: about a fifth of a second on one core.
+/// Tokens that a step reads of one request alone: about a fifth of a second on one core.
 const SLICE: usize = 64;
 
-/// Prompt tokens that a step reads beside answers, which wait for them.
-const SLICE_BESIDE: usize = 24;
+/// Tokens that a step reads of several requests, those of answers included: beyond it a step takes several
+/// times as long as one for an answer alone.
+const SHARED: usize = 20;
+
+/// Tokens of prompts that a step reads however many answers there are.
+const PROMPT_AT_LEAST: usize = 8;
 
 /// Requests that wait because their caches do not fit, while smaller ones overtake them.
 const HELD: usize = 4;
@@ -119,7 +123,6 @@ struct Schedule<'a> {
     held: VecDeque<Sequence>,
     /// How often the oldest of them was overtaken.
     overtaken: u32,
-    steps: u64,
 }
 
 impl<'a> Schedule<'a> {
@@ -130,7 +133,6 @@ impl<'a> Schedule<'a> {
             active: Vec::new(),
             held: VecDeque::new(),
             overtaken: 0,
-            steps: 0,
         }
     }
 
@@ -201,11 +203,10 @@ impl<'a> Schedule<'a> {
         let Some(model) = &mut self.model else {
             return;
         };
-        self.steps += 1;
         for sequence in &mut self.active {
             sequence.recall(&mut model.prefixes);
         }
-        let counts = counts(&self.active, self.steps);
+        let counts = counts(&self.active);
         let llama = &model.llama;
         let active = &mut self.active;
         let passed = guarded(|| Ok(pass(llama, active, &counts)));
@@ -261,10 +262,10 @@ fn has_room(shared: &Shared, model: &Option<Model>, active: &[Sequence], sequenc
 
 /// How many tokens each sequence reads in this step.
 ///
-/// Answers come first. Of the prompts that one is read first which makes the least work, so that a
-/// short request does not wait for long ones; every other step the oldest, so that it does not wait
+/// Answers come first. Of what is left for prompts one half goes to the request that makes the least work,
+/// so that a short one does not wait for long ones, and the other to the oldest, so that it does not wait
 /// for ever.
-fn counts(active: &[Sequence], step: u64) -> Vec<usize> {
+fn counts(active: &[Sequence]) -> Vec<usize> {
     let mut counts: Vec<usize> = active
         .iter()
         .map(|sequence| {
@@ -275,17 +276,24 @@ fn counts(active: &[Sequence], step: u64) -> Vec<usize> {
             }
         })
         .collect();
-    let alone = counts.iter().all(|count| *count == 0);
-    let mut budget = if alone { SLICE } else { SLICE_BESIDE };
-    let mut reading: Vec<usize> = (0..active.len())
+    let writing: usize = counts.iter().sum();
+    let mut budget = match active.len() {
+        1 => SLICE,
+        _ => SHARED.saturating_sub(writing).max(PROMPT_AT_LEAST),
+    };
+    let oldest: Vec<usize> = (0..active.len())
         .filter(|index| active[*index].is_reading())
         .collect();
-    if step.is_multiple_of(2) {
-        reading.sort_by_key(|index| active[*index].work_left());
-    }
-    for index in reading {
-        counts[index] = active[index].left().min(budget);
-        budget -= counts[index];
+    let mut briefest = oldest.clone();
+    briefest.sort_by_key(|index| active[*index].work_left());
+    for (order, share) in [(&briefest, budget / 2), (&oldest, budget), (&briefest, budget)] {
+        let mut share = share.min(budget);
+        for index in order {
+            let more = (active[*index].left() - counts[*index]).min(share);
+            counts[*index] += more;
+            share -= more;
+            budget -= more;
+        }
     }
     counts
 }

@@ -51,7 +51,7 @@ pub async fn answer(
     check(request).map_err(GateError::Unsupported)?;
     let functions = wanted::functions(request);
     let wanted = Wanted::of(request, &functions).map_err(GateError::Unsupported)?;
-    let written = prompt::write(request, &functions);
+    let written = prompt::write(request, &functions, &wanted);
     let sampling = prompt::sampling(request, &wanted);
     let mut notes = written.notes;
     let calls = wanted.calls;

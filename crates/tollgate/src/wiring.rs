@@ -115,8 +115,11 @@ pub fn engine(data_dir: &Path) -> Result<Engine, CliError> {
 fn warn_of_missing_model(engine: &Engine) {
     match engine.presence() {
         Ok(Presence::Present { .. }) => {}
-        Ok(Presence::Missing { path } | Presence::Damaged { path, .. }) => {
+        Ok(Presence::Missing { path }) => {
             warn!(path = %path.display(), "embedded model is not there; get it with: tollgate models pull");
+        }
+        Ok(Presence::Damaged { path, reason }) => {
+            warn!(path = %path.display(), reason, "embedded model is damaged; get it again with: tollgate models pull");
         }
         Err(error) => warn!(%error, "embedded model cannot be looked at"),
     }

@@ -19,7 +19,7 @@ pub enum Grammar {
     Sequence(Vec<Grammar>),
     /// One of them.
     Either(Vec<Grammar>),
-    /// Between none and so many of them.
+    /// Between none and so many of them, at least one.
     AtMost(u32, Box<Grammar>),
 }
 
@@ -50,7 +50,7 @@ impl Rules {
             Grammar::TextThrough(end) => format!("[lazy]: TEXT {}", quoted(end)),
             Grammar::Sequence(parts) => format!(": {}", self.all(parts).join(" ")),
             Grammar::Either(parts) => format!(": {}", self.all(parts).join(" | ")),
-            Grammar::AtMost(count, part) => format!(": {}{{0,{count}}}", self.add(part)),
+            Grammar::AtMost(count, part) => format!(": {}{{0,{}}}", self.add(part), count.max(&1)),
         };
         let known = self.0.iter().position(|other| *other == rule);
         let number = known.unwrap_or_else(|| {

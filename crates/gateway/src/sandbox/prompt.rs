@@ -27,7 +27,7 @@ pub struct Written {
 }
 
 /// Writes the turns. Media become a word in parentheses; calls and their results become text.
-pub fn write(request: &ValidRequest, functions: &[Function]) -> Written {
+pub fn write(request: &ValidRequest, functions: &[Function], wanted: &Wanted) -> Written {
     let messages = request
         .request
         .get("messages")
@@ -53,24 +53,32 @@ pub fn write(request: &ValidRequest, functions: &[Function]) -> Written {
         .collect();
     if !functions.is_empty() {
         let (offer, whole) = offer(functions);
-        match turns.first_mut().filter(|turn| turn.role == Role::System) {
-            Some(system) => {
-                system.text.push_str("\n\n");
-                system.text.push_str(&offer);
-            }
-            None => turns.insert(
-                0,
-                Turn {
-                    role: Role::System,
-                    text: offer,
-                },
-            ),
-        }
+        tell(&mut turns, &offer);
         if !whole {
             notes.push(Note::Truncated("tools".to_owned()));
         }
     }
+    if let Some(hint) = &wanted.hint {
+        tell(&mut turns, hint);
+    }
     Written { turns, notes }
+}
+
+/// Adds to what the system says.
+fn tell(turns: &mut Vec<Turn>, text: &str) {
+    match turns.first_mut().filter(|turn| turn.role == Role::System) {
+        Some(system) => {
+            system.text.push_str("\n\n");
+            system.text.push_str(text);
+        }
+        None => turns.insert(
+            0,
+            Turn {
+                role: Role::System,
+                text: text.to_owned(),
+            },
+        ),
+    }
 }
 
 /// Tells the model which functions there are; whether all of what the client said of them is in it.

@@ -21,6 +21,9 @@ use crate::{error::Failure, request_id::RequestId};
 /// Choices of one request that the engine works on at once, so that others have their share of it.
 const AT_ONCE: usize = 8;
 
+/// Requests that wait for the engine from which on no more than one choice of a request waits with them.
+const CROWDED: usize = 4;
+
 /// What every choice is asked.
 pub struct Asked {
     pub prompt: Prompt,
@@ -98,12 +101,11 @@ impl EmbeddedStream {
             };
             self.truncated |= choice.is_truncated();
             let mut events = self.announce();
-            let ended = match did {
+            match did {
                 Did::Said(said) => {
                     events.extend(said);
                     // The others come first next time.
                     self.under_way[index..].rotate_left(1);
-                    false
                 }
                 Did::Ended(said, counts) => {
                     events.extend(said);
@@ -111,12 +113,12 @@ impl EmbeddedStream {
                     self.total.prompt = counts.prompt;
                     self.total.completion += counts.completion;
                     self.total.reasoning += counts.reasoning;
-                    if let Err(refused) = self.begin() {
-                        return Poll::Ready((Err(ChoiceFailed::Refused(refused)), true));
-                    }
-                    self.under_way.is_empty()
                 }
-            };
+            }
+            if let Err(refused) = self.begin() {
+                return Poll::Ready((Err(ChoiceFailed::Refused(refused)), true));
+            }
+            let ended = self.under_way.is_empty();
             if ended {
                 events.push(Event::new(EventKind::Usage(self.usage())));
             }
@@ -128,12 +130,17 @@ impl EmbeddedStream {
     /// Begins choices as long as there is room. Fails only where none is under way.
     fn begin(&mut self) -> Result<(), Refused> {
         while self.begun < self.asked.n && self.under_way.len() < AT_ONCE {
-            let calls = self.asked.calls.then(|| self.id.as_str().to_owned());
+            if !self.under_way.is_empty() && self.engine.waiting() >= CROWDED {
+                return Ok(());
+            }
+            let own_id = self.id.as_str();
+            let own_id = own_id.strip_prefix("req_").unwrap_or(own_id);
+            let calls = self.asked.calls.then(|| own_id.to_owned());
             let Asked { prompt, thinks, .. } = &self.asked;
             match Choice::start(&self.engine, self.begun, prompt.clone(), *thinks, calls) {
                 Ok(choice) => self.under_way.push(choice),
                 Err(refused) if self.under_way.is_empty() => return Err(refused),
-                // It is tried again when one of the others has ended.
+                // It is tried again when one of the others has gone on.
                 Err(_) => return Ok(()),
             }
             self.begun += 1;

