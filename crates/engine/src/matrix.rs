@@ -18,7 +18,7 @@ use rayon::prelude::*;
 pub(crate) const BLOCK: usize = 32;
 
 /// Rows that are multiplied with one other row at a time, so that it is loaded once for all.
-const ROWS_AT_ONCE: usize = 4;
+pub(crate) const ROWS_AT_ONCE: usize = 4;
 
 /// Rows for each worker from which on the rows themselves are shared out.
 const TURNED_BELOW: usize = 16;

@@ -17,6 +17,7 @@ use crate::form::{Form, FormError, FormMaker, Grammar};
 use crate::forward::{KvCache, Llama, PAGE, Slice};
 use crate::generation::Fault;
 use crate::load::{self, Language, LoadError};
+use crate::matrix::ROWS_AT_ONCE;
 use crate::prefixes::Prefixes;
 use crate::queue::{Job, Queue};
 use crate::sequence::{Next, Sequence};
@@ -79,12 +80,9 @@ impl Drop for CloseAtEnd<'_> {
 /// Tokens that a step reads of one request alone: about a fifth of a second on one core.
 const SLICE: usize = 64;
 
-/// Tokens that a step reads of several requests, those of answers included: beyond it a step takes several
-/// times as long as one for an answer alone.
-const SHARED: usize = 20;
-
-/// Tokens of prompts that a step reads however many answers there are.
-const PROMPT_AT_LEAST: usize = 8;
+/// Tokens that a step reads of several requests, those of answers included. A step of so many takes about
+/// two and a half times as long as one for an answer alone.
+const SHARED: usize = 12;
 
 /// Requests that wait because their caches do not fit, while smaller ones overtake them.
 const HELD: usize = 4;
@@ -279,7 +277,8 @@ fn counts(active: &[Sequence]) -> Vec<usize> {
     let writing: usize = counts.iter().sum();
     let mut budget = match active.len() {
         1 => SLICE,
-        _ => SHARED.saturating_sub(writing).max(PROMPT_AT_LEAST),
+        // Rows are multiplied in groups, so what fills one up costs nothing.
+        _ => SHARED.max((writing + 1).next_multiple_of(ROWS_AT_ONCE)) - writing,
     };
     let oldest: Vec<usize> = (0..active.len())
         .filter(|index| active[*index].is_reading())

@@ -38,15 +38,17 @@ fn products_are_within_rounding_of_the_exact_ones() {
 fn a_row_gives_the_same_alone_and_among_others() {
     let columns = 64;
     let weights = Matrix::quantise(&noise(19 * columns, 3), columns);
-    let activations = noise(6 * columns, 4);
+    // Few rows, and as many as are shared out themselves.
+    for count in [2, 6, 200 * TURNED_BELOW] {
+        let activations = noise(count * columns, 4);
+        let mut together = vec![0.0; 19 * count];
+        weights.multiply(&Matrix::quantise(&activations, columns), &mut together);
 
-    let mut together = vec![0.0; 19 * 6];
-    weights.multiply(&Matrix::quantise(&activations, columns), &mut together);
-
-    for (row, expected) in activations.chunks(columns).zip(together.chunks(19)) {
-        let mut alone = vec![0.0; 19];
-        weights.multiply(&Matrix::quantise(row, columns), &mut alone);
-        assert_eq!(alone, expected, "an answer would depend on who else is asking");
+        for (row, expected) in activations.chunks(columns).zip(together.chunks(19)) {
+            let mut alone = vec![0.0; 19];
+            weights.multiply(&Matrix::quantise(row, columns), &mut alone);
+            assert_eq!(alone, expected, "an answer would depend on who else is asking");
+        }
     }
 }
 
