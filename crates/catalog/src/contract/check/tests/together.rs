@@ -97,7 +97,7 @@ fn switches_that_contradict_are_refused_and_the_later_one_is_named() {
             "reasoning_effort",
         ),
         (
-            json!({ "thinking": { "type": "disabled" }, "reasoning_effort": "low" }),
+            json!({ "reasoning_effort": "low", "thinking": { "type": "disabled" } }),
             "thinking",
         ),
         (
@@ -109,12 +109,11 @@ fn switches_that_contradict_are_refused_and_the_later_one_is_named() {
             "thinking",
         ),
         (
-            json!({ "thinking": { "type": "disabled", "budget_tokens": 1024 }, "enable_thinking": true }),
+            json!({ "enable_thinking": true, "thinking": { "type": "disabled", "budget_tokens": 1024 } }),
             "thinking",
         ),
     ];
     for (members, param) in contradictions {
-        // Members of `json!` are ordered by name here, so `thinking` comes last.
         assert_refused(with("general", members), param, "invalid_value");
     }
 }
