@@ -1,8 +1,8 @@
 //! Lets the engine's threads stand back behind the rest of the gate.
 
-/// How nice to others they are: a thread that carries requests gets nine tenths of a contested core.
+/// How nice to others they are: of a contested core a thread that carries requests gets all but a thirtieth.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 10;
+const NICE: i32 = 15;
 
 /// Lowers the calling thread's priority. Where that fails it works on as it is.
 #[cfg(target_os = "linux")]
