@@ -161,7 +161,7 @@ fn index(file: Vec<u8>) -> (String, std::sync::mpsc::Receiver<Option<String>>) {
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/simple", listener.local_addr().unwrap());
-    let (ranges, asked) = std::sync::mpsc::channel();
+    let (ranges, asked) = std::sync::mpsc::sync_channel(16);
     std::thread::spawn(move || {
         let mut breaks = true;
         for stream in listener.incoming() {

@@ -50,7 +50,7 @@ async fn ask_all(gate: Gate, pairs: impl Iterator<Item = (usize, usize)>) -> usi
 /// Whether the answer was finished; a finished one is judged.
 async fn ask(gate: &Gate, index: usize, prompt: usize) -> bool {
     let (name, schema) = schemas().swap_remove(index);
-    let format = json!({"name": name, "schema": schema, "strict": prompt % 2 == 0});
+    let format = json!({"name": name, "schema": schema, "strict": prompt.is_multiple_of(2)});
     let asked = json!({
         "messages": user(PROMPTS[prompt]),
         "response_format": {"type": "json_schema", "json_schema": format},
