@@ -122,7 +122,7 @@ async fn what_can_be_called_is_listed_in_the_pages_form() {
         let names: Vec<&String> = model.as_object().unwrap().keys().collect();
         assert_eq!(
             names,
-            ["created", "id", "object", "owned_by", "supported_endpoint_types"]
+            ["id", "object", "created", "owned_by", "supported_endpoint_types"]
         );
         assert_eq!(model["object"], "model");
         assert!(model["created"].is_u64() && model["supported_endpoint_types"].is_array());

@@ -38,26 +38,30 @@ async fn first_tokens_come_as_often_as_their_probabilities_say() {
                 "logprobs": true,
                 "top_logprobs": 20,
             });
-            gate.post(&short(GENERAL, members)).await.json()
+            let answer = gate.stream(&short(GENERAL, members)).await;
+            let summary = answer.summary();
+            let items = summary.chunks.iter().filter_map(|chunk| {
+                let item = chunk["choices"][0]["logprobs"]["content"].get(0);
+                item.cloned()
+            });
+            (summary.choices.len(), items.collect::<Vec<Value>>())
         });
     }
-    let (mut samples, mut seen, mut top) = (0u32, HashMap::<String, u32>::new(), Vec::new());
-    for answer in requests.join_all().await {
-        for choice in answer["choices"].as_array().unwrap() {
-            samples += 1;
-            // Where it ended at once there is no token; that is counted for none of them.
-            if let Some(item) = choice["logprobs"]["content"].get(0) {
-                let token = item["token"].as_str().unwrap().to_owned();
-                *seen.entry(token).or_default() += 1;
-                top = item["top_logprobs"].as_array().unwrap().clone();
-            }
+    let (mut samples, mut seen, mut top) = (0, HashMap::<String, u32>::new(), Vec::new());
+    for (choices, items) in requests.join_all().await {
+        // Where one ended at once there is no token; that is counted for none of them.
+        samples += choices;
+        for item in items {
+            let token = item["token"].as_str().unwrap().to_owned();
+            *seen.entry(token).or_default() += 1;
+            top = item["top_logprobs"].as_array().unwrap().clone();
         }
     }
 
     assert_eq!((samples, top.len()), (2_000, 20));
     let total: f64 = top.iter().map(probability).sum();
     assert!(total <= 1.0 + 1e-6, "{total}");
-    let count = f64::from(samples);
+    let count = samples as f64;
     for item in &top {
         let (token, p) = (item["token"].as_str().unwrap(), probability(item));
         let frequency = f64::from(seen.get(token).copied().unwrap_or(0)) / count;
