@@ -9,6 +9,7 @@
 //! chat completions it does so as the host that the path names (see [`FakeProvider::base_url_of`]).
 //! Not here: the provider of the benchmark, which has to be cheap (binary `fake-provider`).
 
+mod dumb_port;
 mod playback;
 mod protocol;
 mod received;
@@ -33,12 +34,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use playback::{Counts, CutOff, Exchange, Playback};
+pub use dumb_port::DumbPort;
+use playback::{Counts, CutOff, Exchange, Line, Playback};
 pub use protocol::{ChatHost, Protocol};
 pub use received::ReceivedRequest;
 use script::Reply;
 pub use script::{
-    Script, accepts_and_says_nothing, answers, answers_with, decides, fails, hangs_up, says, streams,
+    Script, accepts_and_says_nothing, answers, answers_with, decides, fails, hangs_up, resets, says, streams,
     streams_deltas, streams_events, streams_raw,
 };
 pub use shapes::{
@@ -227,6 +229,17 @@ impl FakeProvider {
             .expect("the sender lives as long as the provider");
     }
 
+    /// Waits until every request has been answered or given up.
+    ///
+    /// # Panics
+    /// After ten seconds.
+    pub async fn is_idle(&self) {
+        let mut under_way = self.shared.counts.under_way.subscribe();
+        let idle = under_way.wait_for(|under_way| *under_way == 0);
+        let idle = matches!(tokio::time::timeout(PATIENCE, idle).await, Ok(Ok(_)));
+        assert!(idle, "requests hang: {}", *self.shared.counts.under_way.borrow());
+    }
+
     fn plan(&self, change: impl FnOnce(&mut Plan)) -> &Self {
         change(&mut self.shared.plan.lock().expect("no plan change panics"));
         self
@@ -266,7 +279,11 @@ async fn serve(socket: TcpStream, shared: Arc<Shared>) {
     let _open = shared.counts.connection();
     // Pieces must leave as they are written, not when the kernel has a full segment.
     let _ = socket.set_nodelay(true);
-    let service = service_fn(|request| respond(Arc::clone(&shared), request));
+    let Ok(line) = Line::of(&socket) else { return };
+    let service = service_fn(|request| {
+        let exchange = Exchange::new(Arc::clone(&shared.counts), line.clone());
+        respond(Arc::clone(&shared), exchange, request)
+    });
     // A connection that ends in an error is what half of the scripts are for.
     let _ = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(socket), service)
@@ -275,9 +292,9 @@ async fn serve(socket: TcpStream, shared: Arc<Shared>) {
 
 async fn respond(
     shared: Arc<Shared>,
+    exchange: Exchange,
     request: http::Request<Incoming>,
 ) -> Result<http::Response<Playback>, CutOff> {
-    let exchange = Exchange::new(Arc::clone(&shared.counts));
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| CutOff)?.to_bytes();
     let request = ReceivedRequest::new(head, body);

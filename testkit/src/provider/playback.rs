@@ -1,12 +1,14 @@
 //! Plays a reply to the socket, piece by piece, and notices when nobody listens any more.
 
 use std::collections::VecDeque;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
@@ -22,6 +24,7 @@ pub(super) struct CutOff;
 pub(super) struct Counts {
     pub(super) open: watch::Sender<usize>,
     pub(super) cancelled: watch::Sender<usize>,
+    pub(super) under_way: watch::Sender<usize>,
 }
 
 impl Counts {
@@ -40,16 +43,35 @@ impl Drop for OpenConnection {
     }
 }
 
+/// A second handle to a connection that is served elsewhere.
+#[derive(Clone)]
+pub(super) struct Line(Arc<OwnedFd>);
+
+impl Line {
+    pub(super) fn of(socket: &TcpStream) -> std::io::Result<Self> {
+        Ok(Self(Arc::new(socket.as_fd().try_clone_to_owned()?)))
+    }
+
+    /// From now on closing the connection resets it.
+    fn resets(&self) -> std::io::Result<()> {
+        let socket = std::net::TcpStream::from(self.0.try_clone()?);
+        TcpStream::from_std(socket)?.set_zero_linger()
+    }
+}
+
 /// One request and its answer. Dropped before [`Exchange::settle`], it was given up by the client.
 pub(super) struct Exchange {
     counts: Arc<Counts>,
+    line: Line,
     settled: bool,
 }
 
 impl Exchange {
-    pub(super) fn new(counts: Arc<Counts>) -> Self {
+    pub(super) fn new(counts: Arc<Counts>, line: Line) -> Self {
+        counts.under_way.send_modify(|under_way| *under_way += 1);
         Self {
             counts,
+            line,
             settled: false,
         }
     }
@@ -57,10 +79,17 @@ impl Exchange {
     fn settle(&mut self) {
         self.settled = true;
     }
+
+    /// It was the provider who left, and not politely.
+    fn reset(&mut self) {
+        self.settle();
+        self.line.resets().expect("the socket is open");
+    }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        self.counts.under_way.send_modify(|under_way| *under_way -= 1);
         if !self.settled {
             self.counts.cancelled.send_modify(|seen| *seen += 1);
         }
@@ -77,6 +106,10 @@ pub(super) async fn play(reply: Reply, mut exchange: Exchange) -> Result<http::R
         Opening::SaysNothing => return std::future::pending().await,
         Opening::HangsUp => {
             exchange.settle();
+            return Err(CutOff);
+        }
+        Opening::Resets => {
+            exchange.reset();
             return Err(CutOff);
         }
     };
@@ -145,6 +178,9 @@ impl Body for Playback {
         }
         if let Some(piece) = self.pieces.pop_front() {
             self.next = Next::Flush;
+            if self.pieces.is_empty() && self.ending == Ending::GoesOn {
+                self.pieces.push_back(piece.clone());
+            }
             // hyper stops asking once the promised length is there.
             if self.pieces.is_empty() && self.length.is_some() && self.ending == Ending::Complete {
                 self.exchange.settle();
@@ -160,7 +196,12 @@ impl Body for Playback {
                 self.exchange.settle();
                 Poll::Ready(Some(Err(CutOff)))
             }
-            Ending::Stalls => Poll::Pending,
+            Ending::Resets => {
+                self.exchange.reset();
+                Poll::Ready(Some(Err(CutOff)))
+            }
+            // Without any piece there is nothing to go on with.
+            Ending::Stalls | Ending::GoesOn => Poll::Pending,
         }
     }
 

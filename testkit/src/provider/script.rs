@@ -40,6 +40,7 @@ pub(super) enum Opening {
     Answers(Head),
     SaysNothing,
     HangsUp,
+    Resets,
 }
 
 #[derive(Clone)]
@@ -56,6 +57,10 @@ pub(super) enum Ending {
     Ends,
     /// The connection breaks.
     Closes,
+    /// The connection is reset: what is under way may be lost with it.
+    Resets,
+    /// The last piece comes again and again.
+    GoesOn,
     /// Nothing more comes, and the connection stays.
     Stalls,
 }
@@ -75,6 +80,39 @@ impl Script {
     #[must_use]
     pub fn then_closes(self) -> Self {
         self.changed(|reply| reply.ending = Ending::Closes)
+    }
+
+    /// Resets the connection after the pieces.
+    #[must_use]
+    pub fn then_resets(self) -> Self {
+        self.changed(|reply| reply.ending = Ending::Resets)
+    }
+
+    /// Sends the last piece again and again, without an end.
+    #[must_use]
+    pub fn then_goes_on(self) -> Self {
+        self.changed(|reply| {
+            reply.ending = Ending::GoesOn;
+            // Nothing that has no end has a length.
+            reply.length = None;
+        })
+    }
+
+    /// Sends the answer in pieces of one byte, its end too.
+    #[must_use]
+    pub fn byte_by_byte(self) -> Self {
+        let bytes = |pieces: &[Bytes]| {
+            let each = |piece: &Bytes| {
+                (0..piece.len())
+                    .map(|at| piece.slice(at..=at))
+                    .collect::<Vec<_>>()
+            };
+            pieces.iter().flat_map(each).collect()
+        };
+        self.changed(move |reply| {
+            reply.pieces = bytes(&reply.pieces);
+            reply.terminal = bytes(&reply.terminal);
+        })
     }
 
     /// Sends nothing after the pieces and keeps the connection open.
@@ -219,6 +257,11 @@ pub fn accepts_and_says_nothing() -> Script {
 /// Reads the request and breaks the connection before the status line.
 pub fn hangs_up() -> Script {
     opens(Opening::HangsUp)
+}
+
+/// Reads the request and resets the connection before the status line.
+pub fn resets() -> Script {
+    opens(Opening::Resets)
 }
 
 fn opens(opening: Opening) -> Script {

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
@@ -235,4 +236,58 @@ async fn a_header_is_replaced_and_a_delay_is_kept() {
     assert!(asked_at.elapsed() >= Duration::from_millis(30));
     assert_eq!(response.status(), 429);
     assert_eq!(response.headers()["retry-after"], "7");
+}
+
+#[tokio::test]
+async fn a_reset_is_told_from_a_close() {
+    let provider = FakeProvider::start_with(streams_raw(["da"]).then_resets()).await;
+
+    let (response, _open) = post(&provider, json!({})).await.expect("a head");
+    let (_, broken) = pieces(response.into_body()).await;
+    assert!(broken);
+
+    provider.always(resets());
+    let mut socket = TcpStream::connect(provider.address())
+        .await
+        .expect("a connection");
+    let request = b"POST /v1/chat/completions HTTP/1.1\r\nhost: provider\r\ncontent-length: 0\r\n\r\n";
+    socket.write_all(request).await.expect("an open connection");
+    let end = socket.read(&mut [0; 16]).await;
+
+    assert_eq!(
+        end.map_err(|error| error.kind()),
+        Err(std::io::ErrorKind::ConnectionReset)
+    );
+    assert_eq!(provider.cancellations(), 0, "it was the provider who left");
+}
+
+#[tokio::test]
+async fn what_goes_on_does_so_until_nobody_listens() {
+    let provider = FakeProvider::start_with(streams(["a", "b"]).then_goes_on()).await;
+    let (response, open) = post(&provider, json!({})).await.expect("a head");
+    let mut body = response.into_body();
+    let mut read = String::new();
+    while read.matches("\"b\"").count() < 100 {
+        let piece = body.frame().await.expect("no end").expect("unbroken");
+        read.push_str(std::str::from_utf8(piece.data_ref().expect("data")).expect("text"));
+    }
+    assert_eq!(read.matches("\"a\"").count(), 1);
+
+    drop((body, open));
+
+    provider.cancelled().await;
+    provider.is_idle().await;
+}
+
+#[tokio::test]
+async fn a_dumb_port_takes_connections_and_counts_them() {
+    let port = DumbPort::open().await;
+    let mut socket = TcpStream::connect(port.address()).await.expect("a connection");
+    port.has_open_connections(1).await;
+
+    let answer = tokio::time::timeout(Duration::from_millis(50), socket.read(&mut [0; 16])).await;
+
+    assert!(answer.is_err(), "nothing may come");
+    drop(socket);
+    port.has_open_connections(0).await;
 }
