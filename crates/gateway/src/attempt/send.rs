@@ -1,5 +1,7 @@
 //! The one place from which bytes go to providers.
 
+mod connect;
+
 use std::{
     collections::VecDeque,
     convert::Infallible,
@@ -14,14 +16,16 @@ use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector};
+use hyper_rustls::ConfigBuilderExt;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use jiff::Timestamp;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tollgate_dialects::ProviderRequest;
+
+use connect::Connector;
 
 use super::{
     headers::{retry_after, should_retry, spent_until},
@@ -31,13 +35,15 @@ use crate::{buffered::Held, channel::Server, error::Failure, health::Scope};
 
 /// Most bytes that are read of an error's body.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
+/// How long an error's body is waited for: what matters comes with its head, and other channels are waiting.
+const ERROR_BODY_TIME: Duration = Duration::from_secs(2);
 /// How long a connection waits in the pool for its next request.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
 /// Connections to one channel's provider. Clones share them.
 #[derive(Debug, Clone)]
 pub struct ProviderClient {
-    inner: Client<HttpsConnector<HttpConnector>, Segments>,
+    inner: Client<Connector, Segments>,
 }
 
 impl ProviderClient {
@@ -54,7 +60,10 @@ impl ProviderClient {
         let inner = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
-            .build(https);
+            .build(Connector {
+                https,
+                limit: connect_timeout,
+            });
         Self { inner }
     }
 }
@@ -107,7 +116,7 @@ pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Res
     let status = response.status().as_u16();
     let wait = retry_after(response.headers(), Timestamp::now());
     let should_retry = should_retry(response.headers());
-    let body = read_error(response.into_body(), server.timeouts.idle).await;
+    let body = read_error(response.into_body(), server.timeouts.idle.min(ERROR_BODY_TIME)).await;
     let mut fault = dialect.fault(status, &body);
     fault.retry_after = fault.retry_after.or(wait);
     fault.should_retry = should_retry;
@@ -166,10 +175,11 @@ pub async fn read_whole(
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
-/// As much of an error's body as comes in time.
-async fn read_error(mut body: Incoming, idle: Duration) -> Vec<u8> {
+/// As much of an error's body as comes in time, however steadily the rest of it would.
+async fn read_error(mut body: Incoming, time: Duration) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while let Ok(Some(Ok(frame))) = timeout(idle, body.frame()).await {
+    let until = Instant::now() + time;
+    while let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await {
         if let Some(data) = frame.data_ref() {
             bytes.extend_from_slice(data);
         }

@@ -1,12 +1,14 @@
 //! What fails before the first output is made good by the next channel; after it nobody else is asked.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tollgate_testkit::{
     cuts::fault,
     gate::Channel,
     provider::{
-        FakeProvider, Turn, accepts_and_says_nothing, answers, answers_with, fails, hangs_up, nobody_listens,
-        says, speaks, streams, streams_events, streams_raw,
+        DumbPort, FakeProvider, Turn, accepts_and_says_nothing, answers, answers_with, fails, hangs_up,
+        nobody_listens, says, speaks, streams, streams_events, streams_raw,
     },
 };
 
@@ -139,6 +141,68 @@ async fn after_output_no_other_channel_is_asked() {
         second.requests().is_empty(),
         "its answer would not go on where the first one stopped"
     );
+}
+
+#[tokio::test]
+async fn an_error_whose_text_has_no_end_is_not_listened_to_for_long() {
+    let first = FakeProvider::start_with(
+        answers_with(500, &[], "b")
+            .pauses(Duration::from_millis(50))
+            .then_goes_on(),
+    )
+    .await;
+    let second = FakeProvider::start_with(says("second")).await;
+    let gate = setup()
+        .config("[limits]\nrequest_deadline_ms = 10000")
+        .channel(impatient(Channel::to(&first).models([MODEL])))
+        .channel(
+            Channel::to(&second)
+                .named("spare")
+                .models([MODEL])
+                .set("priority", "1"),
+        )
+        .start()
+        .await;
+
+    let asked = question();
+    let (whole, stream) = tokio::join!(gate.post(&asked), gate.stream(&asked));
+
+    assert_eq!((whole.text().as_str(), stream.text()), ("second", "second"));
+    first.is_idle().await;
+}
+
+#[tokio::test]
+async fn a_port_that_takes_connections_and_speaks_no_tls_is_given_up_like_one_that_takes_none() {
+    let dumb = DumbPort::open().await;
+    let second = FakeProvider::start_with(says("second")).await;
+    let gate = setup()
+        .config("[limits]\nrequest_deadline_ms = 10000")
+        .channel(
+            Channel::at(&format!("https://{}/v1", dumb.address()))
+                .models([MODEL])
+                .set("connect_timeout_ms", "300"),
+        )
+        .channel(
+            Channel::to(&second)
+                .named("spare")
+                .models([MODEL])
+                .set("priority", "1"),
+        )
+        .start()
+        .await;
+
+    let asked = question();
+    let (whole, stream) = tokio::join!(gate.post(&asked), gate.stream(&asked));
+
+    assert_eq!((whole.status, whole.text().as_str()), (200, "second"));
+    assert_eq!(stream.text(), "second");
+    assert_eq!(
+        gate.logs().matches("outcome=no_connection").count(),
+        2,
+        "{}",
+        gate.logs()
+    );
+    dumb.has_open_connections(0).await;
 }
 
 #[tokio::test]
