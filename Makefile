@@ -23,5 +23,8 @@ check: ## format, lints, licences, sources, known vulnerabilities, unused depend
 bench: ## measure the gate beside nginx; ARGS=--quick only shows that it works
 	@scripts/bench.sh $(ARGS)
 
+soak: ## let providers fail in every way, for 10,000 requests; TOLLGATE_CHAOS_REQUESTS sets it
+	@scripts/soak.sh
+
 fuzz: ## fuzz each parser for a bounded time; SECONDS_EACH=60 sets it
 	@scripts/fuzz.sh

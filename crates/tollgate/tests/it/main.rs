@@ -4,6 +4,7 @@
 
 mod answer;
 mod body;
+mod chaos;
 mod cli;
 mod client;
 mod command;
