@@ -89,6 +89,17 @@ impl Plan {
         }
     }
 
+    /// Three channels, and none of them answers.
+    pub fn of_outage(number: usize) -> Self {
+        Self {
+            number,
+            route: &ROUTES[2],
+            stream: number.is_multiple_of(2),
+            faults: [Fault::named("500"); 3],
+            leaves: None,
+        }
+    }
+
     /// The request that says all of it.
     pub fn request(&self) -> Value {
         let [a, b, c] = self.faults.map(|fault| fault.name);
