@@ -22,7 +22,7 @@ use tollgate_testkit::{
 use crate::stage::setup;
 use client::{Went, storm};
 use fault::Effect;
-use leftovers::{comes_to_rest, metrics, open_files, resident_kib, settles};
+use leftovers::{comes_to_rest, metrics, open_sockets, resident_kib, settles};
 use plan::{Plan, ROUTES, SCRIPTED};
 
 /// Requests of one run; [`REQUESTS_VARIABLE`] sets another number.
@@ -38,6 +38,8 @@ const DEADLINE: Duration = Duration::from_millis(2_500);
 const IDLE: Duration = Duration::from_millis(600);
 /// What a busy machine may add.
 const SLACK: Duration = Duration::from_millis(2_000);
+/// How long it may take a busy gate until it has let go of every request.
+const LETTING_GO: Duration = Duration::from_secs(10);
 /// How long it may take until everything has been let go. Idle connections are looked at every 30 s, and closed when
 /// they have been idle for as long.
 const SETTLING: Duration = Duration::from_secs(75);
@@ -156,7 +158,7 @@ async fn run(requests: usize, routing: &str, in_order: bool) {
     // The first requests fill what stays: pools, arenas, lazily made tables.
     let warm = requests / 4;
     let plan = |number| Plan::of(number, SEED, in_order || number > requests * 4 / 5);
-    let files_before = open_files(&gate);
+    let sockets_before = open_sockets(&gate);
 
     let mut went = storm(&gate, &providers.said, (0..warm).map(plan).collect()).await;
     let resident_before = resident_kib(&gate);
@@ -185,9 +187,9 @@ async fn run(requests: usize, routing: &str, in_order: bool) {
         }
     }
     drop(providers);
-    settles("open files", SETTLING, async || match open_files(&gate) {
-        files if files <= files_before => Ok(()),
-        files => Err(format!("{files_before} before and {files} after")),
+    settles("open sockets", SETTLING, async || match open_sockets(&gate) {
+        sockets if sockets <= sockets_before => Ok(()),
+        sockets => Err(format!("{sockets_before} before and {sockets} after")),
     })
     .await;
 }
@@ -216,7 +218,7 @@ async fn judge_answers(gate: &Gate, went: &[(Plan, Went)], in_order: bool) {
         ok >= answered && ok <= answered + left,
         "{ok} were counted as good, and {answered} were"
     );
-    assert!(answered > requests / 5, "only {answered} were answered");
+    assert!(answered > requests / 10, "only {answered} were answered");
     for (plan, went) in went {
         assert!(
             !in_order || !plan.must_answer() || !matches!(went, Went::Failed(_)),
