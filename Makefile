@@ -14,7 +14,7 @@ run: ## start the gate; prints its address, a fresh API key and a curl line
 test: ## run every test, the official SDKs included
 	@scripts/test.sh
 
-soak: ## the tests that take minutes, such as every schema with every prompt
+soak: ## the tests that take minutes: 10,000 requests to providers that fail, every schema with every prompt
 	@scripts/soak.sh
 
 check: ## format, lints, licences, sources, known vulnerabilities, unused dependencies
@@ -22,9 +22,6 @@ check: ## format, lints, licences, sources, known vulnerabilities, unused depend
 
 bench: ## measure the gate beside nginx; ARGS=--quick only shows that it works
 	@scripts/bench.sh $(ARGS)
-
-soak: ## let providers fail in every way, for 10,000 requests; TOLLGATE_CHAOS_REQUESTS sets it
-	@scripts/soak.sh
 
 fuzz: ## fuzz each parser for a bounded time; SECONDS_EACH=60 sets it
 	@scripts/fuzz.sh
