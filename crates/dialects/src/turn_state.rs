@@ -153,7 +153,7 @@ fn keys_of(turn: &Assistant<'_>) -> Vec<(TurnKey, Binding)> {
         return key.map(|key| (key, turn.before.binding())).collect();
     }
     let calls = turn.calls.iter().map(|call| {
-        let binding = turn.before.binding_of_call(&call.name, &call.arguments);
+        let binding = turn.before.binding_of_call(&call.id, &call.name, &call.arguments);
         (TurnKey::Call(call.id.to_string()), binding)
     });
     calls.collect()

@@ -135,7 +135,7 @@ fn assistant_message() -> Value {
     message["anyOf"] = json!([
         something(
             "content",
-            json!({ "anyOf": [{ "type": "string" }, { "type": "array", "minItems": 1 }] })
+            json!({ "anyOf": [{ "type": "string" }, { "type": "null" }, { "type": "array", "minItems": 1 }] })
         ),
         something("tool_calls", json!({ "type": "array", "minItems": 1 })),
         something("refusal", json!({ "type": "string" })),

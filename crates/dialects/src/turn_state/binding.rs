@@ -1,7 +1,8 @@
 //! By what a turn is known again beside the ID of its call: what was said right before it.
 //!
-//! A call's ID alone would not do: some hosts number calls anew in each conversation or each turn, and one
-//! API key may serve many people.
+//! A call's ID alone would not do where a host numbers calls anew in each conversation or each turn: one API key
+//! may serve many people. An ID that is drawn at random is enough, whatever the client has made of its history
+//! since: agents shorten old results and put the hour into questions.
 
 use std::fmt;
 
@@ -57,19 +58,33 @@ impl Before {
 
     /// What the state of a turn with this call is bound to, as far as it is asked for by this call: other
     /// calls of the turn may have been left out since.
-    pub(super) fn binding_of_call(self, name: &str, arguments: &str) -> Binding {
+    pub(super) fn binding_of_call(self, id: &str, name: &str, arguments: &str) -> Binding {
+        let before = if is_drawn(id, name) { Self::default() } else { self };
         // Spaces and order may change on the way through a client.
         let arguments = serde_json::from_str::<serde_json::Value>(arguments)
             .map_or_else(|_| arguments.trim().to_owned(), |value| value.to_string());
         let arguments = if arguments.is_empty() { "{}" } else { &*arguments };
         let mut hash = Sha256::new();
-        hash.update(self.0);
+        hash.update(before.0);
         for said in [name, arguments] {
             hash.update((said.len() as u64).to_le_bytes());
             hash.update(said);
         }
         Binding(hash.finalize().into())
     }
+}
+
+/// Whether a call's ID looks drawn at random, so that no other call has it: letters and digits mixed, many of them
+/// in a row, and not the tool's name (`functions.weather_v2forecast:0`).
+fn is_drawn(id: &str, name: &str) -> bool {
+    const LONG: usize = 8;
+    let is_mixed = |run: &str| {
+        run.len() >= LONG
+            && run.bytes().any(|byte| byte.is_ascii_digit())
+            && run.bytes().any(|byte| byte.is_ascii_alphabetic())
+    };
+    let names_its_tool = !name.is_empty() && id.contains(name);
+    !names_its_tool && id.split(|c: char| !c.is_ascii_alphanumeric()).any(is_mixed)
 }
 
 /// What a key of a turn's state is bound to: what was said right before the turn, and what was called.

@@ -138,7 +138,7 @@ impl Turn {
                 let calls = self.calls.into_values();
                 calls
                     .map(|call| {
-                        let binding = before.binding_of_call(&call.name, &call.arguments);
+                        let binding = before.binding_of_call(&call.id, &call.name, &call.arguments);
                         (TurnKey::Call(call.id), binding)
                     })
                     .collect()

@@ -204,3 +204,30 @@ fn a_turn_with_more_state_than_any_provider_s_is_not_kept_at_all() {
     assert_eq!(collect(pieces(7).chain([call(0, 0, "a")])).len(), 1);
     assert_eq!(collect(pieces(9).chain([call(0, 0, "a")])), []);
 }
+
+#[test]
+fn a_call_whose_id_is_drawn_is_known_whatever_became_of_the_history() {
+    let before = |question: &str| {
+        let list = json!([{"role": "user", "content": question}]).to_string();
+        Before::of(&conversation::messages(&list))
+    };
+    for (id, is_known) in [
+        ("toolu_01A09q90qw90lq917835lq9", true),
+        ("call_9pYvIiPKH0vXy2AbCdEfGh1z", true),
+        ("call_00_sRcQ7m2LhZkX0aB3", true),
+        ("call_function_jlv0n7uyomle_1", true),
+        ("functions.weather_v2forecast:0", false),
+        ("functions.weather:0", false),
+        ("toolcall_number_0001", false),
+        ("call_1", false),
+        ("12345678", false),
+    ] {
+        for name in ["weather_v2forecast", "weather"] {
+            let [asked, retold] = ["Weather?", "Weather? (09:30)"]
+                .map(|question| before(question).binding_of_call(id, name, "{\"city\": \"Oslo\"}"));
+            assert_eq!(asked == retold, is_known, "{id} {name}");
+            let other = before("Weather?").binding_of_call(id, name, "{\"city\": \"Rome\"}");
+            assert_ne!(asked, other, "another call has another binding");
+        }
+    }
+}

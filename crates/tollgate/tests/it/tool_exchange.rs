@@ -9,7 +9,7 @@ use tollgate_testkit::{
     provider::{FakeProvider, Script, Turn, complains, decides, speaks},
 };
 
-use crate::stage::{gate_to, question_to, setup, with};
+use crate::stage::{MODEL, SPEAKERS, gate_to, question_to, setup, with};
 
 /// Presets and models that want their thoughts back, one for each way of wanting it.
 const THINKERS: [(&str, &str); 7] = [
@@ -28,11 +28,15 @@ const THOUGHT: &str = "I should look it up.";
 const ANSWER: &str = "It is 31 degrees.";
 
 fn call_turn() -> Turn {
+    call_turn_with("call-1")
+}
+
+fn call_turn_with(id: &str) -> Turn {
     let (first, rest) = THOUGHT.split_at(8);
     Turn::new()
         .thinks([first, rest])
         .signed(SIGNATURE)
-        .calls("call-1", "weather", json!({"city": "Lisbon"}))
+        .calls(id, "weather", json!({"city": "Lisbon"}))
 }
 
 /// Calls a tool until there is a result, and then says it.
@@ -139,6 +143,53 @@ async fn thoughts_that_the_client_drops_go_back_to_their_provider() {
             assert_eq!(answer.text(), ANSWER, "{model}");
             assert_thought_is_back(preset, &last_sent(&provider));
         }
+    }
+}
+
+#[tokio::test]
+async fn thoughts_go_back_although_the_client_has_changed_what_was_said_before() {
+    // No other call has such an ID, so it is enough to know the turn by.
+    let id = "call_9pYvIiPKH0vXy2AbCdEfGh1z";
+    for (preset, model) in THINKERS {
+        let provider = FakeProvider::start_with(weather_after(call_turn_with(id))).await;
+        let gate = gate_to(&provider, preset, model).await;
+        let first = asked(&gate, &question(model), false).await;
+
+        let mut second = continued(question(model), plain(first.tool_calls()));
+        let last = second["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .rposition(|message| message["role"] == "user");
+        second["messages"][last.unwrap()]["content"] =
+            json!("What is the weather in Oslo? It is half past nine.");
+        asked(&gate, &second, false).await;
+
+        assert_thought_is_back(preset, &last_sent(&provider));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_a_word_comes_back_as_it_was() {
+    for (preset, model) in SPEAKERS
+        .into_iter()
+        .chain([("openai-compatible", MODEL), ("deepseek", "deepseek-v4-flash")])
+    {
+        let provider = FakeProvider::start_with(speaks(Turn::new().says(["Yes?"]))).await;
+        let gate = gate_to(&provider, preset, model).await;
+        let silent = json!({"role": "assistant", "content": null, "refusal": null});
+        let request = json!({"model": model, "messages": [
+            {"role": "user", "content": "Hello?"}, silent, {"role": "user", "content": "Anybody there?"},
+        ]});
+
+        let answer = gate.post(&request).await;
+
+        assert_eq!((answer.status, answer.text().as_str()), (200, "Yes?"), "{model}");
+        let sent = last_sent(&provider).to_string();
+        assert!(
+            sent.contains("Anybody there?") && !sent.contains("null"),
+            "{model}: {sent}"
+        );
     }
 }
 

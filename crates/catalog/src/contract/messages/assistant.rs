@@ -56,8 +56,11 @@ impl MessageReader<'_> {
             Some(content) => self.string_or_parts(content, at.member("content"), parts::ASSISTANT, found),
             None => {
                 self.traits.assistant_without_content = true;
-                // An answer may be a refusal, spoken, drawn, or nothing but thoughts: it comes back so.
-                let says_something = called
+                // An answer may be a refusal, spoken, drawn, nothing but thoughts, or nothing at all, which is a
+                // null: it comes back so.
+                let comes_back = message.get("content") == Some(&Json::Null);
+                let says_something = comes_back
+                    || called
                     || drew
                     || thought
                     || [

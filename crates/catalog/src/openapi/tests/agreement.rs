@@ -304,6 +304,7 @@ fn messages() -> Vec<Value> {
             json!({ "role": "assistant", "content": "x", "refusal": null, "annotations": [], "audio": null, "function_call": null, "tool_calls": null }),
         ),
         one(json!({ "role": "assistant" })),
+        one(json!({ "role": "assistant", "content": null, "refusal": null })),
         one(json!({ "role": "assistant", "content": [] })),
         one(json!({ "role": "assistant", "content": null, "refusal": "x" })),
         one(json!({ "role": "assistant", "content": null, "reasoning_content": "x" })),

@@ -48,7 +48,9 @@ impl<'a> MessageEditor<'_, 'a> {
     /// Content that is a string, or null.
     fn string(&mut self, content: &str) {
         if content == "null" {
-            if self.role == "assistant" && !self.rules.quirks.null_content {
+            let said = ["tool_calls", "function_call", "refusal", "audio"];
+            let stands_for_itself = said.iter().any(|name| self.message.present(name).is_some());
+            if self.role == "assistant" && !(self.rules.quirks.null_content && stands_for_itself) {
                 self.edit.set("content", "\"\"");
             }
             return;

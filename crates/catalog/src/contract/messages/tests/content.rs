@@ -44,6 +44,11 @@ fn every_role_speaks_in_a_string_or_in_parts_of_text() {
 fn content_may_be_missing_only_where_an_assistant_says_something_else() {
     for role in ["system", "developer", "user", "assistant"] {
         for content in [json!({ "role": role }), json!({ "role": role, "content": null })] {
+            // A null is what an answer without a word says, and it may come back.
+            if role == "assistant" && content.get("content").is_some() {
+                assert_taken(talk(json!([content])));
+                continue;
+            }
             assert_refused(
                 talk(json!([content])),
                 "messages[0].content",
