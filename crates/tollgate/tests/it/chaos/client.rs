@@ -23,7 +23,7 @@ pub enum Went {
 }
 
 /// Makes one request and judges what comes.
-async fn ask(gate: &Gate, plan: &Plan, said: &Sayings) -> Result<Went, String> {
+pub async fn ask(gate: &Gate, plan: &Plan, said: &Sayings) -> Result<Went, String> {
     let request = plan.request();
     let limit = match plan.stream {
         // A stream that has begun ends by itself, or is silent for too long.
