@@ -170,6 +170,10 @@ impl Attempts<'_> {
             let (failure, probe) = match health.begin(*forced) {
                 None => {
                     tries.skipped();
+                    // What failed before says more to the client than that there is no place now.
+                    if !self.failures.is_empty() {
+                        continue;
+                    }
                     (Failure::ChannelFull, false)
                 }
                 Some(place) => {

@@ -192,7 +192,7 @@ fn rank(failure: &Failure) -> u8 {
         Verdict::GiveUp => 0,
         Verdict::Again | Verdict::Elsewhere => match label(failure) {
             "rate_limited" => 1,
-            "overloaded" | "channel_full" => 2,
+            "overloaded" => 2,
             "unsupported" | "not_fetched" => 5,
             "credential" | "quota" | "model_unknown" | "address" => 4,
             _ => 3,

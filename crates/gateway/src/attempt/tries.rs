@@ -84,6 +84,9 @@ impl Tries {
     /// It was no try: the channel had no place.
     pub fn skipped(&mut self) {
         self.made = self.made.saturating_sub(1);
+        if self.rounds > 0 {
+            self.left += 1;
+        }
     }
 
     fn begin_round(&mut self) {

@@ -112,6 +112,19 @@ async fn a_request_is_tried_again_twice_at_most() {
 }
 
 #[tokio::test]
+async fn a_client_hears_of_the_providers_failure_and_not_of_the_breaker_that_it_opened() {
+    let (provider, gate) = alone().await;
+    provider.always(fails(500, "", "boom"));
+
+    // The breaker opens in the middle of the second request's tries.
+    for number in 1..=4 {
+        let answer = gate.post(&question()).await;
+        let told = (answer.status, answer.error_code());
+        assert_eq!(told, (502, Some("provider_error".to_owned())), "request {number}");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_is_tried_again_before_its_first_output_and_not_after_it() {
     let (provider, gate) = alone().await;
     provider.next(streams([]).then_closes());
