@@ -109,14 +109,16 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
         failures: Vec::new(),
         deadline,
     };
-    match attempts.through(request, candidates).await {
+    let tries = Tries::new(candidates.len(), gate.settings.routing.retries);
+    match attempts.through(request, candidates, tries).await {
         Ok(attempted) => return Ok(attempted),
         Err(Ended::Deadline) => return Err(GateError::Deadline { limit }),
         Err(Ended::GivenUp) => return Err(outcome::to_client(attempts.failures, candidates, request)),
         Err(Ended::Exhausted) => {}
     }
     for (request, candidates) in route::fallbacks(gate, request, asked.key) {
-        match Box::pin(attempts.through(&request, &candidates)).await {
+        let tries = Tries::of_fallback(candidates.len());
+        match Box::pin(attempts.through(&request, &candidates, tries)).await {
             Ok(mut attempted) => {
                 attempted.notes.push(Note::Moved("model".to_owned()));
                 attempted.model = Some(Arc::clone(&request.model));
@@ -154,9 +156,9 @@ impl Attempts<'_> {
         &mut self,
         request: &ValidRequest,
         candidates: &[Candidate],
+        mut tries: Tries,
     ) -> Result<Attempted, Ended> {
         let gate = self.gate;
-        let mut tries = Tries::new(candidates.len(), gate.settings.routing.retries);
         let mut ended = Ended::Exhausted;
         while let Some(next) = tries.next(&gate.retries) {
             let Candidate { server, forced } = &candidates[next.candidate];

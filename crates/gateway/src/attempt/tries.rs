@@ -47,6 +47,15 @@ impl Tries {
         }
     }
 
+    /// Tries with another model than was asked for: each channel once. Only the first one is free, as the first
+    /// failover is.
+    pub fn of_fallback(candidates: usize) -> Self {
+        Self {
+            made: 1,
+            ..Self::new(candidates, 0)
+        }
+    }
+
     /// The next try; `None` when there is none left, or the gate as a whole has retried too much.
     pub fn next(&mut self, budget: &RetryBudget) -> Option<Next> {
         if self.round.is_empty() {

@@ -258,5 +258,5 @@ async fn an_answer_that_is_not_what_was_asked_was_paid_for_and_is_not_bought_els
     let told = answer.error_message().unwrap();
     assert!(told.ends_with("it is no JSON object"), "{told}");
     assert!(second.requests().is_empty());
-    assert!(gate.logs().contains("not_as_asked"));
+    gate.logged("not_as_asked").await;
 }

@@ -42,6 +42,21 @@ fn without_retries_nothing_is_tried_twice() {
 }
 
 #[test]
+fn another_model_is_tried_once_on_each_channel_and_only_its_first_try_is_free() {
+    let broke = RetryBudget::default();
+    while broke.spend() {}
+    for (budget, expected) in [(broke, &[0][..]), (RetryBudget::default(), &[0, 1])] {
+        let mut tries = Tries::of_fallback(2);
+        let mut tried = Vec::new();
+        while let Some(next) = tries.next(&budget) {
+            tried.push(next.candidate);
+            tries.failed(next.candidate, Verdict::Again, None);
+        }
+        assert_eq!(tried, expected);
+    }
+}
+
+#[test]
 fn waits_grow_and_a_provider_that_asks_for_more_gets_it() {
     let budget = RetryBudget::default();
     let mut tries = Tries::new(1, 3);
