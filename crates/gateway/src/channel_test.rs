@@ -53,10 +53,7 @@ pub async fn test_channel(
     let began = Instant::now();
     let failure = match timeout(PATIENCE, ask(gate, &id, &server)).await {
         Ok(Ok(())) => None,
-        Ok(Err(failure)) => Some(TestFailure {
-            outcome: outcome::label(&failure),
-            told: outcome::for_log(&failure).to_string(),
-        }),
+        Ok(Err(failure)) => Some(failure),
         Err(_) => Some(TestFailure {
             outcome: "deadline",
             told: format!("no answer within {} s", PATIENCE.as_secs()),
@@ -83,16 +80,30 @@ fn server(gate: &Gate, channel: &ChannelName, model: Option<&str>) -> Option<(Mo
         .map(|(id, server)| (id.clone(), server.clone()))
 }
 
-async fn ask(gate: &Arc<Gate>, model: &ModelId, server: &Server) -> Result<(), Failure> {
+impl From<Failure> for TestFailure {
+    fn from(failure: Failure) -> Self {
+        Self {
+            outcome: outcome::label(&failure),
+            told: outcome::for_log(&failure).to_string(),
+        }
+    }
+}
+
+async fn ask(gate: &Arc<Gate>, model: &ModelId, server: &Server) -> Result<(), TestFailure> {
     let body = serde_json::json!({
         "model": model.as_str(),
         "max_tokens": 16,
         "messages": [{"role": "user", "content": "Answer with the word: ready"}],
     });
-    // Both are of our own making, so they always fit.
-    let request = ChatRequest::parse(body.to_string().into()).map_err(|_| Failure::Address)?;
-    let found = find_model(gate, model.as_str()).map_err(Failure::Sandbox)?;
-    let request = contract::check(request, found, &check_limits(gate)).map_err(|_| Failure::Address)?;
+    let not_asked = |why: String| TestFailure {
+        outcome: "unsupported",
+        told: format!("this model does not take the question: {why}"),
+    };
+    let request =
+        ChatRequest::parse(body.to_string().into()).map_err(|error| not_asked(error.to_string()))?;
+    let found = find_model(gate, model.as_str()).map_err(|error| not_asked(error.to_string()))?;
+    let request = contract::check(request, found, &check_limits(gate))
+        .map_err(|violations| not_asked(violations.message()))?;
     let presentation = Arc::new(Presentation {
         head: Head {
             id: "chatcmpl-test".to_owned(),
