@@ -261,6 +261,28 @@ models = ["m"]
 }
 
 #[test]
+fn a_damaged_file_of_the_embedded_model_is_named_as_such() {
+    let folder = Folder::new();
+    let file = "data/models/smollm2-135m-instruct.q8_0.gguf";
+    std::fs::create_dir_all(folder.path().join("data/models")).unwrap();
+    folder.write(file, "not a model");
+
+    let table = folder.run(&["models", "list"]);
+    let list = json(&folder.run(&["models", "list", "--json"]));
+
+    let told = table.stdout.lines().next().unwrap_or_default();
+    assert!(
+        told.starts_with(&format!("embedded model: damaged: {file}")),
+        "{table:?}"
+    );
+    assert!(
+        told.ends_with("get it again with: tollgate models pull"),
+        "{table:?}"
+    );
+    assert_eq!(list["embedded_model"]["present"], false, "{list:#}");
+}
+
+#[test]
 fn models_are_listed_with_the_embedded_one_first() {
     let folder = Folder::new();
     folder.write(
