@@ -139,6 +139,10 @@ impl Shared {
 
     /// Reads one key and keeps the answer.
     async fn read(&self, hash: &KeyHash) -> Answer {
+        // A look-up for the same key may have ended since this request missed it in memory.
+        if let Some(key) = self.get(hash) {
+            return Ok(Some(key));
+        }
         let _place = self.places.try_acquire().map_err(|_| StoreError::Overloaded)?;
         self.reads.fetch_add(1, Ordering::Relaxed);
         let (version, key) = self.store.find_key(hash).await?;
