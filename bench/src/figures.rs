@@ -19,6 +19,8 @@ pub(crate) enum Figure {
     LatencyP99,
     FirstTokenP50,
     FirstTokenP99,
+    /// The same as `LatencyP99`, while the embedded model answers others.
+    BusyLatencyP99,
     /// Microseconds on a core for a chunk.
     ChunkCpu,
     /// Milliseconds on a core for a request with an image.
@@ -57,6 +59,12 @@ impl Figures {
         self.paired(figure, target, Target::Direct, |target, direct| target - direct)
     }
 
+    /// The median of how many times `base` the gate's `figure` is, each taken within one round.
+    pub(crate) fn times_own(&self, figure: Figure, base: Figure) -> Option<f64> {
+        let (figure, base) = ((figure, Target::Gate), (base, Target::Gate));
+        self.paired_with(figure, base, |figure, base| figure / base)
+    }
+
     fn paired(
         &self,
         figure: Figure,
@@ -64,8 +72,17 @@ impl Figures {
         other: Target,
         of: impl Fn(f64, f64) -> f64,
     ) -> Option<f64> {
-        let ours = self.values.get(&(figure, target))?;
-        let others = self.values.get(&(figure, other))?;
+        self.paired_with((figure, target), (figure, other), of)
+    }
+
+    fn paired_with(
+        &self,
+        ours: (Figure, Target),
+        others: (Figure, Target),
+        of: impl Fn(f64, f64) -> f64,
+    ) -> Option<f64> {
+        let ours = self.values.get(&ours)?;
+        let others = self.values.get(&others)?;
         median(ours.iter().zip(others).map(|(&a, &b)| of(a, b)).collect())
     }
 }

@@ -25,6 +25,8 @@ enum Judged {
     TimesNginx(f64),
     /// Adds less than this to the provider called directly.
     AddsLess(f64),
+    /// At most this many times another figure of the gate's own.
+    TimesOwn(f64, Figure),
     /// Stays under this.
     Under(f64),
     Not,
@@ -38,7 +40,7 @@ struct Row {
     judged: Judged,
 }
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
     row(
         Figure::SyncCpu,
         "CPU for a request",
@@ -55,6 +57,13 @@ const ROWS: [Row; 10] = [
     ),
     row(Figure::LatencyP50, "latency p50", "ms", 3, Judged::Not),
     row(Figure::LatencyP99, "latency p99", "ms", 3, Judged::AddsLess(1.0)),
+    row(
+        Figure::BusyLatencyP99,
+        "latency p99 beside a busy embedded model",
+        "ms",
+        3,
+        Judged::TimesOwn(2.0, Figure::LatencyP99),
+    ),
     row(Figure::FirstTokenP50, "first token p50", "ms", 3, Judged::Not),
     row(Figure::FirstTokenP99, "first token p99", "ms", 3, Judged::Not),
     row(
@@ -175,6 +184,14 @@ impl Row {
                 format!("adds < {limit} {}", self.unit),
                 met(added, &|added| added < limit),
             ),
+            Judged::TimesOwn(most, base) => {
+                let times = figures.times_own(self.figure, base);
+                (
+                    times.map_or_else(String::new, |times| format!("{times:.2} × without")),
+                    format!("≤ {most} × without"),
+                    met(times, &|times| times <= most),
+                )
+            }
             Judged::Under(limit) => (
                 said_times,
                 format!("< {limit} {}", self.unit),

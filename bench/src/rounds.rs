@@ -9,7 +9,7 @@ use crate::cores::Cores;
 use crate::error::BenchError;
 use crate::figures::{Figure, Figures};
 use crate::load::open::Until;
-use crate::load::{closed, open, request, streams};
+use crate::load::{busy, closed, open, request, streams};
 use crate::plan::Plan;
 use crate::process::Account;
 use crate::stand::{Binaries, Providers, Stand, Target};
@@ -84,6 +84,10 @@ impl Round<'_> {
         }
         for target in self.order {
             self.image(target, figures).await?;
+        }
+        // Last, since the model stays in memory.
+        if self.stand.has_model() {
+            self.busy_latency(figures).await?;
         }
         Ok(())
     }
@@ -162,6 +166,19 @@ impl Round<'_> {
         let milliseconds = |percent| latencies.percentile(percent).as_secs_f64() * 1e3;
         figures.add(Figure::LatencyP50, target, milliseconds(50));
         figures.add(Figure::LatencyP99, target, milliseconds(99));
+        Ok(())
+    }
+
+    async fn busy_latency(&self, figures: &mut Figures) -> Result<(), BenchError> {
+        let (target, key) = (Target::Gate, self.stand.key());
+        let address = self.stand.fast(target);
+        let (rate, window) = (self.plan.rate, self.plan.open);
+        let request = request::sync(address, key);
+        let measured = open::run(target.name(), address, request, rate, window, Until::End);
+        let story = request::story(address, key);
+        let latencies = busy::beside(target.name(), address, story, measured).await?;
+        let p99 = latencies.percentile(99).as_secs_f64() * 1e3;
+        figures.add(Figure::BusyLatencyP99, target, p99);
         Ok(())
     }
 

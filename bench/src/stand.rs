@@ -46,6 +46,8 @@ pub(crate) struct Binaries {
     nginx: PathBuf,
     provider: PathBuf,
     bare: PathBuf,
+    /// Where the embedded model is, if it is.
+    models: PathBuf,
     pub(crate) nginx_version: String,
 }
 
@@ -68,6 +70,7 @@ impl Binaries {
             gate: built(gate, "tollgate")?,
             provider: built(beside.join("fake-provider"), "tollgate-testkit")?,
             bare: built(beside.join("bare-proxy"), "tollgate-bench")?,
+            models: std::path::absolute("data/models").unwrap_or_default(),
             nginx_version: nginx::version(&nginx)?,
             nginx,
         })
@@ -123,6 +126,7 @@ pub(crate) struct Stand {
     fast: [SocketAddr; Target::COUNT],
     slow: [SocketAddr; Target::COUNT],
     key: String,
+    has_model: bool,
     _gate_files: Written,
     _folder: TempDir,
 }
@@ -136,7 +140,7 @@ impl Stand {
         let folder = folder()?;
         let nginx = nginx::started(&binaries.nginx, cores, providers, folder.path()).await?;
         let bare = bare::started(&binaries.bare, cores, providers, folder.path())?;
-        let gate = gate::started(&binaries.gate, cores, providers).await?;
+        let gate = gate::started(&binaries.gate, cores, providers, &binaries.models).await?;
         Ok(Self {
             fast: [providers.fast_address, nginx.fast, bare.fast, gate.address],
             slow: [providers.slow_address, nginx.slow, bare.slow, gate.address],
@@ -144,6 +148,7 @@ impl Stand {
             bare: bare.process,
             gate: gate.process,
             key: gate.key,
+            has_model: gate.has_model,
             _gate_files: gate.files,
             _folder: folder,
         })
@@ -167,6 +172,11 @@ impl Stand {
             Target::Bare => Some(&self.bare),
             Target::Gate => Some(&self.gate),
         }
+    }
+
+    /// Whether the gate has the embedded model.
+    pub(crate) fn has_model(&self) -> bool {
+        self.has_model
     }
 
     /// The gate's API key; the others are sent the same header.

@@ -11,6 +11,9 @@ pub(crate) const FAST_MODEL: &str = "gpt-4o";
 /// The model that the gate sends to the provider with a chunk a second.
 pub(crate) const SLOW_MODEL: &str = "gpt-4o-mini";
 
+/// A model without a channel, which the embedded model answers for.
+pub(crate) const SANDBOX_MODEL: &str = "claude-sonnet-4-6";
+
 /// Bytes of the image in a request with one, before base64.
 const IMAGE_BYTES: usize = 768 * 1024;
 
@@ -30,6 +33,17 @@ pub(crate) fn stream(address: SocketAddr, key: &str) -> RequestBytes {
 /// The same, asked for as a stream with a chunk a second.
 pub(crate) fn slow_stream(address: SocketAddr, key: &str) -> RequestBytes {
     streamed(address, key, SLOW_MODEL)
+}
+
+/// A long story by the embedded model.
+pub(crate) fn story(address: SocketAddr, key: &str) -> RequestBytes {
+    let body = json!({
+        "model": SANDBOX_MODEL,
+        "messages": [{"role": "user", "content": "Tell me a very long story about the sea and a ship."}],
+        "max_tokens": 1500,
+        "stream": true,
+    });
+    rendered(address, key, &body)
 }
 
 fn streamed(address: SocketAddr, key: &str, model: &str) -> RequestBytes {

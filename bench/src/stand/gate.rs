@@ -16,6 +16,8 @@ pub(super) struct StartedGate {
     pub(super) process: Process,
     pub(super) address: SocketAddr,
     pub(super) key: String,
+    /// Whether it has the embedded model.
+    pub(super) has_model: bool,
     /// Its configuration and database, removed when dropped.
     pub(super) files: Written,
 }
@@ -24,6 +26,7 @@ pub(super) async fn started(
     binary: &Path,
     cores: Cores,
     providers: &Providers,
+    models: &Path,
 ) -> Result<StartedGate, BenchError> {
     let channel = |name, address: SocketAddr, model| {
         Channel::at(&format!("http://{address}/v1"))
@@ -33,7 +36,15 @@ pub(super) async fn started(
     let files = GateSetup::of(binary)
         .channel(channel("fast", providers.fast_address, FAST_MODEL))
         .channel(channel("slow", providers.slow_address, SLOW_MODEL))
+        .config("[sandbox]\nenabled = true")
         .written();
+    let has_model = models.is_dir();
+    if has_model {
+        let link = files.data_dir().join("models");
+        std::fs::create_dir_all(files.data_dir())
+            .and_then(|()| std::os::unix::fs::symlink(models, &link))
+            .map_err(|error| BenchError::file(&link, error))?;
+    }
     let made = files.command(&["keys", "create", "--name", "bench"]).await;
     if !made.success() {
         return Err(BenchError::NotStarted {
@@ -57,6 +68,7 @@ pub(super) async fn started(
     Ok(StartedGate {
         process,
         address,
+        has_model,
         key: made.stdout.trim().to_owned(),
         files,
     })

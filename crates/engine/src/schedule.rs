@@ -1,6 +1,6 @@
 //! The engine thread: loads the model at the first request, then serves several requests at once.
 //!
-//! In each step one pass over the weights gives every answer its next token and reads a slice of the
+//! In each step one pass over the weights gives answers their next token and reads a slice of the
 //! prompts that wait, so a long prompt slows running answers down but does not stop them. A request
 //! whose client has gone is dropped before the next step. A panic ends the requests that it happened in.
 
@@ -17,12 +17,12 @@ use crate::form::{Form, FormError, FormMaker, Grammar};
 use crate::forward::{KvCache, Llama, PAGE, Slice};
 use crate::generation::Fault;
 use crate::load::{self, Language, LoadError};
-use crate::matrix::ROWS_AT_ONCE;
 use crate::prefixes::Prefixes;
 use crate::queue::{Job, Queue};
 use crate::sequence::{Next, Sequence};
 
 mod priority;
+pub(crate) mod shares;
 
 /// What the engine thread and its callers both see.
 pub(crate) struct Shared {
@@ -76,13 +76,6 @@ impl Drop for CloseAtEnd<'_> {
         self.0.close();
     }
 }
-
-/// Tokens that a step reads of one request alone: about a fifth of a second on one core.
-const SLICE: usize = 64;
-
-/// Tokens that a step reads of several requests, those of answers included. A step of so many takes about
-/// two and a half times as long as one for an answer alone.
-const SHARED: usize = 12;
 
 /// Requests that wait because their caches do not fit, while smaller ones overtake them.
 const HELD: usize = 4;
@@ -196,7 +189,7 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// One pass of the model: a token for every answer, and a slice of the prompts.
+    /// One pass of the model: the next token of answers, and a slice of the prompts.
     fn step(&mut self) {
         let Some(model) = &mut self.model else {
             return;
@@ -204,7 +197,11 @@ impl<'a> Schedule<'a> {
         for sequence in &mut self.active {
             sequence.recall(&mut model.prefixes);
         }
-        let counts = counts(&self.active);
+        let wants: Vec<_> = self.active.iter().map(Sequence::wants).collect();
+        let counts = shares::counts(&wants);
+        for (sequence, count) in self.active.iter_mut().zip(&counts) {
+            sequence.served(*count);
+        }
         let llama = &model.llama;
         let active = &mut self.active;
         let passed = guarded(|| Ok(pass(llama, active, &counts)));
@@ -256,45 +253,6 @@ fn has_room(shared: &Shared, model: &Option<Model>, active: &[Sequence], sequenc
     let bytes = |sequence: &Sequence| KvCache::bytes_for(&model.llama.sizes, sequence.tokens_at_most());
     let taken: usize = active.iter().map(bytes).sum();
     active.is_empty() || taken + bytes(sequence) <= shared.settings.cache_bytes
-}
-
-/// How many tokens each sequence reads in this step.
-///
-/// Answers come first. Of what is left for prompts one half goes to the request that makes the least work,
-/// so that a short one does not wait for long ones, and the other to the oldest, so that it does not wait
-/// for ever.
-fn counts(active: &[Sequence]) -> Vec<usize> {
-    let mut counts: Vec<usize> = active
-        .iter()
-        .map(|sequence| {
-            if sequence.is_reading() {
-                0
-            } else {
-                sequence.left().min(SLICE)
-            }
-        })
-        .collect();
-    let writing: usize = counts.iter().sum();
-    let mut budget = match active.len() {
-        1 => SLICE,
-        // Rows are multiplied in groups, so what fills one up costs nothing.
-        _ => SHARED.max((writing + 1).next_multiple_of(ROWS_AT_ONCE)) - writing,
-    };
-    let oldest: Vec<usize> = (0..active.len())
-        .filter(|index| active[*index].is_reading())
-        .collect();
-    let mut briefest = oldest.clone();
-    briefest.sort_by_key(|index| active[*index].work_left());
-    for (order, share) in [(&briefest, budget / 2), (&oldest, budget), (&briefest, budget)] {
-        let mut share = share.min(budget);
-        for index in order {
-            let more = (active[*index].left() - counts[*index]).min(share);
-            counts[*index] += more;
-            share -= more;
-            budget -= more;
-        }
-    }
-    counts
 }
 
 /// Reads so many tokens of each sequence; gives the scores of those that may choose their next one.

@@ -10,6 +10,7 @@ use crate::prefixes::Prefixes;
 use crate::prompt::Turn;
 use crate::queue::Job;
 use crate::sample::Sampler;
+use crate::schedule::shares::Wants;
 use crate::stop::{Passed, StopTexts};
 use crate::tokenizer::TextStream;
 
@@ -39,6 +40,8 @@ pub(crate) struct Sequence {
     completion_tokens: usize,
     /// Most tokens of the answer.
     limit: usize,
+    /// Steps since it was last served.
+    passed_over: usize,
 }
 
 /// Probabilities on their way to the client: a token's are told with the text that it is part of.
@@ -74,6 +77,7 @@ impl Sequence {
             limit: wanted.min(window - encoded.tokens.len()),
             unread: encoded.tokens,
             done: 0,
+            passed_over: 0,
             job,
         };
         sequence.tell(Ok(Step::Started {
@@ -88,19 +92,24 @@ impl Sequence {
         self.prompt_tokens + self.limit
     }
 
-    /// Whether its prompt is still being read.
-    pub(crate) fn is_reading(&self) -> bool {
-        self.cache.len() < self.prompt_tokens
+    /// What it waits for.
+    pub(crate) fn wants(&self) -> Wants {
+        let left = self.unread.len() - self.done;
+        Wants {
+            is_reading: self.cache.len() < self.prompt_tokens,
+            left,
+            work_left: left + self.limit - self.completion_tokens,
+            passed_over: self.passed_over,
+            written: self.completion_tokens,
+        }
     }
 
-    /// Tokens that it waits to read.
-    pub(crate) fn left(&self) -> usize {
-        self.unread.len() - self.done
-    }
-
-    /// Most work that it still makes.
-    pub(crate) fn work_left(&self) -> usize {
-        self.left() + self.limit - self.completion_tokens
+    /// Takes note of how many tokens a step reads of it.
+    pub(crate) fn served(&mut self, count: usize) {
+        self.passed_over = match count {
+            0 => self.passed_over + 1,
+            _ => 0,
+        };
     }
 
     /// Whether nobody waits for the answer any more.
