@@ -43,6 +43,8 @@ pub struct ChannelSettings {
     pub priority: u32,
     /// Share of the traffic among channels of one priority; at least 1.
     pub weight: u32,
+    /// What stands between the gate and the provider; `None`: nothing.
+    pub proxy: Option<Proxy>,
     pub connect_timeout: Duration,
     /// Of models without some of their own.
     pub timeouts: Timeouts,
@@ -54,6 +56,15 @@ pub struct ChannelSettings {
     /// Whether references into the provider's own storage (`file_id`, `ms://`, `gs://`) may pass:
     /// they resolve with the operator's credential.
     pub provider_files: bool,
+}
+
+/// An HTTP proxy on the way to a provider, asked with CONNECT (RFC 9110, section 9.3.6).
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    /// `http`, a host and a port; without user and password.
+    pub url: Url,
+    /// Value of `Proxy-Authorization`, where it wants one.
+    pub authorization: Option<SecretString>,
 }
 
 /// How long a provider may be silent.

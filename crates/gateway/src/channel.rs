@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use secrecy::ExposeSecret;
 use tollgate_catalog::{
     Catalog,
-    channel::{ChannelName, ChannelSettings, Timeouts},
+    channel::{ChannelName, ChannelSettings, Proxy, Timeouts},
     contract::ValidRequest,
     model::{Model, ModelId},
     serving::Serving,
@@ -91,7 +91,7 @@ impl Channels {
                 .filter(|channel| same_connections(&channel.settings, &settings));
             let client = earlier
                 .map(|channel| channel.client.clone())
-                .unwrap_or_else(|| ProviderClient::new(settings.connect_timeout));
+                .unwrap_or_else(|| ProviderClient::new(settings.connect_timeout, settings.proxy.as_ref()));
             let health = earlier
                 .filter(|channel| same_health(&channel.settings, &settings))
                 .map(|channel| Arc::clone(&channel.health))
@@ -165,7 +165,22 @@ impl Channels {
 }
 
 fn same_connections(a: &ChannelSettings, b: &ChannelSettings) -> bool {
-    a.base_url == b.base_url && a.connect_timeout == b.connect_timeout
+    a.base_url == b.base_url && a.connect_timeout == b.connect_timeout && same_proxy(&a.proxy, &b.proxy)
+}
+
+fn same_proxy(a: &Option<Proxy>, b: &Option<Proxy>) -> bool {
+    let authorization = |proxy: &Proxy| {
+        proxy
+            .authorization
+            .as_ref()
+            .map(|value| value.expose_secret().to_owned())
+    };
+    let parts = |proxy: &Option<Proxy>| {
+        proxy
+            .as_ref()
+            .map(|proxy| (proxy.url.clone(), authorization(proxy)))
+    };
+    parts(a) == parts(b)
 }
 
 /// Whether what is known of the one holds for the other: a new credential may be a better one.

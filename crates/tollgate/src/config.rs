@@ -149,7 +149,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     // Without a catalogue nothing can be said of the channels' providers and models.
     let channels = catalog
         .as_ref()
-        .map(|catalog| channels::resolve(channel_tables, catalog, &mut mistakes));
+        .map(|catalog| channels::resolve(channel_tables, catalog, environment, &mut mistakes));
     mistakes.into_result()?;
 
     Ok(Config {

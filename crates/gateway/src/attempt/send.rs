@@ -23,9 +23,10 @@ use hyper_util::{
 };
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout, timeout_at};
+use tollgate_catalog::channel::Proxy;
 use tollgate_dialects::ProviderRequest;
 
-use connect::Connector;
+use connect::{Connector, Wire};
 
 use super::{
     headers::{retry_after, should_retry, spent_until},
@@ -47,7 +48,8 @@ pub struct ProviderClient {
 }
 
 impl ProviderClient {
-    pub fn new(connect_timeout: Duration) -> Self {
+    /// Connections go through `proxy`, where there is one.
+    pub fn new(connect_timeout: Duration, proxy: Option<&Proxy>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -56,7 +58,7 @@ impl ProviderClient {
             .with_tls_config(tls_config())
             .https_or_http()
             .enable_all_versions()
-            .wrap_connector(tcp);
+            .wrap_connector(Wire::new(tcp, proxy));
         let inner = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)

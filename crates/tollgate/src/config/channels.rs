@@ -18,6 +18,7 @@ use toml::Spanned;
 use url::Url;
 
 use super::{
+    environment::Environment,
     mistake::{Mistake, Mistakes},
     nearest::nearest,
     warning::Warning,
@@ -25,8 +26,10 @@ use super::{
 
 mod headers;
 mod models;
+mod proxy;
 mod timeouts;
 
+use proxy::Proxies;
 use timeouts::TimeoutsTable;
 
 const TITLE: &str = "[[channels]]";
@@ -46,6 +49,7 @@ pub struct ChannelTable {
     model_ids: Option<BTreeMap<Spanned<String>, Spanned<String>>>,
     priority: Option<u32>,
     weight: Option<NonZeroU32>,
+    proxy: Option<Spanned<String>>,
     connect_timeout_ms: Option<NonZeroU64>,
     first_byte_timeout_ms: Option<NonZeroU64>,
     idle_timeout_ms: Option<NonZeroU64>,
@@ -70,8 +74,10 @@ pub struct Channels {
 pub fn resolve(
     tables: Vec<Spanned<ChannelTable>>,
     catalog: &Catalog,
+    environment: &Environment,
     mistakes: &mut Mistakes<'_>,
 ) -> Channels {
+    let proxies = Proxies::of(environment);
     let mut channels = Channels::default();
     let mut first_of_name = HashMap::new();
     for table in tables {
@@ -88,7 +94,7 @@ pub fn resolve(
             }
         }
         let enabled = table.enabled.unwrap_or(true);
-        let Some((settings, warnings)) = channel(table, start, catalog, mistakes) else {
+        let Some((settings, warnings)) = channel(table, start, catalog, &proxies, mistakes) else {
             continue;
         };
         if enabled {
@@ -106,12 +112,16 @@ fn channel(
     table: ChannelTable,
     start: usize,
     catalog: &Catalog,
+    proxies: &Proxies,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<(ChannelSettings, Vec<Warning>)> {
     let name = channel_name(table.name, start, mistakes);
     let headers = headers::resolve(table.headers.unwrap_or_default(), mistakes);
     let provider = provider(table.provider, start, catalog, mistakes)?;
     let base_url = base_url(table.base_url, start, &provider, mistakes);
+    let proxy = base_url
+        .as_ref()
+        .and_then(|base_url| proxy::resolve(table.proxy, start, base_url, proxies, mistakes));
     let api_key = api_key(table.api_key, start, &provider, mistakes);
     let model_ids = table.model_ids.unwrap_or_default();
     let served = models::resolve(table.models, model_ids, start, &provider, catalog, mistakes);
@@ -133,6 +143,7 @@ fn channel(
         models: served.models,
         priority: table.priority.unwrap_or(0),
         weight: table.weight.map_or(1, NonZeroU32::get),
+        proxy: proxy?,
         connect_timeout: milliseconds(table.connect_timeout_ms, CONNECT_TIMEOUT_MS),
         timeouts,
         model_timeouts: model_timeouts?,

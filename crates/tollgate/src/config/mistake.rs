@@ -155,6 +155,9 @@ pub enum Mistake {
     UrlScheme { field: &'static str },
     #[error("`{field}` must not hold a user, a query or a fragment")]
     UrlParts { field: &'static str },
+    /// The value may hold a password, so it is not shown.
+    #[error("the channel's proxy must be an address such as http://user:password@host:3128, or `none`")]
+    Proxy,
     #[error("provider `{provider}` has no address of its own: `base_url` is missing")]
     BaseUrlMissing { provider: String },
     #[error("`api_key` is missing: provider `{provider}` takes no request without one")]
@@ -204,6 +207,10 @@ impl Mistake {
                 nearest: Some(nearest),
                 ..
             } => Some(format!("the nearest that it serves is `{nearest}`")),
+            Self::Proxy => Some(
+                "it is the channel's `proxy`, or else the environment's HTTPS_PROXY or ALL_PROXY; proxies that speak TLS or SOCKS are not supported"
+                    .to_owned(),
+            ),
             Self::Reference => Some("a plain `${` is written `$${`".to_owned()),
             _ => None,
         }

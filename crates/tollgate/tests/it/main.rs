@@ -11,6 +11,7 @@ mod command;
 mod config_errors;
 mod contract;
 mod documented_limits;
+mod egress;
 mod failover;
 mod fallback;
 mod fan_out;

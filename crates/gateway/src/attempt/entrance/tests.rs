@@ -16,6 +16,7 @@ fn settings(base_url: &str, api_key: &str, headers: &[(&str, &str)]) -> ChannelS
         models: BTreeMap::new(),
         priority: 0,
         weight: 1,
+        proxy: None,
         connect_timeout: Duration::ZERO,
         timeouts: Timeouts {
             first_byte: Duration::ZERO,

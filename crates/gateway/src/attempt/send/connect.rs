@@ -11,27 +11,85 @@ use std::{
     time::Duration,
 };
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use hyper_util::{
+    client::legacy::connect::{HttpConnector, proxy::Tunnel},
+    rt::TokioIo,
+};
+use secrecy::ExposeSecret;
 use tokio::{net::TcpStream, time::timeout};
+use tollgate_catalog::channel::Proxy;
 use tower::Service;
 
 /// Looks the name up, connects, and speaks TLS where the address says so, all within `limit`.
 #[derive(Debug, Clone)]
 pub struct Connector {
-    pub https: HttpsConnector<HttpConnector>,
+    pub https: HttpsConnector<Wire>,
     pub limit: Duration,
 }
 
-type Connected = Result<MaybeHttpsStream<TokioIo<TcpStream>>, Box<dyn Error + Send + Sync>>;
+/// What TLS is spoken over: a connection to the provider, or one that a proxy makes.
+#[derive(Debug, Clone)]
+pub enum Wire {
+    Direct(HttpConnector),
+    Tunnel(Tunnel<HttpConnector>),
+}
+
+type Fault = Box<dyn Error + Send + Sync>;
+type Connected = Result<MaybeHttpsStream<TokioIo<TcpStream>>, Fault>;
+type Wired = Result<TokioIo<TcpStream>, Fault>;
+
+impl Wire {
+    pub fn new(tcp: HttpConnector, proxy: Option<&Proxy>) -> Self {
+        let Some(proxy) = proxy else {
+            return Self::Direct(tcp);
+        };
+        // A URL with a host is a URI; if it ever were not, connecting would fail, not go past the proxy.
+        let uri = Uri::try_from(proxy.url.as_str()).unwrap_or_default();
+        let tunnel = Tunnel::new(uri, tcp);
+        let authorization = proxy.authorization.as_ref();
+        Self::Tunnel(
+            match authorization.and_then(|value| HeaderValue::from_str(value.expose_secret()).ok()) {
+                Some(authorization) => tunnel.with_auth(authorization),
+                None => tunnel,
+            },
+        )
+    }
+}
+
+impl Service<Uri> for Wire {
+    type Response = TokioIo<TcpStream>;
+    type Error = Fault;
+    type Future = Pin<Box<dyn Future<Output = Wired> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        match self {
+            Self::Direct(tcp) => tcp.poll_ready(context).map_err(Into::into),
+            Self::Tunnel(tunnel) => tunnel.poll_ready(context).map_err(Into::into),
+        }
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        match self {
+            Self::Direct(tcp) => {
+                let connecting = tcp.call(uri);
+                Box::pin(async move { Ok(connecting.await?) })
+            }
+            Self::Tunnel(tunnel) => {
+                let connecting = tunnel.call(uri);
+                Box::pin(async move { Ok(connecting.await?) })
+            }
+        }
+    }
+}
 
 impl Service<Uri> for Connector {
     type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
-    type Error = Box<dyn Error + Send + Sync>;
+    type Error = Fault;
     type Future = Pin<Box<dyn Future<Output = Connected> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         self.https.poll_ready(context)
     }
 
