@@ -39,6 +39,8 @@ pub struct GateSettings {
     pub request_deadline: Duration,
     /// Silence after which a stream gets a comment.
     pub keep_alive: Duration,
+    /// How long a client may take none of what is sent to it.
+    pub send_timeout: Duration,
     /// How long requests under way may go on after a shutdown began.
     pub drain: Duration,
     /// Origins that browsers may call from; empty: none. `*` alone: all.

@@ -15,6 +15,8 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -29,7 +31,7 @@ use crate::{
     client_address::client_address,
     endpoints::{channels, health, models, openapi},
     error::GateError,
-    gate::Gate,
+    gate::{Gate, GateSettings},
     pipeline::chat_completions,
     request_id::{RequestId, X_REQUEST_ID, X_TOLLGATE_REQUEST_ID},
 };
@@ -60,7 +62,7 @@ const ROUTES: [&str; 5] = [CHAT_COMPLETIONS, MODELS, "/openapi.json", "/healthz"
 /// Serves the data plane until `shutdown`, then lets requests under way end.
 pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let cors = cors(&gate);
-    let drain = gate.settings.drain;
+    let limits = Limits::of(&gate.settings);
     let service = move |peer: SocketAddr| {
         let gate = Arc::clone(&gate);
         let data_plane = service_fn(move |request| answer(Arc::clone(&gate), peer, request));
@@ -74,7 +76,7 @@ pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future
             }
         })
     };
-    accept(listener, service, drain, shutdown).await;
+    accept(listener, service, limits, shutdown).await;
 }
 
 /// Serves health, metrics and the state of the channels for operators until `shutdown`. `metrics` writes Prometheus' text.
@@ -84,7 +86,7 @@ pub async fn serve_admin(
     metrics: impl Fn() -> String + Clone + Send + Sync + 'static,
     shutdown: impl Future<Output = ()>,
 ) {
-    let drain = gate.settings.drain;
+    let limits = Limits::of(&gate.settings);
     let service = move |_| {
         let (gate, metrics) = (Arc::clone(&gate), metrics.clone());
         service_fn(move |request: Request<Incoming>| {
@@ -116,7 +118,7 @@ pub async fn serve_admin(
             }
         })
     };
-    accept(listener, service, drain, shutdown).await;
+    accept(listener, service, limits, shutdown).await;
 }
 
 async fn answer(
@@ -236,10 +238,27 @@ fn cors(gate: &Gate) -> CorsLayer {
 }
 
 /// Accepts connections until `shutdown`, then waits at most `drain` for those that are open.
+/// Bounds on the time of connections.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// How long a client may take none of what is sent to it.
+    send: Duration,
+    drain: Duration,
+}
+
+impl Limits {
+    fn of(settings: &GateSettings) -> Self {
+        Self {
+            send: settings.send_timeout,
+            drain: settings.drain,
+        }
+    }
+}
+
 async fn accept<S>(
     listener: TcpListener,
     service: impl Fn(SocketAddr) -> S,
-    drain: Duration,
+    limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) where
     S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
@@ -272,15 +291,28 @@ async fn accept<S>(
                 continue;
             }
         };
+        prepare(&stream, limits.send);
         serve_connection(stream, &builder, service(peer), &graceful, place.ok());
     }
     drop(listener);
-    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(limits.drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
         warn!(
-            limit_ms = drain.as_millis() as u64,
+            limit_ms = limits.drain.as_millis() as u64,
             "drain limit reached; open requests are cut off"
         );
     }
+}
+
+/// Sets what the system has to know of a new connection. Where it cannot, the connection works without.
+fn prepare(stream: &TcpStream, send_timeout: Duration) {
+    // Chunks are small and must not wait for each other.
+    let _ = stream.set_nodelay(true);
+    // The kernel watches it (tcp(7)), so that nothing has to be counted for each write.
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(stream).set_tcp_user_timeout(Some(send_timeout));
 }
 
 fn serve_connection<S>(
@@ -293,8 +325,6 @@ fn serve_connection<S>(
     S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
-    // Chunks are small and must not wait for each other.
-    let _ = stream.set_nodelay(true);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let connection = graceful.watch(connection);
     tokio::spawn(async move {

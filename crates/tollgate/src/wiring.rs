@@ -172,6 +172,7 @@ fn settings(config: &Config) -> GateSettings {
         n_max,
         request_deadline,
         keep_alive,
+        send_timeout,
         drain,
     } = config.limits;
     GateSettings {
@@ -183,6 +184,7 @@ fn settings(config: &Config) -> GateSettings {
         n_max,
         request_deadline,
         keep_alive,
+        send_timeout,
         drain,
         cors_origins: match &config.server.cors_origins {
             CorsOrigins::Any => vec![HeaderValue::from_static("*")],

@@ -20,6 +20,7 @@ pub struct LimitsTable {
     n_max: Option<NonZeroU32>,
     request_deadline_ms: Option<NonZeroU64>,
     keep_alive_ms: Option<NonZeroU64>,
+    send_timeout_ms: Option<NonZeroU64>,
     drain_ms: Option<u64>,
 }
 
@@ -39,6 +40,8 @@ pub struct Limits {
     pub request_deadline: Duration,
     /// Silence on a stream after which a comment keeps it alive.
     pub keep_alive: Duration,
+    /// How long a client may take none of what is sent to it.
+    pub send_timeout: Duration,
     /// How long requests under way may take to end at a shutdown.
     pub drain: Duration,
 }
@@ -63,6 +66,10 @@ impl Limits {
                 self.request_deadline != running.request_deadline,
             ),
             ("limits.keep_alive_ms", self.keep_alive != running.keep_alive),
+            (
+                "limits.send_timeout_ms",
+                self.send_timeout != running.send_timeout,
+            ),
             ("limits.drain_ms", self.drain != running.drain),
         ]
         .into_iter()
@@ -96,6 +103,7 @@ pub fn resolve(table: LimitsTable, mistakes: &mut Mistakes<'_>) -> Limits {
         // Under the SDKs' own 600 s, so that the client hears from us what went wrong.
         request_deadline: milliseconds(table.request_deadline_ms, 590_000),
         keep_alive: milliseconds(table.keep_alive_ms, 15_000),
+        send_timeout: milliseconds(table.send_timeout_ms, 60_000),
         drain: Duration::from_millis(table.drain_ms.unwrap_or(30_000)),
     }
 }

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tollgate_testkit::{
-    gate::Gate,
+    gate::{Channel, Gate},
     provider::{FakeProvider, accepts_and_says_nothing, streams},
 };
 
 use crate::{
-    stage::{question, question_with, stage},
+    stage::{MODEL, question, question_with, setup, stage},
     surface::CHAT,
 };
 
@@ -20,6 +20,14 @@ async fn assert_cancelled_at_once(provider: &FakeProvider, gone: Instant) {
         took < Duration::from_secs(1),
         "the provider was let go after {took:?}"
     );
+}
+
+/// The head of a chat request whose body has this many bytes.
+fn chat_head(gate: &Gate, length: usize) -> String {
+    format!(
+        "POST {CHAT} HTTP/1.1\r\nhost: gate\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n",
+        gate.key(),
+    )
 }
 
 #[tokio::test]
@@ -41,12 +49,7 @@ async fn a_client_that_leaves_before_a_whole_answer_ends_the_providers_call_with
         let (provider, gate) = stage(accepts_and_says_nothing()).await;
         let body = question_with(json!({"stream": stream})).to_string();
         let mut raw = gate.raw().await;
-        let head = format!(
-            "POST {CHAT} HTTP/1.1\r\nhost: gate\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            gate.key(),
-            body.len()
-        );
-        raw.write(head.as_bytes()).await;
+        raw.write(chat_head(&gate, body.len()).as_bytes()).await;
         raw.write(body.as_bytes()).await;
         provider.received(1).await;
 
@@ -86,4 +89,25 @@ fn resident_kib(gate: &Gate) -> u64 {
         .find_map(|line| line.strip_prefix("VmRSS:"))
         .unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_that_stops_reading_is_let_go() {
+    let provider = FakeProvider::start_with(streams([&*"long ".repeat(4_000)]).then_goes_on()).await;
+    let gate = setup()
+        .channel(Channel::to(&provider).models([MODEL]))
+        .config("[limits]\nsend_timeout_ms = 500")
+        .start()
+        .await;
+    let body = question_with(json!({"stream": true})).to_string();
+    let mut raw = gate.raw().await;
+    raw.write(chat_head(&gate, body.len()).as_bytes()).await;
+    raw.write(body.as_bytes()).await;
+
+    // Nothing is read of the answer, and the connection stays open.
+    provider.cancelled().await;
+
+    provider.is_idle().await;
+    gate.logged("client_gone").await;
 }
