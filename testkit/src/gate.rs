@@ -192,6 +192,15 @@ impl Gate {
         let mut body = body.clone();
         body["stream"] = true.into();
         let request = self.chat_request(&self.key, body.to_string());
+        self.open_stream_of(request).await
+    }
+
+    /// As [`Gate::open_stream`], for a chat request with headers of its own.
+    ///
+    /// # Panics
+    /// Where its body is not JSON.
+    pub async fn open_stream_of(&self, request: Request<String>) -> OpenStream {
+        let body = serde_json::from_str(request.body()).expect("a chat request is JSON");
         OpenStream::open(self.data, request.map(full), &body).await
     }
 

@@ -54,6 +54,18 @@ impl Held {
         Ok(())
     }
 
+    /// How large the share is.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Makes the share `bytes` large, if it is larger.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let less = self.bytes.saturating_sub(bytes);
+        self.bytes -= less;
+        self.used.fetch_sub(less, Ordering::Relaxed);
+    }
+
     /// Gives all of it back.
     pub fn shrink(&mut self) {
         self.used

@@ -82,6 +82,14 @@ pub enum GateError {
         "no channel that `x-tollgate-channel` and `x-tollgate-exclude` leave serves the model `{model}`; name another, or leave the headers out"
     )]
     NoSuchChannel { model: String },
+    #[error("the header Idempotency-Key must come once, with 1 to {limit} visible ASCII characters")]
+    IdempotencyKey { limit: usize },
+    #[error("this Idempotency-Key was sent with another body; send each request with a key of its own")]
+    IdempotencyKeyReused,
+    #[error(
+        "the answer to this Idempotency-Key was too large to be kept; to ask again, and to pay again, send another key"
+    )]
+    AnswerNotKept,
     #[error("this API key may have {limit} requests under way at once, and has")]
     KeyConcurrency { limit: u32 },
     #[error("the gate is at its limit of requests under way; try again shortly")]
@@ -186,6 +194,9 @@ impl GateError {
             Self::NotFetched(_) => row(StatusCode::BAD_REQUEST, INVALID, "media_not_fetched"),
             Self::NoChannel { .. } => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "no_channel"),
             Self::NoSuchChannel { .. } => row(StatusCode::BAD_REQUEST, INVALID, "channel_not_found"),
+            Self::IdempotencyKey { .. } => row(StatusCode::BAD_REQUEST, INVALID, "invalid_idempotency_key"),
+            Self::IdempotencyKeyReused => row(StatusCode::BAD_REQUEST, INVALID, "idempotency_key_reused"),
+            Self::AnswerNotKept => row(StatusCode::CONFLICT, INVALID, "answer_not_kept"),
             Self::KeyConcurrency { .. } => row(
                 StatusCode::TOO_MANY_REQUESTS,
                 RATE_LIMIT,
@@ -303,6 +314,21 @@ impl GateError {
                 | Self::Deadline { .. }
                 | Self::SandboxMissing
                 | Self::SandboxBroken
+                | Self::AnswerTooLarge
+                | Self::AnswerNotKept
+        )
+    }
+
+    /// Whether the same request would meet the same end, or was paid for: then its retry gets this error again,
+    /// and asks nobody.
+    pub fn would_come_again(&self) -> bool {
+        matches!(
+            self,
+            Self::Unsupported(_)
+                | Self::Refused { .. }
+                | Self::ContextLength { .. }
+                | Self::ContentFilter
+                | Self::NotAsAsked(_)
                 | Self::AnswerTooLarge
         )
     }

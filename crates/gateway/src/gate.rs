@@ -18,6 +18,7 @@ use crate::{
     },
     buffered::Buffered,
     channel::Channels,
+    idempotency::{IdempotencySettings, Replays},
     metrics::Metrics,
     route::RoutingSettings,
 };
@@ -51,6 +52,7 @@ pub struct GateSettings {
     pub fetch: FetchSettings,
     pub routing: RoutingSettings,
     pub reasoning_store: ReasoningStoreSettings,
+    pub idempotency: IdempotencySettings,
 }
 
 /// When the embedded model answers.
@@ -74,6 +76,7 @@ pub struct Gate {
     pub(crate) buffered: Buffered,
     pub(crate) fetcher: Fetcher,
     pub(crate) reasoning: ReasoningStore,
+    pub(crate) replays: Arc<Replays>,
     pub(crate) retries: RetryBudget,
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
@@ -103,6 +106,7 @@ impl Gate {
             buffered: Buffered::new(settings.buffered_limit),
             fetcher: Fetcher::new(settings.fetch.clone()),
             reasoning: ReasoningStore::new(&settings.reasoning_store),
+            replays: Replays::new(settings.idempotency.clone()),
             retries: RetryBudget::default(),
             in_flight: Arc::new(Semaphore::new(settings.max_in_flight)),
             metrics: Metrics::register(),

@@ -97,6 +97,11 @@ impl Metrics {
         }
     }
 
+    /// A request that got the answer of another of the same name: `joined` while it ran, else `replayed`.
+    pub fn request_repeated(&self, outcome: &'static str) {
+        counter!("tollgate_requests_total", "outcome" => outcome).increment(1);
+    }
+
     /// A request that was refused before its settlement was armed.
     pub fn request_refused(&self, code: &'static str) {
         counter!("tollgate_requests_total", "outcome" => code).increment(1);

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use http::Request;
 use hyper::body::Incoming;
 use jiff::Timestamp;
+use tollgate_catalog::contract::ValidRequest;
 use tollgate_chat::chunk::Head;
+use tollgate_store::WarmKey;
 
 use crate::{
     admit::admit,
@@ -13,8 +15,10 @@ use crate::{
     attempt::Asked,
     authenticate::authenticate,
     body::{self, Response},
+    buffered::Held,
     error::GateError,
     gate::Gate,
+    idempotency::{self, Fate, Name},
     relay::relay,
     request_id,
     route::{Pin, route},
@@ -34,12 +38,48 @@ pub async fn chat_completions(
 ) -> Result<Response, GateError> {
     let key = authenticate(&gate, http.headers()).await?;
     body::check_headers(http.headers())?;
+    let name = Name::of(http.headers(), key.key.id)?;
     let body = body::read(http.body_mut(), gate.settings.request_body_limit, &gate.buffered).await?;
     let request = validate(&gate, &body)?;
-    let pin = Pin::of(http.headers(), gate.settings.routing.allow_pin);
+    let checked = Checked {
+        pin: Pin::of(http.headers(), gate.settings.routing.allow_pin),
+        request,
+        key,
+        arrival,
+        held: body.held,
+    };
+    match name {
+        None => carry(gate, checked, None).await,
+        Some(name) => {
+            let id = checked.arrival.id.clone();
+            let carried = |fate| carry(Arc::clone(&gate), checked, Some(fate));
+            idempotency::once(&gate, name, &body.bytes, &id, carried).await
+        }
+    }
+}
+
+/// A request that may be carried on.
+struct Checked {
+    key: Arc<WarmKey>,
+    request: ValidRequest,
+    pin: Pin,
+    arrival: Arrival,
+    /// The body's share of the memory.
+    held: Held,
+}
+
+/// The rest of the way. `fate`: who wants to know whether the answer is worth keeping.
+async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Result<Response, GateError> {
+    let Checked {
+        key,
+        request,
+        pin,
+        arrival,
+        held,
+    } = checked;
     let route = route(&gate, &request, key.key.id, &pin)?;
     let admission = admit(&gate, &key)?;
-    let settlement = Settlement::arm(&gate, &key, &request, &arrival, admission);
+    let settlement = Settlement::arm(&gate, &key, &request, &arrival, admission, fate);
     let head = Head {
         id: [
             "chatcmpl-",
@@ -56,7 +96,7 @@ pub async fn chat_completions(
         head,
         id: arrival.id,
         key: key.key.id,
-        _body: body.held,
+        _body: held,
     };
     Ok(relay(gate, asked, settlement).await)
 }

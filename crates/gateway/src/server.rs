@@ -32,6 +32,7 @@ use crate::{
     endpoints::{channels, health, models, openapi},
     error::GateError,
     gate::{Gate, GateSettings},
+    idempotency::X_TOLLGATE_REPLAYED,
     pipeline::chat_completions,
     request_id::{RequestId, X_REQUEST_ID, X_TOLLGATE_REQUEST_ID},
 };
@@ -233,6 +234,7 @@ fn cors(gate: &Gate) -> CorsLayer {
             "x-tollgate-channel".parse().expect("a valid header name"),
             "x-tollgate-model".parse().expect("a valid header name"),
             "x-tollgate-notes".parse().expect("a valid header name"),
+            X_TOLLGATE_REPLAYED,
         ]))
         .max_age(CORS_MAX_AGE)
 }

@@ -11,7 +11,10 @@ use tollgate_dialects::Note;
 use tollgate_store::WarmKey;
 use tracing::{debug, info};
 
-use crate::{admit::Admission, arrival::Arrival, error::GateError, gate::Gate, request_id::RequestId};
+use crate::{
+    admit::Admission, arrival::Arrival, error::GateError, gate::Gate, idempotency::Fate,
+    request_id::RequestId,
+};
 
 /// A request under way. It holds the admission until it ends.
 pub struct Settlement {
@@ -30,6 +33,8 @@ pub struct Settlement {
     /// What was done in another way than asked, in the order in which it was known.
     notes: Vec<Note>,
     settled: bool,
+    /// Who wants to know whether the answer is worth keeping.
+    fate: Option<Arc<Fate>>,
     _admission: Admission,
 }
 
@@ -40,6 +45,7 @@ impl Settlement {
         request: &ValidRequest,
         arrival: &Arrival,
         admission: Admission,
+        fate: Option<Arc<Fate>>,
     ) -> Self {
         gate.metrics.request_started();
         Self {
@@ -56,6 +62,7 @@ impl Settlement {
             usage: None,
             notes: Vec::new(),
             settled: false,
+            fate,
             _admission: admission,
         }
     }
@@ -84,11 +91,17 @@ impl Settlement {
 
     /// The client has, or is about to have, the whole answer.
     pub fn complete(mut self) {
+        if let Some(fate) = &self.fate {
+            fate.answered();
+        }
         self.settle("ok");
     }
 
     /// The request ends with an error.
     pub fn fail(mut self, error: &GateError) {
+        if let Some(fate) = &self.fate {
+            fate.failed(error);
+        }
         self.settle(error.code());
     }
 

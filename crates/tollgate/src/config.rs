@@ -9,7 +9,7 @@
 use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc};
 
 use tollgate_catalog::Catalog;
-use tollgate_gateway::{FetchSettings, ReasoningStoreSettings, RoutingSettings};
+use tollgate_gateway::{FetchSettings, IdempotencySettings, ReasoningStoreSettings, RoutingSettings};
 use tollgate_store::DatabaseUrl;
 
 mod catalog;
@@ -20,6 +20,7 @@ mod document;
 mod environment;
 mod fetch;
 mod field_names;
+mod idempotency;
 mod limits;
 mod log;
 mod mistake;
@@ -73,6 +74,7 @@ pub struct Config {
     pub sandbox: Sandbox,
     pub fetch: FetchSettings,
     pub reasoning_store: ReasoningStoreSettings,
+    pub idempotency: IdempotencySettings,
     pub routing: RoutingSettings,
     pub catalog: Arc<Catalog>,
     /// The operator's files that are part of the catalogue.
@@ -104,6 +106,7 @@ impl Config {
         fields.extend(fetch::differences(&self.fetch, &running.fetch));
         let stores = (&self.reasoning_store, &running.reasoning_store);
         fields.extend(reasoning_store::differences(stores.0, stores.1));
+        fields.extend(idempotency::differences(&self.idempotency, &running.idempotency));
         fields.extend(routing::differences(&self.routing, &running.routing));
         if self.catalog_files != running.catalog_files {
             fields.push("catalog.files");
@@ -139,6 +142,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let sandbox = sandbox::resolve(document.table("sandbox", &mut mistakes));
     let fetch = fetch::resolve(document.table("fetch", &mut mistakes), &limits, &mut mistakes);
     let reasoning_store = reasoning_store::resolve(document.table("reasoning_store", &mut mistakes));
+    let idempotency = idempotency::resolve(document.table("idempotency", &mut mistakes), &mut mistakes);
     let routing = routing::resolve(document.table("routing", &mut mistakes), &mut mistakes);
     let log = log::resolve(document.table("log", &mut mistakes), &mut mistakes);
     let catalog_files = catalog::read(document.table("catalog", &mut mistakes), &mut mistakes);
@@ -160,6 +164,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
         sandbox,
         fetch,
         reasoning_store,
+        idempotency,
         routing,
         catalog: Arc::new(catalog.expect("a catalogue that is missing is a mistake")),
         catalog_files: catalog_files.expect("files that are missing are a mistake"),
@@ -191,7 +196,7 @@ fn read(file: &ConfigFile) -> Result<(Option<PathBuf>, String), ConfigError> {
 /// The tables that there are, and their fields.
 #[derive(Debug)]
 struct Tables {
-    singles: [(&'static str, &'static [&'static str]); 9],
+    singles: [(&'static str, &'static [&'static str]); 10],
     channels: &'static [&'static str],
 }
 
@@ -208,6 +213,7 @@ impl Tables {
                     "reasoning_store",
                     field_names::<reasoning_store::ReasoningStoreTable>(),
                 ),
+                ("idempotency", field_names::<idempotency::IdempotencyTable>()),
                 ("routing", field_names::<routing::RoutingTable>()),
                 ("catalog", field_names::<catalog::CatalogTable>()),
                 ("log", field_names::<log::LogTable>()),

@@ -200,6 +200,7 @@ fn settings(config: &Config) -> GateSettings {
         },
         fetch: config.fetch.clone(),
         reasoning_store: config.reasoning_store.clone(),
+        idempotency: config.idempotency.clone(),
         routing: config.routing.clone(),
     }
 }

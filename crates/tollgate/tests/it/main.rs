@@ -18,6 +18,7 @@ mod fan_out;
 mod fetch;
 mod health;
 mod hostile;
+mod idempotency;
 mod keys;
 mod notes;
 mod operation;

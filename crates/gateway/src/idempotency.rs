@@ -1,0 +1,213 @@
+//! A client's own retry: requests of one API key with the same `Idempotency-Key` get one answer, made once.
+//!
+//! The first of them is carried in a task of its own, which records its answer on a [`Tape`]; all who ask, the
+//! first one included, read the tape. So an answer goes on while anybody reads it, and for a moment longer,
+//! since a client whose connection broke may be on its way back; then it ends as it does for any client that
+//! leaves. A finished answer stays for a while, in memory alone.
+//!
+//! What failed and may go better the next time is forgotten at its end, so that a retry tries anew; what was
+//! paid for and would come again is kept ([`GateError::would_come_again`]).
+//! Requests without the header never come here.
+
+mod replays;
+mod tape;
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::stream::unfold;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body::Frame;
+use sha2::{Digest, Sha256};
+use tollgate_chat::sse::write::event as write_event;
+use tollgate_ledger::KeyId;
+use tracing::info;
+
+pub use replays::Replays;
+use replays::{Claimed, Recording};
+use tape::{Cut, Head, Reader};
+
+use crate::{
+    body::{Body, Response, whole},
+    error::GateError,
+    gate::Gate,
+    request_id::RequestId,
+};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Our ID of the request whose answer this is.
+pub const X_TOLLGATE_REPLAYED: HeaderName = HeaderName::from_static("x-tollgate-replayed");
+/// Longest key that a client may send; others that read this header allow as much.
+const KEY_BYTES: usize = 255;
+
+/// Bounds of what is kept for retries, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencySettings {
+    /// Bytes of all answers together.
+    pub size: usize,
+    /// Bytes of one answer.
+    pub answer: usize,
+    /// How long a finished answer is kept.
+    pub ttl: Duration,
+    /// How long an answer goes on that nobody reads.
+    pub linger: Duration,
+}
+
+/// What a client calls a request that it may send again. Nobody else's request has that name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Name {
+    key: KeyId,
+    text: Box<[u8]>,
+}
+
+impl Name {
+    /// The name in these headers, where there is one. Fails where it cannot be one.
+    pub fn of(headers: &HeaderMap, key: KeyId) -> Result<Option<Self>, GateError> {
+        let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        let text = value.as_bytes();
+        let is_sane = (1..=KEY_BYTES).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic);
+        if !is_sane || values.next().is_some() {
+            return Err(GateError::IdempotencyKey { limit: KEY_BYTES });
+        }
+        Ok(Some(Self {
+            key,
+            text: text.into(),
+        }))
+    }
+}
+
+/// What tells two bodies apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    fn of(body: &[u8]) -> Self {
+        Self(Sha256::digest(body).into())
+    }
+}
+
+/// Whether an answer is to be kept; its settlement tells.
+#[derive(Debug, Default)]
+pub struct Fate(OnceLock<bool>);
+
+impl Fate {
+    /// The client has, or is about to have, the whole answer.
+    pub fn answered(&self) {
+        let _ = self.0.set(true);
+    }
+
+    pub fn failed(&self, error: &GateError) {
+        let _ = self.0.set(error.would_come_again());
+    }
+
+    /// An answer whose end nobody told broke off.
+    fn is_worth_keeping(&self) -> bool {
+        self.0.get().copied().unwrap_or(false)
+    }
+}
+
+/// Answers a request that may come again: by `carry` where it is the first of its name, else with what that one
+/// gets. `body` has to be the same each time.
+///
+/// Cancel safety: dropping it, or the answer, leaves the request to those who still read it.
+pub async fn once<F>(
+    gate: &Arc<Gate>,
+    name: Name,
+    body: &Bytes,
+    id: &RequestId,
+    carry: impl FnOnce(Arc<Fate>) -> F,
+) -> Result<Response, GateError>
+where
+    F: Future<Output = Result<Response, GateError>> + Send + 'static,
+{
+    let (reader, of) = match Replays::claim(&gate.replays, name, Fingerprint::of(body), id)? {
+        Claimed::First { recording, reader } => {
+            let fate = Arc::new(Fate::default());
+            let carried = carry(Arc::clone(&fate));
+            tokio::spawn(record(Arc::clone(gate), recording, carried, fate));
+            (reader, None)
+        }
+        Claimed::Repeat { reader, of, running } => {
+            let outcome = if running { "joined" } else { "replayed" };
+            gate.metrics.request_repeated(outcome);
+            info!(
+                request_id = id.as_str(),
+                repeats = of.as_str(),
+                outcome,
+                "request repeated"
+            );
+            (reader, Some(of))
+        }
+    };
+    let mut response = respond(reader).await?;
+    if let Some(of) = of
+        && let Ok(of) = HeaderValue::from_str(of.as_str())
+    {
+        response.headers_mut().insert(X_TOLLGATE_REPLAYED, of);
+    }
+    Ok(response)
+}
+
+/// Carries the request and records its answer, as long as anybody wants it.
+async fn record(
+    gate: Arc<Gate>,
+    mut recording: Recording,
+    carried: impl Future<Output = Result<Response, GateError>>,
+    fate: Arc<Fate>,
+) {
+    let tape = recording.tape();
+    let recorded = async {
+        let response = carried.await.unwrap_or_else(|error| {
+            gate.metrics.request_refused(error.code());
+            error.into_response()
+        });
+        recording.write(response).await;
+    };
+    tokio::select! {
+        biased;
+        () = recorded => recording.end(fate.is_worth_keeping()),
+        () = tape.deserted(gate.replays.settings().linger) => {}
+    }
+}
+
+/// The answer on the tape, as it comes.
+async fn respond(mut reader: Reader) -> Result<Response, GateError> {
+    let head = reader.head().await.map_err(|Cut| GateError::ProviderFailed)?;
+    let Head {
+        status,
+        headers,
+        is_whole,
+    } = head;
+    let body = match is_whole {
+        true => whole(reader.all().await.map_err(|Cut| GateError::StreamCut)?),
+        false => Body::Stream(Box::pin(unfold(Some(reader), next_frame))),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+async fn next_frame(
+    reader: Option<Reader>,
+) -> Option<(Result<Frame<Bytes>, std::convert::Infallible>, Option<Reader>)> {
+    let mut reader = reader?;
+    match reader.next().await {
+        Some(Ok(piece)) => Some((Ok(Frame::data(piece)), Some(reader))),
+        None => None,
+        Some(Err(Cut)) => {
+            let mut last = bytes::BytesMut::new();
+            write_event(&mut last, GateError::StreamCut.body().to_json().as_bytes());
+            Some((Ok(Frame::data(last.freeze())), None))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
