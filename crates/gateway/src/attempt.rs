@@ -41,6 +41,7 @@ pub use opening::OpenStream;
 use opening::Watch;
 
 use crate::{
+    abandoned::Departure,
     buffered::Held,
     channel::Server,
     error::{AttemptFailure, Failure, GateError},
@@ -59,6 +60,8 @@ pub struct Asked {
     pub id: RequestId,
     /// Who asks.
     pub key: KeyId,
+    /// Where calls are left when the client goes; `None`: no provider wants that.
+    pub departure: Option<Arc<Departure>>,
     /// The body's share of the memory.
     pub _body: Held,
 }
@@ -187,6 +190,7 @@ impl Attempts<'_> {
                         server,
                         &self.presentation,
                         &mut self.media,
+                        self.asked.departure.as_ref(),
                     );
                     match timeout_at(self.deadline, trying).await {
                         Ok(Ok(attempted)) => {
@@ -261,6 +265,7 @@ pub async fn try_channel(
     server: &Server,
     presentation: &Arc<Presentation>,
     media: &mut Media,
+    departure: Option<&Arc<Departure>>,
 ) -> Result<Attempted, Failure> {
     let server = server.for_request(request);
     let (dialect, quirks) = (server.dialect(), &server.serving.quirks);
@@ -281,6 +286,7 @@ pub async fn try_channel(
         stream: request.stream,
         presentation: Arc::clone(presentation),
         keeper: Keeper::of(gate, owner, quirks),
+        departure: departure.filter(|_| server.bills_on()).cloned(),
     };
     let asking = Asking {
         request,

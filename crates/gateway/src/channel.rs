@@ -59,6 +59,11 @@ impl Server {
         self.channel.health.fitness(&self.health)
     }
 
+    /// Whether its provider bills what it would have said when a call is cancelled.
+    pub fn bills_on(&self) -> bool {
+        !self.channel.settings.provider.abort_stops_billing
+    }
+
     /// What requests go out in. The embedded model is never behind a channel; it would count as chat.
     pub fn dialect(&self) -> Dialect {
         Dialect::named(self.serving.dialect).unwrap_or(Dialect::OpenaiChat)
@@ -73,6 +78,8 @@ pub struct Channels {
     by_model: HashMap<ModelId, Vec<Server>>,
     /// Models that the catalogue does not know and an operator named.
     unlisted: HashMap<ModelId, Arc<Model>>,
+    /// Whether any provider bills on when a call is cancelled.
+    pub(crate) any_bills_on: bool,
 }
 
 impl Channels {
@@ -122,6 +129,7 @@ impl Channels {
                     });
                 }
             }
+            channels.any_bills_on |= !channel.settings.provider.abort_stops_billing;
             channels.by_name.insert(channel.settings.name.clone(), channel);
         }
         for servers in channels.by_model.values_mut() {

@@ -118,6 +118,6 @@ async fn ask(gate: &Arc<Gate>, model: &ModelId, server: &Server) -> Result<(), T
     let mut media = Media::default();
     // Nobody has this key, so nothing is kept for anybody.
     let nobody = KeyId::new(0);
-    try_channel(gate, nobody, &request, server, &presentation, &mut media).await?;
+    try_channel(gate, nobody, &request, server, &presentation, &mut media, None).await?;
     Ok(())
 }

@@ -11,6 +11,7 @@ use tollgate_engine::Engine;
 use tollgate_store::{Store, WarmKeys};
 
 use crate::{
+    abandoned::{Abandoned, AbandonedSettings},
     attempt::{
         fetch::{FetchSettings, Fetcher},
         reasoning::{ReasoningStore, ReasoningStoreSettings},
@@ -53,6 +54,7 @@ pub struct GateSettings {
     pub routing: RoutingSettings,
     pub reasoning_store: ReasoningStoreSettings,
     pub idempotency: IdempotencySettings,
+    pub abandoned: AbandonedSettings,
 }
 
 /// When the embedded model answers.
@@ -77,6 +79,7 @@ pub struct Gate {
     pub(crate) fetcher: Fetcher,
     pub(crate) reasoning: ReasoningStore,
     pub(crate) replays: Arc<Replays>,
+    pub(crate) abandoned: Abandoned,
     pub(crate) retries: RetryBudget,
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
@@ -107,6 +110,7 @@ impl Gate {
             fetcher: Fetcher::new(settings.fetch.clone()),
             reasoning: ReasoningStore::new(&settings.reasoning_store),
             replays: Replays::new(settings.idempotency.clone()),
+            abandoned: Abandoned::new(&settings.abandoned),
             retries: RetryBudget::default(),
             in_flight: Arc::new(Semaphore::new(settings.max_in_flight)),
             metrics: Metrics::register(),

@@ -4,6 +4,7 @@
 //! name. Not here: how a provider's JSON looks (`tollgate-dialects`), how a model's contract reads
 //! (`tollgate-catalog`), where keys are kept (`tollgate-store`).
 
+mod abandoned;
 mod admit;
 mod arrival;
 mod attempt;
@@ -28,6 +29,7 @@ mod server;
 mod settle;
 mod validate;
 
+pub use abandoned::AbandonedSettings;
 pub use attempt::{fetch::FetchSettings, reasoning::ReasoningStoreSettings};
 pub use channel::Channels;
 pub use channel_test::{ChannelTest, TestFailure, test_channel};

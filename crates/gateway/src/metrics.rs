@@ -48,6 +48,14 @@ impl Metrics {
             "Tokens as the providers counted them, by class; some classes are parts of others"
         );
         describe_counter!(
+            "tollgate_abandoned_answers_total",
+            "Answers whose client went and whose provider bills on, by result"
+        );
+        describe_gauge!(
+            "tollgate_abandoned_answers_in_flight",
+            "Answers that are read on without a client"
+        );
+        describe_counter!(
             "tollgate_media_fetches_total",
             "Fetches of media that requests name by URL, by result"
         );
@@ -79,8 +87,12 @@ impl Metrics {
         self.in_flight.increment(1);
     }
 
-    pub fn request_ended(&self, outcome: &'static str, seconds: f64, usage: Option<&Usage>) {
+    /// Its client has the answer, or has gone.
+    pub fn request_left(&self) {
         self.in_flight.decrement(1);
+    }
+
+    pub fn request_ended(&self, outcome: &'static str, seconds: f64, usage: Option<&Usage>) {
         self.duration.record(seconds);
         match outcome {
             "ok" => self.ok.increment(1),
@@ -105,6 +117,20 @@ impl Metrics {
     /// A request that was refused before its settlement was armed.
     pub fn request_refused(&self, code: &'static str) {
         counter!("tollgate_requests_total", "outcome" => code).increment(1);
+    }
+
+    /// An answer is read on whose client has gone.
+    pub fn abandoned_started(&self) {
+        gauge!("tollgate_abandoned_answers_in_flight").increment(1);
+    }
+
+    pub fn abandoned_left(&self) {
+        gauge!("tollgate_abandoned_answers_in_flight").decrement(1);
+    }
+
+    /// How reading on ended; `crowded`: it did not begin.
+    pub fn abandoned_ended(&self, result: &'static str) {
+        counter!("tollgate_abandoned_answers_total", "result" => result).increment(1);
     }
 
     /// Sets what is looked at and not counted.

@@ -96,6 +96,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         head,
         id: arrival.id,
         key: key.key.id,
+        departure: settlement.departure(),
         _body: held,
     };
     Ok(relay(gate, asked, settlement).await)

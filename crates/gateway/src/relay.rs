@@ -6,7 +6,7 @@
 
 mod stream;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, pin::pin, sync::Arc};
 
 use http::{HeaderName, HeaderValue, header};
 use tokio::time::timeout;
@@ -15,6 +15,7 @@ use tollgate_chat::event::Unshown;
 use tollgate_dialects::Note;
 
 use crate::{
+    abandoned::Leaving,
     attempt::{Asked, Attempted, Outcome, attempt},
     body::{self, Response},
     error::GateError,
@@ -38,10 +39,14 @@ pub async fn relay(gate: Arc<Gate>, asked: Asked, settlement: Settlement) -> Res
 }
 
 async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement) -> Response {
-    let attempted = match attempt(gate, asked).await {
+    let attempting = pin!(attempt(gate, asked));
+    // What is declared last falls first.
+    let leaving = Leaving(settlement.departure());
+    let attempted = match attempting.await {
         Ok(attempted) => attempted,
         Err(error) => return refuse(error, settlement),
     };
+    drop(leaving);
     settlement.answered_by(&attempted.channel, attempted.model.as_ref());
     settlement.note(attempted.notes);
     let Outcome::Whole { answer, held } = attempted.outcome else {
@@ -73,6 +78,7 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
     let memory = gate.buffered.hold();
     // The future owns what is asked: its memory goes as soon as an answer has begun.
     let mut attempting: stream::Attempting = Box::pin(async move { attempt(&gate, &asked).await });
+    let leaving = Leaving(settlement.departure());
     let mut response = match timeout(keep_alive, &mut attempting).await {
         Ok(Ok(attempted)) => {
             let Attempted {
@@ -85,14 +91,18 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
             write_origin(&mut headers, &channel, model.as_deref(), &notes);
             settlement.answered_by(&channel, model.as_ref());
             settlement.note(notes);
-            let body = stream::body(writer, settlement, keep_alive, memory, outcome);
+            let body = stream::body(writer, (leaving, settlement), keep_alive, memory, outcome);
             let mut response = Response::new(body);
             *response.headers_mut() = headers;
             response
         }
         Ok(Err(error)) => return refuse(error, settlement),
         Err(_) => Response::new(stream::body_while_attempting(
-            writer, settlement, keep_alive, memory, attempting,
+            writer,
+            (leaving, settlement),
+            keep_alive,
+            memory,
+            attempting,
         )),
     };
     let headers = response.headers_mut();

@@ -64,8 +64,9 @@ const ROUTES: [&str; 5] = [CHAT_COMPLETIONS, MODELS, "/openapi.json", "/healthz"
 pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let cors = cors(&gate);
     let limits = Limits::of(&gate.settings);
+    let served = Arc::clone(&gate);
     let service = move |peer: SocketAddr| {
-        let gate = Arc::clone(&gate);
+        let gate = Arc::clone(&served);
         let data_plane = service_fn(move |request| answer(Arc::clone(&gate), peer, request));
         let with_cors = tower::Layer::layer(&cors, data_plane.clone());
         service_fn(move |request: Request<Incoming>| {
@@ -78,6 +79,7 @@ pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future
         })
     };
     accept(listener, service, limits, shutdown).await;
+    gate.abandoned.close().await;
 }
 
 /// Serves health, metrics and the state of the channels for operators until `shutdown`. `metrics` writes Prometheus' text.

@@ -12,9 +12,12 @@ use tollgate_store::WarmKey;
 use tracing::{debug, info};
 
 use crate::{
-    admit::Admission, arrival::Arrival, error::GateError, gate::Gate, idempotency::Fate,
-    request_id::RequestId,
+    abandoned::Departure, admit::Admission, arrival::Arrival, error::GateError, gate::Gate,
+    idempotency::Fate, request_id::RequestId,
 };
+
+/// The outcome where the client did not wait for the end.
+const CLIENT_GONE: &str = "client_gone";
 
 /// A request under way. It holds the admission until it ends.
 pub struct Settlement {
@@ -35,7 +38,12 @@ pub struct Settlement {
     settled: bool,
     /// Who wants to know whether the answer is worth keeping.
     fate: Option<Arc<Fate>>,
-    _admission: Admission,
+    /// Where its calls are left when the client goes.
+    departure: Option<Arc<Departure>>,
+    /// Until the client has its answer or is gone.
+    admission: Option<Admission>,
+    /// When the client went, where its answer is read on.
+    left: Option<Instant>,
 }
 
 impl Settlement {
@@ -63,8 +71,19 @@ impl Settlement {
             notes: Vec::new(),
             settled: false,
             fate,
-            _admission: admission,
+            departure: (gate.channels.load().any_bills_on).then(|| Departure::new(gate.settings.abandoned)),
+            admission: Some(admission),
+            left: None,
         }
+    }
+
+    /// Where its calls are to be left when the client goes; `None`: they are cancelled.
+    pub fn departure(&self) -> Option<Arc<Departure>> {
+        self.departure.clone()
+    }
+
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
     /// Notes which channel answers, and with which model where it is not the one that was asked for; and that
@@ -105,9 +124,50 @@ impl Settlement {
         self.settle(error.code());
     }
 
+    /// The client has gone, and what it left has been read.
+    pub fn left(mut self) {
+        self.settle(CLIENT_GONE);
+    }
+
+    /// Gives back what the client had, and settles later. Nothing is left of this one.
+    fn put_off(&mut self) -> Self {
+        self.settled = true;
+        self.let_go();
+        Self {
+            gate: Arc::clone(&self.gate),
+            request_id: self.request_id.clone(),
+            client: self.client,
+            key: Arc::clone(&self.key),
+            model: Arc::clone(&self.model),
+            stream: self.stream,
+            channel: std::mem::take(&mut self.channel),
+            served: self.served.take(),
+            started: self.started,
+            first_output: self.first_output,
+            usage: self.usage,
+            notes: std::mem::take(&mut self.notes),
+            settled: false,
+            fate: self.fate.take(),
+            departure: None,
+            admission: None,
+            left: Some(Instant::now()),
+        }
+    }
+
+    fn let_go(&mut self) {
+        if self.admission.take().is_some() {
+            self.gate.metrics.request_left();
+        }
+    }
+
     fn settle(&mut self, outcome: &'static str) {
         self.settled = true;
-        let seconds = self.started.elapsed().as_secs_f64();
+        self.let_go();
+        if let Some(departure) = self.departure.take() {
+            departure.settled();
+        }
+        let ended = self.left.unwrap_or_else(Instant::now);
+        let seconds = ended.duration_since(self.started).as_secs_f64();
         let metrics = &self.gate.metrics;
         metrics.request_ended(outcome, seconds, self.usage.as_ref());
         let usage = self.usage.unwrap_or_default();
@@ -147,8 +207,12 @@ fn some(tokens: u64) -> Option<u64> {
 
 impl Drop for Settlement {
     fn drop(&mut self) {
-        if !self.settled {
-            self.settle("client_gone");
+        if self.settled {
+            return;
+        }
+        match self.departure.take().and_then(|departure| departure.settled()) {
+            Some(calls) => calls.read_on(self.put_off()),
+            None => self.settle(CLIENT_GONE),
         }
     }
 }

@@ -174,6 +174,7 @@ fn settings(config: &Config) -> GateSettings {
         keep_alive,
         send_timeout,
         drain,
+        abandoned,
     } = config.limits;
     GateSettings {
         request_body_limit: request_body,
@@ -186,6 +187,7 @@ fn settings(config: &Config) -> GateSettings {
         keep_alive,
         send_timeout,
         drain,
+        abandoned,
         cors_origins: match &config.server.cors_origins {
             CorsOrigins::Any => vec![HeaderValue::from_static("*")],
             CorsOrigins::These(origins) => origins

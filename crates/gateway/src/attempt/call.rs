@@ -13,7 +13,13 @@ use super::{
     reasoning::Keeper,
     send,
 };
-use crate::{buffered::Held, channel::Server, error::Failure, gate::Gate};
+use crate::{
+    abandoned::{Abandonable, Departure, How, Read, Rest},
+    buffered::Held,
+    channel::Server,
+    error::Failure,
+    gate::Gate,
+};
 
 /// How a translated request is sent and what its answer is for.
 #[derive(Clone)]
@@ -25,12 +31,14 @@ pub struct Call {
     pub presentation: Arc<Presentation>,
     /// Where the provider wants something back with the next turn.
     pub keeper: Option<Keeper>,
+    /// Where the call is left when the client goes; `None`: it is cancelled.
+    pub departure: Option<Arc<Departure>>,
 }
 
 impl Call {
     /// Sends the request and gives the client's kind of answer, whichever the provider gives.
     ///
-    /// Cancel safety: dropping it lets the connection go.
+    /// Cancel safety: dropping it lets the connection go, or leaves the call where it is to be read on.
     pub async fn make(&self, request: ProviderRequest) -> Result<Outcome, Failure> {
         if !self.stream && !request.streamed {
             let (answer, held) = self.whole(request).await?;
@@ -44,7 +52,21 @@ impl Call {
     }
 
     /// A stream whose first output has come; a whole answer is told as one.
-    pub async fn open(&self, mut request: ProviderRequest) -> Result<OpenStream, Failure> {
+    pub async fn open(&self, request: ProviderRequest) -> Result<OpenStream, Failure> {
+        let Some(departure) = &self.departure else {
+            return self.open_now(request).await;
+        };
+        let call = self.clone();
+        let work = async move { call.open_now(request).await };
+        Abandonable::new(
+            departure,
+            |stream, deadline| Box::pin(stream.read_on(deadline)),
+            work,
+        )
+        .await
+    }
+
+    async fn open_now(&self, mut request: ProviderRequest) -> Result<OpenStream, Failure> {
         let memory = self.memory_of(&request)?;
         let streamed = request.streamed;
         let reading = Reading {
@@ -53,6 +75,7 @@ impl Call {
             presentation: &self.presentation,
             undo: std::mem::take(&mut request.undo),
             keeper: self.keeper.as_ref(),
+            departure: self.departure.as_ref(),
         };
         let response = send::send(&self.server, request).await?;
         drop(memory);
@@ -63,7 +86,20 @@ impl Call {
     }
 
     /// A whole answer, and its share of the memory.
-    pub async fn whole(&self, mut request: ProviderRequest) -> Result<(Answer, Held), Failure> {
+    pub async fn whole(&self, request: ProviderRequest) -> Result<(Answer, Held), Failure> {
+        let Some(departure) = &self.departure else {
+            return self.whole_now(request).await;
+        };
+        let call = self.clone();
+        let work = async move { call.whole_now(request).await };
+        let read = |(answer, _): (Answer, Held), _| -> Rest {
+            let (usage, how) = (Some(answer.usage), How::Complete);
+            Box::pin(std::future::ready(Read { usage, how }))
+        };
+        Abandonable::new(departure, read, work).await
+    }
+
+    async fn whole_now(&self, mut request: ProviderRequest) -> Result<(Answer, Held), Failure> {
         let memory = self.memory_of(&request)?;
         let (dialect, undo) = (request.dialect, std::mem::take(&mut request.undo));
         let response = send::send(&self.server, request).await?;

@@ -113,6 +113,9 @@ async fn answer_of(
     request: ProviderRequest,
 ) -> Result<(Share, Answer, Held), Failure> {
     let (answer, held) = call.whole(request).await?;
+    if let Some(departure) = &call.departure {
+        departure.count(answer.usage);
+    }
     Ok((share, answer, held))
 }
 

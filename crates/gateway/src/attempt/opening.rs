@@ -12,7 +12,13 @@ use tollgate_dialects::{Dialect, Presentation, StreamDecoder, Undo};
 
 use super::{fan_out::MergedStream, outcome::treatment, private, reasoning::Keeper, send::root_cause};
 use crate::{
-    buffered::Held, channel::Server, error::Failure, gate::Gate, health::Place, sandbox::EmbeddedStream,
+    abandoned::{Deadline, Departure, How, Read},
+    buffered::Held,
+    channel::Server,
+    error::Failure,
+    gate::Gate,
+    health::Place,
+    sandbox::EmbeddedStream,
 };
 
 /// Most that is held back of a stream that has not said anything yet.
@@ -27,6 +33,8 @@ pub struct OpenStream {
     /// The share of the memory of an answer that came whole.
     _memory: Option<Held>,
     watch: Option<Watch>,
+    /// Where it is left when the client goes; `None`: it is cancelled.
+    departure: Option<Arc<Departure>>,
 }
 
 /// Who wants to know how a stream ends.
@@ -112,16 +120,18 @@ impl OpenStream {
             source: rest.map_or(Source::Ended, |stream| Source::Embedded(Box::new(stream))),
             _memory: None,
             watch: None,
+            departure: None,
         }
     }
 
     /// Several streams as one.
-    pub fn merged(stream: MergedStream) -> Self {
+    pub fn merged(stream: MergedStream, departure: Option<Arc<Departure>>) -> Self {
         Self {
             held: Vec::new(),
             source: Source::Merged(Box::new(stream)),
             _memory: None,
             watch: None,
+            departure,
         }
     }
 
@@ -132,6 +142,7 @@ impl OpenStream {
             source: Source::Failed(failure),
             _memory: None,
             watch: None,
+            departure: None,
         }
     }
 
@@ -166,9 +177,74 @@ impl OpenStream {
         }
     }
 
+    /// Reads to the end, for what the provider counts.
+    pub async fn read_on(mut self, deadline: Deadline) -> Read {
+        self.departure = None;
+        if let Source::Merged(stream) = &mut self.source {
+            stream.begin_no_more();
+        }
+        let (mut usage, mut bytes) = (None, 0);
+        let how = loop {
+            match timeout_at(deadline.until, self.next()).await {
+                Err(_) => break How::Slow,
+                Ok(None) => break How::Complete,
+                Ok(Some(Err(_))) => break How::Failed,
+                Ok(Some(Ok(events))) => {
+                    for event in &events {
+                        bytes += weight(event);
+                        if let EventKind::Usage(counted) = event.kind {
+                            usage = Some(counted);
+                        }
+                    }
+                }
+            }
+            if bytes > deadline.bytes {
+                break How::Large;
+            }
+        };
+        Read { usage, how }
+    }
+
     /// From now on the channel hears how it ends, and has one place less until then.
     pub fn watched_by(&mut self, watch: Watch) {
         self.watch = Some(watch);
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        let Some(departure) = self.departure.take().filter(|departure| departure.is_now()) else {
+            return;
+        };
+        let source = std::mem::replace(&mut self.source, Source::Ended);
+        if matches!(source, Source::Ended | Source::Failed(_)) {
+            return;
+        }
+        let rest = Self {
+            held: std::mem::take(&mut self.held),
+            source,
+            _memory: self._memory.take(),
+            watch: self.watch.take(),
+            departure: None,
+        };
+        departure.leave(Box::pin(rest.read_on(Deadline::of(departure.bounds()))));
+    }
+}
+
+/// About how many bytes an event stands for.
+fn weight(event: &Event) -> usize {
+    const LEAST: usize = 64;
+    let text = match &event.kind {
+        EventKind::Text { text, .. }
+        | EventKind::Refusal { text, .. }
+        | EventKind::Reasoning { text, .. }
+        | EventKind::ToolCall { arguments: text, .. } => text.len(),
+        EventKind::State { state, .. } => state.json.len(),
+        _ => 0,
+    };
+    match &event.wire {
+        Wire::Chunk(chunk) => chunk.len(),
+        Wire::Unwritten | Wire::Covered => LEAST + text,
     }
 }
 
@@ -242,6 +318,7 @@ pub struct Reading<'a> {
     pub presentation: &'a Presentation,
     pub undo: Undo,
     pub keeper: Option<&'a Keeper>,
+    pub departure: Option<&'a Arc<Departure>>,
 }
 
 /// Reads until the first real output, or the end of an answer without any.
@@ -290,6 +367,7 @@ pub async fn open(
             source,
             _memory: None,
             watch: None,
+            departure: reading.departure.cloned(),
         });
     }
 }
@@ -346,5 +424,6 @@ pub async fn tell_whole(
         source: Source::Ended,
         _memory: Some(memory),
         watch: None,
+        departure: None,
     })
 }

@@ -1,6 +1,7 @@
 //! The body of a streamed answer: pulled by the client's connection, without a task of its own.
 //!
-//! When the client goes away the body is dropped, and with it the provider's connection.
+//! When the client goes away the body is dropped, and with it the provider's connection, unless the provider
+//! bills on ([`crate::abandoned`]).
 
 use std::{collections::BTreeSet, pin::Pin, time::Duration};
 
@@ -18,6 +19,7 @@ use tollgate_chat::{
 
 use super::Came;
 use crate::{
+    abandoned::Leaving,
     attempt::{Attempted, OpenStream, Outcome, outcome, shape_of},
     body::Body,
     buffered::Held,
@@ -132,12 +134,14 @@ impl Writer {
 }
 
 struct Streaming {
-    writer: Writer,
+    // When the client goes these fall in this order: that it goes, the provider's call, the settlement.
+    _leaving: Leaving,
+    source: Source,
     settlement: Settlement,
+    writer: Writer,
     keep_alive: Duration,
     /// The share of the last piece, until the next one is asked for.
     memory: Held,
-    source: Source,
 }
 
 enum Source {
@@ -148,34 +152,36 @@ enum Source {
 /// The body of a stream that has begun.
 pub fn body(
     writer: Writer,
-    settlement: Settlement,
+    (leaving, settlement): (Leaving, Settlement),
     keep_alive: Duration,
     memory: Held,
     outcome: Outcome,
 ) -> Body {
     frames(Streaming {
-        writer,
+        _leaving: leaving,
+        source: Source::Open(opened(outcome)),
         settlement,
+        writer,
         keep_alive,
         memory,
-        source: Source::Open(opened(outcome)),
     })
 }
 
 /// The body of a stream for which channels are still being tried.
 pub fn body_while_attempting(
     writer: Writer,
-    settlement: Settlement,
+    (leaving, settlement): (Leaving, Settlement),
     keep_alive: Duration,
     memory: Held,
     attempting: Attempting,
 ) -> Body {
     let streaming = Streaming {
-        writer,
+        _leaving: leaving,
+        source: Source::Attempting(attempting),
         settlement,
+        writer,
         keep_alive,
         memory,
-        source: Source::Attempting(attempting),
     };
     Body::Stream(Box::pin(futures_util::StreamExt::chain(
         futures_util::stream::once(async { Ok(Frame::data(Bytes::from_static(KEEP_ALIVE))) }),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use tollgate_gateway::AbandonedSettings;
 use toml::Spanned;
 
 use super::mistake::{Mistake, Mistakes};
@@ -22,6 +23,9 @@ pub struct LimitsTable {
     keep_alive_ms: Option<NonZeroU64>,
     send_timeout_ms: Option<NonZeroU64>,
     drain_ms: Option<u64>,
+    abandoned_ms: Option<u64>,
+    abandoned_mb: Option<NonZeroU16>,
+    abandoned_max: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +48,8 @@ pub struct Limits {
     pub send_timeout: Duration,
     /// How long requests under way may take to end at a shutdown.
     pub drain: Duration,
+    /// Answers whose client has gone and whose provider bills on.
+    pub abandoned: AbandonedSettings,
 }
 
 impl Limits {
@@ -71,6 +77,18 @@ impl Limits {
                 self.send_timeout != running.send_timeout,
             ),
             ("limits.drain_ms", self.drain != running.drain),
+            (
+                "limits.abandoned_ms",
+                self.abandoned.time != running.abandoned.time,
+            ),
+            (
+                "limits.abandoned_mb",
+                self.abandoned.bytes != running.abandoned.bytes,
+            ),
+            (
+                "limits.abandoned_max",
+                self.abandoned.most != running.abandoned.most,
+            ),
         ]
         .into_iter()
         .filter_map(|(field, differs)| differs.then_some(field))
@@ -105,6 +123,11 @@ pub fn resolve(table: LimitsTable, mistakes: &mut Mistakes<'_>) -> Limits {
         keep_alive: milliseconds(table.keep_alive_ms, 15_000),
         send_timeout: milliseconds(table.send_timeout_ms, 60_000),
         drain: Duration::from_millis(table.drain_ms.unwrap_or(30_000)),
+        abandoned: AbandonedSettings {
+            time: Duration::from_millis(table.abandoned_ms.unwrap_or(120_000)),
+            bytes: megabytes(table.abandoned_mb, 16),
+            most: table.abandoned_max.unwrap_or(100).into(),
+        },
     }
 }
 

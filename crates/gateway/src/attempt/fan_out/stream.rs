@@ -49,6 +49,12 @@ struct Counts {
 }
 
 impl MergedStream {
+    /// Those that wait are not begun any more.
+    pub fn begin_no_more(&mut self) {
+        let waiting: Vec<Share> = self.waiting.drain(..).map(|(share, _)| share).collect();
+        self.parts.retain(|counts| !waiting.contains(&counts.share));
+    }
+
     /// Opens as many as may be under way at once; the first that fails fails all of them.
     pub async fn open(call: Call, shares: Vec<(Share, ProviderRequest)>) -> Result<OpenStream, Failure> {
         let parts = shares.iter().map(|(share, _)| Counts {
@@ -77,7 +83,8 @@ impl MergedStream {
         for (share, stream) in opened {
             merged.under_way.push(Box::pin(listen(share, stream)));
         }
-        Ok(OpenStream::merged(merged))
+        let departure = merged.call.departure.clone();
+        Ok(OpenStream::merged(merged, departure))
     }
 
     /// Waits for the next events of any of them. The flag says that nothing comes after these.

@@ -1,0 +1,222 @@
+//! A client that leaves is let go at once; where its provider bills on, what it counts is waited for.
+
+use std::time::{Duration, Instant};
+
+use http::Request;
+use serde_json::{Value, json};
+use tollgate_testkit::{
+    gate::{Channel, Gate, Signal},
+    provider::{FakeProvider, Script, Tokens, Turn, speaks},
+};
+
+use crate::stage::{get_from_admin, question_to, setup, with};
+
+/// One of a provider that bills on.
+const MODEL: &str = "gemini-3-flash-preview";
+const GAP: Duration = Duration::from_millis(150);
+
+fn tokens() -> Tokens {
+    Tokens {
+        fresh: 100,
+        answer: 77,
+        ..Tokens::default()
+    }
+}
+
+/// Says a few words, with pauses.
+fn slow() -> Script {
+    let turn = Turn::new().says(["Hel", "lo, ", "you"]).took(tokens());
+    speaks(turn).pauses(GAP)
+}
+
+async fn stage(script: Script, tables: &str) -> (FakeProvider, Gate) {
+    stage_with_key(script, tables, &[]).await
+}
+
+async fn stage_with_key(script: Script, tables: &str, key: &[&str]) -> (FakeProvider, Gate) {
+    let provider = FakeProvider::start_with(script).await;
+    let channel = Channel::of("gemini", &provider).models([MODEL]);
+    let setup = setup().channel(channel).config(tables).key(key);
+    (provider, setup.start().await)
+}
+
+fn question() -> Value {
+    question_to(MODEL)
+}
+
+async fn metrics(gate: &Gate) -> String {
+    String::from_utf8(get_from_admin(gate, "/metrics").await.body.to_vec()).unwrap()
+}
+
+/// Waits until an answer that was left has been settled, with this result.
+async fn settled(gate: &Gate, result: &str) {
+    gate.logged("outcome=client_gone").await;
+    let line = format!("tollgate_abandoned_answers_total{{result=\"{result}\"}} 1");
+    let metrics = metrics(gate).await;
+    assert!(metrics.contains(&line), "{line} is not in\n{metrics}");
+    assert!(
+        metrics.contains("tollgate_abandoned_answers_in_flight 0")
+            || !metrics.contains("tollgate_abandoned_answers_in_flight "),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn a_stream_is_read_on_for_what_the_provider_counts() {
+    let (provider, gate) = stage(slow(), "").await;
+    let mut open = gate.open_stream(&question()).await;
+    open.next_event().await.unwrap();
+
+    drop(open);
+
+    settled(&gate, "complete").await;
+    let logs = gate.logs();
+    assert!(logs.contains("prompt_tokens=100 "), "{logs}");
+    assert!(logs.contains("completion_tokens=77 "), "{logs}");
+    assert!(
+        metrics(&gate)
+            .await
+            .contains("tollgate_tokens_total{class=\"completion\"} 77")
+    );
+    provider.request();
+}
+
+#[tokio::test]
+async fn an_answer_that_has_not_begun_is_waited_for_whole_or_streamed() {
+    for stream in [false, true] {
+        let (provider, gate) = stage(slow().delays(Duration::from_millis(300)), "").await;
+        let body = with(question(), json!({"stream": stream})).to_string();
+        let request: Request<String> = gate.chat_request(gate.key(), body);
+        let asked = gate.send(request);
+        assert!(
+            tokio::time::timeout(Duration::from_millis(150), asked)
+                .await
+                .is_err()
+        );
+        provider.received(1).await;
+
+        settled(&gate, "complete").await;
+
+        let logs = gate.logs();
+        assert!(logs.contains("completion_tokens=77 "), "{logs}");
+        provider.request();
+    }
+}
+
+#[tokio::test]
+async fn several_choices_are_counted_together() {
+    let (provider, gate) = stage(slow(), "").await;
+    let mut open = gate.open_stream(&with(question(), json!({"n": 2}))).await;
+    open.next_event().await.unwrap();
+
+    drop(open);
+
+    settled(&gate, "complete").await;
+    let calls = provider.requests().len() as u64;
+    let logs = gate.logs();
+    assert!(
+        logs.contains(&format!("completion_tokens={} ", 77 * calls)),
+        "{logs}"
+    );
+}
+
+#[tokio::test]
+async fn the_client_gets_its_place_back_at_once() {
+    let (_provider, gate) = stage_with_key(slow(), "", &["--concurrency", "1"]).await;
+    let mut open = gate.open_stream(&question()).await;
+    open.next_event().await.unwrap();
+    drop(open);
+
+    // Until the gate has noticed.
+    let began = Instant::now();
+    while !metrics(&gate).await.contains("tollgate_requests_in_flight 0") {
+        assert!(
+            began.elapsed() < GAP * 4,
+            "the place is held as long as the answer takes"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!gate.logs().contains("client_gone"), "it is still being read");
+    assert_eq!(gate.post(&question()).await.status, 200);
+}
+
+#[tokio::test]
+async fn reading_on_has_an_end_in_time() {
+    let turn = Turn::new().says(["Hel"]).took(tokens());
+    let (provider, gate) = stage(speaks(turn).then_stalls(), "[limits]\nabandoned_ms = 200\n").await;
+    let mut open = gate.open_stream(&question()).await;
+    open.next_event().await.unwrap();
+
+    drop(open);
+
+    provider.cancelled().await;
+    settled(&gate, "slow").await;
+}
+
+#[tokio::test]
+async fn reading_on_has_an_end_in_size() {
+    let piece = "x".repeat(64 * 1024);
+    let turn = Turn::new()
+        .says(std::iter::repeat_n(piece.as_str(), 400))
+        .took(tokens());
+    let tables = "[limits]\nabandoned_mb = 1\n";
+    let (provider, gate) = stage(speaks(turn).pauses(Duration::from_millis(5)), tables).await;
+    let mut open = gate.open_stream(&question()).await;
+    open.next_event().await.unwrap();
+
+    drop(open);
+
+    provider.cancelled().await;
+    settled(&gate, "large").await;
+}
+
+#[tokio::test]
+async fn beyond_so_many_calls_are_cancelled() {
+    let turn = Turn::new().says(["Hel"]).took(tokens());
+    let tables = "[limits]\nabandoned_max = 1\n";
+    let (provider, gate) = stage(speaks(turn).then_stalls(), tables).await;
+    let mut first = gate.open_stream(&question()).await;
+    let mut second = gate.open_stream(&question()).await;
+    first.next_event().await.unwrap();
+    second.next_event().await.unwrap();
+
+    drop((first, second));
+
+    provider.cancelled().await;
+    gate.logged("client_gone").await;
+    let metrics = metrics(&gate).await;
+    for line in [
+        "tollgate_abandoned_answers_total{result=\"crowded\"} 1",
+        "tollgate_abandoned_answers_in_flight 1",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+    assert_eq!(provider.cancellations(), 1);
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_for_what_nobody_waits_for() {
+    let turn = Turn::new().says(["Hel"]).took(tokens());
+    let (provider, mut gate) = stage(speaks(turn).then_stalls(), "").await;
+    let mut open = gate.open_stream(&question()).await;
+    open.next_event().await.unwrap();
+    drop(open);
+    while !metrics(&gate)
+        .await
+        .contains("tollgate_abandoned_answers_in_flight 1")
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    let asked = Instant::now();
+    gate.signal(Signal::Terminate);
+    let code = gate.ended().await;
+
+    assert_eq!(code, Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert!(
+        gate.logs().contains("outcome=client_gone"),
+        "it is settled all the same"
+    );
+    provider.cancelled().await;
+}
