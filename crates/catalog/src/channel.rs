@@ -49,6 +49,8 @@ pub struct ChannelSettings {
     /// Of models without some of their own.
     pub timeouts: Timeouts,
     pub model_timeouts: BTreeMap<ModelId, Timeouts>,
+    /// How slow a stream may be; `None`: as slow as it likes.
+    pub speed_floor: Option<SpeedFloor>,
     /// Most attempts under way at once; `None`: as many as come.
     pub concurrency: Option<NonZeroU32>,
     /// Sent with each request, after the dialect's own.
@@ -74,6 +76,14 @@ pub struct Timeouts {
     pub first_byte: Duration,
     /// Between two reads of an answer.
     pub idle: Duration,
+}
+
+/// A floor under the speed of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpeedFloor {
+    pub tokens_per_second: NonZeroU32,
+    /// Over how much waiting it is measured.
+    pub window: Duration,
 }
 
 impl ChannelSettings {

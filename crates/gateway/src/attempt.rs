@@ -10,6 +10,7 @@ pub mod fetch;
 mod headers;
 mod opening;
 pub mod outcome;
+mod pace;
 mod private;
 pub mod reasoning;
 pub mod retry_budget;

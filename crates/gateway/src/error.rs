@@ -7,7 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use thiserror::Error;
-use tollgate_catalog::{channel::ChannelName, contract::Violations};
+use tollgate_catalog::{
+    channel::{ChannelName, SpeedFloor},
+    contract::Violations,
+};
 use tollgate_chat::{error::ErrorBody, request::BodyError};
 use tollgate_dialects::{Fault, Missing, Unsupported};
 use tollgate_store::StoreError;
@@ -354,6 +357,8 @@ pub enum Failure {
     FirstByteTimeout { limit: Duration },
     #[error("silence for {limit:?}")]
     IdleTimeout { limit: Duration },
+    #[error("fewer than {} tokens a second for {:?}", floor.tokens_per_second, floor.window)]
+    TooSlow { floor: SpeedFloor },
     #[error("the connection broke: {0}")]
     Broken(String),
     #[error("the answer is longer than {limit} bytes")]

@@ -143,7 +143,9 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let fetch = fetch::resolve(document.table("fetch", &mut mistakes), &limits, &mut mistakes);
     let reasoning_store = reasoning_store::resolve(document.table("reasoning_store", &mut mistakes));
     let idempotency = idempotency::resolve(document.table("idempotency", &mut mistakes), &mut mistakes);
-    let routing = routing::resolve(document.table("routing", &mut mistakes), &mut mistakes);
+    let routing_table = document.table("routing", &mut mistakes);
+    let floors = routing::SpeedFloors::of(&routing_table);
+    let routing = routing::resolve(routing_table, &mut mistakes);
     let log = log::resolve(document.table("log", &mut mistakes), &mut mistakes);
     let catalog_files = catalog::read(document.table("catalog", &mut mistakes), &mut mistakes);
     let catalog = catalog_files
@@ -153,7 +155,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     // Without a catalogue nothing can be said of the channels' providers and models.
     let channels = catalog
         .as_ref()
-        .map(|catalog| channels::resolve(channel_tables, catalog, environment, &mut mistakes));
+        .map(|catalog| channels::resolve(channel_tables, catalog, environment, floors, &mut mistakes));
     mistakes.into_result()?;
 
     Ok(Config {

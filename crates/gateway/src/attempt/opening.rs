@@ -10,7 +10,9 @@ use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::event::{Event, EventKind, Wire};
 use tollgate_dialects::{Dialect, Presentation, StreamDecoder, Undo};
 
-use super::{fan_out::MergedStream, outcome::treatment, private, reasoning::Keeper, send::root_cause};
+use super::{
+    fan_out::MergedStream, outcome::treatment, pace::Pace, private, reasoning::Keeper, send::root_cause,
+};
 use crate::{
     abandoned::{Deadline, Departure, How, Read},
     buffered::Held,
@@ -64,6 +66,7 @@ struct ProviderStream {
     decoder: StreamDecoder,
     idle: Duration,
     last_byte: Instant,
+    pace: Option<Pace>,
     /// What ended the stream, while events from before it wait.
     failed: Option<Failure>,
     ending: Ending,
@@ -257,7 +260,22 @@ impl ProviderStream {
         }
         let mut events = Vec::new();
         loop {
-            let frame = match timeout_at(self.last_byte + self.idle, self.body.frame()).await {
+            let silent = self.last_byte + self.idle;
+            let (from, until) = match &self.pace {
+                None => (self.last_byte, silent),
+                Some(pace) => {
+                    let from = Instant::now();
+                    (from, silent.min(from + pace.left()))
+                }
+            };
+            let frame = timeout_at(until, self.body.frame()).await;
+            if let Some(pace) = &mut self.pace
+                && let Err(slow) = pace.waited(from.elapsed())
+            {
+                return self.end(events, Some(slow));
+            }
+            let frame = match frame {
+                Err(_) if until < silent => continue,
                 // A host that has said everything may leave the connection open.
                 Err(_) => return self.end(events, Some(Failure::IdleTimeout { limit: self.idle })),
                 Ok(None) => return self.end(events, None),
@@ -267,7 +285,14 @@ impl ProviderStream {
             };
             self.last_byte = Instant::now();
             let Ok(data) = frame.into_data() else { continue };
-            if let Err(fault) = self.decoder.read(data, &mut events) {
+            if let Some(pace) = &mut self.pace {
+                pace.came(&data);
+            }
+            let read = self.decoder.read(data, &mut events);
+            if let Some(pace) = &mut self.pace {
+                pace.said(&events);
+            }
+            if let Err(fault) = read {
                 let failure = private::failed(&self.channel.settings, fault);
                 return self.fail(events, failure);
             }
@@ -343,6 +368,7 @@ pub async fn open(
         decoder,
         idle: server.timeouts.idle,
         last_byte: Instant::now(),
+        pace: server.channel.settings.speed_floor.map(Pace::new),
         failed: None,
         ending: Ending {
             keeper: reading.keeper.cloned(),

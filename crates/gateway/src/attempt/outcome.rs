@@ -49,7 +49,9 @@ pub fn treatment(failure: &Failure) -> Treatment {
     let Failure::Fault(fault) = failure else {
         return match failure {
             Failure::Connect(_) | Failure::Broken(_) => row(Again, Sign::Failing),
-            Failure::FirstByteTimeout { .. } | Failure::IdleTimeout { .. } => row(Elsewhere, Sign::Failing),
+            Failure::FirstByteTimeout { .. } | Failure::IdleTimeout { .. } | Failure::TooSlow { .. } => {
+                row(Elsewhere, Sign::Failing)
+            }
             Failure::AnswerTooLarge { .. } => row(Elsewhere, Sign::Alive),
             Failure::ChannelFull | Failure::Unsupported(_) | Failure::NotFetched(_) | Failure::Address => {
                 row(Elsewhere, Sign::Unknown)
@@ -110,6 +112,7 @@ pub fn label(failure: &Failure) -> &'static str {
         Failure::Connect(_) => "no_connection",
         Failure::FirstByteTimeout { .. } => "first_byte_timeout",
         Failure::IdleTimeout { .. } => "idle_timeout",
+        Failure::TooSlow { .. } => "too_slow",
         Failure::Broken(_) => "connection_broken",
         Failure::AnswerTooLarge { .. } => "answer_too_large",
         Failure::MemoryFull => "memory_full",
@@ -208,7 +211,9 @@ pub fn error_of(failure: Failure) -> GateError {
         Failure::Address => GateError::Misconfigured,
         Failure::ChannelFull => GateError::Overloaded { retry_after: None },
         Failure::Connect(_) => GateError::Unreachable,
-        Failure::FirstByteTimeout { .. } | Failure::IdleTimeout { .. } => GateError::ProviderTimeout,
+        Failure::FirstByteTimeout { .. } | Failure::IdleTimeout { .. } | Failure::TooSlow { .. } => {
+            GateError::ProviderTimeout
+        }
         Failure::Broken(_) => GateError::StreamCut,
         Failure::AnswerTooLarge { .. } => GateError::AnswerTooLarge,
         Failure::MemoryFull => GateError::MemoryFull,

@@ -21,6 +21,7 @@ use super::{
     environment::Environment,
     mistake::{Mistake, Mistakes},
     nearest::nearest,
+    routing::SpeedFloors,
     warning::Warning,
 };
 
@@ -54,6 +55,7 @@ pub struct ChannelTable {
     first_byte_timeout_ms: Option<NonZeroU64>,
     idle_timeout_ms: Option<NonZeroU64>,
     model_timeouts: Option<BTreeMap<Spanned<String>, TimeoutsTable>>,
+    speed_floor: Option<u32>,
     concurrency: Option<NonZeroU32>,
     headers: Option<BTreeMap<Spanned<String>, Spanned<String>>>,
     enabled: Option<bool>,
@@ -75,6 +77,7 @@ pub fn resolve(
     tables: Vec<Spanned<ChannelTable>>,
     catalog: &Catalog,
     environment: &Environment,
+    floors: SpeedFloors,
     mistakes: &mut Mistakes<'_>,
 ) -> Channels {
     let proxies = Proxies::of(environment);
@@ -94,7 +97,7 @@ pub fn resolve(
             }
         }
         let enabled = table.enabled.unwrap_or(true);
-        let Some((settings, warnings)) = channel(table, start, catalog, &proxies, mistakes) else {
+        let Some((settings, warnings)) = channel(table, start, catalog, (&proxies, floors), mistakes) else {
             continue;
         };
         if enabled {
@@ -112,7 +115,7 @@ fn channel(
     table: ChannelTable,
     start: usize,
     catalog: &Catalog,
-    proxies: &Proxies,
+    (proxies, floors): (&Proxies, SpeedFloors),
     mistakes: &mut Mistakes<'_>,
 ) -> Option<(ChannelSettings, Vec<Warning>)> {
     let name = channel_name(table.name, start, mistakes);
@@ -147,6 +150,7 @@ fn channel(
         connect_timeout: milliseconds(table.connect_timeout_ms, CONNECT_TIMEOUT_MS),
         timeouts,
         model_timeouts: model_timeouts?,
+        speed_floor: floors.floor(table.speed_floor),
         concurrency: table.concurrency,
         headers: headers?,
         provider_files: table.provider_files.unwrap_or(false),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use tollgate_catalog::model::ModelId;
+use tollgate_catalog::{channel::SpeedFloor, model::ModelId};
 use tollgate_gateway::{HealthSettings, RoutingSettings, Strategy};
 use toml::Spanned;
 
@@ -16,6 +16,7 @@ use super::mistake::{Mistake, Mistakes};
 const RETRIES: u32 = 2;
 const BREAKER_FAILURES: u32 = 5;
 const BREAKER_OPEN_MS: u64 = 10_000;
+const SPEED_WINDOW_MS: u64 = 10_000;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +29,8 @@ pub struct RoutingTable {
     health: Option<bool>,
     breaker_failures: Option<NonZeroU32>,
     breaker_open_ms: Option<NonZeroU64>,
+    speed_floor: Option<u32>,
+    speed_window_ms: Option<NonZeroU64>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -77,6 +80,32 @@ fn fallbacks(
         fallbacks.insert(ModelId::new(model.into_inner()), others.collect());
     }
     fallbacks
+}
+
+/// The floor under the speed of streams, of channels that have none of their own.
+#[derive(Debug, Clone, Copy)]
+pub struct SpeedFloors {
+    tokens_per_second: u32,
+    window: Duration,
+}
+
+impl SpeedFloors {
+    pub fn of(table: &RoutingTable) -> Self {
+        let window = table.speed_window_ms.map_or(SPEED_WINDOW_MS, NonZeroU64::get);
+        Self {
+            tokens_per_second: table.speed_floor.unwrap_or(0),
+            window: Duration::from_millis(window),
+        }
+    }
+
+    /// That of a channel which says so of its own.
+    pub fn floor(self, own: Option<u32>) -> Option<SpeedFloor> {
+        let tokens_per_second = NonZeroU32::new(own.unwrap_or(self.tokens_per_second))?;
+        Some(SpeedFloor {
+            tokens_per_second,
+            window: self.window,
+        })
+    }
 }
 
 pub fn resolve(table: RoutingTable, mistakes: &mut Mistakes<'_>) -> RoutingSettings {

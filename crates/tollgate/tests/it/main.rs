@@ -42,6 +42,7 @@ mod sandbox_load;
 mod sandbox_sampling;
 mod secrecy;
 mod serve;
+mod speed_floor;
 mod stage;
 mod stream_end;
 mod surface;

@@ -23,6 +23,7 @@ fn settings(base_url: &str, api_key: &str, headers: &[(&str, &str)]) -> ChannelS
             idle: Duration::ZERO,
         },
         model_timeouts: BTreeMap::new(),
+        speed_floor: None,
         concurrency: None,
         headers: headers
             .iter()
