@@ -8,6 +8,7 @@ pub mod entrance;
 pub mod fan_out;
 pub mod fetch;
 mod headers;
+mod hedge;
 mod opening;
 pub mod outcome;
 mod pace;
@@ -15,6 +16,7 @@ mod private;
 pub mod reasoning;
 pub mod retry_budget;
 pub mod send;
+mod trial;
 mod tries;
 
 use std::{sync::Arc, time::Duration};
@@ -36,10 +38,10 @@ use self::{
     fetch::Media,
     outcome::Verdict,
     reasoning::{Keeper, Owner},
+    trial::{Lost, Trial},
     tries::Tries,
 };
 pub use opening::OpenStream;
-use opening::Watch;
 
 use crate::{
     abandoned::Departure,
@@ -47,7 +49,6 @@ use crate::{
     channel::Server,
     error::{AttemptFailure, Failure, GateError},
     gate::Gate,
-    health::{Place, Sign},
     request_id::RequestId,
     route::{self, Candidate, Route},
     sandbox,
@@ -165,90 +166,94 @@ impl Attempts<'_> {
         let gate = self.gate;
         let mut ended = Ended::Exhausted;
         while let Some(next) = tries.next(&gate.retries) {
-            let Candidate { server, forced } = &candidates[next.candidate];
             if !next.wait.is_zero() {
                 if Instant::now() + next.wait >= self.deadline {
                     break;
                 }
                 sleep(next.wait).await;
             }
-            let health = &server.channel.health;
-            let (failure, probe) = match health.begin(*forced) {
-                None => {
-                    tries.skipped();
-                    // What failed before says more to the client than that there is no place now.
-                    if !self.failures.is_empty() {
-                        continue;
-                    }
-                    (Failure::ChannelFull, false)
-                }
-                Some(place) => {
-                    let (began, probe) = (Instant::now(), place.probe);
-                    let trying = try_channel(
-                        gate,
-                        self.asked.key,
-                        request,
-                        server,
-                        &self.presentation,
-                        &mut self.media,
-                        self.asked.departure.as_ref(),
-                    );
-                    match timeout_at(self.deadline, trying).await {
-                        Ok(Ok(attempted)) => {
-                            health.note(Sign::Alive, probe);
-                            server.health.speed.observe(began.elapsed());
-                            return Ok(attempted.at(server, place));
-                        }
-                        Ok(Err(failure)) => (failure, probe),
-                        Err(_) => {
-                            // Most of the time went by here.
-                            if began.elapsed() > gate.settings.request_deadline / 2 {
-                                health.note(Sign::Failing, probe);
-                            }
-                            return Err(Ended::Deadline);
-                        }
-                    }
+            let trial = Trial {
+                gate,
+                asked: self.asked,
+                presentation: &self.presentation,
+                request,
+                candidates,
+                deadline: self.deadline,
+            };
+            let mut lost = Vec::new();
+            let tried = match hedge::after(&trial, next.candidate, &tries) {
+                None => trial.on(next.candidate, &mut self.media).await,
+                Some(after) => {
+                    let (media, lost) = (&mut self.media, &mut lost);
+                    Box::pin(hedge::race(
+                        &trial,
+                        next.candidate,
+                        after,
+                        media,
+                        &mut tries,
+                        lost,
+                    ))
+                    .await
                 }
             };
-            let channel = &server.channel.settings.name;
-            gate.metrics.attempt_failed(channel, outcome::label(&failure));
-            warn!(
-                request_id = self.asked.id.as_str(),
-                %channel,
-                model = %request.model.id,
-                attempt = self.failures.len() + 1,
-                outcome = outcome::label(&failure),
-                error = %outcome::for_log(&failure),
-                "attempt failed"
-            );
-            let treatment = outcome::treatment(&failure);
-            health.note(treatment.sign, probe);
-            if let Some((scope, rest)) = treatment.rest {
-                health.rest(scope, &server.health, rest);
+            let answered = tried.map_err(|last| lost.push(last)).ok();
+            let is_late = lost.iter().any(|lost| lost.failure.is_none());
+            for lost in lost {
+                if self.failed(request, candidates, lost, &mut tries) == Some(Verdict::GiveUp) {
+                    ended = Ended::GivenUp;
+                }
             }
-            if treatment.verdict == Verdict::GiveUp {
-                ended = Ended::GivenUp;
+            match answered {
+                Some(attempted) => return Ok(attempted),
+                None if is_late => return Err(Ended::Deadline),
+                None => {}
             }
-            tries.failed(next.candidate, treatment.verdict, outcome::advised_wait(&failure));
-            self.failures.push(AttemptFailure {
-                channel: channel.clone(),
-                failure,
-            });
         }
         Err(ended)
     }
-}
 
-impl Attempted {
-    /// The answer of this channel, which keeps its place there while it streams.
-    fn at(mut self, server: &Server, place: Place) -> Self {
-        if let Outcome::Stream(stream) = &mut self.outcome {
-            stream.watched_by(Watch {
-                channel: Arc::clone(&server.channel),
-                _place: place,
-            });
+    /// Notes what a failed try means: for its channel, for the tries to come and for the client. `None`: nothing.
+    fn failed(
+        &mut self,
+        request: &ValidRequest,
+        candidates: &[Candidate],
+        lost: Lost,
+        tries: &mut Tries,
+    ) -> Option<Verdict> {
+        let failure = lost.failure?;
+        if matches!(failure, Failure::ChannelFull) {
+            tries.skipped();
+            // What failed before says more to the client than that there is no place now.
+            if !self.failures.is_empty() {
+                return None;
+            }
         }
-        self
+        let server = &candidates[lost.candidate].server;
+        let channel = &server.channel.settings.name;
+        self.gate
+            .metrics
+            .attempt_failed(channel, outcome::label(&failure));
+        warn!(
+            request_id = self.asked.id.as_str(),
+            %channel,
+            model = %request.model.id,
+            attempt = self.failures.len() + 1,
+            outcome = outcome::label(&failure),
+            error = %outcome::for_log(&failure),
+            "attempt failed"
+        );
+        let treatment = outcome::treatment(&failure);
+        let health = &server.channel.health;
+        health.note(treatment.sign, lost.probe);
+        if let Some((scope, rest)) = treatment.rest {
+            health.rest(scope, &server.health, rest);
+        }
+        tries.failed(lost.candidate, treatment.verdict, outcome::advised_wait(&failure));
+        self.failures.push(AttemptFailure {
+            channel: channel.clone(),
+            failure,
+        });
+        Some(treatment.verdict)
     }
 }
 

@@ -5,6 +5,7 @@
 //! Not here: what a failure means ([`crate::attempt::outcome`]).
 
 mod breaker;
+mod history;
 mod places;
 mod rest;
 mod speed;
@@ -20,6 +21,7 @@ use tollgate_catalog::model::ModelId;
 
 use breaker::Breaker;
 pub use breaker::BreakerState;
+use history::History;
 pub use places::Place;
 use places::Places;
 use rest::Rest;
@@ -56,6 +58,19 @@ pub struct ModelHealth {
     rest: Rest,
     /// Until the first output, or the whole answer.
     pub speed: Speed,
+    /// The same, where requests are hedged.
+    streamed: History,
+    whole: History,
+}
+
+impl ModelHealth {
+    /// How long answers took that are streamed, or not.
+    pub fn history(&self, stream: bool) -> &History {
+        match stream {
+            true => &self.streamed,
+            false => &self.whole,
+        }
+    }
 }
 
 /// Milliseconds since a channel's health began to be watched. Zero stands for never.

@@ -48,6 +48,10 @@ impl Metrics {
             "Tokens as the providers counted them, by class; some classes are parts of others"
         );
         describe_counter!(
+            "tollgate_hedges_total",
+            "Requests for which a second channel was tried beside the first, by that and who won"
+        );
+        describe_counter!(
             "tollgate_abandoned_answers_total",
             "Answers whose client went and whose provider bills on, by result"
         );
@@ -149,6 +153,11 @@ impl Metrics {
     pub fn attempt_failed(&self, channel: &ChannelName, outcome: &'static str) {
         counter!("tollgate_attempts_failed_total", "channel" => channel.to_string(), "outcome" => outcome)
             .increment(1);
+    }
+
+    /// A race of two channels; `winner` is `first`, `second` or `none`.
+    pub fn hedged(&self, first: &ChannelName, winner: &'static str) {
+        counter!("tollgate_hedges_total", "channel" => first.to_string(), "winner" => winner).increment(1);
     }
 
     /// A fetch of `bytes` that ended; `result` is `ok` or the problem.

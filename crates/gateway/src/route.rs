@@ -4,7 +4,7 @@ mod affinity;
 mod chance;
 mod pin;
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{cmp::Ordering, collections::BTreeMap, num::NonZeroU8};
 
 use jiff::Timestamp;
 use tollgate_catalog::{
@@ -39,6 +39,8 @@ pub struct RoutingSettings {
     pub fallbacks: BTreeMap<ModelId, Vec<ModelId>>,
     /// Whether a request's headers may name channels.
     pub allow_pin: bool,
+    /// The percentile of a channel's own answers after which another is tried beside it; `None`: never.
+    pub hedge: Option<NonZeroU8>,
     pub health: HealthSettings,
 }
 

@@ -76,6 +76,20 @@ impl Tries {
         })
     }
 
+    /// Who is tried next in the first round, should the one that is being tried fail.
+    pub fn waiting(&self) -> Option<usize> {
+        (self.rounds == 0).then(|| self.round.last().copied()).flatten()
+    }
+
+    /// The next one of this round, to be tried beside the one that is being tried; `None` where there is none, or
+    /// the gate as a whole has retried too much.
+    pub fn beside(&mut self, budget: &RetryBudget) -> Option<usize> {
+        self.waiting()?;
+        budget.spend().then_some(())?;
+        self.made += 1;
+        self.round.pop()
+    }
+
     /// The try failed; `wait` is what the provider asked for.
     pub fn failed(&mut self, candidate: usize, verdict: Verdict, wait: Option<Duration>) {
         match verdict {

@@ -134,6 +134,8 @@ pub enum Mistake {
         smaller: &'static str,
         larger: &'static str,
     },
+    #[error("`hedge_percentile` must be 50 to 99, or 0 for none")]
+    HedgePercentile,
     #[error(transparent)]
     DatabaseUrl(#[from] DatabaseUrlError),
     #[error(

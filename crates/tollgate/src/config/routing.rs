@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    num::{NonZeroU32, NonZeroU64},
+    num::{NonZeroU8, NonZeroU32, NonZeroU64},
     time::Duration,
 };
 
@@ -29,6 +29,7 @@ pub struct RoutingTable {
     health: Option<bool>,
     breaker_failures: Option<NonZeroU32>,
     breaker_open_ms: Option<NonZeroU64>,
+    hedge_percentile: Option<Spanned<u8>>,
     speed_floor: Option<u32>,
     speed_window_ms: Option<NonZeroU64>,
 }
@@ -50,6 +51,7 @@ pub fn differences(new: &RoutingSettings, running: &RoutingSettings) -> Vec<&'st
         ("routing.retries", new.retries != running.retries),
         ("routing.fallbacks", new.fallbacks != running.fallbacks),
         ("routing.allow_pin", new.allow_pin != running.allow_pin),
+        ("routing.hedge_percentile", new.hedge != running.hedge),
         ("routing.health", health.enabled != running_health.enabled),
         (
             "routing.breaker_failures",
@@ -80,6 +82,15 @@ fn fallbacks(
         fallbacks.insert(ModelId::new(model.into_inner()), others.collect());
     }
     fallbacks
+}
+
+/// 0 stands for never. Below the middle every second request would be made twice.
+fn hedge(written: &Spanned<u8>, mistakes: &mut Mistakes<'_>) -> Option<NonZeroU8> {
+    let percent = *written.get_ref();
+    if percent != 0 && !(50..=99).contains(&percent) {
+        mistakes.add(written.span().start, Mistake::HedgePercentile);
+    }
+    NonZeroU8::new(percent)
 }
 
 /// The floor under the speed of streams, of channels that have none of their own.
@@ -120,6 +131,9 @@ pub fn resolve(table: RoutingTable, mistakes: &mut Mistakes<'_>) -> RoutingSetti
         retries: table.retries.unwrap_or(RETRIES),
         fallbacks: fallbacks(table.fallbacks.unwrap_or_default(), mistakes),
         allow_pin: table.allow_pin.unwrap_or(false),
+        hedge: table
+            .hedge_percentile
+            .and_then(|written| hedge(&written, mistakes)),
         health: HealthSettings {
             enabled: table.health.unwrap_or(true),
             breaker_failures: table.breaker_failures.map_or(BREAKER_FAILURES, NonZeroU32::get),

@@ -18,6 +18,7 @@ mod fallback;
 mod fan_out;
 mod fetch;
 mod health;
+mod hedging;
 mod hostile;
 mod idempotency;
 mod keys;

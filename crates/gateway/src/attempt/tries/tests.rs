@@ -119,3 +119,21 @@ fn a_channel_without_a_place_is_no_try() {
         "the first failover is free"
     );
 }
+
+#[test]
+fn a_channel_is_tried_beside_another_once_and_out_of_the_budget() {
+    let budget = RetryBudget::default();
+    let mut tries = Tries::new(3, 2);
+    assert_eq!(tries.next(&budget).map(|next| next.candidate), Some(0));
+
+    assert_eq!(tries.waiting(), Some(1));
+    assert_eq!(tries.beside(&budget), Some(1));
+    assert_eq!(tries.next(&budget).map(|next| next.candidate), Some(2));
+    assert_eq!((tries.waiting(), tries.beside(&budget)), (None, None));
+
+    let mut tries = Tries::new(3, 2);
+    tries.next(&budget);
+    while budget.spend() {}
+    assert_eq!(tries.waiting(), Some(1));
+    assert_eq!(tries.beside(&budget), None, "the gate has retried too much");
+}
