@@ -15,6 +15,8 @@ pub struct Fault {
     pub param: Option<String>,
     /// The provider's own code.
     pub code: Option<String>,
+    /// The answer's status, where it says more than 200.
+    pub status: Option<u16>,
     /// How long to wait, where the body says so.
     pub retry_after: Option<Duration>,
     /// Whether the provider wants to see the same request again, where it says so.
@@ -28,6 +30,7 @@ impl Fault {
             message: message.into(),
             param: None,
             code: None,
+            status: None,
             retry_after: None,
             should_retry: None,
         }

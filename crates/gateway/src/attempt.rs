@@ -49,6 +49,7 @@ use crate::{
     channel::Server,
     error::{AttemptFailure, Failure, GateError},
     gate::Gate,
+    health::Witness,
     request_id::RequestId,
     route::{self, Candidate, Route},
     sandbox,
@@ -66,6 +67,13 @@ pub struct Asked {
     pub departure: Option<Arc<Departure>>,
     /// The body's share of the memory.
     pub _body: Held,
+}
+
+impl Asked {
+    /// The request, as one that may itself be the cause of what it meets.
+    fn witness(&self) -> Witness {
+        Witness::of(self.key, self.request.request.body())
+    }
 }
 
 /// What came back, and from where.
@@ -244,9 +252,10 @@ impl Attempts<'_> {
         );
         let treatment = outcome::treatment(&failure);
         let health = &server.channel.health;
-        health.note(treatment.sign, lost.probe);
+        let witness = treatment.blame.perhaps(|| self.asked.witness());
+        health.note(treatment.sign, lost.probe, witness);
         if let Some((scope, rest)) = treatment.rest {
-            health.rest(scope, &server.health, rest);
+            health.rest(scope, &server.health, rest, witness);
         }
         tries.failed(lost.candidate, treatment.verdict, outcome::advised_wait(&failure));
         self.failures.push(AttemptFailure {

@@ -9,6 +9,7 @@ mod history;
 mod places;
 mod rest;
 mod speed;
+mod witness;
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +27,8 @@ pub use places::Place;
 use places::Places;
 use rest::Rest;
 use speed::Speed;
+pub use witness::Witness;
+use witness::{Suspicion, Witnesses};
 
 /// When a channel that fails is left alone, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +52,9 @@ pub struct Health {
     rest: Rest,
     models: BTreeMap<ModelId, Arc<ModelHealth>>,
     places: Arc<Places>,
+    witnesses: Witnesses,
+    /// That the whole channel should rest.
+    suspicion: Suspicion,
 }
 
 /// Health of one model on one channel.
@@ -61,6 +67,8 @@ pub struct ModelHealth {
     /// The same, where requests are hedged.
     streamed: History,
     whole: History,
+    /// That this model should rest.
+    suspicion: Suspicion,
 }
 
 impl ModelHealth {
@@ -118,6 +126,8 @@ impl Health {
             rest: Rest::default(),
             models: models.map(|model| (model.clone(), Arc::default())).collect(),
             places: Arc::new(Places::new(concurrency)),
+            witnesses: Witnesses::default(),
+            suspicion: Suspicion::default(),
         }
     }
 
@@ -157,18 +167,38 @@ impl Health {
         Some(place)
     }
 
-    /// Notes how an attempt ended. `probe`: it was one ([`Place::probe`]).
-    pub fn note(&self, sign: Sign, probe: bool) {
+    /// Notes how an attempt ended. `probe`: it was one ([`Place::probe`]). `witness`: the request, where a failure
+    /// may be its own fault; then it counts once in a while.
+    pub fn note(&self, sign: Sign, probe: bool, witness: Option<Witness>) {
+        let now = self.now();
         match sign {
-            Sign::Alive => self.breaker.succeeded(self.now()),
-            Sign::Failing => self.breaker.failed(self.now(), &self.settings, probe),
-            Sign::Unknown => {}
+            Sign::Alive => self.breaker.succeeded(now),
+            Sign::Failing if witness.is_none_or(|witness| self.witnesses.hear(witness, now)) => {
+                self.breaker.failed(now, &self.settings, probe);
+            }
+            Sign::Failing | Sign::Unknown => {}
         }
     }
 
-    /// Leaves the channel, or the model on it, alone for a while.
-    pub fn rest(&self, scope: Scope, model: &ModelHealth, duration: Duration) {
-        let until = self.now() + duration.as_millis() as Moment;
+    /// Notes an answer: nothing is the matter with the channel, nor with the model on it.
+    pub fn answered(&self, model: &ModelHealth, probe: bool) {
+        self.note(Sign::Alive, probe, None);
+        self.suspicion.clear();
+        model.suspicion.clear();
+    }
+
+    /// Leaves the channel, or the model on it, alone for a while. `witness`: the request, where that may be its own
+    /// fault; then another has to say the same first.
+    pub fn rest(&self, scope: Scope, model: &ModelHealth, duration: Duration, witness: Option<Witness>) {
+        let now = self.now();
+        let suspicion = match scope {
+            Scope::Channel => &self.suspicion,
+            Scope::Model => &model.suspicion,
+        };
+        if witness.is_some_and(|witness| !suspicion.is_confirmed_by(witness, now)) {
+            return;
+        }
+        let until = now + duration.as_millis() as Moment;
         match scope {
             Scope::Channel => self.rest.extend(until),
             Scope::Model => model.rest.extend(until),

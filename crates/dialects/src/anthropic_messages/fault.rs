@@ -78,6 +78,7 @@ impl Said {
                 .map(str::to_owned),
             message: self.message,
             code: Some(self.kind).filter(is_code),
+            status,
             retry_after: None,
             should_retry: None,
         }

@@ -132,6 +132,7 @@ impl Said {
                 .param
                 .filter(|param| is_name(param, PARAM_LIMIT, b"_.:-[]\"'")),
             code: Some(self.code).filter(|code| is_name(code, CODE_LIMIT, b"_.:-")),
+            status,
             retry_after: None,
             should_retry: None,
         }

@@ -19,7 +19,7 @@ use crate::{
     channel::Server,
     error::Failure,
     gate::Gate,
-    health::Place,
+    health::{Place, Witness},
     sandbox::EmbeddedStream,
 };
 
@@ -43,11 +43,14 @@ pub struct OpenStream {
 pub struct Watch {
     pub channel: Arc<crate::channel::Channel>,
     pub _place: Place,
+    pub witness: Witness,
 }
 
 impl Watch {
     fn failed(&self, failure: &Failure) {
-        self.channel.health.note(treatment(failure).sign, false);
+        let treatment = treatment(failure);
+        let witness = treatment.blame.perhaps(|| self.witness);
+        self.channel.health.note(treatment.sign, false, witness);
     }
 }
 

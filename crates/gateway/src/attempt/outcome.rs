@@ -30,11 +30,32 @@ pub enum Verdict {
     GiveUp,
 }
 
+/// Whose fault a failure may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The provider's, or the operator's: no request could bring it about.
+    Channel,
+    /// Perhaps the request's own, which one client may send again and again: for the channel's health only different
+    /// requests count.
+    Unclear,
+}
+
+impl Blame {
+    /// The request, where it may be to blame.
+    pub fn perhaps<W>(self, request: impl FnOnce() -> W) -> Option<W> {
+        match self {
+            Self::Channel => None,
+            Self::Unclear => Some(request()),
+        }
+    }
+}
+
 /// What a failure means for the request and for its channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Treatment {
     pub verdict: Verdict,
     pub sign: Sign,
+    pub blame: Blame,
     pub rest: Option<(Scope, Duration)>,
 }
 
@@ -44,11 +65,17 @@ pub fn treatment(failure: &Failure) -> Treatment {
     let row = |verdict, sign| Treatment {
         verdict,
         sign,
+        blame: Blame::Unclear,
         rest: None,
+    };
+    let certain = |row| Treatment {
+        blame: Blame::Channel,
+        ..row
     };
     let Failure::Fault(fault) = failure else {
         return match failure {
-            Failure::Connect(_) | Failure::Broken(_) => row(Again, Sign::Failing),
+            Failure::Connect(_) => certain(row(Again, Sign::Failing)),
+            Failure::Broken(_) => row(Again, Sign::Failing),
             Failure::FirstByteTimeout { .. } | Failure::IdleTimeout { .. } | Failure::TooSlow { .. } => {
                 row(Elsewhere, Sign::Failing)
             }
@@ -67,21 +94,30 @@ pub fn treatment(failure: &Failure) -> Treatment {
         FaultKind::BadRequest | FaultKind::ContextLength | FaultKind::ContentFilter => {
             row(GiveUp, Sign::Alive)
         }
-        FaultKind::Credential | FaultKind::Quota => Treatment {
+        // A 403 may be about what was asked; another status, about who asks.
+        FaultKind::Credential if fault.status == Some(403) => Treatment {
             rest: Some((Scope::Channel, advised.unwrap_or(OPERATOR_REST))),
             ..row(Elsewhere, Sign::Alive)
         },
+        FaultKind::Credential | FaultKind::Quota => Treatment {
+            rest: Some((Scope::Channel, advised.unwrap_or(OPERATOR_REST))),
+            ..certain(row(Elsewhere, Sign::Alive))
+        },
+        // A 404 may be about something that the request names.
         FaultKind::ModelUnknown => Treatment {
             rest: Some((Scope::Model, UNKNOWN_MODEL_REST)),
             ..row(Elsewhere, Sign::Alive)
         },
         FaultKind::RateLimited => Treatment {
             rest: Some((Scope::Model, advised.unwrap_or(RATE_LIMIT_REST))),
-            ..row(if advised.is_some() { Again } else { Elsewhere }, Sign::Alive)
+            ..certain(row(
+                if advised.is_some() { Again } else { Elsewhere },
+                Sign::Alive,
+            ))
         },
         FaultKind::Overloaded => Treatment {
             rest: advised.map(|wait| (Scope::Model, wait)),
-            ..row(Again, Sign::Failing)
+            ..certain(row(Again, Sign::Failing))
         },
         // The second try without it was this channel's; another gets none of what this one gave.
         FaultKind::StateRefused => row(Elsewhere, Sign::Alive),

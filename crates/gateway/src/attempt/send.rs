@@ -111,7 +111,10 @@ pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Res
     })?;
     if response.status() == StatusCode::OK {
         if let Some(rest) = spent_until(response.headers(), dialect, Timestamp::now) {
-            server.channel.health.rest(Scope::Model, &server.health, rest);
+            server
+                .channel
+                .health
+                .rest(Scope::Model, &server.health, rest, None);
         }
         return Ok(response);
     }
@@ -122,6 +125,7 @@ pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Res
     let mut fault = dialect.fault(status, &body);
     fault.retry_after = fault.retry_after.or(wait);
     fault.should_retry = should_retry;
+    fault.status = Some(status);
     Err(private::failed(settings, fault))
 }
 

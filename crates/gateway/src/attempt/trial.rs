@@ -11,7 +11,7 @@ use crate::{
     channel::Server,
     error::Failure,
     gate::Gate,
-    health::{Place, Sign},
+    health::{Place, Sign, Witness},
     route::Candidate,
 };
 
@@ -68,7 +68,7 @@ impl Trial<'_> {
         );
         match timeout_at(self.deadline, trying).await {
             Ok(Ok(attempted)) => {
-                health.note(Sign::Alive, probe);
+                health.answered(&server.health, probe);
                 server.health.speed.observe(began.elapsed());
                 if self.gate.settings.routing.hedge.is_some() {
                     server
@@ -76,13 +76,14 @@ impl Trial<'_> {
                         .history(self.request.stream)
                         .observe(began.elapsed());
                 }
-                Ok(attempted.at(server, place))
+                let witness = Witness::roughly(self.asked.key, self.request.request.body().len());
+                Ok(attempted.at(server, place, witness))
             }
             Ok(Err(failure)) => Err(lost(probe, Some(failure))),
             Err(_) => {
                 // Most of the time went by here.
                 if began.elapsed() > self.gate.settings.request_deadline / 2 {
-                    health.note(Sign::Failing, probe);
+                    health.note(Sign::Failing, probe, Some(self.asked.witness()));
                 }
                 Err(lost(probe, None))
             }
@@ -92,11 +93,12 @@ impl Trial<'_> {
 
 impl Attempted {
     /// The answer of this channel, which keeps its place there while it streams.
-    fn at(mut self, server: &Server, place: Place) -> Self {
+    fn at(mut self, server: &Server, place: Place, witness: Witness) -> Self {
         if let Outcome::Stream(stream) = &mut self.outcome {
             stream.watched_by(Watch {
                 channel: Arc::clone(&server.channel),
                 _place: place,
+                witness,
             });
         }
         self

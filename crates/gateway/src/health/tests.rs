@@ -25,12 +25,17 @@ fn a_model_rests_alone_and_a_channel_with_all_its_models() {
     let [a, b] = models();
     let health = Health::new(settings(), [&a, &b].into_iter(), None);
 
-    health.rest(Scope::Model, &health.of_model(&a), Duration::from_secs(60));
+    health.rest(Scope::Model, &health.of_model(&a), Duration::from_secs(60), None);
     assert_eq!((is_fit(&health, &a), is_fit(&health, &b)), (false, true));
     let resting: Vec<_> = health.models().filter(|(_, rest, _)| !rest.is_zero()).collect();
     assert_eq!(resting.iter().map(|(id, ..)| *id).collect::<Vec<_>>(), [&a]);
 
-    health.rest(Scope::Channel, &health.of_model(&a), Duration::from_secs(60));
+    health.rest(
+        Scope::Channel,
+        &health.of_model(&a),
+        Duration::from_secs(60),
+        None,
+    );
     assert_eq!((is_fit(&health, &a), is_fit(&health, &b)), (false, false));
 }
 
@@ -39,8 +44,8 @@ fn a_shorter_rest_does_not_end_a_longer_one() {
     let [a, b] = models();
     let health = Health::new(settings(), [&a, &b].into_iter(), None);
     let model = health.of_model(&a);
-    health.rest(Scope::Model, &model, Duration::from_secs(60));
-    health.rest(Scope::Model, &model, Duration::from_millis(1));
+    health.rest(Scope::Model, &model, Duration::from_secs(60), None);
+    health.rest(Scope::Model, &model, Duration::from_millis(1), None);
     let Fitness::Resting { left } = health.fitness(&model) else {
         panic!("it rests");
     };
@@ -51,14 +56,14 @@ fn a_shorter_rest_does_not_end_a_longer_one() {
 fn an_open_breaker_is_passed_by_who_has_nothing_else_and_closes_when_that_succeeds() {
     let [a, b] = models();
     let health = Health::new(settings(), [&a, &b].into_iter(), None);
-    health.note(Sign::Failing, false);
-    health.note(Sign::Failing, false);
+    health.note(Sign::Failing, false, None);
+    health.note(Sign::Failing, false, None);
     assert_eq!(health.breaker(), BreakerState::Open);
     assert!(!is_fit(&health, &b));
     assert!(health.begin(false).is_none());
 
     let place = health.begin(true).expect("nothing else is left");
-    health.note(Sign::Alive, place.probe);
+    health.answered(&health.of_model(&a), place.probe);
 
     assert!(is_fit(&health, &a));
 }
@@ -71,9 +76,14 @@ fn switched_off_nothing_keeps_a_request_away() {
         ..settings()
     };
     let health = Health::new(off, [&a, &b].into_iter(), None);
-    health.rest(Scope::Channel, &health.of_model(&a), Duration::from_secs(60));
+    health.rest(
+        Scope::Channel,
+        &health.of_model(&a),
+        Duration::from_secs(60),
+        None,
+    );
     for _ in 0..10 {
-        health.note(Sign::Failing, false);
+        health.note(Sign::Failing, false, None);
     }
     assert!(is_fit(&health, &a));
     assert!(health.begin(false).is_some());
@@ -101,4 +111,44 @@ fn an_average_follows_the_latest_answers() {
     }
     let average = speed.average().expect("there were answers");
     assert!((95..=110).contains(&average.as_millis()), "{average:?}");
+}
+
+#[test]
+fn one_request_that_fails_again_and_again_opens_no_breaker_and_different_ones_do() {
+    let [a, _] = models();
+    let health = Health::new(settings(), [&a].into_iter(), None);
+    let witness = |body: &[u8]| Some(Witness::of(tollgate_ledger::KeyId::new(1), body));
+    for _ in 0..100 {
+        health.note(Sign::Failing, false, witness(b"poison"));
+    }
+    assert_eq!(health.breaker(), BreakerState::Closed);
+
+    health.note(Sign::Failing, false, witness(b"another"));
+
+    assert_eq!(health.breaker(), BreakerState::Open);
+}
+
+#[test]
+fn a_rest_that_one_request_may_have_caused_waits_for_another_to_say_the_same() {
+    let [a, b] = models();
+    let health = Health::new(settings(), [&a, &b].into_iter(), None);
+    let model = health.of_model(&a);
+    let minute = Duration::from_secs(60);
+    let witness = |body: &[u8]| Some(Witness::of(tollgate_ledger::KeyId::new(1), body));
+    for scope in [Scope::Model, Scope::Channel] {
+        health.rest(scope, &model, minute, witness(b"poison"));
+        health.rest(scope, &model, minute, witness(b"poison"));
+        health.answered(&model, false);
+        health.rest(scope, &model, minute, witness(b"another"));
+    }
+    assert!(is_fit(&health, &a));
+
+    for body in [b"one", b"two"] {
+        health.rest(Scope::Model, &model, minute, witness(body));
+    }
+    assert_eq!((is_fit(&health, &a), is_fit(&health, &b)), (false, true));
+    for body in [b"one", b"two"] {
+        health.rest(Scope::Channel, &model, minute, witness(body));
+    }
+    assert!(!is_fit(&health, &b));
 }

@@ -6,10 +6,10 @@ use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Channel, Gate},
-    provider::{FakeProvider, answers_with, fails, hangs_up, says, streams},
+    provider::{FakeProvider, answers_with, decides, fails, hangs_up, says, streams},
 };
 
-use crate::stage::{MODEL, question, setup};
+use crate::stage::{MODEL, question, question_with, setup};
 
 /// A gate as it is by default, in front of this provider, with a spare channel behind it.
 async fn with_spare(routing: &str) -> (FakeProvider, FakeProvider, Gate) {
@@ -39,6 +39,12 @@ async fn alone() -> (FakeProvider, Gate) {
         .start()
         .await;
     (provider, gate)
+}
+
+/// A question that is like no other.
+fn another(number: usize) -> Value {
+    let content = format!("Question {number}?");
+    question_with(json!({"messages": [{"role": "user", "content": content}]}))
 }
 
 async fn channels(gate: &Gate) -> Value {
@@ -116,9 +122,9 @@ async fn a_client_hears_of_the_providers_failure_and_not_of_the_breaker_that_it_
     let (provider, gate) = alone().await;
     provider.always(fails(500, "", "boom"));
 
-    // The breaker opens in the middle of the second request's tries.
-    for number in 1..=4 {
-        let answer = gate.post(&question()).await;
+    // The breaker opens with the fifth request.
+    for number in 1..=7 {
+        let answer = gate.post(&another(number)).await;
         let told = (answer.status, answer.error_code());
         assert_eq!(told, (502, Some("provider_error".to_owned())), "request {number}");
     }
@@ -141,8 +147,8 @@ async fn a_stream_is_tried_again_before_its_first_output_and_not_after_it() {
 async fn a_channel_that_keeps_failing_is_left_alone_until_a_probe_succeeds() {
     let (first, spare, gate) = with_spare("breaker_failures = 3\nbreaker_open_ms = 400").await;
     first.always(fails(500, "", "boom"));
-    for _ in 0..6 {
-        assert_eq!(gate.post(&question()).await.text(), "spare");
+    for number in 0..6 {
+        assert_eq!(gate.post(&another(number)).await.text(), "spare");
     }
     assert_eq!((first.requests().len(), spare.requests().len()), (3, 6));
     assert_eq!(channels(&gate).await[0]["breaker"], "open");
@@ -303,4 +309,57 @@ async fn channels_are_tried_from_the_command_line_and_a_failure_is_told_without_
         .command(&["channels", "test", "good", "--model", "gpt-5"])
         .await;
     assert!(other.stdout.contains("not_served"), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_no_provider_can_bear_takes_no_channel_from_others() {
+    for poison in [
+        fails(500, "", "boom"),
+        fails(403, "", "not this"),
+        fails(404, "", "what file?"),
+        hangs_up(),
+        streams(["Hel"]).then_closes(),
+    ] {
+        let (first, spare, gate) = with_spare("breaker_failures = 3").await;
+        first.always(decides(move |request| {
+            let is_poison = request.json().to_string().contains("poison");
+            if is_poison { poison.clone() } else { says("first") }
+        }));
+        let poisonous = question_with(json!({
+            "stream": true,
+            "messages": [{"role": "user", "content": "poison"}],
+        }));
+        for _ in 0..12 {
+            let request = gate.chat_request(gate.key(), poisonous.to_string());
+            gate.send(request).await;
+        }
+
+        let other = gate.create_key(&["--name", "other"]).await;
+        for key in [gate.key(), other.as_str()] {
+            let answer = gate.post_with(key, &question()).await;
+            assert_eq!(answer.text(), "first", "{:?}", channels(&gate).await);
+        }
+        assert_eq!(channels(&gate).await[0]["breaker"], "closed");
+        drop(spare);
+    }
+}
+
+#[tokio::test]
+async fn what_two_different_requests_meet_is_believed() {
+    for (failure, model_alone) in [(fails(403, "", "no"), false), (fails(404, "", "no"), true)] {
+        let (first, _spare, gate) = with_spare("").await;
+        first.always(failure);
+
+        for number in 0..4 {
+            assert_eq!(gate.post(&another(number)).await.text(), "spare");
+        }
+
+        assert_eq!(first.requests().len(), 2);
+        let channels = channels(&gate).await;
+        let rests = match model_alone {
+            true => &channels[0]["models"][0]["rests_for_ms"],
+            false => &channels[0]["rests_for_ms"],
+        };
+        assert_ne!(rests, 0);
+    }
 }
