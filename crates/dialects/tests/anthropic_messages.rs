@@ -17,4 +17,5 @@ mod anthropic_messages {
     mod side_by_side;
     mod thinking;
     mod tools;
+    mod turn_begins;
 }

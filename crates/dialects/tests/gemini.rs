@@ -8,6 +8,7 @@ mod gemini {
     mod exchanges;
     mod fault;
     mod fixtures;
+    mod framing;
     mod media;
     mod messages;
     mod recorded_answers;

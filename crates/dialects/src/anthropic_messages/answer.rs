@@ -31,10 +31,7 @@ pub fn events(body: &Bytes, _quirks: &Quirks) -> Result<Vec<EventKind>, Fault> {
         let block = Object::parse(block).map_err(|_| malformed("a content block is not an object"))?;
         tell(&block, &mut turn, &mut events)?;
     }
-    let stop = stop_of(&message);
-    if stop.reason.is_none() {
-        return Err(malformed("the answer does not say why it ended"));
-    }
+    let stop = stop_of(&message).said()?;
     if let Some(explanation) = stop.explanation.clone() {
         turn.refusal(explanation, &mut events);
     }

@@ -56,6 +56,10 @@ impl<'a> Block<'a> {
         }
     }
 
+    pub fn is_thought(&self) -> bool {
+        matches!(self, Self::Thought(_))
+    }
+
     /// The block's mark, where it can have one.
     pub fn mark(&mut self) -> Option<&mut Option<Mark>> {
         match self {

@@ -56,12 +56,10 @@ impl<'a> EarlierTurn<'a> {
         self
     }
 
-    fn has_thoughts(&self) -> bool {
-        let placed = self
-            .order
-            .as_ref()
-            .is_some_and(|order| order.thoughts().count() > 0);
-        placed || !self.leading.is_empty()
+    fn begins_with_thought(&self) -> bool {
+        let mut steps = self.order.iter().flat_map(|order| &order.steps);
+        let first = steps.find(|step| !matches!(step, Step::Gone));
+        !self.leading.is_empty() || matches!(first, Some(Step::Thought(_)))
     }
 
     /// Whether parts of the text are not where the model said them, since the client has changed it.
@@ -215,14 +213,15 @@ fn block_of(detail: &str) -> Option<String> {
     }
 }
 
-/// Whether a tool exchange is under way whose thoughts are lost. The provider looks at how the exchange
-/// begins: later calls of it may come without a thought.
+/// Whether a tool exchange is under way that does not begin with a thought, as it would have to where the
+/// model thinks with a budget: its thoughts are lost, or stand behind words. Later calls of it may come
+/// without a thought.
 pub fn lost(messages: &[Message<'_>], context: &Context<'_>) -> bool {
     let first = exchange(messages).iter().find_map(|message| match message {
         Message::Assistant(turn) if !turn.calls.is_empty() => Some(turn),
         _ => None,
     });
-    first.is_some_and(|turn| !EarlierTurn::of(turn, context).has_thoughts())
+    first.is_some_and(|turn| !EarlierTurn::of(turn, context).begins_with_thought())
 }
 
 /// What came since the user last spoke of their own accord: words right after a tool's result belong to

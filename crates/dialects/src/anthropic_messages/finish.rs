@@ -2,6 +2,9 @@
 
 use tollgate_chat::event::{Finish, FinishReason};
 
+use super::answer::malformed;
+use crate::fault::Fault;
+
 /// How an answer ended, as far as the provider has said it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Stop {
@@ -14,6 +17,15 @@ pub struct Stop {
 }
 
 impl Stop {
+    /// Fails where an answer that is at its end does not say why it ended: nobody knows whether more was to
+    /// come (wire notes, section 15).
+    pub fn said(self) -> Result<Self, Fault> {
+        match self.reason {
+            Some(_) => Ok(self),
+            None => Err(malformed("the answer does not say why it ended")),
+        }
+    }
+
     /// The finish of the only choice. `called`: some tool was called.
     pub fn finish(self, called: bool) -> Finish {
         let word = self.reason.as_deref().unwrap_or_default();

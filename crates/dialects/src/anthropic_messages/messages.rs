@@ -53,6 +53,23 @@ pub struct Turn<'a> {
     pub blocks: Vec<Block<'a>>,
 }
 
+impl<'a> Turn<'a> {
+    /// Adds what the same side says next. Thoughts that open a message whose words the client has cut off as
+    /// a message of their own go before these, where the model had thought them.
+    fn extend(&mut self, mut blocks: Vec<Block<'a>>) {
+        if blocks.first().is_some_and(Block::is_thought) && !self.blocks.iter().any(Block::is_thought) {
+            let words = blocks.iter().position(|block| !block.is_thought());
+            let thoughts = blocks.drain(..words.unwrap_or(blocks.len()));
+            self.blocks.splice(..0, thoughts);
+        }
+        self.blocks.extend(blocks);
+    }
+
+    fn begins_with_thought(&self) -> bool {
+        self.blocks.first().is_some_and(Block::is_thought)
+    }
+}
+
 /// The whole conversation in the provider's form.
 #[derive(Debug, Default)]
 pub struct Turns<'a> {
@@ -68,6 +85,8 @@ pub struct Setting<'a> {
     pub context: &'a Context<'a>,
     /// Whether the model thinks: only then may its thoughts of earlier turns stand in the history.
     pub thinks: bool,
+    /// Whether a turn that holds thoughts has to begin with one.
+    pub thoughts_first: bool,
     /// Whether the model may go on with a turn of its own at the end.
     pub prefill: bool,
 }
@@ -197,7 +216,7 @@ impl<'a> Writer<'a, '_> {
 
     fn push(&mut self, role: Role, blocks: Vec<Block<'a>>) {
         match self.out.turns.last_mut() {
-            Some(last) if last.role == role => last.blocks.extend(blocks),
+            Some(last) if last.role == role => last.extend(blocks),
             _ => self.out.turns.push(Turn { role, blocks }),
         }
     }
@@ -323,6 +342,10 @@ impl<'a> Writer<'a, '_> {
         }
         self.end_with_user(last);
         for turn in &mut self.out.turns {
+            // Legal where the exchange is over; one that goes on begins with a thought, or has no budget.
+            if self.setting.thoughts_first && !turn.begins_with_thought() {
+                turn.blocks.retain(|block| !block.is_thought());
+            }
             if turn.blocks.is_empty() {
                 turn.blocks.push(Block::text(NO_WORDS));
             }

@@ -65,6 +65,7 @@ pub fn encode(
         quirks,
         context,
         thinks: said.thinks,
+        thoughts_first: said.has_budget(),
         prefill: quirks.prefill && !said.thinks && format.is_none(),
     };
     let mut turns = messages::turns(messages, setting, &mut names)?;

@@ -159,7 +159,7 @@ impl Decoder {
             "content_block_delta" => self.block_delta(&data, events)?,
             "content_block_stop" => self.block_stop(&data, events),
             "message_delta" => self.message_delta(&data),
-            "message_stop" => self.finish(events),
+            "message_stop" => self.finish(events)?,
             "error" => return Err(fault::in_event(&data)),
             // `ping`, and what is new.
             _ => {}
@@ -304,16 +304,17 @@ impl Decoder {
         }
     }
 
-    fn finish(&mut self, events: &mut Vec<EventKind>) {
+    fn finish(&mut self, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         self.open_answer(events);
         self.stage = Stage::Done;
-        let stop = std::mem::take(&mut self.stop);
+        let stop = std::mem::take(&mut self.stop).said()?;
         if let Some(explanation) = stop.explanation.clone() {
             self.turn.refusal(explanation, events);
         }
         self.turn.end(events);
         events.push(EventKind::Finish(stop.finish(self.turn.called())));
         events.extend(self.counts.usage().map(EventKind::Usage));
+        Ok(())
     }
 
     /// Counts bytes that wait for the end of their block.

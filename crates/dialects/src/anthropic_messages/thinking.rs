@@ -17,6 +17,8 @@ use crate::{
 
 /// The provider's smallest budget.
 const BUDGET_MIN: u64 = 1_024;
+/// How the member `thinking` begins where it names a budget.
+const BUDGET_FORM: &str = r#"{"type":"enabled","budget_tokens":"#;
 
 /// What goes out about thinking.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,7 +39,7 @@ pub struct Circumstances {
     pub max_tokens: u64,
     /// Whether a tool must be called, which a budget excludes.
     pub forced: bool,
-    /// Whether a tool exchange is under way whose thoughts are lost.
+    /// Whether a tool exchange is under way that does not begin with a thought (`earlier::lost`).
     pub lost: bool,
 }
 
@@ -88,6 +90,13 @@ fn asks_no_more(asked: Thinking) -> bool {
 }
 
 impl Said {
+    /// Whether the model gets a budget, and so a turn that holds thoughts has to begin with one.
+    pub fn has_budget(&self) -> bool {
+        self.thinking
+            .as_deref()
+            .is_some_and(|json| json.starts_with(BUDGET_FORM))
+    }
+
     fn switch_on(
         &mut self,
         request: &ValidRequest,
@@ -145,7 +154,7 @@ impl Said {
             self.notes.push(Note::Moved(name));
         }
         self.thinks = true;
-        self.thinking = Some(format!(r#"{{"type":"enabled","budget_tokens":{sent}}}"#));
+        self.thinking = Some(format!("{BUDGET_FORM}{sent}}}"));
     }
 }
 

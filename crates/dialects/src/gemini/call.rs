@@ -2,11 +2,16 @@
 
 mod partial;
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 use tollgate_chat::object::{Object, items};
 
 use self::partial::Arguments;
-use crate::fault::{Fault, FaultKind};
+use crate::{
+    conversation::text,
+    fault::{Fault, FaultKind},
+};
 
 /// Most bytes of a call that comes in pieces.
 const HELD_LIMIT: usize = 4 << 20;
@@ -52,9 +57,14 @@ impl<'a> CallPart<'a> {
                     .ok()
             })
             .ok_or_else(|| malformed("partialArgs is not a list of objects"))?;
+        let said = |name| {
+            text(&call, name)
+                .filter(|said| !said.is_empty())
+                .map(Cow::into_owned)
+        };
         Ok(Self {
-            id: call.read::<String>("id").filter(|id| !id.is_empty()),
-            name: call.read::<String>("name").filter(|name| !name.is_empty()),
+            id: said("id"),
+            name: said("name"),
             arguments: call.present("args"),
             pieces,
             will_continue: call.present("willContinue") == Some("true"),

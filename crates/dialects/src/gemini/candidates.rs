@@ -19,6 +19,7 @@ use super::{
     logprobs, usage,
 };
 use crate::{
+    conversation::text,
     data_uri,
     fault::{Fault, FaultKind},
 };
@@ -158,7 +159,7 @@ impl Choice {
         self.goes_on |= self.ended.is_some() && !parts.iter().all(|part| is_empty_text(part));
         // Before the parts: a call that is none must not get out.
         if let Some(json) = candidate.present("finishReason") {
-            let message: String = candidate.read("finishMessage").unwrap_or_default();
+            let message = text(candidate, "finishMessage").unwrap_or_default();
             let says_something = self.says_something || !parts.is_empty();
             let ended = finish::read(json, fault::clip(&message).as_ref(), says_something)?;
             // A cut is taken back by what comes after it, not by a `STOP` alone.
@@ -187,9 +188,9 @@ impl Choice {
     ) -> Result<(), Fault> {
         let is_thought = part.present("thought") == Some("true");
         let signature = part.present("thoughtSignature");
-        if let Some(json) = part.present("text") {
-            let text = serde_json::from_str(json).map_err(|_| malformed("a text is not a string"))?;
-            self.text(choice, text, is_thought, signature, events);
+        if part.present("text").is_some() {
+            let text = text(part, "text").ok_or_else(|| malformed("a text is not a string"))?;
+            self.text(choice, text.into_owned(), is_thought, signature, events);
         } else if let Some(json) = part.present("functionCall") {
             self.call(choice, CallPart::read(json)?, signature, response_id, events)?;
         } else if let Some(json) = part.present("inlineData") {
@@ -398,7 +399,7 @@ fn push_state(choice: u32, place: Place, json: String, events: &mut Vec<EventKin
 fn blocked(response: &Object<'_>) -> Option<Fault> {
     let feedback = Object::parse(response.present("promptFeedback")?).ok()?;
     let reason = feedback.present("blockReason")?.trim_matches('"');
-    let message: String = feedback.read("blockReasonMessage").unwrap_or_default();
+    let message = text(&feedback, "blockReasonMessage").unwrap_or_default();
     let message = format!(
         "the prompt was blocked: {} {}",
         fault::clip(reason),

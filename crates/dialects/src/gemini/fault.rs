@@ -5,7 +5,10 @@ use std::{borrow::Cow, time::Duration};
 
 use tollgate_chat::object::{Object, items};
 
-use crate::fault::{Fault, FaultKind};
+use crate::{
+    conversation::text,
+    fault::{Fault, FaultKind},
+};
 
 /// Longest provider message that is kept, in bytes.
 const MESSAGE_LIMIT: usize = 2_000;
@@ -40,7 +43,7 @@ fn of_body(text: &str, status: u16) -> Option<Fault> {
 }
 
 fn of_error(error: &Object<'_>, status: Option<u16>) -> Fault {
-    let message: String = error.read("message").unwrap_or_default();
+    let message = text(error, "message").unwrap_or_default();
     let word: String = error.read("status").unwrap_or_default();
     let details = Details::read(error);
     let status = status.or_else(|| error.read("code"));

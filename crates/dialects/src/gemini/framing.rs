@@ -1,5 +1,6 @@
 //! Two framings of a stream: server-sent events, and one JSON array in pieces, which comes where
-//! `alt=sse` got lost on the way (wire notes, section 4). An error comes as a bare object in either.
+//! `alt=sse` got lost on the way (wire notes, section 4). An error comes as a bare object in either, or in
+//! an array of its own, also behind events.
 
 use bytes::{Bytes, BytesMut};
 use tollgate_chat::sse::{SseEvent, SseReader};
@@ -17,7 +18,7 @@ pub(super) struct Framing {
 enum Kind {
     /// Nothing has come but white space.
     Unknown,
-    Events(Option<SseReader>),
+    Events(Events),
     Json(Values),
 }
 
@@ -36,18 +37,23 @@ impl Framing {
             match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
                 None => return Ok(()),
                 Some(b'[' | b'{') => self.kind = Kind::Json(Values::new(self.limit)),
-                Some(_) => self.kind = Kind::Events(Some(SseReader::new(self.limit))),
+                Some(_) => self.kind = Kind::Events(Events::new(self.limit)),
             }
         }
+        let json = match &mut self.kind {
+            Kind::Json(_) => bytes,
+            Kind::Unknown => return Ok(()),
+            Kind::Events(events) => match events.read(bytes, self.limit, responses)? {
+                None => return Ok(()),
+                Some(json) => {
+                    self.kind = Kind::Json(Values::new(self.limit));
+                    json
+                }
+            },
+        };
         match &mut self.kind {
-            Kind::Json(values) => values.read(&bytes, responses),
-            Kind::Events(Some(reader)) => {
-                let mut events = Vec::new();
-                let outcome = reader.read(bytes, &mut events);
-                take_events(events, self.limit, responses)?;
-                outcome.map_err(|error| Fault::new(FaultKind::Malformed, error.to_string()))
-            }
-            Kind::Events(None) | Kind::Unknown => Ok(()),
+            Kind::Json(values) => values.read(&json, responses),
+            Kind::Events(_) | Kind::Unknown => Ok(()),
         }
     }
 
@@ -59,17 +65,75 @@ impl Framing {
     /// The end of the bytes. Fails with [`FaultKind::Cut`] inside an array or a response.
     pub fn end(&mut self, responses: &mut Vec<Bytes>) -> Result<(), Fault> {
         match &mut self.kind {
-            Kind::Events(reader) => {
-                let mut events = Vec::new();
-                if let Some(reader) = reader.take() {
-                    reader.end(&mut events);
-                }
-                take_events(events, self.limit, responses)
-            }
+            Kind::Events(events) => events.end(self.limit, responses),
             Kind::Json(values) if !values.is_whole() => Err(cut()),
             Kind::Json(_) | Kind::Unknown => Ok(()),
         }
     }
+}
+
+/// Server-sent events, until a line begins like JSON: no line of theirs does.
+#[derive(Debug)]
+struct Events {
+    /// `None` once they have ended.
+    reader: Option<SseReader>,
+    at_line_start: bool,
+}
+
+impl Events {
+    fn new(limit: usize) -> Self {
+        Self {
+            reader: Some(SseReader::new(limit)),
+            at_line_start: true,
+        }
+    }
+
+    /// Takes the next bytes. Gives those from the first one on that is JSON by itself.
+    fn read(
+        &mut self,
+        mut bytes: Bytes,
+        limit: usize,
+        responses: &mut Vec<Bytes>,
+    ) -> Result<Option<Bytes>, Fault> {
+        let Some(reader) = &mut self.reader else {
+            return Ok(None);
+        };
+        let json = json_line(&bytes, self.at_line_start).map(|at| bytes.split_off(at));
+        if let Some(last) = bytes.last() {
+            self.at_line_start = is_line_end(last);
+        }
+        let mut events = Vec::new();
+        let outcome = reader.read(bytes, &mut events);
+        take_events(events, limit, responses)?;
+        outcome.map_err(|error| Fault::new(FaultKind::Malformed, error.to_string()))?;
+        if json.is_some() {
+            self.end(limit, responses)?;
+        }
+        Ok(json)
+    }
+
+    fn end(&mut self, limit: usize, responses: &mut Vec<Bytes>) -> Result<(), Fault> {
+        let mut events = Vec::new();
+        if let Some(reader) = self.reader.take() {
+            reader.end(&mut events);
+        }
+        take_events(events, limit, responses)
+    }
+}
+
+fn is_line_end(byte: &u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
+}
+
+/// Where the first line begins that opens an object or an array.
+fn json_line(bytes: &[u8], at_line_start: bool) -> Option<usize> {
+    let opens = |at: &usize| matches!(bytes.get(*at), Some(b'{' | b'['));
+    let ends = bytes.iter().zip(1..).filter(|(byte, _)| is_line_end(byte));
+    let mut starts = at_line_start
+        .then_some(0)
+        .into_iter()
+        .chain(ends.map(|(_, next)| next));
+    starts.find(opens)
 }
 
 /// One event is one response. Some hosts leave out the blank line between events: then several stand

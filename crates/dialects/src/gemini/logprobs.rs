@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use tollgate_chat::object::{Object, items};
 
+use crate::conversation::text;
+
 /// The items of `logprobs.content` for `logprobsResult`, as a JSON array; `None` where there are none.
 /// The API leaves out what is zero, so a probability that is not there is 0.
 pub(super) fn read(json: &str) -> Option<String> {
@@ -35,7 +37,7 @@ pub(super) fn read(json: &str) -> Option<String> {
 
 fn write_token(json: &str, out: &mut String) {
     let token = Object::parse(json).ok();
-    let text = token.as_ref().and_then(|token| token.read::<String>("token"));
+    let text = token.as_ref().and_then(|token| text(token, "token"));
     let text = text.unwrap_or_default();
     let probability = token
         .as_ref()

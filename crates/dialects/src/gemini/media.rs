@@ -1,6 +1,6 @@
 //! Media of messages: inline, or by an address that Gemini reads itself.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use tollgate_catalog::quirks::{MediaSource, Quirks};
 
@@ -43,6 +43,19 @@ fn host(url: &str) -> Option<&str> {
     Some(host.trim_end_matches('.'))
 }
 
+/// Where a part stands in the client's messages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub message: usize,
+    pub part: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "messages[{}].content[{}]", self.message, self.part)
+    }
+}
+
 /// Turns media into parts, for one request.
 pub(super) struct Media<'a> {
     pub quirks: &'a Quirks,
@@ -55,7 +68,7 @@ impl<'a> Media<'a> {
     /// The part for one of a message's parts. Fails with what this model's provider does not take.
     pub fn part(
         &self,
-        at: usize,
+        at: Place,
         kind: &PartKind<'a>,
         notes: &mut Vec<Note>,
     ) -> Result<Part<'a>, Unsupported> {
@@ -91,7 +104,7 @@ impl<'a> Media<'a> {
 
     fn source(
         &self,
-        at: usize,
+        at: Place,
         source: &Source<'a>,
         usual: &'static str,
         any_url: bool,
@@ -109,7 +122,7 @@ impl<'a> Media<'a> {
                 None if is_video_link(url) => Ok(Part::file(Cow::Borrowed("video/mp4"), url.clone())),
                 None if any_url => Ok(Part::file(Cow::Borrowed(type_by_name(url, usual)), url.clone())),
                 None => Err(Unsupported::new(
-                    content(at),
+                    at.to_string(),
                     format!("the provider of this model does not fetch {kind} URLs; send a data URI"),
                 )),
             },
@@ -118,13 +131,13 @@ impl<'a> Media<'a> {
 
     fn stored(
         &self,
-        at: usize,
+        at: Place,
         address: &Cow<'a, str>,
         usual: &'static str,
     ) -> Result<Part<'a>, Unsupported> {
         if !self.provider_files {
             return Err(Unsupported::new(
-                content(at),
+                at.to_string(),
                 "references into a provider's own storage are not allowed here; send the data itself or a \
                  public URL",
             ));
@@ -143,13 +156,9 @@ pub(super) fn note(notes: &mut Vec<Note>, note: Note) {
     }
 }
 
-fn content(at: usize) -> String {
-    format!("messages[{at}].content")
-}
-
-fn refused(at: usize, kind: &str) -> Unsupported {
+fn refused(at: Place, kind: &str) -> Unsupported {
     Unsupported::new(
-        content(at),
+        at.to_string(),
         format!("the provider of this model takes no {kind} parts"),
     )
 }
@@ -160,6 +169,7 @@ fn common<'a>(media_type: &Cow<'a, str>, usual: &'static str) -> Cow<'a, str> {
         "" | "application/octet-stream" => Cow::Borrowed(usual),
         "image/jpg" | "image/pjpeg" => Cow::Borrowed("image/jpeg"),
         "video/quicktime" => Cow::Borrowed("video/mov"),
+        lower if lower != media_type => Cow::Owned(lower.to_owned()),
         _ => media_type.clone(),
     }
 }

@@ -10,7 +10,7 @@ use tollgate_chat::{json::quote, object::Object};
 use self::signatures::Signatures;
 use super::{
     body::{Content, FunctionCall, FunctionResponse, Part, Role},
-    media::{Media, note},
+    media::{Media, Place, note},
     names::Names,
 };
 use crate::{
@@ -126,7 +126,7 @@ impl<'a> Writer<'a, '_> {
     /// The parts of a message, empty texts left out.
     fn parts(&mut self, at: usize, parts: &[ClientPart<'a>]) -> Result<Vec<Part<'a>>, Unsupported> {
         let mut out = Vec::with_capacity(parts.len());
-        for part in parts {
+        for (index, part) in parts.iter().enumerate() {
             if part.cache_control.is_some() {
                 // Gemini caches by itself, or what was stored before.
                 note(self.notes, Note::Omitted("cache_control".to_owned()));
@@ -134,7 +134,11 @@ impl<'a> Writer<'a, '_> {
             if matches!(&part.kind, PartKind::Text(text) | PartKind::Refusal(text) if text.is_empty()) {
                 continue;
             }
-            out.push(self.media.part(at, &part.kind, self.notes)?);
+            let place = Place {
+                message: at,
+                part: index,
+            };
+            out.push(self.media.part(place, &part.kind, self.notes)?);
         }
         Ok(out)
     }
@@ -226,8 +230,12 @@ impl<'a> Writer<'a, '_> {
                 })
                 .collect();
             let mut media = Vec::new();
-            for part in parts.iter().filter(|part| !is_text(part)) {
-                media.push(self.media.part(at, &part.kind, self.notes)?);
+            for (index, part) in parts.iter().enumerate().filter(|(_, part)| !is_text(part)) {
+                let place = Place {
+                    message: at,
+                    part: index,
+                };
+                media.push(self.media.part(place, &part.kind, self.notes)?);
             }
             let inside = self.media.quirks.tool_result_media;
             if !inside && !media.is_empty() {

@@ -1,6 +1,11 @@
 //! Log probabilities, in chat's form.
 
-use tollgate_chat::object::{Object, items};
+use tollgate_chat::{
+    json::quote,
+    object::{Object, items},
+};
+
+use crate::conversation::text;
 
 /// The items of chat's `logprobs.content` for those of a text: every token has its `bytes`, null where
 /// they are not told. `None` where there are none.
@@ -26,7 +31,7 @@ fn token(json: &str) -> Option<String> {
 fn scores(token: &Object<'_>) -> Option<String> {
     Some(format!(
         "\"token\":{},\"logprob\":{},\"bytes\":{}",
-        token.present("token")?,
+        quote(&text(token, "token")?),
         token.present("logprob")?,
         token.get("bytes").unwrap_or("null"),
     ))

@@ -140,7 +140,22 @@ data: {"type":"message_stop"}
 }
 
 #[test]
-fn a_whole_answer_says_why_it_ended() {
+fn an_answer_that_does_not_say_why_it_ended_is_a_fault_whole_and_streamed() {
+    let block = [start(0, json!({"type": "text", "text": "Hi"})), stop(0)];
+    for end in [
+        json!({"type": "message_delta", "delta": {"stop_reason": null}, "usage": {"output_tokens": 5}}),
+        json!({"type": "ping"}),
+    ] {
+        let [begin, stop] = [&block[0], &block[1]];
+        let events = [
+            begin.clone(),
+            stop.clone(),
+            end.clone(),
+            json!({"type": "message_stop"}),
+        ];
+        let fault = read([sse(&events)]).2.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Malformed, "{end}");
+    }
     let text = json!([{"type": "text", "text": "Hi"}]);
     for message in [
         json!({"type": "message", "content": text, "stop_reason": null}),

@@ -1,8 +1,9 @@
 //! Whole answers, in the form that the client gets.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::fixtures::answer;
+use super::fixtures::{answer, assembled, decode_answer, decode_stream, shown};
 
 fn one(candidate: Value, usage: Value) -> Value {
     answer(&json!({"candidates": [candidate], "usageMetadata": usage, "responseId": "r_2"}))
@@ -109,4 +110,25 @@ fn calls_keep_the_spelling_of_their_arguments_and_get_an_id() {
         "{arguments}"
     );
     assert_eq!(answer["choices"][0]["finish_reason"], "tool_calls");
+}
+
+/// Models cut characters in two, and strict readers refuse what comes of it.
+#[test]
+fn half_a_character_becomes_the_replacement_character() {
+    let halves = r#"{"candidates":[{"finishReason":"STOP","content":{"parts":[
+        {"text":"why \udc00?","thought":true},
+        {"text":"so \ud83d\ude00 \ud83d!"},
+        {"functionCall":{"name":"f","args":{"x":"\ud83d\ude00 \udc00"}}}]}}]}"#;
+    let whole = decode_answer(&Bytes::from(halves)).unwrap();
+    let framed = format!("data: {}\n\n", halves.replace('\n', ""));
+    let streamed = decode_stream([Bytes::from(framed)]);
+    streamed.end.clone().unwrap();
+    for answer in [shown(&whole.answer), assembled(streamed.kinds())] {
+        let message = &answer["choices"][0]["message"];
+        assert_eq!(message["content"], "so \u{1f600} \u{fffd}!");
+        assert_eq!(message["reasoning_content"], "why \u{fffd}?");
+        let arguments = message["tool_calls"][0]["function"]["arguments"].as_str();
+        let arguments: Value = serde_json::from_str(arguments.unwrap()).unwrap();
+        assert_eq!(arguments, json!({"x": "\u{1f600} \u{fffd}"}));
+    }
 }

@@ -50,7 +50,10 @@ fn media_go_inline_and_addresses_only_where_google_reads_them() {
         Ok(json!({"inlineData": {"mimeType": "image/jpeg", "data": "aW1n"}}))
     );
     let url = "https://example.com/cat.png";
-    assert_eq!(parts(image(url), &nothing), Err("messages[0].content".to_owned()));
+    assert_eq!(
+        parts(image(url), &nothing),
+        Err("messages[0].content[0]".to_owned())
+    );
     let fetched = Context {
         fetched: &HashMap::from([(
             url.to_owned(),
@@ -103,7 +106,7 @@ fn what_lies_in_googles_storage_is_the_operators_and_passes_only_where_they_allo
         "gs://bucket/cat.png",
     ] {
         let refused = encode_knowing(&request(url), &serving("gemini-2.5-flash"), &alone());
-        assert_eq!(refused.unwrap_err().param, "messages[0].content", "{url}");
+        assert_eq!(refused.unwrap_err().param, "messages[0].content[0]", "{url}");
         let encoded = encode_knowing(&request(url), &serving("gemini-2.5-flash"), &allowed).unwrap();
         assert_eq!(
             body(&encoded)["contents"][0]["parts"][0]["fileData"]["fileUri"],
@@ -132,5 +135,40 @@ fn google_is_known_to_fetch_its_own_and_nothing_that_only_looks_like_it() {
         "data:video/mp4;base64,AAAA",
     ] {
         assert!(!fetches_itself(url), "{url}");
+    }
+}
+
+#[test]
+fn a_part_that_is_refused_is_named_by_its_place() {
+    let text = json!({"type": "text", "text": "See"});
+    for (part, param) in [
+        (
+            json!({"type": "file", "file": {"file_id": "files/abc"}}),
+            "messages[0].content[1]",
+        ),
+        (
+            json!({"type": "image_url", "image_url": {"url": "gs://bucket/cat.png"}}),
+            "messages[0].content[1]",
+        ),
+    ] {
+        let members = json!({"messages": [{"role": "user", "content": [text, part]}]});
+        assert_eq!(encode("gemini-2.5-flash", members).unwrap_err().param, param);
+    }
+}
+
+#[test]
+fn media_types_go_out_in_lower_case() {
+    let uri = |kind: &str| json!({"url": format!("data:{kind};base64,aW1n")});
+    for (part, kind, expected) in [
+        ("image_url", "image/PNG", "image/png"),
+        ("image_url", "Image/JPG", "image/jpeg"),
+        ("image_url", "image/webp", "image/webp"),
+        ("video_url", "VIDEO/QuickTime", "video/mov"),
+    ] {
+        let part = json!({"type": part, part: uri(kind)});
+        let members = json!({"messages": [{"role": "user", "content": [part]}]});
+        let sent = sent("gemini-2.5-flash", members);
+        let told = &sent["contents"][0]["parts"][0]["inlineData"]["mimeType"];
+        assert_eq!(told, expected, "{kind}");
     }
 }

@@ -241,42 +241,47 @@ fn is_thought(block: &Value) -> bool {
     matches!(text(block, "type"), "thinking" | "redacted_thinking")
 }
 
-/// Thoughts come back as they were given, and where a budget of thinking is on, a turn that waits for
-/// its tools begins with them. (Adaptive thinking takes such a turn without its thoughts.)
+/// Thoughts come back as they were given and are never the last of a turn. With a budget of thinking a turn
+/// that holds some begins with one, and so does the exchange of calls and results that goes on, whose later
+/// steps may come without: the model thinks but once there. (Adaptive thinking asks for neither.)
 fn thoughts(body: &Value, messages: &[Value], given: &Given<'_>) -> Checked {
     let given_blocks: Vec<Value> = given.turns().flat_map(thoughts_of).collect();
     let turns = merged(messages);
-    for (block, at) in turns.iter().zip(0..).flat_map(|((role, blocks), at)| {
-        let of_assistant = blocks.iter().filter(move |_| *role == "assistant");
-        of_assistant.map(move |block| (*block, at))
-    }) {
-        if is_thought(block) && !given_blocks.contains(block) {
+    let of_assistant = turns.iter().enumerate().filter(|(_, turn)| turn.0 == "assistant");
+    let has_budget = text(&body["thinking"], "type") == "enabled";
+    for (at, (_, blocks)) in of_assistant.clone() {
+        let mut thoughts = blocks.iter().filter(|block| is_thought(block));
+        if thoughts.any(|block| !given_blocks.contains(block)) {
             return refuse(format!(
                 "messages.{at}.content: Invalid `signature` in `thinking` block"
             ));
         }
+        if blocks.last().is_some_and(|block| is_thought(block)) {
+            return refuse(format!(
+                "messages.{at}: The final block in an assistant message cannot be `thinking`."
+            ));
+        }
+        let first = blocks.first().filter(|block| !is_thought(block));
+        if let Some(first) = first.filter(|_| has_budget && blocks.iter().any(|block| is_thought(block))) {
+            return refuse(format!(
+                "messages.{at}.content.0: If an assistant message contains any thinking blocks, the first \
+                 block must be `thinking` or `redacted_thinking`. Found `{}`.",
+                text(first, "type")
+            ));
+        }
+    }
+    if has_budget {
+        exchange_begins_with_thought(&turns)?;
     }
     let thinks = matches!(text(&body["thinking"], "type"), "enabled" | "adaptive");
-    let Some((at, blocks)) = waiting_turn(&turns) else {
+    let Some((at, (_, blocks))) = of_assistant.rev().find(|_| thinks) else {
         return Ok(());
     };
     let sent: Vec<&Value> = blocks.iter().copied().filter(|block| is_thought(block)).collect();
-    if sent.is_empty() {
-        let first = blocks.first().map_or("nothing", |block| text(block, "type"));
-        let refused = text(&body["thinking"], "type") == "enabled";
-        return match refused {
-            false => Ok(()),
-            true => refuse(format!(
-                "messages.{at}.content.0.type: Expected `thinking` or `redacted_thinking`, but found \
-                 `{first}`. When `thinking` is enabled, a final `assistant` message must start with a \
-                 thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks)."
-            )),
-        };
-    }
     let call = blocks.iter().find(|block| block["type"] == "tool_use");
     let turn = call.and_then(|call| given.with_call(text(call, "id")));
     let expected: Vec<Value> = turn.map(thoughts_of).unwrap_or_default();
-    if thinks && !expected.iter().eq(sent.iter().copied()) {
+    if call.is_some() && !sent.is_empty() && !expected.iter().eq(sent) {
         return refuse(format!(
             "messages.{at}.content: `thinking` or `redacted_thinking` blocks in the latest assistant \
              message cannot be modified. These blocks must remain as they were in the original response."
@@ -285,12 +290,28 @@ fn thoughts(body: &Value, messages: &[Value], given: &Given<'_>) -> Checked {
     Ok(())
 }
 
-/// The assistant's last turn, where it called tools whose results end the conversation.
-fn waiting_turn<'a>(turns: &'a [(&str, Vec<&'a Value>)]) -> Option<(usize, &'a [&'a Value])> {
-    let at = turns.iter().rposition(|(role, _)| *role == "assistant")?;
-    let blocks = turns[at].1.as_slice();
+/// What came since the user last spoke without giving results. Its first turn is looked at, where it calls.
+fn exchange_begins_with_thought(turns: &[(&str, Vec<&Value>)]) -> Checked {
+    let gives_results = |blocks: &[&Value]| blocks.iter().any(|block| block["type"] == "tool_result");
+    let spoke = turns
+        .iter()
+        .rposition(|(role, blocks)| *role == "user" && !gives_results(blocks));
+    let from = spoke.map_or(0, |spoke| spoke + 1);
+    let exchange = turns.iter().enumerate().skip(from);
+    let first = exchange.into_iter().find(|(_, (role, _))| *role == "assistant");
+    let Some((at, (_, blocks))) = first else {
+        return Ok(());
+    };
     let calls = blocks.iter().any(|block| block["type"] == "tool_use");
-    calls.then_some((at, blocks))
+    match blocks.first().filter(|first| calls && !is_thought(first)) {
+        None => Ok(()),
+        Some(first) => refuse(format!(
+            "messages.{at}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{}`. When \
+             `thinking` is enabled, a final `assistant` message must start with a thinking block (preceeding \
+             the lastmost set of `tool_use` and `tool_result` blocks).",
+            text(first, "type")
+        )),
+    }
 }
 
 fn thoughts_of(turn: &super::Turn) -> Vec<Value> {

@@ -153,6 +153,56 @@ async fn anthropic_wants_the_very_thoughts_that_it_gave() {
     taken(&provider, MESSAGES, &KEY, &adaptive).await;
 }
 
+#[tokio::test]
+async fn anthropic_looks_at_how_an_exchange_begins_and_not_at_its_later_steps() {
+    let provider = thoughtful(MESSAGES, &KEY, &messages()).await;
+    let given = json!({"type": "thinking", "thinking": "Hm.", "signature": "sig-1"});
+    let step = |id: &str| json!({"type": "tool_use", "id": id, "name": "weather", "input": {}});
+    let result = |id: &str| json!([{"type": "tool_result", "tool_use_id": id, "content": "31"}]);
+    let two_steps = |first: &Value| {
+        let mut body = messages_with_call(first.clone());
+        let list = body["messages"].as_array_mut().expect("messages");
+        list.push(json!({"role": "assistant", "content": [step("call-2")]}));
+        list.push(json!({"role": "user", "content": result("call-2")}));
+        body
+    };
+    taken(&provider, MESSAGES, &KEY, &two_steps(&given)).await;
+    let words = "messages.1.content.0.type: Expected `thinking`";
+    refused(&provider, MESSAGES, &KEY, &two_steps(&Value::Null), words).await;
+
+    let mut over = two_steps(&Value::Null);
+    let list = over["messages"].as_array_mut().expect("messages");
+    list.push(json!({"role": "assistant", "content": "It is 31."}));
+    list.push(json!({"role": "user", "content": "And now?"}));
+    taken(&provider, MESSAGES, &KEY, &over).await;
+}
+
+#[tokio::test]
+async fn anthropic_wants_thoughts_before_all_else_where_they_have_a_budget_and_never_last() {
+    let provider = thoughtful(MESSAGES, &KEY, &messages()).await;
+    let given = json!({"type": "thinking", "thinking": "Hm.", "signature": "sig-1"});
+    let text = json!({"type": "text", "text": "Let me see."});
+    let call = json!({"type": "tool_use", "id": "call-1", "name": "weather", "input": {}});
+    let of = |blocks: Value| with(messages_with_call(given.clone()), "/messages/1/content", blocks);
+
+    taken(&provider, MESSAGES, &KEY, &of(json!([given, text, call]))).await;
+    let late = of(json!([text, given, call]));
+    refused(
+        &provider,
+        MESSAGES,
+        &KEY,
+        &late,
+        "the first block must be `thinking`",
+    )
+    .await;
+    let adaptive = with(late, "/thinking", json!({"type": "adaptive"}));
+    taken(&provider, MESSAGES, &KEY, &adaptive).await;
+
+    let last = of(json!([given, call, given]));
+    let words = "The final block in an assistant message cannot be `thinking`";
+    refused(&provider, MESSAGES, &KEY, &last, words).await;
+}
+
 fn contents() -> Value {
     json!({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]})
 }

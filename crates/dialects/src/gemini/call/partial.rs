@@ -88,9 +88,9 @@ impl Node {
     }
 
     fn take(&mut self, piece: &Object<'_>) -> Result<(), Fault> {
-        if let Some(text) = piece.read::<String>("stringValue") {
+        if let Some(text) = crate::conversation::text(piece, "stringValue") {
             match self {
-                Self::Empty => *self = Self::Text(text),
+                Self::Empty => *self = Self::Text(text.into_owned()),
                 Self::Text(before) => before.push_str(&text),
                 _ => return Err(malformed("pieces of arguments contradict each other")),
             }
