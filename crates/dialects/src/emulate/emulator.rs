@@ -33,6 +33,12 @@ struct Choice {
     content_call: Option<ContentCall>,
     /// The provider's index of the first call.
     first_call: Option<u32>,
+    /// The provider's index of the last call that was passed on.
+    last_call: Option<u32>,
+    /// The stop text that was met, behind a call: what the provider makes of that call comes yet.
+    stopped: Option<String>,
+    /// Whether more of a call came behind the stop text.
+    call_goes_on: bool,
     /// Whether the call that was demanded came.
     demand_met: bool,
     refused: bool,
@@ -65,16 +71,20 @@ impl Emulator {
             }
             self.choices.insert(index, Choice::new(&self.emulated));
         }
-        let Some(choice) = self.choices.get_mut(&index).filter(|choice| !choice.ended) else {
+        let Some(choice) = self.choices.get_mut(&index) else {
             return Ok(());
         };
+        let is_over = choice.ended || choice.stopped.is_some();
         let mut taking = Taking {
             emulated: &self.emulated,
             choice,
             index,
             out,
         };
-        taking.take(event)
+        match is_over {
+            true => taking.take_behind_the_end(event),
+            false => taking.take(event),
+        }
     }
 }
 
@@ -140,6 +150,44 @@ impl Taking<'_> {
         }
     }
 
+    /// What the provider goes on to say behind a stop text is not shown. The calls before it still get all
+    /// of their arguments, and what has to come back with the turn is kept.
+    fn take_behind_the_end(&mut self, event: EventKind) -> Result<(), Fault> {
+        match event {
+            EventKind::State { ref state, .. } => {
+                let call = match state.place {
+                    Place::BeforeCall(call) | Place::OnCall(call) => Some(call),
+                    _ => None,
+                };
+                if self.keeps(state.place) && call <= self.choice.last_call {
+                    self.out.push(event);
+                }
+            }
+            EventKind::ToolCall {
+                index, ref arguments, ..
+            } if !self.choice.ended && Some(index) <= self.choice.last_call && !self.is_beyond_one(index) => {
+                self.choice.call_goes_on |= !arguments.is_empty();
+                self.out.push(event);
+            }
+            EventKind::Finish(finish) if !self.choice.ended => {
+                let is_cut = matches!(finish.reason, FinishReason::Length | FinishReason::ContentFilter);
+                let reason = match is_cut && self.choice.call_goes_on {
+                    true => finish.reason,
+                    false => FinishReason::ToolCalls,
+                };
+                let matched_stop = self.choice.stopped.take();
+                self.end(Finish {
+                    choice: self.index,
+                    reason,
+                    matched_stop,
+                    provider_reason: None,
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Whatever is held or kept of a choice is no more than it has said.
     fn count(&mut self, said: &str) -> Result<(), Fault> {
         self.choice.said += said.len();
@@ -171,9 +219,10 @@ impl Taking<'_> {
             }
             return Ok(());
         }
-        if self.emulated.one_call && index != first {
+        if self.is_beyond_one(index) {
             return Ok(());
         }
+        self.choice.last_call = self.choice.last_call.max(Some(index));
         self.choice.demand_met |= match &self.emulated.call {
             Some(RequiredCall::Named(wanted)) => name.as_ref() == Some(wanted),
             Some(RequiredCall::Any) | None => true,
@@ -193,13 +242,16 @@ impl Taking<'_> {
         Ok(())
     }
 
+    /// Whether a call is left out, since only one was asked for and this is another.
+    fn is_beyond_one(&self, call: u32) -> bool {
+        self.emulated.one_call && self.choice.first_call.is_some_and(|first| first != call)
+    }
+
     /// State of a call goes where the call goes.
     fn keeps(&self, place: Place) -> bool {
         match place {
             Place::BeforeCall(call) | Place::OnCall(call) => {
-                let others =
-                    self.emulated.one_call && self.choice.first_call.is_some_and(|first| first != call);
-                self.emulated.content_tool.is_none() && !others
+                self.emulated.content_tool.is_none() && !self.is_beyond_one(call)
             }
             Place::Start | Place::OnText | Place::OnImage(_) | Place::End | Place::Order => true,
         }
@@ -228,6 +280,10 @@ impl Taking<'_> {
                 Passed::Text(text) => self.tell(&text),
                 Passed::Stopped { text, stop } => {
                     self.tell(&text)?;
+                    if self.choice.last_call.is_some() {
+                        self.choice.stopped = Some(stop);
+                        return Ok(());
+                    }
                     self.end(Finish {
                         choice: self.index,
                         reason: FinishReason::Stop,
@@ -264,6 +320,9 @@ impl Taking<'_> {
         if self.choice.ended {
             return Ok(());
         }
+        if self.choice.stopped.is_some() {
+            return self.take_behind_the_end(EventKind::Finish(finish));
+        }
         if !matches!(finish.reason, FinishReason::Length | FinishReason::ContentFilter) {
             self.judge()?;
         }
@@ -295,7 +354,8 @@ impl Taking<'_> {
             held = json.end();
         }
         self.show(&held)?;
-        if let Some(mut stop) = self.choice.stop.take().filter(|_| !self.choice.ended) {
+        let is_over = self.choice.ended || self.choice.stopped.is_some();
+        if let Some(mut stop) = self.choice.stop.take().filter(|_| !is_over) {
             self.tell(&stop.end())?;
         }
         Ok(())

@@ -1,9 +1,8 @@
+mod stops;
+
 use proptest::prelude::*;
 use serde_json::json;
-use tollgate_chat::{
-    event::{EventKind, Finish, FinishReason, Place, State},
-    usage::Usage,
-};
+use tollgate_chat::event::{EventKind, Finish, FinishReason, Place, State};
 
 use super::Emulator;
 use crate::{
@@ -105,72 +104,6 @@ fn lacks(outcome: Result<Vec<EventKind>, Fault>, missing: Missing) -> bool {
 }
 
 #[test]
-fn a_stop_text_across_pieces_ends_the_choice_and_nothing_but_usage_follows() {
-    let usage = EventKind::Usage(Usage {
-        completion: 9,
-        ..Usage::default()
-    });
-    let mut events = vec![
-        text(0, "one S"),
-        text(0, "TO"),
-        text(0, "P two"),
-        text(0, "three"),
-    ];
-    events.extend(call(0, "f", &["{}"]));
-    events.extend([finish(0, FinishReason::Length), usage.clone()]);
-    let out = emulate(&stop(&["STOP"]), events).unwrap();
-    assert_eq!(out, [text(0, "one "), matched(0, "STOP"), usage]);
-}
-
-#[test]
-fn what_waited_for_a_stop_text_is_told_before_the_end() {
-    let out = emulate(
-        &stop(&["STOP"]),
-        [text(0, "a ST"), finish(0, FinishReason::Length)],
-    )
-    .unwrap();
-    assert_eq!(
-        out,
-        [text(0, "a "), text(0, "ST"), finish(0, FinishReason::Length)]
-    );
-}
-
-#[test]
-fn a_stop_text_in_thoughts_and_arguments_is_none() {
-    let thought = EventKind::Reasoning {
-        choice: 0,
-        text: "STOP".to_owned(),
-    };
-    let mut events = vec![thought];
-    events.extend(call(0, "f", &["{\"a\":\"STOP\"}"]));
-    events.push(finish(0, FinishReason::ToolCalls));
-    assert_eq!(emulate(&stop(&["STOP"]), events.clone()).unwrap(), events);
-}
-
-#[test]
-fn each_choice_is_cut_for_itself() {
-    let out = emulate(
-        &stop(&["."]),
-        [
-            text(0, "a"),
-            text(1, "b."),
-            text(0, "c"),
-            text(1, "d"),
-            finish(0, FinishReason::Stop),
-            finish(1, FinishReason::Stop),
-        ],
-    );
-    let expected = [
-        text(0, "a"),
-        text(1, "b"),
-        matched(1, "."),
-        text(0, "c"),
-        finish(0, FinishReason::Stop),
-    ];
-    assert_eq!(out.unwrap(), expected);
-}
-
-#[test]
 fn the_call_of_the_content_tool_is_content() {
     let mut events = vec![text(0, "I shall use the tool.")];
     events.extend(call(0, "person", &["{\"na", "me\":\"Ada\"}"]));
@@ -232,8 +165,8 @@ fn json_asked_for_in_words_comes_without_words() {
         &in_words(),
         [
             text(0, "Here:\n``"),
-            text(0, "`json\n{\"name\""),
-            text(0, ":\"Ada\"}\n``"),
+            text(0, "`json\n{\"name\":"),
+            text(0, "\"Ada\"}\n``"),
             text(0, "`\nBye"),
             finish(0, FinishReason::Stop),
         ],
@@ -241,8 +174,8 @@ fn json_asked_for_in_words_comes_without_words() {
     assert_eq!(
         out.unwrap(),
         [
-            text(0, "{\"name\""),
-            text(0, ":\"Ada\"}"),
+            text(0, "{\"name\":"),
+            text(0, "\"Ada\"}"),
             finish(0, FinishReason::Stop)
         ]
     );

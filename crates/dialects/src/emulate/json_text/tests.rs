@@ -36,6 +36,49 @@ fn a_fence_and_words_around_the_value_go() {
 }
 
 #[test]
+fn brackets_among_the_words_begin_no_value() {
+    for said in [
+        "As the template {name} wants: {\"a\":1}",
+        "Replaced {} and { \"quoted\" } here: {\"a\":1}, {}",
+        "if (x) { return } else {y}\n```json\n{\"a\":1}\n```",
+        "${HOME} {{mustache}} {\"a\":1}",
+    ] {
+        assert_eq!(shown(Root::Object, &[said]), "{\"a\":1}", "{said}");
+    }
+    for said in [
+        "[see below] [note]: [{\"a\":1}]",
+        "An [ ] or []: [{\"a\":1}] or [2]",
+    ] {
+        assert_eq!(shown(Root::Array, &[said]), "[{\"a\":1}]", "{said}");
+    }
+    assert_eq!(shown(Root::Array, &["So: [null, 1] it is"]), "[null, 1]");
+}
+
+#[test]
+fn brackets_with_nothing_between_them_are_a_value_where_no_other_comes() {
+    assert_eq!(shown(Root::Object, &["There is none: {", " }, sorry."]), "{}");
+    assert_eq!(shown(Root::Array, &["```json\n[]\n```"]), "[]");
+    assert_eq!(shown(Root::Object, &["{}"]), "{}");
+}
+
+#[test]
+fn a_value_of_any_kind_is_found_among_words_at_the_end() {
+    assert_eq!(shown(Root::Any, &["For {x}: {\"a\":[1]}. Good?"]), "{\"a\":[1]}");
+    assert_eq!(shown(Root::Any, &["It is [1, 2]."]), "[1, 2]");
+    assert_eq!(shown(Root::Any, &["\"{\\\"a\\\":1}\""]), "\"{\\\"a\\\":1}\"");
+    assert_eq!(shown(Root::Any, &["I {think} not"]), "I {think} not");
+}
+
+#[test]
+fn an_opened_bracket_does_not_hold_the_answer_for_ever() {
+    let spaces = " ".repeat(2_000);
+    assert_eq!(
+        shown(Root::Object, &["{", &spaces, "\"a\":1}"]),
+        format!("{{{spaces}\"a\":1}}")
+    );
+}
+
+#[test]
 fn brackets_and_fences_inside_a_string_end_nothing() {
     let value = r#"{"code":"```js\nif (a) {}}\n```","quote":"\"}"}"#;
     assert_eq!(shown(Root::Object, &["```json\n", value, "\n```"]), value);
@@ -62,6 +105,7 @@ fn an_answer_in_words_alone_stays_what_it_is() {
 #[test]
 fn a_value_that_was_cut_off_is_shown_as_far_as_it_came() {
     assert_eq!(shown(Root::Object, &["```json\n{\"a\":[1,"]), "{\"a\":[1,");
+    assert_eq!(shown(Root::Object, &["```json\n{\"na"]), "{\"na");
 }
 
 proptest! {
