@@ -20,7 +20,10 @@ use thiserror::Error;
 use tollgate_chat::json::Json;
 
 use self::rewrite::Rewriter;
-pub use self::{arguments::arguments, tree::walk};
+pub use self::{
+    arguments::{Arguments, arguments},
+    tree::walk,
+};
 
 /// Most schemas, members and values that one cleaned schema may have, inlined ones counted each time.
 pub const NODES_LIMIT: usize = 50_000;

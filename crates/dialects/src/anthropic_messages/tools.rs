@@ -66,7 +66,8 @@ pub fn offer<'a>(
         offer.tools.push(Tool {
             name: names.of(name),
             description: None,
-            input_schema: input_schema.into_owned().into(),
+            // What it lacks is looked at in the answer.
+            input_schema: input_schema.schema.into_owned().into(),
             strict: false,
             mark: None,
         });
@@ -83,18 +84,23 @@ pub fn offer<'a>(
     let mut complexity = format;
     let strict = strict_schemas(&tools, quirks, &mut complexity, &mut offer.notes);
     for (index, (tool, strict)) in tools.into_iter().zip(strict).enumerate() {
-        let input_schema = match (&strict, tool.parameters) {
-            (Some(schema), _) => Cow::Owned(schema.clone()),
-            (None, None) => r#"{"type":"object","properties":{}}"#.into(),
-            (None, Some(schema)) => json_schema::arguments(schema).map_err(|problem| {
-                Unsupported::new(format!("tools[{index}].function.parameters"), problem)
-            })?,
+        let path = || format!("tools[{index}].function.parameters");
+        let input_schema = match tool.parameters {
+            None => r#"{"type":"object","properties":{}}"#.into(),
+            Some(schema) => {
+                let arguments =
+                    json_schema::arguments(schema).map_err(|problem| Unsupported::new(path(), problem))?;
+                let lost = arguments.lost.iter();
+                let lost = lost.map(|keyword| Note::Omitted(format!("{}.{keyword}", path())));
+                offer.notes.extend(lost);
+                arguments.schema
+            }
         };
         offer.tools.push(Tool {
             name: names.of(&tool.name),
             description: tool.description.filter(|text| !text.trim().is_empty()),
-            input_schema,
             strict: strict.is_some(),
+            input_schema: strict.map_or(input_schema, Cow::Owned),
             mark: tool
                 .cache_control
                 .filter(|_| quirks.cache_control)
@@ -120,7 +126,7 @@ fn strict_schemas(
         for (tool, schema) in tools.iter().zip(&mut schemas) {
             let parameters = tool.parameters.filter(|_| tool.strict == Some(true));
             let object = parameters.and_then(|schema| json_schema::arguments(schema).ok());
-            let strict = object.and_then(|schema| schema::held(&schema));
+            let strict = object.and_then(|object| schema::held(&object.schema));
             if let Some(strict) = strict {
                 complexity.add(strict.complexity);
                 *schema = Some(strict.json);

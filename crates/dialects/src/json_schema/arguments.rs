@@ -7,6 +7,7 @@ use tollgate_chat::json::{Json, Number};
 
 use super::{
     SIZE_LIMIT,
+    keywords::is_annotation,
     reference::resolve,
     tree::{Members, get, set, take, walk},
     write,
@@ -15,9 +16,17 @@ use super::{
 /// Ways to put schemas together, which the provider does not take at the top.
 const COMBINED: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 
-/// The schema in that form; as it came where nothing has to be changed. Fails with what is wrong where it
-/// does not describe an object.
-pub fn arguments(schema: &str) -> Result<Cow<'_, str>, &'static str> {
+/// A schema of arguments in that form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arguments<'a> {
+    /// As JSON; as it came where nothing had to be changed.
+    pub schema: Cow<'a, str>,
+    /// Keywords of the top whose limits it no longer has.
+    pub lost: Vec<&'static str>,
+}
+
+/// Puts a schema into that form. Fails with what is wrong where it does not describe an object.
+pub fn arguments(schema: &str) -> Result<Arguments<'_>, &'static str> {
     const NO_OBJECT: &str = "the schema has to describe an object: give it type \"object\"";
     let mut tree = Json::parse(schema).map_err(|_| "the schema is nested too deeply")?;
     let before = tree.clone();
@@ -26,10 +35,15 @@ pub fn arguments(schema: &str) -> Result<Cow<'_, str>, &'static str> {
     let Json::Object(root) = &mut tree else {
         return Err(NO_OBJECT);
     };
-    follow_reference(root, &whole);
+    let mut lost = Vec::new();
+    if !follow_reference(root, &whole) {
+        lost.push("$ref");
+    }
     for name in COMBINED {
-        if let Some(Json::Array(schemas)) = take(root, name) {
-            combine(root, schemas, &whole, name == "allOf");
+        if let Some(Json::Array(schemas)) = take(root, name)
+            && !combine(root, schemas, &whole, name == "allOf")
+        {
+            lost.push(name);
         }
     }
     match get(root, "type") {
@@ -43,10 +57,11 @@ pub fn arguments(schema: &str) -> Result<Cow<'_, str>, &'static str> {
         }
         Some(_) => return Err(NO_OBJECT),
     }
-    Ok(match tree == before {
+    let schema = match tree == before {
         true => Cow::Borrowed(schema),
         false => Cow::Owned(write::to_text(&tree, SIZE_LIMIT).ok_or("the schema is too large")?),
-    })
+    };
+    Ok(Arguments { schema, lost })
 }
 
 /// What earlier drafts said otherwise.
@@ -77,17 +92,20 @@ fn modernise(members: &mut Members<'_>) {
     }
 }
 
-/// Puts a definition in the place of a reference at the top.
-fn follow_reference<'a>(root: &mut Members<'a>, whole: &Json<'a>) {
+/// Puts a definition in the place of a reference at the top. Returns whether it still says all that it did.
+fn follow_reference<'a>(root: &mut Members<'a>, whole: &Json<'a>) -> bool {
     let Some(Json::Object(target)) = target(root, whole) else {
-        return;
+        return true;
     };
     take(root, "$ref");
+    let mut says_all = true;
     for (name, value) in target {
-        if get(root, &name).is_none() {
-            root.push((name, value));
+        match get(root, &name) {
+            None => root.push((name, value)),
+            Some(own) => says_all &= *own == value || is_annotation(&name),
         }
     }
+    says_all
 }
 
 fn target<'a>(schema: &Members<'a>, whole: &Json<'a>) -> Option<Json<'a>> {
@@ -95,8 +113,10 @@ fn target<'a>(schema: &Members<'a>, whole: &Json<'a>) -> Option<Json<'a>> {
 }
 
 /// Lays schemas that were combined at the top over each other: all their properties, and required what
-/// all of them require, or any where every one of them holds.
-fn combine<'a>(root: &mut Members<'a>, schemas: Vec<Json<'a>>, whole: &Json<'a>, all_hold: bool) {
+/// all of them require, or any where every one of them holds. Returns whether that says all that they did.
+fn combine<'a>(root: &mut Members<'a>, schemas: Vec<Json<'a>>, whole: &Json<'a>, all_hold: bool) -> bool {
+    // Of several, one has to hold: which properties come together is not said any more.
+    let mut says_all = all_hold || schemas.len() == 1;
     let mut properties = match take(root, "properties") {
         Some(Json::Object(properties)) => properties,
         _ => Vec::new(),
@@ -104,9 +124,13 @@ fn combine<'a>(root: &mut Members<'a>, schemas: Vec<Json<'a>>, whole: &Json<'a>,
     let mut required: Option<Vec<Json<'a>>> = None;
     for schema in schemas {
         let Json::Object(mut schema) = schema else {
+            says_all &= schema == Json::Bool(true);
             continue;
         };
         if let Some(Json::Object(target)) = target(&schema, whole) {
+            says_all &= schema
+                .iter()
+                .all(|(name, _)| name == "$ref" || is_annotation(name));
             schema = target;
         }
         let own = match take(&mut schema, "required") {
@@ -123,11 +147,17 @@ fn combine<'a>(root: &mut Members<'a>, schemas: Vec<Json<'a>>, whole: &Json<'a>,
         });
         if let Some(Json::Object(own)) = take(&mut schema, "properties") {
             for (name, value) in own {
-                if get(&properties, &name).is_none() {
-                    properties.push((name, value));
+                match get(&properties, &name) {
+                    None => properties.push((name, value)),
+                    Some(first) => says_all &= *first == value,
                 }
             }
         }
+        let is_object = |value: &Json<'_>| value.as_str() == Some("object");
+        let says_no_more = |(name, value): &(Cow<'_, str>, Json<'_>)| {
+            is_annotation(name) || (name == "type" && is_object(value))
+        };
+        says_all &= schema.iter().all(says_no_more);
     }
     set(root, "properties", Json::Object(properties));
     let mut together = match take(root, "required") {
@@ -142,4 +172,5 @@ fn combine<'a>(root: &mut Members<'a>, schemas: Vec<Json<'a>>, whole: &Json<'a>,
     if !together.is_empty() {
         set(root, "required", Json::Array(together));
     }
+    says_all
 }

@@ -1,7 +1,10 @@
 //! What the keywords of JSON Schema are for.
 
-/// Keywords that describe and do not constrain, from all drafts and OpenAPI: losing one loses nothing.
-/// Definitions are among them: what counts is where they are referred to.
+/// Annotations that tell a model what is meant: where they cannot be said, the description says them.
+const REMARKS: [&str; 4] = ["default", "example", "examples", "format"];
+
+/// Keywords that describe and do not constrain, from all drafts and OpenAPI: losing one changes nothing of
+/// what fits. Definitions are among them: what counts is where they are referred to.
 const ANNOTATIONS: &[&str] = &[
     "$schema",
     "$id",
@@ -86,6 +89,10 @@ const OF_TYPE: &[(&str, &[&str])] = &[
 
 pub(super) fn is_annotation(name: &str) -> bool {
     ANNOTATIONS.contains(&name) || name.starts_with("x-")
+}
+
+pub(super) fn is_remark(name: &str) -> bool {
+    REMARKS.contains(&name)
 }
 
 /// Whether `name` says nothing of values of that type.

@@ -10,7 +10,7 @@ use tollgate_chat::json::Json;
 
 use super::{
     DEPTH_LIMIT, Losses, NODES_LIMIT, References, Subset, Unclean,
-    keywords::implied_type,
+    keywords::{implied_type, is_remark},
     reference,
     tree::{Members, get},
     types,
@@ -22,6 +22,8 @@ pub(super) struct Rewriter<'r, 'a> {
     lost: BTreeSet<String>,
     /// Limits of the schema that is being said, for its description: a keyword and its value.
     limits: Vec<String>,
+    /// The same of what limits nothing and is worth reading.
+    remarks: Vec<String>,
     /// Nodes made so far.
     spent: usize,
     /// The references being inlined, the innermost last.
@@ -37,6 +39,7 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             subset,
             lost: BTreeSet::new(),
             limits: Vec::new(),
+            remarks: Vec::new(),
             spent: 0,
             inside: Vec::new(),
             used: Vec::new(),
@@ -181,7 +184,10 @@ impl<'r, 'a> Rewriter<'r, 'a> {
 
     /// A schema without references and parts, of one type.
     fn plain(&mut self, members: &Members<'a>, depth: usize) -> Result<Members<'a>, Unclean> {
-        let around = std::mem::take(&mut self.limits);
+        let around = (
+            std::mem::take(&mut self.limits),
+            std::mem::take(&mut self.remarks),
+        );
         let mut out = Members::new();
         let mut choices = None;
         let (types, mut nullable) = types::named(members);
@@ -218,14 +224,17 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                     self.spend(size(value))?;
                     out.push((name.clone(), value.clone()));
                 }
+                _ if is_remark(name) => self.remark(name, value)?,
                 _ => self.lose_limit(name, value)?,
             }
         }
         let only_null = only_null(members);
         self.say_type(types, nullable, only_null, choices.is_some(), &mut out);
         self.close(members, &mut out)?;
-        let limits = std::mem::replace(&mut self.limits, around);
-        losses::say_limits(&limits, &mut out);
+        let limits = std::mem::replace(&mut self.limits, around.0);
+        let remarks = std::mem::replace(&mut self.remarks, around.1);
+        losses::say("Limits", &limits, &mut out);
+        losses::say("Remarks", &remarks, &mut out);
         match choices {
             None => Ok(out),
             Some(choices) => self.choices(choices, out, nullable, depth),

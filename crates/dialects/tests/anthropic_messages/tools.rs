@@ -125,6 +125,45 @@ fn a_choice_between_schemas_at_the_top_becomes_one_schema() {
 }
 
 #[test]
+fn what_a_choice_at_the_top_has_lost_is_told_with_its_tool() {
+    let part =
+        |name: &str| json!({"type": "object", "properties": {name: {"type": "string"}}, "required": [name]});
+    let text = json!({"type": "string"});
+    let told = |parameters: Value| {
+        notes(
+            SONNET,
+            json!({"tools": [tool("e", json!({})), tool("f", parameters)]}),
+        )
+    };
+    for (parameters, lost) in [
+        (json!({"anyOf": [part("a"), part("b")]}), vec!["anyOf"]),
+        (json!({"oneOf": [part("a"), part("b")]}), vec!["oneOf"]),
+        (json!({"anyOf": [part("a")]}), vec![]),
+        (json!({"allOf": [part("a"), part("b")]}), vec![]),
+        (json!({"allOf": [part("a"), {"minProperties": 1}]}), vec!["allOf"]),
+        (
+            json!({"allOf": [part("a"), {"properties": {"a": {"type": "integer"}}}]}),
+            vec!["allOf"],
+        ),
+        (
+            json!({"allOf": [part("a")], "anyOf": [part("b"), part("c")]}),
+            vec!["anyOf"],
+        ),
+        (json!({"$ref": "#/$defs/A", "$defs": {"A": part("a")}}), vec![]),
+        (
+            json!({"$ref": "#/$defs/A", "properties": {"b": text}, "$defs": {"A": part("a")}}),
+            vec!["$ref"],
+        ),
+    ] {
+        let lost: Vec<String> = lost
+            .iter()
+            .map(|keyword| format!("omitted:tools[1].function.parameters.{keyword}"))
+            .collect();
+        assert_eq!(told(parameters.clone()), lost, "{parameters}");
+    }
+}
+
+#[test]
 fn strict_tools_are_closed_and_their_limits_become_words() {
     let strict = |parameters: Value| {
         let mut tool = tool("f", parameters);

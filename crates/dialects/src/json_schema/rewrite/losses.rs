@@ -25,14 +25,24 @@ impl<'a> Rewriter<'_, 'a> {
     }
 
     pub(super) fn describe(&mut self, keyword: &str, value: &Json<'a>) -> Result<(), Unclean> {
-        let limits =
-            self.subset.losses == Losses::Described && (!is_annotation(keyword) || keyword == "format");
-        if limits {
-            self.spend(size(value))?;
-            let value = write::to_text(value, SIZE_LIMIT).ok_or(Unclean::TooLarge)?;
-            self.limits.push(format!("{keyword} {value}"));
+        if self.subset.losses == Losses::Described && !is_annotation(keyword) {
+            let said = self.in_words(keyword, value)?;
+            self.limits.push(said);
         }
         Ok(())
+    }
+
+    /// What limits nothing, for the model to read.
+    pub(super) fn remark(&mut self, keyword: &str, value: &Json<'a>) -> Result<(), Unclean> {
+        let said = self.in_words(keyword, value)?;
+        self.remarks.push(said);
+        Ok(())
+    }
+
+    fn in_words(&mut self, keyword: &str, value: &Json<'a>) -> Result<String, Unclean> {
+        self.spend(size(value))?;
+        let value = write::to_text(value, SIZE_LIMIT).ok_or(Unclean::TooLarge)?;
+        Ok(format!("{keyword} {value}"))
     }
 
     /// What cannot be said and is more than a limit.
@@ -45,15 +55,15 @@ impl<'a> Rewriter<'_, 'a> {
     }
 }
 
-/// Puts limits behind what the description says.
-pub(super) fn say_limits(limits: &[String], out: &mut Members<'_>) {
-    if limits.is_empty() {
+/// Puts keywords and their values, under a heading, behind what the description says.
+pub(super) fn say(heading: &str, keywords: &[String], out: &mut Members<'_>) {
+    if keywords.is_empty() {
         return;
     }
-    let limits = format!("Limits: {}.", limits.join(", "));
+    let more = format!("{heading}: {}.", keywords.join(", "));
     match out.iter_mut().find(|(name, _)| name == "description") {
-        Some((_, Json::String(said))) if !said.is_empty() => *said = format!("{said} {limits}").into(),
-        Some((_, said)) => *said = Json::String(limits.into()),
-        None => out.push((Cow::Borrowed("description"), Json::String(limits.into()))),
+        Some((_, Json::String(said))) if !said.is_empty() => *said = format!("{said} {more}").into(),
+        Some((_, said)) => *said = Json::String(more.into()),
+        None => out.push((Cow::Borrowed("description"), Json::String(more.into()))),
     }
 }

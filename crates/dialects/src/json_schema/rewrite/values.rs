@@ -192,7 +192,7 @@ impl<'a> Rewriter<'_, 'a> {
             out.push((Cow::Borrowed("format"), value.clone()));
             return Ok(());
         }
-        self.describe("format", value)
+        self.remark("format", value)
     }
 
     pub(super) fn pattern(&mut self, value: &Json<'a>, out: &mut Members<'a>) -> Result<(), Unclean> {

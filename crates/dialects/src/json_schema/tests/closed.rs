@@ -36,7 +36,7 @@ fn limits_that_cannot_be_said_stand_in_the_description_of_what_they_limit() {
                 "items": {"type": "integer", "description": "Limits: minimum 1."},
             },
             "c": {"description": "Limits: enum [[1],\"x\"]."},
-            "d": {"type": "string", "pattern": "^x", "description": "Limits: format \"uuid\"."},
+            "d": {"type": "string", "pattern": "^x", "description": "Remarks: format \"uuid\"."},
         })
     );
     assert_eq!(

@@ -74,6 +74,7 @@ fn what_constrains_and_cannot_be_said_is_told_once_and_remarks_are_not() {
     assert_eq!(
         cleaned,
         json!({"type": "object", "required": ["a"], "properties": {
-            "a": {"type": "string"}, "b": {"type": "string"}, "c": {"type": "integer"}, "d": {}, "e": {}}})
+            "a": {"type": "string", "description": "Remarks: format \"uuid\", examples [\"x\"], default \"\"."},
+            "b": {"type": "string"}, "c": {"type": "integer"}, "d": {}, "e": {}}})
     );
 }
