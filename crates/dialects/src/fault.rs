@@ -11,7 +11,8 @@ use thiserror::Error;
 pub struct Fault {
     pub kind: FaultKind,
     pub message: String,
-    /// The client's parameter that the provider complains about, where it names one.
+    /// The parameter that the provider complains about, where it names one: a path in its own words until
+    /// [`say_clients_param`](crate::say_clients_param) has been asked.
     pub param: Option<String>,
     /// The provider's own code.
     pub code: Option<String>,

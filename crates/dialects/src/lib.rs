@@ -5,6 +5,7 @@
 //! Sending, timeouts and retries live in the gateway.
 
 pub mod anthropic_messages;
+mod client_param;
 pub mod conversation;
 pub mod data_uri;
 pub mod decode;
@@ -25,6 +26,7 @@ use std::{borrow::Cow, num::NonZeroU32};
 use tollgate_catalog::{contract::ValidRequest, dialect_name::DialectName, quirks::Quirks, serving::Serving};
 use tollgate_chat::chunk::{AnswerShape, Head};
 
+pub use client_param::say_clients_param;
 pub use decode::{Decoded, StreamDecoder};
 pub use fault::{Fault, FaultKind, Missing};
 pub use request::{Context, Note, ProviderRequest, Undo, Unsupported};

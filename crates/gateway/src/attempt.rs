@@ -28,7 +28,8 @@ use tollgate_chat::{
     chunk::{AnswerShape, Head},
 };
 use tollgate_dialects::{
-    Context, FaultKind, Note, Presentation, ProviderRequest, encode, request::Fetched, turn_state::TurnStates,
+    Context, FaultKind, Note, Presentation, ProviderRequest, encode, request::Fetched, say_clients_param,
+    turn_state::TurnStates,
 };
 use tollgate_ledger::KeyId;
 use tracing::warn;
@@ -321,7 +322,13 @@ pub async fn try_channel(
             notes.push(Note::Omitted("messages.reasoning".to_owned()));
         }
     }
-    let (mut notes, outcome) = asked?;
+    let (mut notes, outcome) = asked.map_err(|failure| match failure {
+        Failure::Fault(mut fault) => {
+            say_clients_param(&mut fault, dialect, request);
+            Failure::Fault(fault)
+        }
+        other => other,
+    })?;
     notes.extend(fetched);
     Ok(Attempted {
         channel: server.channel.settings.name.to_string(),

@@ -12,6 +12,8 @@ use crate::{
 
 /// Longest provider message that is kept, in bytes.
 const MESSAGE_LIMIT: usize = 2_000;
+/// Longest path to a parameter that is kept, in bytes.
+const PATH_LIMIT: usize = 128;
 /// Longest code that is kept, in bytes; longer ones are no codes.
 const CODE_LIMIT: usize = 64;
 
@@ -183,26 +185,14 @@ fn by_status(status: Option<u16>) -> FaultKind {
     }
 }
 
-/// The client's parameter for the path at which a message begins (`temperature: range: 0..1`,
-/// `tools.0.custom: …`). Only the parameter: places inside are not those of the client's body.
-fn param_of(message: &str) -> Option<&'static str> {
-    let (path, _) = message.split_once(':')?;
-    let first = path.split(['.', '[']).next().unwrap_or_default().trim();
-    Some(match first {
-        "messages" | "system" => "messages",
-        "tools" => "tools",
-        "tool_choice" => "tool_choice",
-        "temperature" => "temperature",
-        "top_p" => "top_p",
-        "top_k" => "top_k",
-        "max_tokens" => "max_tokens",
-        "stop_sequences" => "stop",
-        "thinking" => "thinking",
-        "metadata" => "user",
-        "service_tier" => "service_tier",
-        "output_config" | "output_format" => "response_format",
-        _ => return None,
-    })
+/// The path with which a message begins: `temperature: range: 0..1`, `tools.0.custom: …`, `` `top_k` must … ``.
+fn param_of(message: &str) -> Option<&str> {
+    let path = match message.strip_prefix('`') {
+        Some(named) => named.split_once('`')?.0,
+        None => message.split_once(':')?.0,
+    };
+    let in_path = |byte: u8| byte.is_ascii_alphanumeric() || b"_.[]".contains(&byte);
+    (!path.is_empty() && path.len() <= PATH_LIMIT && path.bytes().all(in_path)).then_some(path)
 }
 
 /// The beginning of a text, on one line.

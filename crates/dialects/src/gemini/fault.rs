@@ -14,6 +14,8 @@ use crate::{
 const MESSAGE_LIMIT: usize = 2_000;
 /// Longest code that is kept, in bytes.
 const CODE_LIMIT: usize = 64;
+/// Longest path to a parameter that is kept, in bytes.
+const PATH_LIMIT: usize = 128;
 /// Longest delay that is believed.
 const DELAY_LIMIT: Duration = Duration::from_secs(86_400);
 
@@ -53,6 +55,8 @@ fn of_error(error: &Object<'_>, status: Option<u16>) -> Fault {
     );
     let code = details.reason.filter(|reason| !reason.is_empty()).unwrap_or(word);
     fault.code = Some(code).filter(|code| is_word(code));
+    let param = details.field.as_deref().or_else(|| param_of(&message));
+    fault.param = param.filter(|path| is_path(path)).map(str::to_owned);
     fault.retry_after = details.retry_after;
     fault
 }
@@ -140,6 +144,26 @@ fn refused(message: &str) -> FaultKind {
     FaultKind::BadRequest
 }
 
+/// The path that a message speaks of: `… at 'generation_config': Cannot find field.`, `Invalid value at
+/// 'contents[0]' (…)`, `* GenerateContentRequest.tools[0].…: …`; Vertex says `it has a topP value of 7`.
+fn param_of(message: &str) -> Option<&str> {
+    let between = |before: &str, after: &[char]| {
+        let (_, rest) = message.split_once(before)?;
+        rest.split(after).next()
+    };
+    between(" at '", &['\''])
+        .or_else(|| between("GenerateContentRequest.", &[':', ' ', '\n']))
+        .or_else(|| {
+            let (rest, _) = message.split_once(" value of ")?;
+            rest.rsplit(' ').next()
+        })
+}
+
+fn is_path(text: &str) -> bool {
+    let in_path = |byte: u8| byte.is_ascii_alphanumeric() || b"_.[]".contains(&byte);
+    !text.is_empty() && text.len() <= PATH_LIMIT && text.bytes().all(in_path)
+}
+
 fn is_out_of_money(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     ["credits are depleted", "spending cap", "spend cap"]
@@ -165,6 +189,8 @@ fn by_status(status: u16) -> FaultKind {
 #[derive(Debug, Default)]
 struct Details {
     reason: Option<String>,
+    /// The first field that is complained about.
+    field: Option<String>,
     /// Waiting for a minute will not do.
     out_of_quota: bool,
     retry_after: Option<Duration>,
@@ -180,6 +206,13 @@ impl Details {
             let kind: String = detail.read("@type").unwrap_or_default();
             match kind.rsplit('.').next().unwrap_or_default() {
                 "ErrorInfo" => told.reason = told.reason.or_else(|| detail.read("reason")),
+                "BadRequest" => {
+                    let violations = items(detail.present("fieldViolations").unwrap_or_default());
+                    let mut fields = violations.unwrap_or_default().into_iter();
+                    let first = fields.find_map(|field| text(&Object::parse(field).ok()?, "field"));
+                    let first = first.filter(|field| !field.is_empty()).map(Cow::into_owned);
+                    told.field = told.field.or(first);
+                }
                 "RetryInfo" => {
                     told.retry_after = detail.read::<String>("retryDelay").and_then(|text| delay(&text))
                 }

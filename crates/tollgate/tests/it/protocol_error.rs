@@ -6,7 +6,7 @@ use tollgate_testkit::provider::{answers_with, complains};
 use crate::{
     provider_error::assert_become,
     secrecy::assert_no_secrets,
-    stage::{SPEAKERS, question_to, stage_of},
+    stage::{SPEAKERS, question_to, stage_of, with},
 };
 
 #[tokio::test]
@@ -62,6 +62,30 @@ async fn the_errors_of_responses() {
 200 {"id":"resp_1","object":"response","status":"failed","error":{"code":"rate_limit_exceeded","message":"slow"},"output":[],"usage":null} => 429 rate_limit_exceeded
 "#;
     assert_become("openai", "gpt-5-3-codex", table).await;
+}
+
+#[tokio::test]
+async fn a_refused_parameter_has_the_name_that_the_client_gave_it() {
+    let openai = r#"{"error":{"message":"No.","type":"invalid_request_error","param":"max_output_tokens","code":"integer_below_min_value"}}"#;
+    let anthropic = r#"{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: no"}}"#;
+    let google = r#"{"error":{"code":400,"message":"Invalid value at 'generation_config.max_output_tokens' (TYPE_INT32)","status":"INVALID_ARGUMENT"}}"#;
+    let refusals = [anthropic, google, openai];
+    for ((preset, model), refusal) in SPEAKERS.into_iter().zip(refusals) {
+        let (provider, gate) = stage_of(preset, model).await;
+        provider.always(answers_with(
+            400,
+            &[("content-type", "application/json")],
+            refusal,
+        ));
+        for name in ["max_tokens", "max_completion_tokens"] {
+            let request = with(question_to(model), json!({name: 100, "stream": true}));
+
+            let answer = gate.stream(&request).await;
+
+            let param = answer.error().and_then(|error| error.param.as_deref());
+            assert_eq!(param, Some(name), "{preset}");
+        }
+    }
 }
 
 #[tokio::test]
