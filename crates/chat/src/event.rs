@@ -116,6 +116,8 @@ pub enum Unshown {
     Audio,
     Video,
     File,
+    /// Sources of the text that are no pages on the web.
+    Annotations,
 }
 
 impl Unshown {
@@ -125,6 +127,7 @@ impl Unshown {
             Self::Audio => "audio",
             Self::Video => "video",
             Self::File => "file",
+            Self::Annotations => "annotations",
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod answer;
 mod blocks;
 mod body;
 mod cache;
+mod citations;
 mod earlier;
 pub mod fault;
 mod finish;

@@ -11,6 +11,7 @@ mod config;
 pub mod fault;
 mod finish;
 mod framing;
+mod grounding;
 mod logprobs;
 mod media;
 mod messages;

@@ -15,6 +15,7 @@ pub mod gemini;
 pub mod json_schema;
 pub mod openai_chat;
 pub mod openai_responses;
+mod page;
 mod parameter;
 pub mod request;
 pub mod think_tags;

@@ -7,6 +7,7 @@ mod turns;
 
 mod anthropic_messages {
     mod answers;
+    mod citations;
     mod earlier_turns;
     mod faults;
     mod fixtures;

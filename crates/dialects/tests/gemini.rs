@@ -5,6 +5,7 @@ mod harness;
 
 mod gemini {
     mod answer;
+    mod citations;
     mod exchanges;
     mod fault;
     mod fixtures;

@@ -7,7 +7,7 @@ use tollgate_chat::{
     object::{Object, items},
 };
 
-use super::{fault, finish::Stop, turn::Turn, usage::Counts};
+use super::{citations::Cited, fault, finish::Stop, turn::Turn, usage::Counts};
 use crate::{
     conversation::text,
     fault::{Fault, FaultKind},
@@ -48,7 +48,11 @@ pub fn events(body: &Bytes, _quirks: &Quirks) -> Result<Vec<EventKind>, Fault> {
 /// What one block says. Blocks of hosted tools, and kinds that are new, say nothing to the client.
 fn tell(block: &Object<'_>, turn: &mut Turn, events: &mut Vec<EventKind>) -> Result<(), Fault> {
     match text(block, "type").as_deref() {
-        Some("text") => turn.text(string(block, "text")?, events),
+        Some("text") => {
+            let begins = turn.chars();
+            turn.text(string(block, "text")?, events);
+            turn.cited(Cited::of(block), begins, events);
+        }
         Some("thinking") => {
             turn.reasoning(string(block, "thinking")?, events);
             if is_signed(block) {

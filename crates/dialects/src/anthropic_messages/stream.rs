@@ -17,6 +17,7 @@ use tollgate_chat::{
 
 use super::{
     answer::{malformed, name_of_call, stop_of, string},
+    citations::Cited,
     fault,
     finish::Stop,
     turn::Turn,
@@ -56,7 +57,11 @@ enum Stage {
 /// A block that has begun.
 #[derive(Debug)]
 enum Block {
-    Text,
+    Text {
+        /// Characters before it.
+        begins: u64,
+        cited: Cited,
+    },
     /// The block as it began, and what it has thought since.
     Thinking {
         start: String,
@@ -64,11 +69,7 @@ enum Block {
         signature: String,
     },
     /// A call. `input` is what its start said, for hosts that say all of it there.
-    Call {
-        index: u32,
-        input: String,
-        pieces: bool,
-    },
+    Call { index: u32, input: String, pieces: bool },
     /// Nothing more comes of it: a thought that was blackened, whole in its start.
     Redacted,
     /// Hosted tools, their results, and kinds that are new.
@@ -191,8 +192,12 @@ impl Decoder {
         let block = inner(data, "content_block").ok_or_else(|| malformed("a block starts with no block"))?;
         let opened = match text(&block, "type").as_deref() {
             Some("text") => {
+                let begins = self.turn.chars();
                 self.turn.text(string(&block, "text")?, events);
-                Block::Text
+                Block::Text {
+                    begins,
+                    cited: Cited::of(&block),
+                }
             }
             Some("thinking") => {
                 let thought = string(&block, "thinking")?;
@@ -260,7 +265,14 @@ impl Decoder {
                 Some(_) => {}
                 None => return Err(malformed("arguments came for a call that has not begun")),
             },
-            // `citations_delta`, `compaction_delta`, and what is new.
+            Some("citations_delta") => {
+                if let Some(Block::Text { cited, .. }) = block
+                    && let Some(citation) = inner(&delta, "citation")
+                {
+                    cited.take(&citation);
+                }
+            }
+            // `compaction_delta`, and what is new.
             _ => {}
         }
         Ok(())
@@ -269,7 +281,8 @@ impl Decoder {
     fn block_stop(&mut self, data: &Object<'_>, events: &mut Vec<EventKind>) {
         match self.open.remove(&index_of(data)) {
             None | Some(Block::Ignored) => return,
-            Some(Block::Text | Block::Redacted) => {}
+            Some(Block::Text { begins, cited }) => self.turn.cited(cited, begins, events),
+            Some(Block::Redacted) => {}
             Some(Block::Thinking {
                 start,
                 thought,

@@ -1,8 +1,9 @@
 //! The events of one answer's blocks, whole or in pieces: how calls are numbered, and in which order
 //! everything came.
 
-use tollgate_chat::event::EventKind;
+use tollgate_chat::event::{EventKind, Unshown};
 
+use super::citations::Cited;
 use crate::turn_state::order::OrderWriter;
 
 /// The only choice: Messages has no `n`.
@@ -12,6 +13,8 @@ const CHOICE: u32 = 0;
 #[derive(Debug, Default)]
 pub struct Turn {
     calls: u32,
+    /// Characters of text.
+    chars: u64,
     order: OrderWriter,
 }
 
@@ -24,8 +27,27 @@ impl Turn {
     pub fn text(&mut self, text: String, events: &mut Vec<EventKind>) {
         if !text.is_empty() {
             self.order.text(text.len());
+            self.chars += text.chars().count() as u64;
             events.push(EventKind::Text { choice: CHOICE, text });
         }
+    }
+
+    /// Characters of text so far.
+    pub fn chars(&self) -> u64 {
+        self.chars
+    }
+
+    /// What a block of text cites that began after so many characters.
+    pub fn cited(&self, cited: Cited, begins: u64, events: &mut Vec<EventKind>) {
+        events.extend(cited.others.then_some(EventKind::Unshown {
+            choice: CHOICE,
+            kind: Unshown::Annotations,
+        }));
+        let citations = cited.between(begins, self.chars);
+        events.extend(citations.map(|citation| EventKind::Citation {
+            choice: CHOICE,
+            citation,
+        }));
     }
 
     pub fn refusal(&mut self, text: String, events: &mut Vec<EventKind>) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tollgate_chat::{
     chunk::CHOICES_LIMIT,
-    event::{EventKind, Finish, FinishReason, Place},
+    event::{EventKind, Finish, FinishReason, Place, Unshown},
     hold_back::{HoldBack, Passed},
 };
 
@@ -135,6 +135,12 @@ impl Taking<'_> {
             EventKind::Refusal { ref text, .. } => {
                 self.choice.refused |= !text.is_empty();
                 self.out.push(event);
+                Ok(())
+            }
+            // Its place was counted in a text from which words are taken away.
+            EventKind::Citation { choice, .. } if self.emulated.asks_for_json() => {
+                let kind = Unshown::Annotations;
+                self.out.push(EventKind::Unshown { choice, kind });
                 Ok(())
             }
             EventKind::State { ref state, .. } => {

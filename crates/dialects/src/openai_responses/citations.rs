@@ -12,6 +12,13 @@ pub fn of_text(annotations: &str, begins: u64) -> Vec<Citation> {
     annotations.filter_map(|json| read(json, begins)).collect()
 }
 
+/// Whether some of a text's `annotations` are no pages.
+pub fn has_others(annotations: &str) -> bool {
+    let annotations = items(annotations).unwrap_or_default().into_iter();
+    let others = annotations.filter(|json| read(json, 0).is_none());
+    others.count() > 0
+}
+
 fn read(json: &str, begins: u64) -> Option<Citation> {
     let annotation = Object::parse(json).ok()?;
     if annotation.get("type") != Some("\"url_citation\"") {

@@ -9,7 +9,7 @@ mod held;
 use std::{borrow::Cow, collections::BTreeMap};
 
 use tollgate_chat::{
-    event::{EventKind, Start},
+    event::{EventKind, Start, Unshown},
     object::Object,
 };
 
@@ -275,7 +275,7 @@ impl Output {
     pub fn end_item(&mut self, at: u64, item: &Object<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         self.open(at, item, events)?;
         self.open_call(at, events)?;
-        let mut citations = Vec::new();
+        let (mut citations, mut has_others) = (Vec::new(), false);
         for mut part in item::parts(item) {
             part.index = self.index_in_stream(at, &part);
             self.whole_part(at, &part, events)?;
@@ -287,15 +287,18 @@ impl Output {
                 .annotations
                 .zip(begins)
                 .filter(|_| part.strand == Strand::Text);
-            citations.extend(
-                cited
-                    .into_iter()
-                    .flat_map(|(json, begins)| citations::of_text(json, *begins)),
-            );
+            if let Some((json, begins)) = cited {
+                citations.extend(citations::of_text(json, *begins));
+                has_others |= citations::has_others(json);
+            }
         }
         let Some(held) = self.items.get_mut(&at) else {
             return Ok(());
         };
+        events.extend(has_others.then_some(EventKind::Unshown {
+            choice: 0,
+            kind: Unshown::Annotations,
+        }));
         let new = citations.into_iter().skip(held.citations);
         for citation in new.take(COUNT_LIMIT) {
             held.citations += 1;

@@ -404,10 +404,7 @@ fn odd_streams_read_like_even_ones() {
         json!({"type": "message_start", "message": {"usage": {"input_tokens": 3}}}),
         json!({"type": "new_event", "delta": 1}),
         text[0].clone(),
-        delta(
-            0,
-            json!({"type": "citations_delta", "citation": {"cited_text": "x"}}),
-        ),
+        delta(0, json!({"type": "citations_delta", "citation": "x"})),
         delta(0, json!({"type": "new_delta", "text": "no"})),
         text[1].clone(),
         stop(0),

@@ -214,6 +214,13 @@ fn folded(body: &Bytes) -> Value {
 }
 
 fn extend(block: &mut Value, delta: &Value) {
+    if delta["type"] == "citations_delta" {
+        match block["citations"].as_array_mut() {
+            Some(citations) => citations.push(delta["citation"].clone()),
+            None => block["citations"] = Value::Array(vec![delta["citation"].clone()]),
+        }
+        return;
+    }
     let (from, to) = match delta["type"].as_str().unwrap() {
         "text_delta" => ("text", "text"),
         "thinking_delta" => ("thinking", "thinking"),
