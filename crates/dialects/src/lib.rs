@@ -120,6 +120,12 @@ pub fn encode(
     };
     let mut written = encode(request, serving, plan, context)?;
     written.undo.choices = NonZeroU32::new(context.choices);
+    if request.traits.narrowed_tools {
+        let note = Note::Emulated("tool_choice".to_owned());
+        if !written.notes.contains(&note) {
+            written.notes.push(note);
+        }
+    }
     if decode::keeps_state(dialect, &serving.quirks) {
         let messages = request.request.get("messages").unwrap_or_default();
         written.undo.before = turn_state::Before::of(&conversation::messages(messages));

@@ -5,6 +5,7 @@
 //! (`n: 1`, `tools: []`, `stop: []`) never breaks a rule.
 //! Not here: whether the model exists and is served; what one provider cannot do (`dialects`).
 
+mod narrow;
 mod switches;
 mod tools;
 pub(super) mod value;
@@ -72,7 +73,11 @@ pub fn check(
     model: Arc<Model>,
     limits: &CheckLimits,
 ) -> Result<ValidRequest, Violations> {
-    let draft = read(&request, &model, limits)?;
+    let mut draft = read(&request, &model, limits)?;
+    let request = match draft.allowed.take() {
+        None => request,
+        Some(allowed) => narrow::tools(request, &allowed, &mut draft),
+    };
     Ok(ValidRequest {
         request,
         model,
@@ -105,6 +110,8 @@ struct Draft {
     response_format: ResponseFormatAsked,
     tools: u32,
     tool_choice: ToolChoice,
+    /// Which of the tools may be called, where the client names them.
+    allowed: Option<Vec<usize>>,
     traits: MessageTraits,
     temperature: Option<f64>,
     top_p: Option<f64>,
@@ -170,6 +177,7 @@ fn read(request: &ChatRequest, model: &Model, limits: &CheckLimits) -> Result<Dr
         response_format: response_format(&values),
         tools: offer.tools,
         tool_choice: offer.choice,
+        allowed: offer.allowed,
         traits,
         temperature: values.number("temperature"),
         top_p: values.number("top_p"),

@@ -116,6 +116,8 @@ pub struct RequiredWhen {
     pub member: Box<str>,
     pub is: Box<str>,
     pub then: Box<str>,
+    /// The member that must be there when it has another value.
+    pub otherwise: Option<Box<str>>,
 }
 
 /// A pattern that was compiled when the contract was loaded.

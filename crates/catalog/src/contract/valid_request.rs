@@ -111,6 +111,8 @@ pub struct MessageTraits {
     pub null_members: bool,
     /// Legacy `function` role or `function_call` member.
     pub legacy_functions: bool,
+    /// Tools that the client did not allow to be called have been taken out of the request.
+    pub narrowed_tools: bool,
     /// Some function tool has `strict`.
     pub tool_strict: bool,
     /// Some message of role `tool` has an image; counts under `images` too.

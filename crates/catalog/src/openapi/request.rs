@@ -146,12 +146,9 @@ fn keywords(rule: &Rule, kind: Type) -> Map<String, Value> {
                         json!({ "required": [&*when.member], "properties": { &*when.member: { "const": &*when.is } } }),
                     ),
                 );
-                set(
-                    "then",
-                    Some(
-                        json!({ "required": [&*when.then], "properties": { &*when.then: { "not": { "type": "null" } } } }),
-                    ),
-                );
+                let needs = |name: &str| json!({ "required": [name], "properties": { name: { "not": { "type": "null" } } } });
+                set("then", Some(needs(&when.then)));
+                set("else", when.otherwise.as_deref().map(needs));
             }
         }
         Type::Boolean => {}

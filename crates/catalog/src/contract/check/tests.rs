@@ -6,3 +6,4 @@ mod limits;
 mod properties;
 mod texts;
 mod together;
+mod tool_choice;

@@ -16,6 +16,8 @@ pub(super) struct Offer {
     /// Functions in `tools`.
     pub tools: u32,
     pub choice: ToolChoice,
+    /// Indices of the functions that may be called, where the client names them.
+    pub allowed: Option<Vec<usize>>,
     /// Some function has `strict`.
     pub strict: bool,
     /// Some tool has `cache_control`.
@@ -51,27 +53,39 @@ pub(super) fn read(request: &ChatRequest, values: &Values<'_>, found: &mut Found
             );
         }
     }
+    // Tools that break their own rule say nothing about which names there are.
+    let (choice, allowed) = match request.get("tools").is_some() && values.get("tools").is_none() {
+        true => (ToolChoice::Auto, None),
+        false => choice(values, &names, found),
+    };
+    let allowed = allowed.map(|allowed| {
+        let tools = tools.iter().zip(0..);
+        let tools = tools.filter(|(tool, _)| allowed.contains(function_name(tool)));
+        tools.map(|(_, index)| index).collect::<Vec<usize>>()
+    });
     let functions = values
         .get("functions")
         .and_then(Json::as_array)
         .unwrap_or_default();
     Offer {
         tools: u32::try_from(tools.len()).unwrap_or(u32::MAX),
-        // Tools that break their own rule say nothing about which names there are.
-        choice: match request.get("tools").is_some() && values.get("tools").is_none() {
-            true => ToolChoice::Auto,
-            false => choice(values, &names, found),
-        },
+        choice,
+        allowed,
         strict,
         cache_control,
         legacy: !functions.is_empty() || values.get("function_call").is_some(),
     }
 }
 
-fn choice(values: &Values<'_>, names: &HashSet<&str>, found: &mut Found) -> ToolChoice {
+/// The choice, and the names of those among which it is made where the client names them.
+fn choice<'v>(
+    values: &'v Values<'_>,
+    names: &HashSet<&str>,
+    found: &mut Found,
+) -> (ToolChoice, Option<HashSet<&'v str>>) {
     let at = Path::Member("tool_choice");
     found.at(values.position("tool_choice"));
-    match values.get("tool_choice") {
+    let choice = match values.get("tool_choice") {
         Some(Json::String(word)) => match &**word {
             "none" => ToolChoice::None,
             "required" => {
@@ -86,12 +100,11 @@ fn choice(values: &Values<'_>, names: &HashSet<&str>, found: &mut Found) -> Tool
             }
             _ => ToolChoice::Auto,
         },
+        Some(object @ Json::Object(_)) if word(object, "type") == "allowed_tools" => {
+            return allowed_tools(object, names, found);
+        }
         Some(object @ Json::Object(_)) => {
-            let name = object
-                .present("function")
-                .and_then(|function| function.present("name"))
-                .and_then(Json::as_str)
-                .unwrap_or_default();
+            let name = function_name(object);
             if !names.contains(name) {
                 let function = at.member("function");
                 found.add(
@@ -103,5 +116,52 @@ fn choice(values: &Values<'_>, names: &HashSet<&str>, found: &mut Found) -> Tool
             ToolChoice::Named(name.to_owned())
         }
         _ => ToolChoice::Auto,
+    };
+    (choice, None)
+}
+
+/// A choice among some of the functions.
+fn allowed_tools<'v>(
+    object: &'v Json<'_>,
+    names: &HashSet<&str>,
+    found: &mut Found,
+) -> (ToolChoice, Option<HashSet<&'v str>>) {
+    let Some(allowed) = object.present("allowed_tools") else {
+        return (ToolChoice::Auto, None);
+    };
+    let list = allowed
+        .present("tools")
+        .and_then(Json::as_array)
+        .unwrap_or_default();
+    let choice = Path::Member("tool_choice");
+    let inner = choice.member("allowed_tools");
+    let at = inner.member("tools");
+    for (index, tool) in list.iter().enumerate() {
+        let name = function_name(tool);
+        if !names.contains(name) {
+            let tool = at.item(index);
+            let function = tool.member("function");
+            found.add(
+                function.member("name"),
+                Code::InvalidValue,
+                format_args!("names {}, which is not among `tools`", Word(name)),
+            );
+        }
     }
+    let choice = match word(allowed, "mode") {
+        "required" => ToolChoice::Required,
+        _ => ToolChoice::Auto,
+    };
+    (choice, Some(list.iter().map(function_name).collect()))
+}
+
+/// The name of the function that a choice or a tool speaks of.
+fn function_name<'v>(object: &'v Json<'_>) -> &'v str {
+    object
+        .present("function")
+        .map_or("", |function| word(function, "name"))
+}
+
+fn word<'v>(object: &'v Json<'_>, name: &str) -> &'v str {
+    object.present(name).and_then(Json::as_str).unwrap_or_default()
 }

@@ -143,13 +143,17 @@ fn object(rule: &Rule, value: &Json<'_>, at: Path<'_>, found: &mut Found) {
         }
     }
     if let Some(when) = &rule.required_when
-        && value.present(&when.member).and_then(Json::as_str) == Some(&when.is)
-        && value.present(&when.then).is_none()
+        && let Some(word) = value.present(&when.member).and_then(Json::as_str)
+        && let Some(needed) = match word == &*when.is {
+            true => Some(&when.then),
+            false => when.otherwise.as_ref(),
+        }
+        && value.present(needed).is_none()
     {
         found.add(
-            at.member(&when.then),
+            at.member(needed),
             Code::MissingRequiredParameter,
-            format_args!("is missing; `{}` \"{}\" needs it", when.member, when.is),
+            format_args!("is missing; `{}` {} needs it", when.member, Word(word)),
         );
     }
     if let Some(rule) = &rule.each_member {

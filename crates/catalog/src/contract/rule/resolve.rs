@@ -237,7 +237,7 @@ fn rule(written: &written::Field, path: &str) -> Result<Rule, Faulty> {
     let then = written
         .required_when
         .iter()
-        .flat_map(|when| [&when.member, &when.then]);
+        .flat_map(|when| [&when.member, &when.then].into_iter().chain(&when.otherwise));
     if let Some(unknown) = names
         .chain(then)
         .find(|name| !written.members.contains_key(*name))
@@ -263,6 +263,7 @@ fn rule(written: &written::Field, path: &str) -> Result<Rule, Faulty> {
             member: when.member.as_str().into(),
             is: when.is.as_str().into(),
             then: when.then.as_str().into(),
+            otherwise: when.otherwise.as_deref().map(Into::into),
         }),
     })
 }

@@ -98,6 +98,7 @@ pub(super) struct RequiredWhen {
     pub member: String,
     pub is: String,
     pub then: String,
+    pub otherwise: Option<String>,
 }
 
 impl Field {

@@ -346,35 +346,3 @@ fn tools_are_functions_with_names_of_their_own() {
         }
     }
 }
-
-#[test]
-fn tool_choice_is_a_word_or_names_a_tool() {
-    let tools = json!([{ "type": "function", "function": { "name": "weather" } }]);
-    let named = |name: &str| json!({ "type": "function", "function": { "name": name } });
-    for page in PAGES {
-        let choose = |choice: Value| with(page, json!({ "tools": tools, "tool_choice": choice }));
-        for word in ["none", "auto", "required"] {
-            assert_taken(choose(json!(word)));
-        }
-        assert_taken(choose(named("weather")));
-        assert_refused(choose(json!("<string>")), "tool_choice", "invalid_value");
-        assert_refused(
-            choose(json!({})),
-            "tool_choice.type",
-            "missing_required_parameter",
-        );
-        assert_refused(
-            choose(named("time")),
-            "tool_choice.function.name",
-            "invalid_value",
-        );
-        // Without tools these two change nothing; the others cannot be kept.
-        assert_taken(with(page, json!({ "tool_choice": "none" })));
-        assert_taken(with(page, json!({ "tool_choice": "auto" })));
-        assert_refused(
-            with(page, json!({ "tool_choice": "required" })),
-            "tool_choice",
-            "invalid_value",
-        );
-    }
-}
