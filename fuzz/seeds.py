@@ -16,6 +16,7 @@ from pathlib import Path
 CORPUS = Path(__file__).resolve().parent / "corpus"
 TARGETS = {
     "anthropic_messages": ("anthropic-messages",),
+    "openai_chat": ("openai-chat",),
     "gemini": ("gemini", "vertex-gemini"),
     "openai_responses": ("openai-responses",),
 }

@@ -6,7 +6,10 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use tollgate_catalog::{
     Catalog,
-    contract::check::{CheckLimits, check},
+    contract::{
+        check::{CheckLimits, check},
+        estimated_tokens,
+    },
     load,
     model::Model,
     quirks::Quirks,
@@ -15,7 +18,7 @@ use tollgate_catalog::{
 use tollgate_chat::{
     assemble::Assembler,
     chunk::{AnswerShape, ChunkWriter, Head},
-    event::{Event, EventKind},
+    event::{Event, EventKind, Wire},
     json::Json,
     request::ChatRequest,
     usage::Usage,
@@ -97,6 +100,18 @@ fn stream(dialect: Dialect, quirks: &Quirks, bytes: &[u8], size: usize) {
     let whole = read(dialect, quirks, std::iter::once(bytes));
     let pieces = read(dialect, quirks, bytes.chunks(size));
     assert_eq!(whole, pieces);
+    // So does whether it was asked for.
+    if let Some(answer) = whole.filter(|_| is_stream(bytes)) {
+        let body = Bytes::copy_from_slice(bytes);
+        let folded = dialect.decode_answer(&body, quirks, &presentation(), &Undo::default());
+        assert_eq!(folded.map(|decoded| decoded.answer.json), Ok(answer));
+    }
+}
+
+/// Whether the bytes begin as server-sent events do.
+fn is_stream(bytes: &[u8]) -> bool {
+    let bytes = bytes.trim_ascii_start();
+    [&b"data:"[..], b"event:"].iter().any(|line| bytes.starts_with(line))
 }
 
 /// What a stream says, pieces of one kind joined; `None` where it ends in a fault.
@@ -125,9 +140,14 @@ fn read<'a>(dialect: Dialect, quirks: &Quirks, pieces: impl Iterator<Item = &'a 
         }
         assembler.take(event.kind);
     }
+    let estimated = Usage {
+        prompt: presentation.estimated_prompt_tokens,
+        completion: estimated_tokens(assembler.held() as u64),
+        ..Usage::default()
+    };
     Some(
         assembler
-            .finish(&head, &AnswerShape::default(), Usage::default())
+            .finish(&head, &AnswerShape::default(), estimated)
             .json,
     )
 }
@@ -139,8 +159,14 @@ fn assert_in_order(events: &[Event]) {
     let mut calls = 0;
     let mut finished = Vec::new();
     for (event, at) in events.iter().zip(0..) {
-        if let Some(chunk) = writer.write(&event.kind) {
-            assert_json(&chunk);
+        match &event.wire {
+            Wire::Chunk(chunk) => assert_json(std::str::from_utf8(chunk).expect("a chunk is text")),
+            Wire::Covered => {}
+            Wire::Unwritten => {
+                if let Some(chunk) = writer.write(&event.kind) {
+                    assert_json(&chunk);
+                }
+            }
         }
         let choice = match &event.kind {
             EventKind::Start(_) => {

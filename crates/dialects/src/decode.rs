@@ -40,27 +40,19 @@ impl Dialect {
         presentation: &Presentation,
         undo: &Undo,
     ) -> Result<Decoded, Fault> {
+        if is_stream(body) {
+            let (events, turns) = self.events_of_stream(body, quirks, presentation, undo)?;
+            let answer = assembled(events.into_iter().map(|event| event.kind), presentation);
+            return Ok(Decoded { answer, turns });
+        }
         if self == Self::OpenaiChat && undo.is_nothing() {
             return decode_chat(body, quirks, presentation, undo.before);
         }
         let mut collector = collector_for(self, quirks, undo.before);
         let events = self.events_of_whole(body, quirks, presentation, undo)?;
-        let mut head = presentation.head.clone();
-        let mut assembler = Assembler::default();
-        for event in events {
-            collector.take(&event);
-            if let EventKind::Start(start) = &event {
-                head.adopt(start);
-            }
-            assembler.take(event);
-        }
-        let estimated = Usage {
-            prompt: presentation.estimated_prompt_tokens,
-            completion: estimated_tokens(assembler.held() as u64),
-            ..Usage::default()
-        };
+        events.iter().for_each(|event| collector.take(event));
         Ok(Decoded {
-            answer: assembler.finish(&head, &presentation.shape, estimated),
+            answer: assembled(events, presentation),
             turns: collector.finish(),
         })
     }
@@ -73,12 +65,30 @@ impl Dialect {
         presentation: &Presentation,
         undo: &Undo,
     ) -> Result<(Vec<Event>, Vec<KeptTurn>), Fault> {
+        if is_stream(body) {
+            return self.events_of_stream(body, quirks, presentation, undo);
+        }
         let mut collector = collector_for(self, quirks, undo.before);
         let events = self.events_of_whole(body, quirks, presentation, undo)?;
         for event in &events {
             collector.take(event);
         }
         Ok((events.into_iter().map(Event::new).collect(), collector.finish()))
+    }
+
+    /// A stream that has come whole where none was asked for: some servers stream always.
+    fn events_of_stream(
+        self,
+        body: &Bytes,
+        quirks: &Quirks,
+        presentation: &Presentation,
+        undo: &Undo,
+    ) -> Result<(Vec<Event>, Vec<KeptTurn>), Fault> {
+        let mut decoder = self.stream_decoder(quirks, presentation.clone(), undo.clone(), body.len());
+        let mut events = Vec::new();
+        decoder.read(body.clone(), &mut events)?;
+        decoder.end(&mut events)?;
+        Ok((events, decoder.take_turns()))
     }
 
     fn events_of_whole(
@@ -138,6 +148,31 @@ impl Dialect {
             collector,
         }
     }
+}
+
+/// Whether a body is server-sent events.
+fn is_stream(body: &[u8]) -> bool {
+    const LINES: [&[u8]; 5] = [b"data:", b"event:", b":", b"id:", b"retry:"];
+    let body = body.trim_ascii_start();
+    body.first() != Some(&b'{') && LINES.iter().any(|line| body.starts_with(line))
+}
+
+/// The whole answer that these events make up.
+fn assembled(events: impl IntoIterator<Item = EventKind>, presentation: &Presentation) -> Answer {
+    let mut head = presentation.head.clone();
+    let mut assembler = Assembler::default();
+    for event in events {
+        if let EventKind::Start(start) = &event {
+            head.adopt(start);
+        }
+        assembler.take(event);
+    }
+    let estimated = Usage {
+        prompt: presentation.estimated_prompt_tokens,
+        completion: estimated_tokens(assembler.held() as u64),
+        ..Usage::default()
+    };
+    assembler.finish(&head, &presentation.shape, estimated)
 }
 
 /// The raw path: the provider's bytes with few edits. Events are made only of what has to be kept.

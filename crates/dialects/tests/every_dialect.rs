@@ -1,0 +1,11 @@
+//! What holds in every dialect alike.
+#![allow(clippy::unwrap_used)]
+
+// What requests need is for the others.
+#[allow(dead_code)]
+mod harness;
+
+mod every_dialect {
+    mod recorded;
+    mod streamed_unasked;
+}
