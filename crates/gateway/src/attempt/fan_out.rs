@@ -5,6 +5,7 @@
 //! What the client sees does not tell: choices have dense indexes, and one ID, time and usage.
 
 mod merge;
+mod numbers;
 mod stream;
 
 use std::sync::Arc;

@@ -11,22 +11,23 @@ use tollgate_chat::{
 };
 use tollgate_dialects::{Fault, FaultKind, Presentation};
 
-use super::Share;
+use super::{Share, numbers::Numbers};
 use crate::{buffered::Held, error::Failure};
 
 /// One answer with the choices of all, in their order. What else an answer says is the first one's.
 pub fn merge(answers: &[(Share, Answer, Held)], presentation: &Presentation) -> Result<Answer, Failure> {
     let mut choices = Vec::new();
+    let mut numbers = Numbers::default();
     let mut usage = Usage::default();
     let mut finishes = Vec::new();
     for (share, answer, _) in answers {
         let object = parse(&answer.json)?;
         for choice in items(object.present("choices").unwrap_or("[]")).map_err(|_| unreadable())? {
-            choices.push(renumbered(choice, *share)?);
+            choices.push(renumbered(choice, *share, &mut numbers)?);
         }
         for finish in &answer.finishes {
             let mut finish = finish.clone();
-            finish.choice += share.first;
+            finish.choice = numbers.of(finish.choice, *share)?;
             finishes.push(finish);
         }
         usage = usage.plus(answer.usage);
@@ -53,11 +54,11 @@ pub fn merge(answers: &[(Share, Answer, Held)], presentation: &Presentation) -> 
 }
 
 /// A ready chunk with the client's indexes, and the ID and time of the whole answer.
-pub fn chunk(json: &Bytes, share: Share, head: &Head) -> Result<Bytes, Failure> {
+pub fn chunk(json: &Bytes, share: Share, numbers: &mut Numbers, head: &Head) -> Result<Bytes, Failure> {
     let object = parse(json)?;
     let mut edits = Edits::of(object.text());
     for choice in items(object.present("choices").unwrap_or("[]")).map_err(|_| unreadable())? {
-        edits.replace(choice, renumbered(choice, share)?);
+        edits.replace(choice, renumbered(choice, share, numbers)?);
     }
     let mut edit = ObjectEdit::of(&object);
     edit.set("id", quote(&head.id));
@@ -66,26 +67,14 @@ pub fn chunk(json: &Bytes, share: Share, head: &Head) -> Result<Bytes, Failure> 
     Ok(Bytes::from(edits.finish()))
 }
 
-fn renumbered(choice: &str, share: Share) -> Result<String, Failure> {
+fn renumbered(choice: &str, share: Share, numbers: &mut Numbers) -> Result<String, Failure> {
     let object = Object::parse(choice).map_err(|_| unreadable())?;
-    let index = of_client(object.read("index").unwrap_or(0), share)?;
+    let index = numbers.of(object.read("index").unwrap_or(0), share)?;
     let mut edit = ObjectEdit::of(&object);
     edit.set("index", index.to_string());
     let mut edits = Edits::of(object.text());
     edit.finish(&mut edits);
     Ok(edits.finish())
-}
-
-/// The client's index of a share's choice. Fails for one that was not asked for: it would be taken for
-/// another share's.
-pub fn of_client(choice: u32, share: Share) -> Result<u32, Failure> {
-    if choice >= share.choices {
-        return Err(Failure::Fault(Fault::new(
-            FaultKind::Malformed,
-            "more choices than were asked for",
-        )));
-    }
-    Ok(share.first + choice)
 }
 
 fn parse(json: &Bytes) -> Result<Object<'_>, Failure> {

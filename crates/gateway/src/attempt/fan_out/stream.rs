@@ -11,11 +11,7 @@ use tollgate_chat::{
 };
 use tollgate_dialects::ProviderRequest;
 
-use super::{
-    Share, UNDER_WAY,
-    merge::{chunk, of_client},
-    of_share,
-};
+use super::{Share, UNDER_WAY, merge::chunk, numbers::Numbers, of_share};
 use crate::{
     attempt::{OpenStream, call::Call},
     error::Failure,
@@ -28,6 +24,7 @@ pub struct MergedStream {
     call: Call,
     head: Head,
     started: bool,
+    numbers: Numbers,
     parts: Vec<Counts>,
 }
 
@@ -69,6 +66,7 @@ impl MergedStream {
             head: call.presentation.head.clone(),
             call,
             started: false,
+            numbers: Numbers::default(),
         };
         let mut opening = FuturesUnordered::new();
         for (share, request) in merged.waiting.drain(..UNDER_WAY.min(merged.waiting.len())) {
@@ -157,7 +155,7 @@ impl MergedStream {
         let mut seen = Vec::with_capacity(events.len());
         for Event { mut kind, wire } in events {
             let wire = match wire {
-                Wire::Chunk(json) => Wire::Chunk(chunk(&json, share, &self.head)?),
+                Wire::Chunk(json) => Wire::Chunk(chunk(&json, share, &mut self.numbers, &self.head)?),
                 other => other,
             };
             let counts = self.parts.iter_mut().find(|counts| counts.share == share);
@@ -188,7 +186,7 @@ impl MergedStream {
                     arguments: text,
                     ..
                 } => {
-                    *choice = of_client(*choice, share)?;
+                    *choice = self.numbers.of(*choice, share)?;
                     if let Some(counts) = counts {
                         counts.bytes += text.len() as u64;
                     }
@@ -199,8 +197,8 @@ impl MergedStream {
                 | EventKind::State { choice, .. }
                 | EventKind::BlockEnd { choice }
                 | EventKind::Other { choice }
-                | EventKind::Unshown { choice, .. } => *choice = of_client(*choice, share)?,
-                EventKind::Finish(finish) => finish.choice = of_client(finish.choice, share)?,
+                | EventKind::Unshown { choice, .. } => *choice = self.numbers.of(*choice, share)?,
+                EventKind::Finish(finish) => finish.choice = self.numbers.of(finish.choice, share)?,
             }
             seen.push(Event { kind, wire });
         }

@@ -9,7 +9,7 @@ use tollgate_chat::{
 };
 use tollgate_dialects::Presentation;
 
-use super::*;
+use super::{numbers::Numbers, *};
 
 fn held() -> Held {
     crate::buffered::Buffered::new(0).hold()
@@ -96,6 +96,33 @@ fn whole_answers_become_one_in_the_order_of_their_choices() {
 }
 
 #[test]
+fn indexes_are_dense_where_a_provider_gives_fewer_choices() {
+    let answers = [
+        (share(0, 2), answer("a", &["one"], 10), held()),
+        (share(2, 2), answer("b", &["two", "three"], 10), held()),
+    ];
+
+    let merged = merge(&answers, &presentation()).unwrap();
+
+    let answer: serde_json::Value = serde_json::from_slice(&merged.json).unwrap();
+    let indexes: Vec<u64> = answer["choices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|choice| choice["index"].as_u64().unwrap())
+        .collect();
+    assert_eq!(indexes, [0, 1, 2]);
+    let finishes: Vec<u32> = merged.finishes.iter().map(|finish| finish.choice).collect();
+    assert_eq!(finishes, [0, 1, 2]);
+
+    // In a stream the order is that in which they begin.
+    let mut numbers = Numbers::default();
+    let told =
+        [(1, 2), (0, 0), (1, 2), (0, 2)].map(|(choice, first)| numbers.of(choice, share(first, 2)).unwrap());
+    assert_eq!(told, [0, 1, 0, 2]);
+}
+
+#[test]
 fn a_choice_that_was_not_asked_for_is_a_fault_and_not_another_shares() {
     let answers = [
         (share(0, 1), answer("a", &["one", "too much"], 1), held()),
@@ -111,7 +138,12 @@ fn a_chunk_gets_the_clients_index_and_the_answers_id_and_keeps_the_rest() {
         br#"{"id":"b","created":1,"choices":[{"index":0,"delta":{"content":"x"},"logprobs":{"content":[]}}],"x":1}"#,
     );
 
-    let chunk = merge::chunk(&json, share(3, 1), &presentation().head).unwrap();
+    let mut numbers = Numbers::default();
+    for before in 0..3 {
+        numbers.of(0, share(before, 1)).unwrap();
+    }
+
+    let chunk = merge::chunk(&json, share(3, 1), &mut numbers, &presentation().head).unwrap();
 
     assert_eq!(
         std::str::from_utf8(&chunk).unwrap(),
