@@ -2,14 +2,19 @@
 //! back that providers ask for: over two turns and more, whole and streamed, with what the gate keeps,
 //! with what the client sends, and when both are lost. The providers refuse what the real ones refuse.
 
+mod kept_by_client;
+mod lost;
+mod order;
+mod strangers;
+
 use serde_json::{Value, json};
 use tollgate_testkit::{
-    gate::{Channel, Gate},
+    gate::Gate,
     grammar::{Summary, ToolCall},
-    provider::{FakeProvider, Script, Turn, complains, decides, speaks},
+    provider::{FakeProvider, Script, Turn, decides, speaks},
 };
 
-use crate::stage::{MODEL, SPEAKERS, gate_to, question_to, setup, with};
+use crate::stage::{MODEL, SPEAKERS, gate_to, question_to, with};
 
 /// Presets and models that want their thoughts back, one for each way of wanting it.
 const THINKERS: [(&str, &str); 7] = [
@@ -229,334 +234,49 @@ async fn each_step_of_a_long_exchange_keeps_its_own_thoughts() {
 }
 
 #[tokio::test]
-async fn every_block_of_a_turn_comes_back_byte_for_byte_and_in_its_order() {
-    let (preset, model) = CLAUDE;
-    let turn = Turn::new()
-        .thinks([])
-        .signed("signature-only==")
-        .thinks_in_secret("RW5jcnlwdGVkIQ==")
-        .thinks(["Zwei\nZeilen — \"quoted\" \\ 🜁"])
-        .signed("second/+==")
-        .says(["Let me see."])
-        .calls("call-1", "weather", json!({}))
-        .calls("call-2", "weather", json!({}));
-    let provider = FakeProvider::start_with(weather_after(turn)).await;
-    let gate = gate_to(&provider, preset, model).await;
-    for stream in [false, true] {
-        let first = asked(&gate, &question(model), stream).await;
-        let assistant = with(plain(first.tool_calls()), json!({"content": first.text()}));
-
-        asked(&gate, &continued(question(model), assistant), stream).await;
-
-        let sent = last_sent(&provider);
-        let blocks = sent["messages"][1]["content"].as_array().unwrap();
-        let expected = json!([
-            {"type": "thinking", "thinking": "", "signature": "signature-only=="},
-            {"type": "redacted_thinking", "data": "RW5jcnlwdGVkIQ=="},
-            {"type": "thinking", "thinking": "Zwei\nZeilen — \"quoted\" \\ 🜁", "signature": "second/+=="},
-            {"type": "text", "text": "Let me see."}
-        ]);
-        assert_eq!(Value::from(&blocks[..4]), expected, "stream: {stream}");
-        assert_eq!(blocks.len(), 6, "two calls follow");
-    }
-}
-
-#[tokio::test]
-async fn texts_thoughts_and_calls_of_a_turn_come_back_in_the_order_in_which_they_came() {
-    for (preset, model) in [CLAUDE, THINKERS[3]] {
+async fn a_turn_that_the_client_sends_back_in_two_messages_is_the_one_that_it_was() {
+    for (preset, model) in [("anthropic", "claude-sonnet-4-6"), CLAUDE] {
         let turn = Turn::new()
-            .thinks(["One."])
-            .signed("c2lnbmVkIG9uZQ==")
-            .calls("call-1", "weather", json!({"city": "Lisbon"}))
-            .thinks(["Two."])
-            .signed("c2lnbmVkIHR3bw==")
-            .says(["And the", " other."])
-            .calls("call-2", "weather", json!({"city": "Porto"}));
+            .thinks([THOUGHT])
+            .signed(SIGNATURE)
+            .says(["Let me see."])
+            .calls("call-1", "weather", json!({"city": "Lisbon"}));
         let provider = FakeProvider::start_with(weather_after(turn)).await;
         let gate = gate_to(&provider, preset, model).await;
-        for stream in [false, true] {
-            let first = asked(&gate, &question(model), stream).await;
-            let assistant = with(plain(first.tool_calls()), json!({"content": first.text()}));
-
-            asked(&gate, &continued(question(model), assistant), stream).await;
-
-            let sent = last_sent(&provider).to_string();
-            let words = [
-                "c2lnbmVkIG9uZQ==",
-                "Lisbon",
-                "c2lnbmVkIHR3bw==",
-                "And the other.",
-                "Porto",
-            ];
-            let places: Vec<_> = words.iter().map(|word| sent.find(word)).collect();
-            assert!(
-                places.iter().all(Option::is_some) && places.is_sorted(),
-                "{model}: {sent}"
-            );
-        }
-    }
-}
-
-/// The assistant's turn in each form in which clients keep thoughts themselves.
-fn kept_by_the_client(preset: &str, plain: Value) -> Vec<(&'static str, Value)> {
-    let member = |name: &str, value: Value| with(plain.clone(), json!({name: value}));
-    let detail = |own: Value| member("reasoning_details", json!([own]));
-    match preset {
-        "anthropic" => vec![
-            (
-                "thinking_blocks",
-                member(
-                    "thinking_blocks",
-                    json!([{"type": "thinking", "thinking": THOUGHT, "signature": SIGNATURE}]),
-                ),
-            ),
-            (
-                "reasoning_details",
-                detail(
-                    json!({"type": "reasoning.text", "text": THOUGHT, "signature": SIGNATURE, "format": "anthropic-claude-v1", "index": 0}),
-                ),
-            ),
-        ],
-        "gemini" => {
-            let mut extra = plain.clone();
-            extra["tool_calls"][0]["extra_content"] = json!({"google": {"thought_signature": SIGNATURE}});
-            let mut packed = plain.clone();
-            let id = plain["tool_calls"][0]["id"].as_str().unwrap();
-            packed["tool_calls"][0]["id"] = format!("{id}__thought__{SIGNATURE}").into();
-            vec![("extra_content", extra), ("__thought__", packed)]
-        }
-        "openai" => vec![(
-            "reasoning_details",
-            detail(
-                json!({"type": "reasoning.encrypted", "data": SIGNATURE, "id": "rs_0", "format": "openai-responses-v1", "index": 0}),
-            ),
-        )],
-        "minimax" => vec![(
-            "reasoning_details",
-            detail(
-                json!({"type": "reasoning.text", "id": "reasoning-text-1", "format": "MiniMax-response-v1", "index": 0, "text": THOUGHT}),
-            ),
-        )],
-        _ => vec![("reasoning_content", member("reasoning_content", THOUGHT.into()))],
-    }
-}
-
-#[tokio::test]
-async fn what_the_client_has_kept_itself_is_used() {
-    for (preset, model) in THINKERS {
-        let provider = FakeProvider::start_with(weather()).await;
-        let before = gate_to(&provider, preset, model).await;
-        let first = asked(&before, &question(model), false).await;
-        // A gate that has kept nothing.
-        let gate = gate_to(&provider, preset, model).await;
-        for (form, assistant) in kept_by_the_client(preset, plain(first.tool_calls())) {
-            let answer = asked(&gate, &continued(question(model), assistant), false).await;
-
-            assert_eq!(answer.text(), ANSWER, "{model}: {form}");
-            assert_thought_is_back(preset, &last_sent(&provider));
-        }
-    }
-}
-
-/// MiniMax asks for its thoughts, but takes a turn that has lost them, and nothing may stand in for them.
-fn forgives(provider: &FakeProvider, preset: &str) {
-    if preset == "minimax" {
-        provider.lenient();
-    }
-}
-
-#[tokio::test]
-async fn an_exchange_whose_thoughts_are_lost_goes_on() {
-    for (preset, model) in THINKERS {
-        let provider = FakeProvider::start_with(weather()).await;
-        let before = gate_to(&provider, preset, model).await;
-        let first = asked(&before, &question(model), false).await;
-        let gate = gate_to(&provider, preset, model).await;
-        forgives(&provider, preset);
-        for stream in [false, true] {
-            let second = continued(question(model), plain(first.tool_calls()));
-            let answer = asked(&gate, &second, stream).await;
-
-            assert_eq!(answer.text(), ANSWER, "{model}");
-            assert!(!last_sent(&provider).to_string().contains(SIGNATURE), "{model}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn thoughts_that_their_provider_no_longer_takes_stay_away_on_a_second_try() {
-    const REFUSALS: [&str; 4] = [
-        "messages.1.content.0: Invalid `signature` in `thinking` block",
-        "messages.1.content.0: Invalid `signature` in `thinking` block",
-        "Corrupted thought signature.",
-        "The encrypted content gAAA...Rg== could not be verified.",
-    ];
-    for ((preset, model), refusal) in THINKERS.into_iter().zip(REFUSALS) {
-        let kind = match preset {
-            "gemini" => "INVALID_ARGUMENT",
-            _ => "invalid_request_error",
-        };
-        let answers = weather();
-        let provider = FakeProvider::start_with(answers.clone()).await;
-        let gate = gate_to(&provider, preset, model).await;
         let first = asked(&gate, &question(model), false).await;
-        provider.always(decides(move |request| {
-            match request.json().to_string().contains(SIGNATURE) {
-                true => complains(400, kind, refusal),
-                false => answers.clone(),
-            }
-        }));
-        let second = continued(question(model), plain(first.tool_calls()));
-        for (stream, tries) in [(false, 2), (true, 1)] {
-            let before = provider.requests().len();
+        let mut second = question(model);
+        let words = json!({"role": "assistant", "content": first.text()});
+        second["messages"].as_array_mut().unwrap().push(words);
 
-            let answer = asked(&gate, &second, stream).await;
-
-            assert_eq!(answer.text(), ANSWER, "{model}");
-            let made = provider.requests().len() - before;
-            assert_eq!(made, tries, "{model}: what was refused once is not tried again");
-        }
-
-        let kept = kept_by_the_client(preset, plain(first.tool_calls())).remove(0).1;
-        let answer = gate.post(&continued(question(model), kept)).await;
-
-        assert_eq!(answer.text(), ANSWER, "{model}: {answer:?}");
-        let notes = answer.header("x-tollgate-notes").unwrap_or_default();
-        assert!(notes.contains("omitted:messages.reasoning"), "{model}: {notes}");
-    }
-}
-
-#[tokio::test]
-async fn thoughts_of_one_credential_are_not_sent_to_another() {
-    for (preset, model) in &THINKERS[..4] {
-        let first = FakeProvider::start_with(weather()).await;
-        let second = FakeProvider::start_with(weather()).await;
-        let gate = setup()
-            .channel(
-                Channel::of(preset, &first)
-                    .models([*model])
-                    .api_key("first-credential"),
-            )
-            .channel(
-                Channel::of(preset, &second)
-                    .named("spare")
-                    .api_key("second-credential")
-                    .models([*model])
-                    .set("priority", "1"),
-            )
-            .start()
-            .await;
-        let turn = asked(&gate, &question(model), false).await;
-        first.always(complains(529, "overloaded_error", "busy"));
-
-        let answer = asked(
-            &gate,
-            &continued(question(model), plain(turn.tool_calls())),
-            false,
-        )
-        .await;
+        let answer = asked(&gate, &continued(second, plain(first.tool_calls())), false).await;
 
         assert_eq!(answer.text(), ANSWER, "{model}");
-        let sent = last_sent(&second).to_string();
-        assert!(!sent.contains(SIGNATURE), "{model}: {sent}");
+        assert_thought_is_back(preset, &last_sent(&provider));
     }
 }
 
 #[tokio::test]
-async fn thoughts_of_one_api_key_are_not_used_for_another() {
-    let (preset, model) = GEMINI;
-    let provider = FakeProvider::start_with(weather()).await;
+async fn a_later_step_without_a_thought_goes_back_without_one_and_the_model_goes_on_thinking() {
+    let (preset, model) = CLAUDE;
+    let provider = FakeProvider::start().await;
     let gate = gate_to(&provider, preset, model).await;
-    let first = asked(&gate, &question(model), false).await;
-    let other = gate.create_key(&["--name", "other"]).await;
-
-    let second = continued(question(model), plain(first.tool_calls()));
-    let answer = gate.post_with(&other, &second).await;
-
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert!(!last_sent(&provider).to_string().contains(SIGNATURE));
-}
-
-#[tokio::test]
-async fn another_family_gets_a_conversation_without_thoughts_that_are_not_its_own() {
-    for (from, from_model) in THINKERS {
-        for (to, to_model) in THINKERS.into_iter().filter(|(to, _)| *to != from) {
-            let (first, second) = (
-                FakeProvider::start_with(weather()).await,
-                FakeProvider::start_with(weather()).await,
-            );
-            let gate = setup()
-                .channel(Channel::of(from, &first).models([from_model]))
-                .channel(Channel::of(to, &second).models([to_model]))
-                .start()
-                .await;
-            forgives(&second, to);
-            let turn = asked(&gate, &question(from_model), false).await;
-            let plain = plain(turn.tool_calls());
-            let forms = kept_by_the_client(from, plain.clone());
-            for (form, assistant) in forms.into_iter().chain([("dropped", plain)]) {
-                let answer = asked(&gate, &continued(question(to_model), assistant), false).await;
-
-                assert_eq!(answer.text(), ANSWER, "{from_model} to {to_model}: {form}");
-                let sent = last_sent(&second).to_string();
-                for word in [SIGNATURE, "thinking_blocks", "extra_content", "__thought__"] {
-                    assert!(
-                        !sent.contains(word),
-                        "{from_model} to {to_model}: {word} in {sent}"
-                    );
-                }
-            }
-        }
+    let mut request = question(model);
+    let later = Turn::new().calls("call-2", "weather", json!({}));
+    for turn in [call_turn(), later] {
+        provider.next(speaks(turn));
+        let answer = asked(&gate, &request, false).await;
+        request = continued(request, plain(answer.tool_calls()));
     }
-}
+    provider.next(speaks(Turn::new().says([ANSWER])));
 
-#[tokio::test]
-async fn a_signature_of_text_comes_back_although_nothing_names_it() {
-    let (preset, model) = GEMINI;
-    let turn = Turn::new().thinks(["Hm."]).says(["Hel", "lo."]).signed(SIGNATURE);
-    let provider = FakeProvider::start_with(speaks(turn)).await;
-    let gate = gate_to(&provider, preset, model).await;
-    for stream in [false, true] {
-        let first = asked(&gate, &question_to(model), stream).await;
-        let mut request = question_to(model);
-        let messages = request["messages"].as_array_mut().unwrap();
-        messages.push(json!({"role": "assistant", "content": first.text()}));
-        messages.push(json!({"role": "user", "content": "Go on."}));
+    let answer = asked(&gate, &request, false).await;
 
-        asked(&gate, &request, stream).await;
-
-        let sent = last_sent(&provider);
-        assert!(sent["contents"][1].to_string().contains(SIGNATURE), "{sent:#}");
-    }
-}
-
-#[tokio::test]
-async fn an_image_that_comes_back_has_its_signature() {
-    const DRAWS: &str = "gemini-3.1-flash-image-preview";
-    let turn = Turn::new()
-        .draws("image/gif", "R0lGODlhAQABAAAAACw=")
-        .signed(SIGNATURE);
-    let provider = FakeProvider::start_with(speaks(turn)).await;
-    let gate = gate_to(&provider, "gemini", DRAWS).await;
-    for stream in [false, true] {
-        let first = asked(&gate, &question_to(DRAWS), stream).await;
-        let images: Vec<Value> = first
-            .images()
-            .iter()
-            .map(|url| json!({"type": "image_url", "image_url": {"url": url}}))
-            .collect();
-        let mut request = question_to(DRAWS);
-        let messages = request["messages"].as_array_mut().unwrap();
-        messages.push(json!({"role": "assistant", "content": "", "images": images}));
-        messages.push(json!({"role": "user", "content": "Now in blue."}));
-
-        asked(&gate, &request, stream).await;
-
-        let parts = &last_sent(&provider)["contents"][1]["parts"];
-        assert_eq!(
-            parts[0]["inlineData"]["data"], "R0lGODlhAQABAAAAACw=",
-            "{parts:#}"
-        );
-        assert_eq!(parts[0]["thoughtSignature"], SIGNATURE, "{parts:#}");
-    }
+    assert_eq!(answer.text(), ANSWER);
+    let sent = last_sent(&provider);
+    assert_eq!(sent["thinking"]["type"], "enabled");
+    assert_eq!(
+        sent["messages"][3]["content"].as_array().unwrap().len(),
+        1,
+        "{sent:#}"
+    );
 }
