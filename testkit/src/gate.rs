@@ -121,6 +121,18 @@ impl Gate {
         self.process.ended().await
     }
 
+    /// Asks the process to end, waits until it has, and starts it anew with the same configuration.
+    ///
+    /// # Panics
+    /// Where it does not end by itself with 0, or does not come up again.
+    pub async fn restart(&mut self) {
+        self.signal(Signal::Terminate);
+        assert_eq!(self.ended().await, Some(0), "{}", self.logs());
+        self.process = self.setup.serve();
+        let listening = self.process.listening().await;
+        (self.data, self.admin) = (listening.data, listening.admin);
+    }
+
     /// Posts a chat request and judges the answer.
     ///
     /// # Panics

@@ -15,6 +15,15 @@ pub struct Admission {
     _of_key: InFlightGuard,
 }
 
+/// Whether there is a place now. Asked before anything of the body is read: an overloaded gate has to refuse at less
+/// cost than it answers.
+pub fn has_room(gate: &Gate) -> Result<(), GateError> {
+    match gate.in_flight.available_permits() {
+        0 => Err(GateError::TooManyInFlight),
+        _ => Ok(()),
+    }
+}
+
 /// Takes a place, without waiting for one.
 pub fn admit(gate: &Gate, key: &WarmKey) -> Result<Admission, GateError> {
     let of_gate = Arc::clone(&gate.in_flight)

@@ -1,6 +1,9 @@
 //! What every request needs, built once.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use http::HeaderValue;
@@ -43,6 +46,8 @@ pub struct GateSettings {
     pub keep_alive: Duration,
     /// How long a client may take none of what is sent to it.
     pub send_timeout: Duration,
+    /// How long new requests are taken after a shutdown was asked for.
+    pub leave: Duration,
     /// How long requests under way may go on after a shutdown began.
     pub drain: Duration,
     /// Origins that browsers may call from; empty: none. `*` alone: all.
@@ -82,6 +87,8 @@ pub struct Gate {
     pub(crate) abandoned: Abandoned,
     pub(crate) retries: RetryBudget,
     pub(crate) in_flight: Arc<Semaphore>,
+    /// Whether a shutdown was asked for.
+    pub(crate) is_leaving: AtomicBool,
     pub(crate) metrics: Metrics,
     /// `/openapi.json`, which never changes while the process runs.
     pub(crate) openapi: bytes::Bytes,
@@ -113,6 +120,7 @@ impl Gate {
             abandoned: Abandoned::new(&settings.abandoned),
             retries: RetryBudget::default(),
             in_flight: Arc::new(Semaphore::new(settings.max_in_flight)),
+            is_leaving: AtomicBool::new(false),
             metrics: Metrics::register(),
             openapi,
             settings,

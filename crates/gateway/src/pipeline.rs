@@ -10,7 +10,7 @@ use tollgate_chat::chunk::Head;
 use tollgate_store::WarmKey;
 
 use crate::{
-    admit::admit,
+    admit::{admit, has_room},
     arrival::Arrival,
     attempt::Asked,
     authenticate::authenticate,
@@ -37,6 +37,7 @@ pub async fn chat_completions(
     arrival: Arrival,
 ) -> Result<Response, GateError> {
     let key = authenticate(&gate, http.headers()).await?;
+    has_room(&gate)?;
     body::check_headers(http.headers())?;
     let name = Name::of(http.headers(), key.key.id)?;
     let body = body::read(http.body_mut(), gate.settings.request_body_limit, &gate.buffered).await?;

@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -60,7 +60,8 @@ const CHANNELS: &str = "/admin/v1/channels";
 /// Every path of the data plane, for the nearest one in a 404.
 const ROUTES: [&str; 5] = [CHAT_COMPLETIONS, MODELS, "/openapi.json", "/healthz", "/readyz"];
 
-/// Serves the data plane until `shutdown`, then lets requests under way end.
+/// Serves the data plane until `shutdown`. From then on it is not ready, and each answer is its connection's last; after
+/// a while it takes nothing new, and lets requests under way end.
 pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let cors = cors(&gate);
     let limits = Limits::of(&gate.settings);
@@ -77,6 +78,11 @@ pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future
                 false => Either::Right(data_plane.clone().oneshot(request)),
             }
         })
+    };
+    let shutdown = async {
+        shutdown.await;
+        gate.is_leaving.store(true, Ordering::Relaxed);
+        tokio::time::sleep(gate.settings.leave).await;
     };
     accept(listener, service, limits, shutdown).await;
     gate.abandoned.close().await;
@@ -146,6 +152,12 @@ async fn answer(
         }
     };
     id.write(response.headers_mut());
+    if gate.is_leaving.load(Ordering::Relaxed) {
+        // Who keeps the connection is to come back to another gate.
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     Ok(response)
 }
 
@@ -298,7 +310,19 @@ async fn accept<S>(
         prepare(&stream, limits.send);
         serve_connection(stream, &builder, service(peer), &graceful, place.ok());
     }
-    drop(listener);
+    // Whom the system has let in already must not be sent away.
+    if let Ok(listener) = listener.into_std() {
+        while let Ok((stream, peer)) = listener.accept() {
+            let place = Arc::clone(&places).try_acquire_owned();
+            if let Ok(place) = place
+                && stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+            {
+                prepare(&stream, limits.send);
+                serve_connection(stream, &builder, service(peer), &graceful, Some(place));
+            }
+        }
+    }
     if tokio::time::timeout(limits.drain, graceful.shutdown())
         .await
         .is_err()

@@ -32,6 +32,9 @@ pub struct Running {
     pub address: SocketAddr,
     pub admin_address: SocketAddr,
     shutdown: watch::Sender<bool>,
+    /// Of what operators look at; it ends after the data plane.
+    admin_shutdown: watch::Sender<bool>,
+    data_plane: JoinSet<()>,
     servers: JoinSet<()>,
     store: Store,
     _data_dir: DataDirLock,
@@ -61,22 +64,26 @@ impl Running {
         );
 
         let (shutdown, _) = watch::channel(false);
+        let (admin_shutdown, _) = watch::channel(false);
+        let mut data_plane = JoinSet::new();
+        data_plane.spawn(serve(Arc::clone(&gate), listener, asked(&shutdown)));
         let mut servers = JoinSet::new();
-        servers.spawn(serve(Arc::clone(&gate), listener, asked(&shutdown)));
         let page = metrics.clone();
         let page = move || page.render();
         servers.spawn(serve_admin(
             Arc::clone(&gate),
             admin_listener,
             page,
-            asked(&shutdown),
+            asked(&admin_shutdown),
         ));
-        servers.spawn(keep_up(metrics, asked(&shutdown)));
+        servers.spawn(keep_up(metrics, asked(&admin_shutdown)));
         Ok(Self {
             gate,
             address,
             admin_address,
             shutdown,
+            admin_shutdown,
+            data_plane,
             servers,
             store,
             _data_dir: data_dir,
@@ -88,6 +95,8 @@ impl Running {
     /// Cancel safety: dropping this cuts what is under way.
     pub async fn stop(mut self) {
         self.shutdown.send_replace(true);
+        while self.data_plane.join_next().await.is_some() {}
+        self.admin_shutdown.send_replace(true);
         while self.servers.join_next().await.is_some() {}
         self.store.close().await;
     }
@@ -173,6 +182,7 @@ fn settings(config: &Config) -> GateSettings {
         request_deadline,
         keep_alive,
         send_timeout,
+        leave,
         drain,
         abandoned,
     } = config.limits;
@@ -186,6 +196,7 @@ fn settings(config: &Config) -> GateSettings {
         request_deadline,
         keep_alive,
         send_timeout,
+        leave,
         drain,
         abandoned,
         cors_origins: match &config.server.cors_origins {

@@ -71,6 +71,13 @@ impl GateSetup {
         self
     }
 
+    /// Gives the API key this name, for gates that share a database.
+    #[must_use]
+    pub fn key_named(mut self, name: &str) -> Self {
+        self.key[1] = name.to_owned();
+        self
+    }
+
     /// Creates the API key with these further arguments of `keys create`.
     #[must_use]
     pub fn key(mut self, args: &[&str]) -> Self {

@@ -1,5 +1,7 @@
 //! `/healthz`: the process is alive. `/readyz`: it can serve, or what it lacks.
 
+use std::sync::atomic::Ordering;
+
 use http::StatusCode;
 use serde_json::json;
 
@@ -14,6 +16,9 @@ pub fn healthz() -> Response {
 /// where the sandbox is on. Else 503 with the list of what is missing.
 pub async fn readyz(gate: &Gate) -> Response {
     let mut missing = Vec::new();
+    if gate.is_leaving.load(Ordering::Relaxed) {
+        missing.push("the gate is shutting down");
+    }
     if gate.store.ping().await.is_err() {
         missing.push("the database does not answer");
     }

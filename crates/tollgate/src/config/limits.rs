@@ -22,6 +22,7 @@ pub struct LimitsTable {
     request_deadline_ms: Option<NonZeroU64>,
     keep_alive_ms: Option<NonZeroU64>,
     send_timeout_ms: Option<NonZeroU64>,
+    leave_ms: Option<u64>,
     drain_ms: Option<u64>,
     abandoned_ms: Option<u64>,
     abandoned_mb: Option<NonZeroU16>,
@@ -46,6 +47,8 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// How long a client may take none of what is sent to it.
     pub send_timeout: Duration,
+    /// How long new requests are taken once a shutdown was asked for.
+    pub leave: Duration,
     /// How long requests under way may take to end at a shutdown.
     pub drain: Duration,
     /// Answers whose client has gone and whose provider bills on.
@@ -76,6 +79,7 @@ impl Limits {
                 "limits.send_timeout_ms",
                 self.send_timeout != running.send_timeout,
             ),
+            ("limits.leave_ms", self.leave != running.leave),
             ("limits.drain_ms", self.drain != running.drain),
             (
                 "limits.abandoned_ms",
@@ -122,6 +126,7 @@ pub fn resolve(table: LimitsTable, mistakes: &mut Mistakes<'_>) -> Limits {
         request_deadline: milliseconds(table.request_deadline_ms, 590_000),
         keep_alive: milliseconds(table.keep_alive_ms, 15_000),
         send_timeout: milliseconds(table.send_timeout_ms, 60_000),
+        leave: Duration::from_millis(table.leave_ms.unwrap_or(0)),
         drain: Duration::from_millis(table.drain_ms.unwrap_or(30_000)),
         abandoned: AbandonedSettings {
             time: Duration::from_millis(table.abandoned_ms.unwrap_or(120_000)),

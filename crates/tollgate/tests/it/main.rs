@@ -35,6 +35,7 @@ mod provider_error;
 mod provider_request;
 mod reasoning_state;
 mod recordings;
+mod rolling_restart;
 mod routing;
 mod sandbox;
 mod sandbox_calls;
