@@ -29,6 +29,12 @@ pub(crate) enum Figure {
     StreamMemory,
     /// Megabytes before the first request.
     IdleMemory,
+    /// Percent of what can be borne that is answered when half as much again is asked.
+    OverloadAnswered,
+    /// Milliseconds, of what is answered then.
+    OverloadLatencyP99,
+    /// Milliseconds, of what is refused then.
+    OverloadRefusalP99,
 }
 
 /// All rounds of one run.

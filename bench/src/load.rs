@@ -7,5 +7,6 @@ pub(crate) mod busy;
 pub(crate) mod closed;
 mod connection;
 pub(crate) mod open;
+pub(crate) mod overload;
 pub(crate) mod request;
 pub(crate) mod streams;

@@ -40,7 +40,7 @@ struct Row {
     judged: Judged,
 }
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 14] = [
     row(
         Figure::SyncCpu,
         "CPU for a request",
@@ -93,6 +93,27 @@ const ROWS: [Row; 11] = [
         "MB",
         1,
         Judged::Under(30.0),
+    ),
+    row(
+        Figure::OverloadAnswered,
+        "answered at 1.5 × saturation, of what can be",
+        "%",
+        0,
+        Judged::Not,
+    ),
+    row(
+        Figure::OverloadLatencyP99,
+        "latency p99 of those answered",
+        "ms",
+        1,
+        Judged::Under(100.0),
+    ),
+    row(
+        Figure::OverloadRefusalP99,
+        "latency p99 of those refused",
+        "ms",
+        1,
+        Judged::Under(100.0),
     ),
 ];
 

@@ -9,13 +9,16 @@ use crate::cores::Cores;
 use crate::error::BenchError;
 use crate::figures::{Figure, Figures};
 use crate::load::open::Until;
-use crate::load::{busy, closed, open, request, streams};
+use crate::load::{busy, closed, open, overload, request, streams};
 use crate::plan::Plan;
 use crate::process::Account;
 use crate::stand::{Binaries, Providers, Stand, Target};
 
 /// What starts has finished starting by then, and memory is at rest.
 const SETTLING: Duration = Duration::from_secs(1);
+
+/// How much more than it can bear a gate is asked.
+const OVERLOAD: f64 = 1.5;
 
 /// Runs the plan. Each round has a fresh nginx and a fresh gate, so that memory is not that of the
 /// round before, and another target first.
@@ -27,7 +30,7 @@ pub(crate) async fn measure(plan: &Plan, binaries: &Binaries) -> Result<Figures,
     let mut figures = Figures::default();
     for number in 0..plan.rounds {
         eprintln!("round {} of {}", number + 1, plan.rounds);
-        let stand = Stand::started(binaries, cores, &providers).await?;
+        let stand = Stand::started(binaries, cores, &providers, plan).await?;
         let mut order = Target::ALL;
         order.rotate_left(number % Target::ALL.len());
         let round = Round {
@@ -85,6 +88,7 @@ impl Round<'_> {
         for target in self.order {
             self.image(target, figures).await?;
         }
+        self.overload(figures).await?;
         // Last, since the model stays in memory.
         if self.stand.has_model() {
             self.busy_latency(figures).await?;
@@ -166,6 +170,31 @@ impl Round<'_> {
         let milliseconds = |percent| latencies.percentile(percent).as_secs_f64() * 1e3;
         figures.add(Figure::LatencyP50, target, milliseconds(50));
         figures.add(Figure::LatencyP99, target, milliseconds(99));
+        Ok(())
+    }
+
+    /// Finds what the gate can bear, and asks half as much again.
+    async fn overload(&self, figures: &mut Figures) -> Result<(), BenchError> {
+        let target = Target::Gate;
+        let (address, key) = self.stand.pressed();
+        let request = request::sync(address, key);
+        let times = (self.plan.warm_up, self.plan.closed);
+        let connections = self.plan.connections;
+        let borne = closed::run(target.name(), address, request.clone(), connections, times, None).await?;
+        let most = borne.requests as f64 / borne.time.as_secs_f64();
+        let (rate, window) = ((most * OVERLOAD) as u32, self.plan.closed);
+        let pressed = overload::run(target.name(), address, request, rate.max(1), window).await?;
+        let milliseconds = |latencies: &open::Latencies| latencies.percentile(99).as_secs_f64() * 1e3;
+        let answered = pressed.accepted.count() as f64 / pressed.time.as_secs_f64();
+        figures.add(Figure::OverloadAnswered, target, answered / most * 100.0);
+        figures.add(
+            Figure::OverloadLatencyP99,
+            target,
+            milliseconds(&pressed.accepted),
+        );
+        if let Some(refused) = &pressed.refused {
+            figures.add(Figure::OverloadRefusalP99, target, milliseconds(refused));
+        }
         Ok(())
     }
 

@@ -123,6 +123,8 @@ pub(crate) struct Stand {
     nginx: Process,
     bare: Process,
     gate: Process,
+    /// A gate that takes no more at once than the closed loop asks.
+    pressed: gate::StartedGate,
     fast: [SocketAddr; Target::COUNT],
     slow: [SocketAddr; Target::COUNT],
     key: String,
@@ -136,17 +138,21 @@ impl Stand {
         binaries: &Binaries,
         cores: Cores,
         providers: &Providers,
+        plan: &Plan,
     ) -> Result<Self, BenchError> {
         let folder = folder()?;
         let nginx = nginx::started(&binaries.nginx, cores, providers, folder.path()).await?;
         let bare = bare::started(&binaries.bare, cores, providers, folder.path())?;
-        let gate = gate::started(&binaries.gate, cores, providers, &binaries.models).await?;
+        let gate = gate::started(&binaries.gate, cores, providers, &binaries.models, "").await?;
+        let limits = format!("[limits]\nmax_in_flight = {}", plan.connections);
+        let pressed = gate::started(&binaries.gate, cores, providers, Path::new(""), &limits).await?;
         Ok(Self {
             fast: [providers.fast_address, nginx.fast, bare.fast, gate.address],
             slow: [providers.slow_address, nginx.slow, bare.slow, gate.address],
             nginx: nginx.process,
             bare: bare.process,
             gate: gate.process,
+            pressed,
             key: gate.key,
             has_model: gate.has_model,
             _gate_files: gate.files,
@@ -177,6 +183,11 @@ impl Stand {
     /// Whether the gate has the embedded model.
     pub(crate) fn has_model(&self) -> bool {
         self.has_model
+    }
+
+    /// Address and API key of the gate that is asked for more than it can bear.
+    pub(crate) fn pressed(&self) -> (SocketAddr, &str) {
+        (self.pressed.address, &self.pressed.key)
     }
 
     /// The gate's API key; the others are sent the same header.

@@ -40,15 +40,36 @@ impl Connection {
         self.ask_until(request, None).await
     }
 
+    /// As [`Connection::ask`], of a gate that may refuse for being at its limit (503). Whether it answered.
+    pub(super) async fn ask_or_be_refused(&mut self, request: &[u8]) -> Result<bool, LoadError> {
+        let mut answered = true;
+        let limited = |status: &str| {
+            answered = status != "503";
+            !answered
+        };
+        self.exchange(request, None, limited).await?;
+        Ok(answered)
+    }
+
     /// As [`Connection::ask`], calling `first` once `mark` has come in the body.
     pub(super) async fn ask_until(
         &mut self,
         request: &[u8],
+        first: Option<(&[u8], &mut dyn FnMut())>,
+    ) -> Result<(), LoadError> {
+        self.exchange(request, first, |_| false).await
+    }
+
+    /// `takes`: which statuses beside 200 will do.
+    async fn exchange(
+        &mut self,
+        request: &[u8],
         mut first: Option<(&[u8], &mut dyn FnMut())>,
+        takes: impl FnOnce(&str) -> bool,
     ) -> Result<(), LoadError> {
         let exchange = async {
             self.send(request).await?;
-            let (start, length) = self.head().await?;
+            let (start, length) = self.head(takes).await?;
             let mut looked_at = start;
             loop {
                 if let Some((mark, found)) = &mut first
@@ -79,7 +100,7 @@ impl Connection {
     pub(super) async fn open_stream(&mut self, request: &[u8]) -> Result<(), LoadError> {
         let opening = async {
             self.send(request).await?;
-            let (start, _) = self.head().await?;
+            let (start, _) = self.head(|_| false).await?;
             self.buffer.drain(..start);
             Ok(())
         };
@@ -116,7 +137,7 @@ impl Connection {
     }
 
     /// Reads up to the end of the head; gives where the body starts and how it ends.
-    async fn head(&mut self) -> Result<(usize, Length), LoadError> {
+    async fn head(&mut self, takes: impl FnOnce(&str) -> bool) -> Result<(usize, Length), LoadError> {
         let end = loop {
             let end = self.buffer.windows(4).position(|four| four == b"\r\n\r\n");
             if let Some(end) = end {
@@ -126,7 +147,8 @@ impl Connection {
         };
         let head = String::from_utf8_lossy(&self.buffer[..end]);
         let start = end + 4;
-        if !head.starts_with("HTTP/1.1 200") {
+        let status = head.split(' ').nth(1).unwrap_or_default();
+        if !head.starts_with("HTTP/1.1 ") || (status != "200" && !takes(status)) {
             let body = String::from_utf8_lossy(&self.buffer[start..]);
             return Err(LoadError::Refused {
                 head: head.lines().next().unwrap_or_default().to_owned(),

@@ -31,6 +31,16 @@ pub(crate) struct Latencies {
 }
 
 impl Latencies {
+    /// `None` where there are none.
+    pub(super) fn of(mut latencies: Vec<Duration>) -> Option<Self> {
+        latencies.sort_unstable();
+        (!latencies.is_empty()).then_some(Self { sorted: latencies })
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.sorted.len()
+    }
+
     /// The latency that this share of requests stayed within.
     pub(crate) fn percentile(&self, percent: usize) -> Duration {
         let place = (self.sorted.len() * percent).div_ceil(100);
@@ -78,11 +88,7 @@ pub(crate) async fn run(
     while let Some(Ok(ended)) = running.join_next().await {
         sorted.extend(ended.map_err(failed)?);
     }
-    if sorted.is_empty() {
-        return Err(BenchError::NothingAnswered { target, window });
-    }
-    sorted.sort_unstable();
-    Ok(Latencies { sorted })
+    Latencies::of(sorted).ok_or(BenchError::NothingAnswered { target, window })
 }
 
 async fn timed(connection: &mut Connection, request: &[u8], until: Until) -> Result<Duration, LoadError> {

@@ -27,6 +27,7 @@ pub(super) async fn started(
     cores: Cores,
     providers: &Providers,
     models: &Path,
+    tables: &str,
 ) -> Result<StartedGate, BenchError> {
     let channel = |name, address: SocketAddr, model| {
         Channel::at(&format!("http://{address}/v1"))
@@ -37,6 +38,7 @@ pub(super) async fn started(
         .channel(channel("fast", providers.fast_address, FAST_MODEL))
         .channel(channel("slow", providers.slow_address, SLOW_MODEL))
         .config("[sandbox]\nenabled = true")
+        .config(tables)
         .written();
     let has_model = models.is_dir();
     if has_model {
