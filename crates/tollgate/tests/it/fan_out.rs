@@ -14,7 +14,7 @@ use tollgate_testkit::{
     },
 };
 
-use crate::stage::{question_to, setup, stage_of, with};
+use crate::stage::{cancelling_gate_to, question_to, setup, stage_of, with};
 
 /// A model whose provider, Moonshot, gives one choice a request.
 const MODEL: &str = "kimi-k2.5";
@@ -22,6 +22,13 @@ const MODEL: &str = "kimi-k2.5";
 async fn stage(script: Script) -> (FakeProvider, Gate) {
     let (provider, gate) = stage_of("moonshot", MODEL).await;
     provider.always(script);
+    (provider, gate)
+}
+
+/// The same, with a gate that reads on nothing whose client has gone.
+async fn cancelling_stage(script: Script) -> (FakeProvider, Gate) {
+    let provider = FakeProvider::start_with(script).await;
+    let gate = cancelling_gate_to(&provider, "moonshot", MODEL).await;
     (provider, gate)
 }
 
@@ -154,7 +161,7 @@ async fn one_that_breaks_after_output_ends_the_stream_with_an_error() {
 
 #[tokio::test]
 async fn a_client_that_leaves_lets_all_of_them_go() {
-    let (provider, gate) = stage(streams(["Hel"]).then_stalls()).await;
+    let (provider, gate) = cancelling_stage(streams(["Hel"]).then_stalls()).await;
     let mut open = gate.open_stream(&asking_for(3)).await;
     open.next_event().await.unwrap();
 
@@ -166,7 +173,7 @@ async fn a_client_that_leaves_lets_all_of_them_go() {
 
 #[tokio::test]
 async fn only_so_many_are_under_way_at_once_and_all_are_answered() {
-    let (provider, gate) = stage(accepts_and_says_nothing()).await;
+    let (provider, gate) = cancelling_stage(accepts_and_says_nothing()).await;
     let request = asking_for(20);
     tokio::select! {
         _ = gate.post(&request) => panic!("nobody has answered"),

@@ -13,7 +13,7 @@ use tollgate_testkit::{
 };
 
 use crate::{
-    stage::{SPEAKERS, question_to, setup, stage_of},
+    stage::{SPEAKERS, cancelling_gate_to, question_to, setup, stage_of},
     stream_end::{assert_broken, impatient},
 };
 
@@ -205,8 +205,8 @@ async fn comments_keep_a_slow_stream_alive() {
 #[tokio::test]
 async fn a_client_that_leaves_ends_the_providers_call() {
     for (preset, model) in SPEAKERS {
-        let (provider, gate) = stage_of(preset, model).await;
-        provider.always(half().then_stalls());
+        let provider = FakeProvider::start_with(half().then_stalls()).await;
+        let gate = cancelling_gate_to(&provider, preset, model).await;
         let mut open = gate.open_stream(&question_to(model)).await;
         open.next_event().await.unwrap();
 

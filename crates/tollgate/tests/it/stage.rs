@@ -53,6 +53,13 @@ pub async fn gate_to(provider: &FakeProvider, preset: &str, model: &str) -> Gate
     setup().channel(channel).start().await
 }
 
+/// The same, reading on nothing whose client has gone, also where the provider bills on.
+pub async fn cancelling_gate_to(provider: &FakeProvider, preset: &str, model: &str) -> Gate {
+    let channel = Channel::of(preset, provider).models([model]);
+    let limits = "[limits]\nabandoned_max = 0";
+    setup().channel(channel).config(limits).start().await
+}
+
 /// What the operators' listener says.
 pub async fn get_from_admin(gate: &Gate, path: &str) -> Answer {
     gate.send_to_admin(Request::get(path).body(String::new()).unwrap())
