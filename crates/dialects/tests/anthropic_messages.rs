@@ -8,6 +8,7 @@ mod turns;
 mod anthropic_messages {
     mod answers;
     mod citations;
+    mod counts;
     mod earlier_turns;
     mod faults;
     mod fixtures;

@@ -172,37 +172,6 @@ fn an_answer_that_does_not_say_why_it_ended_is_a_fault_whole_and_streamed() {
 }
 
 #[test]
-fn later_counts_are_the_whole_and_override_with_zeros_too() {
-    let usage_of = |first: Value, last: Value| {
-        let told = events(&sse(&[
-            json!({"type": "message_start", "message": {"usage": first}}),
-            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": last}),
-            json!({"type": "message_stop"}),
-        ]));
-        told.into_iter().rev().find_map(|event| match event {
-            EventKind::Usage(usage) => {
-                Some((usage.prompt, usage.cached, usage.cache_write, usage.completion))
-            }
-            _ => None,
-        })
-    };
-    let first = json!({"input_tokens": 10, "cache_read_input_tokens": 3, "cache_creation_input_tokens": 2, "output_tokens": 1});
-    let none_cached = json!({"input_tokens": 20, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0, "output_tokens": 7});
-    assert_eq!(usage_of(first.clone(), none_cached), Some((20, 0, 0, 7)));
-    let partly = json!({"input_tokens": null, "cache_read_input_tokens": 0, "output_tokens": 7});
-    assert_eq!(usage_of(first.clone(), partly), Some((12, 0, 2, 7)));
-    let fillers = json!({"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 7});
-    assert_eq!(
-        usage_of(first, fillers),
-        Some((15, 3, 2, 7)),
-        "no prompt is empty"
-    );
-    let nulls = json!({"input_tokens": null, "output_tokens": null});
-    assert_eq!(usage_of(Value::Null, nulls), None);
-    assert_eq!(usage_of(json!({}), Value::Null), None);
-}
-
-#[test]
 fn calls_are_numbered_by_themselves_and_end_with_an_object() {
     let blocks = [
         start(0, json!({"type": "text", "text": "Let me"})),
@@ -333,51 +302,6 @@ fn a_whole_answer_keeps_its_thoughts_byte_for_byte() {
     let decoded = decode_answer(DIALECT, &quirks, &undo, &Bytes::from(body)).unwrap();
     let kept = &decoded.turns[0].state.pieces[0].json;
     assert!(kept.contains(block), "{kept}");
-}
-
-#[test]
-fn counts_are_openais_and_the_later_ones_count() {
-    let all = [
-        json!({"type": "message_start", "message": {"usage": {
-            "input_tokens": 10, "output_tokens": 1, "cache_read_input_tokens": 200,
-            "cache_creation_input_tokens": 30,
-            "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20}
-        }}}),
-        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {
-            "input_tokens": 0, "output_tokens": 50, "output_tokens_details": {"thinking_tokens": 40}
-        }}),
-        json!({"type": "message_stop"}),
-    ];
-    let events = events(&sse(&all));
-    let Some(EventKind::Usage(usage)) = events.last() else {
-        panic!("{events:?}")
-    };
-    assert_eq!(
-        (
-            usage.prompt,
-            usage.cached,
-            usage.cache_write,
-            usage.cache_write_1h
-        ),
-        (240, 200, 30, 20)
-    );
-    assert_eq!((usage.completion, usage.reasoning, usage.total()), (50, 40, 290));
-}
-
-#[test]
-fn what_a_compaction_took_is_counted_too() {
-    let (answer, _) = answer(&json!({
-        "type": "message", "content": [{"type": "compaction", "content": "…"}, {"type": "text", "text": "Hi"}],
-        "stop_reason": "end_turn",
-        "usage": {"input_tokens": 7, "output_tokens": 3, "iterations": [
-            {"type": "compaction", "input_tokens": 1000, "output_tokens": 100},
-            {"type": "message", "input_tokens": 7, "output_tokens": 3}
-        ]}
-    }))
-    .unwrap();
-    assert_eq!(answer["usage"]["prompt_tokens"], 1_007);
-    assert_eq!(answer["usage"]["completion_tokens"], 103);
-    assert_eq!(answer["choices"][0]["message"]["content"], "Hi");
 }
 
 #[test]
