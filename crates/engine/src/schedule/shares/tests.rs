@@ -72,8 +72,8 @@ fn long_answers_go_on_beside_any_number_of_brief_ones() {
 
 #[test]
 fn a_brief_prompt_is_read_before_long_ones_of_older_requests() {
-    let step = counts(&[reading(900, 1_900), reading(900, 1_900), reading(6, 30)]);
-    assert_eq!(step, [HURRIED - 6, 0, 6]);
+    let step = counts(&[reading(900, 1_900), reading(900, 1_900), reading(4, 28)]);
+    assert_eq!(step, [HURRIED - 4, 0, 4]);
 }
 
 #[test]
