@@ -42,6 +42,8 @@ use crate::{
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Most connections at once, on each listener.
 const CONNECTIONS_LIMIT: usize = 20_000;
+/// Most connections that the system keeps for us until we accept them, as tokio asks it to.
+const BACKLOG: usize = 1_024;
 /// Most bytes that a connection reads ahead: a large body comes in fewer pieces. Headers beyond it end
 /// the connection before anybody can word an error.
 const READ_BYTES: usize = 256 * 1024;
@@ -312,7 +314,8 @@ async fn accept<S>(
     }
     // Whom the system has let in already must not be sent away.
     if let Ok(listener) = listener.into_std() {
-        while let Ok((stream, peer)) = listener.accept() {
+        let waiting = std::iter::from_fn(|| listener.accept().ok());
+        for (stream, peer) in waiting.take(BACKLOG) {
             let place = Arc::clone(&places).try_acquire_owned();
             if let Ok(place) = place
                 && stream.set_nonblocking(true).is_ok()
