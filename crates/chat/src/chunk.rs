@@ -57,6 +57,8 @@ pub struct ChunkWriter {
     /// Whether the client asked for usage: then each chunk says `usage: null`.
     include_usage: bool,
     opened: Vec<u32>,
+    /// Choices whose role was said before they came, by [`ChunkWriter::announce_before`].
+    announced: Vec<u32>,
     /// The choice of each image so far.
     images: Vec<u32>,
 }
@@ -67,13 +69,19 @@ impl ChunkWriter {
             head,
             include_usage,
             opened: Vec::new(),
+            announced: Vec::new(),
             images: Vec::new(),
         }
     }
 
     /// The chunk's JSON for `event`; `None` for what has no chunk of its own.
     pub fn write(&mut self, event: &EventKind) -> Option<String> {
-        let mut logprobs = None;
+        self.write_with(event, None)
+    }
+
+    /// As [`ChunkWriter::write`], with the log probabilities of its text: the items of `logprobs.content`.
+    pub fn write_with(&mut self, event: &EventKind, logprobs: Option<&str>) -> Option<String> {
+        let mut logprobs = logprobs;
         let (choice, delta, finish) = match event {
             EventKind::Start(_)
             | EventKind::Usage(_)
@@ -104,7 +112,7 @@ impl ChunkWriter {
                 (*choice, annotations, None)
             }
             EventKind::Logprobs { choice, json } => {
-                logprobs = Some(json);
+                logprobs = Some(json.as_str());
                 (*choice, String::new(), None)
             }
             EventKind::Finish(finish) => (finish.choice, String::new(), Some(finish)),
@@ -149,6 +157,70 @@ impl ChunkWriter {
         json.push_str(&usage.to_json(shape));
         json.push('}');
         json
+    }
+
+    /// Chunks that say the role of every choice before this one which has none yet: the official clients
+    /// want the choices to appear in their order.
+    pub fn announce_before(&mut self, choice: u32) -> Vec<String> {
+        if choice as usize >= CHOICES_LIMIT || self.opened.contains(&choice) {
+            return Vec::new();
+        }
+        let mut chunks = Vec::new();
+        for earlier in 0..choice {
+            if !self.opened.contains(&earlier) {
+                self.announced.push(earlier);
+                let text = String::new();
+                chunks.extend(self.write(&EventKind::Text {
+                    choice: earlier,
+                    text,
+                }));
+            }
+        }
+        chunks
+    }
+
+    /// The choices of a ready-made chunk, while there are some below `count` that have not come yet.
+    pub fn newly_in(&self, chunk: &[u8], count: u32) -> Vec<u32> {
+        #[derive(serde::Deserialize)]
+        struct Chunk {
+            #[serde(default)]
+            choices: Vec<Choice>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Choice {
+            index: u32,
+        }
+        if self.opened.len() >= count as usize {
+            return Vec::new();
+        }
+        let chunk: Result<Chunk, _> = serde_json::from_slice(chunk);
+        let choices = chunk.map(|chunk| chunk.choices).unwrap_or_default();
+        choices.into_iter().map(|choice| choice.index).collect()
+    }
+
+    /// A ready-made chunk without the roles of choices that were announced already; `None`: it stays as it
+    /// is.
+    pub fn without_repeated_roles(&mut self, chunk: &[u8]) -> Option<String> {
+        if self.announced.is_empty() || memchr::memmem::find(chunk, b"\"role\"").is_none() {
+            return None;
+        }
+        let mut json: serde_json::Value = serde_json::from_slice(chunk).ok()?;
+        let mut removed = false;
+        for choice in json.get_mut("choices")?.as_array_mut()? {
+            let index = choice.get("index").and_then(serde_json::Value::as_u64);
+            let place = self
+                .announced
+                .iter()
+                .position(|announced| Some(u64::from(*announced)) == index);
+            let delta = choice.get_mut("delta").and_then(serde_json::Value::as_object_mut);
+            if let (Some(place), Some(delta)) = (place, delta)
+                && delta.shift_remove("role").is_some()
+            {
+                self.announced.remove(place);
+                removed = true;
+            }
+        }
+        removed.then(|| json.to_string())
     }
 
     /// Notes that a ready-made chunk has opened `choice`. Returns whether it was the first. Choices

@@ -104,3 +104,76 @@ fn the_stop_text_that_was_met_is_told_with_the_finish() {
         "the provider's word is ours to know"
     );
 }
+
+#[test]
+fn choices_appear_in_their_order_whichever_speaks_first() {
+    let mut writer = writer();
+    let announced = writer.announce_before(2);
+    let announced: Vec<Value> = announced
+        .iter()
+        .map(|json| serde_json::from_str(json).unwrap())
+        .collect();
+    let choices: Vec<_> = announced
+        .iter()
+        .map(|chunk| chunk["choices"][0].clone())
+        .collect();
+    for (index, choice) in choices.iter().enumerate() {
+        assert_eq!(choice["index"], json!(index));
+        assert_eq!(choice["delta"], json!({"role": "assistant", "content": ""}));
+    }
+    assert_eq!(choices.len(), 2);
+
+    let said =
+        |writer: &mut ChunkWriter, choice| written(writer, &text(choice))["choices"][0]["delta"].clone();
+    assert_eq!(said(&mut writer, 2), json!({"role": "assistant", "content": "a"}));
+    assert_eq!(
+        said(&mut writer, 0),
+        json!({"content": "a"}),
+        "a role is said once"
+    );
+    assert_eq!(writer.announce_before(2), Vec::<String>::new());
+    assert_eq!(
+        writer.announce_before(u32::MAX),
+        Vec::<String>::new(),
+        "what nobody asked for"
+    );
+}
+
+#[test]
+fn a_ready_chunk_tells_its_choices_until_all_have_come() {
+    let mut writer = writer();
+    let chunk = br#"{"choices":[{"index":1,"delta":{"role":"assistant"}}]}"#;
+    assert_eq!(writer.newly_in(chunk, 2), [1]);
+    writer.open_choice(0);
+    writer.open_choice(1);
+    assert_eq!(writer.newly_in(chunk, 2), Vec::<u32>::new());
+    assert_eq!(writer.newly_in(b"{}", 3), Vec::<u32>::new());
+}
+
+#[test]
+fn a_provider_does_not_repeat_the_role_of_a_choice_that_was_announced() {
+    let mut writer = writer();
+    writer.announce_before(1);
+    let chunk = br#"{"id":"x","choices":[{"index":0,"delta":{"role":"assistant","content":"a"}}]}"#;
+    let json = writer.without_repeated_roles(chunk).unwrap();
+    assert_eq!(
+        json,
+        r#"{"id":"x","choices":[{"index":0,"delta":{"content":"a"}}]}"#
+    );
+    assert_eq!(
+        writer.without_repeated_roles(chunk),
+        None,
+        "the provider says it once"
+    );
+}
+
+#[test]
+fn log_probabilities_stand_in_the_chunk_of_their_text() {
+    let mut writer = writer();
+    let items = json!([{"token": "a", "logprob": -0.5, "bytes": null, "top_logprobs": []}]);
+    let json = writer.write_with(&text(0), Some(&items.to_string())).unwrap();
+    let chunk: Value = serde_json::from_str(&json).unwrap();
+    let choice = &chunk["choices"][0];
+    assert_eq!(choice["delta"]["content"], "a");
+    assert_eq!(choice["logprobs"]["content"], items);
+}

@@ -70,7 +70,8 @@ impl Writer {
     }
 
     fn write(&mut self, events: Vec<Event>, out: &mut BytesMut) {
-        for Event { kind, wire } in events {
+        let mut events = events.into_iter().peekable();
+        while let Some(Event { kind, wire }) = events.next() {
             match &kind {
                 EventKind::Start(start) if self.chunks.is_none() => self.head.adopt(start),
                 EventKind::Usage(usage) => self.usage = Some(*usage),
@@ -90,18 +91,53 @@ impl Writer {
                 | EventKind::State { .. }
                 | EventKind::BlockEnd { .. } => {}
             }
+            if self.choices > 1 {
+                self.announce(&kind, &wire, out);
+            }
             // A ready chunk has said the role of every choice in it.
             if let Some(choice) = kind.choice().filter(|_| wire != Wire::Unwritten) {
                 self.chunks().open_choice(choice);
             }
             match wire {
                 Wire::Covered => {}
-                Wire::Chunk(json) => write_event(out, &json),
+                Wire::Chunk(json) => {
+                    let changed = match self.choices {
+                        1 => None,
+                        _ => self.chunks().without_repeated_roles(&json),
+                    };
+                    match changed {
+                        Some(json) => write_event(out, json.as_bytes()),
+                        None => write_event(out, &json),
+                    }
+                }
                 Wire::Unwritten => {
-                    if let Some(json) = self.chunks().write(&kind) {
+                    let logprobs = events.next_if(|next| belongs_to(next, &kind));
+                    let logprobs = logprobs.as_ref().and_then(|event| match &event.kind {
+                        EventKind::Logprobs { json, .. } => Some(json.as_str()),
+                        _ => None,
+                    });
+                    if let Some(json) = self.chunks().write_with(&kind, logprobs) {
                         write_event(out, json.as_bytes());
                     }
                 }
+            }
+        }
+    }
+
+    /// Where one of several choices speaks before earlier ones, has those say their role first.
+    fn announce(&mut self, kind: &EventKind, wire: &Wire, out: &mut BytesMut) {
+        let count = self.choices;
+        let speaking = match wire {
+            Wire::Covered => return,
+            Wire::Chunk(json) => self.chunks().newly_in(json, count),
+            Wire::Unwritten => kind.choice().into_iter().collect(),
+        };
+        for choice in speaking {
+            for chunk in self.chunks().announce_before(choice) {
+                write_event(out, chunk.as_bytes());
+            }
+            if *wire != Wire::Unwritten {
+                self.chunks().open_choice(choice);
             }
         }
     }
@@ -130,6 +166,16 @@ impl Writer {
     fn chunks(&mut self) -> &mut ChunkWriter {
         self.chunks
             .get_or_insert_with(|| ChunkWriter::new(self.head.clone(), self.include_usage))
+    }
+}
+
+/// Whether an event says the log probabilities of a text, which then go into the text's chunk.
+fn belongs_to(event: &Event, text: &EventKind) -> bool {
+    match (&event.kind, text) {
+        (EventKind::Logprobs { choice, .. }, EventKind::Text { choice: of_text, .. }) => {
+            choice == of_text && event.wire == Wire::Unwritten
+        }
+        _ => false,
     }
 }
 
