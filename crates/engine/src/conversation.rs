@@ -71,6 +71,33 @@ pub(crate) fn encode(language: &Language, turns: &[Turn], room: usize) -> Result
     Ok(Encoded { tokens, truncated })
 }
 
+/// How many tokens a conversation has, up to where the answer begins; `None`: more than `most`. Stops as soon
+/// as that is known, or `is_wanted` no longer holds.
+pub(crate) fn count(
+    language: &Language,
+    turns: &[Turn],
+    most: usize,
+    is_wanted: impl Fn() -> bool,
+) -> Result<Option<usize>, PromptError> {
+    let messages: Vec<_> = turns
+        .iter()
+        .map(|turn| Message {
+            role: turn.role,
+            tokens: Vec::new(),
+        })
+        .collect();
+    let mut count = write(language, &messages)?.len();
+    for turn in turns {
+        let before = count;
+        let goes_on = |more: usize| before + more <= most && is_wanted();
+        count += language.tokenizer.count(&turn.text, goes_on)?;
+        if count > most || !is_wanted() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(count).filter(|count| *count <= most))
+}
+
 struct Message {
     role: crate::prompt::Role,
     tokens: Vec<u32>,

@@ -1,9 +1,8 @@
 //! Keeps an answer in a form: tells before every token which ones may come.
 //!
-//! llguidance follows a grammar byte by byte over the model's own vocabulary. JSON is written in one
-//! line, with a space after commas and colons: a small model that may choose white space never ends it.
-//! Control tokens, which end an answer, are allowed together, and only where the form is complete.
-//! Not here: what a form is good for.
+//! llguidance follows a grammar byte by byte over the model's own vocabulary. Control tokens, which end an
+//! answer, are allowed together, and only where the form is complete.
+//! Not here: what a form is good for, and how a JSON Schema becomes rules (`schema`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +18,8 @@ pub use grammar::Grammar;
 
 mod grammar;
 
-/// A grammar that cannot be followed: it asks for something that is not provided for, contradicts
-/// itself, or takes too much memory or time. The text says what.
+/// A grammar that cannot be followed, as a rule because that takes too much memory or time. The text is the
+/// library's and for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct FormError {
@@ -140,20 +139,15 @@ impl TokenizerEnv for Environment {
 fn problem(error: impl fmt::Display) -> FormError {
     let text = error.to_string();
     // What follows is about the library's own state.
-    let mut problem = text
+    let problem = text
         .lines()
         .next()
         .unwrap_or_default()
         .trim_end_matches(':')
         .to_owned();
-    // Where it stands in the grammar is nothing to whoever wrote a schema.
-    const JSON: &str = "failed to compile JSON schema: ";
-    if let Some(at) = problem.find(JSON) {
-        problem.drain(..at + JSON.len());
-    }
     FormError { problem }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test")]
-mod tests;
+pub(crate) mod tests;

@@ -19,10 +19,12 @@ pub enum Step {
         /// The prompt was longer than the window and lost its middle.
         truncated: bool,
     },
-    /// Text of the answer, never empty.
-    Text(String),
-    /// Where probabilities were asked for: those of the tokens that made up the last piece of text.
-    Logprobs(Vec<TokenLogprob>),
+    /// Text of the answer; where probabilities were asked for, with those of the tokens that begin in it.
+    /// Only the last one may have no text: its tokens came to no whole letter.
+    Text {
+        text: String,
+        logprobs: Vec<TokenLogprob>,
+    },
     /// Always the last step.
     Done(Finished),
 }
@@ -35,6 +37,8 @@ pub struct Finished {
     pub matched_stop: Option<String>,
     /// Tokens that the model read, those of its chat template included.
     pub prompt_tokens: u32,
+    /// Those of them that were remembered from an earlier prompt.
+    pub cached_tokens: u32,
     /// Tokens that the model wrote, without the one that only says that the answer is over.
     pub completion_tokens: u32,
 }
@@ -43,7 +47,7 @@ pub struct Finished {
 pub enum FinishReason {
     /// The model was done, or a stop text came.
     Stop,
-    /// The token limit or the window is reached.
+    /// The token limit or the window is reached, or the form cannot be followed any further.
     Length,
 }
 
@@ -56,7 +60,7 @@ pub enum Fault {
     Prompt(#[from] PromptError),
     #[error(transparent)]
     Scores(#[from] NotNumbers),
-    /// The form cannot be followed any further.
+    /// A form cannot be made.
     #[error(transparent)]
     Form(#[from] FormError),
     /// A bug in the engine. It stays usable for other requests.

@@ -13,7 +13,7 @@
 //! let turns = vec![Turn { role: Role::User, text: "What is 2+2?".to_owned() }];
 //! let mut generation = engine.generate(Prompt { turns, ..Prompt::default() })?;
 //! while let Some(step) = generation.next().await {
-//!     if let Step::Text(text) = step? {
+//!     if let Step::Text { text, .. } = step? {
 //!         print!("{text}");
 //!     }
 //! }
@@ -34,6 +34,7 @@ pub use logprobs::{ScoredToken, TokenLogprob};
 pub use model_file::{Presence, examine, path_in, presence};
 pub use prompt::{Prompt, Role, Sampling, Turn};
 pub use sample::NotNumbers;
+pub use schema::{JsonForm, Unfollowable};
 pub use template::TemplateError;
 pub use tokenizer::TokenizerError;
 
@@ -55,6 +56,7 @@ mod prompt;
 mod queue;
 mod sample;
 mod schedule;
+mod schema;
 mod sequence;
 mod stop;
 mod template;
@@ -151,15 +153,19 @@ impl Engine {
         Ok(Generation::new(receiver))
     }
 
-    /// How many tokens the model would read for these turns, before anything is cut.
+    /// How many tokens the model would read for these turns, before anything is cut; `None`: more than
+    /// `most`, or `is_wanted` did not hold any more while it counted.
     ///
     /// Blocks: a quarter of a second where the model was never used, and about 0.2 ms per kilobyte
-    /// of text.
-    pub fn count_tokens(&self, turns: &[Turn]) -> Result<usize, Fault> {
+    /// of text up to the limit. Takes a few megabytes of memory, however long the text is.
+    pub fn count_tokens(
+        &self,
+        turns: &[Turn],
+        most: usize,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<Option<usize>, Fault> {
         let language = self.shared.language()?;
-        Ok(conversation::encode(&language, turns, usize::MAX / 64)?
-            .tokens
-            .len())
+        Ok(conversation::count(&language, turns, most, is_wanted)?)
     }
 
     /// How many requests wait for the engine to take them up.

@@ -61,10 +61,16 @@ pub fn presence(path: &Path) -> io::Result<Presence> {
         Err(error) => return Err(error),
     };
     Ok(match read_note(&path)? {
-        None => Presence::Damaged {
-            path,
-            reason: "has no note beside it".to_owned(),
-        },
+        None => {
+            let reason = match note_path(&path).exists() {
+                true => "has a note beside it that cannot be read",
+                false => "has no note beside it",
+            };
+            Presence::Damaged {
+                path,
+                reason: reason.to_owned(),
+            }
+        }
         Some(note) if note.bytes != bytes => {
             let reason = format!("has {bytes} bytes instead of {}", note.bytes);
             Presence::Damaged { path, reason }

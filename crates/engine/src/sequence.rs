@@ -1,7 +1,9 @@
 //! One request on the engine thread, from its prompt to the last token.
 
 use crate::conversation;
-use crate::form::Form;
+use tracing::warn;
+
+use crate::form::{Form, FormError};
 use crate::forward::{KvCache, Sizes, Slice};
 use crate::generation::{Fault, FinishReason, Finished, Step};
 use crate::load::Language;
@@ -37,6 +39,8 @@ pub(crate) struct Sequence {
     form: Option<Form>,
     told: Told,
     prompt_tokens: usize,
+    /// Tokens of the prompt that need not be read.
+    cached_tokens: usize,
     completion_tokens: usize,
     /// Most tokens of the answer.
     limit: usize,
@@ -52,6 +56,14 @@ struct Told {
     /// Bytes of tokens, and of text that was told.
     written: usize,
     told: usize,
+}
+
+impl Told {
+    /// Takes out those of tokens that begin before this place of the answer.
+    fn logprobs(&mut self, before: usize) -> Vec<TokenLogprob> {
+        let count = self.waiting.partition_point(|(start, _)| *start < before);
+        self.waiting.drain(..count).map(|(_, logprob)| logprob).collect()
+    }
 }
 
 impl Sequence {
@@ -73,6 +85,7 @@ impl Sequence {
             form: job.prompt.form.take(),
             told: Told::default(),
             prompt_tokens: encoded.tokens.len(),
+            cached_tokens: 0,
             completion_tokens: 0,
             limit: wanted.min(window - encoded.tokens.len()),
             unread: encoded.tokens,
@@ -128,6 +141,7 @@ impl Sequence {
             && let Some(cache) = prefixes.find(&self.unread)
         {
             self.done = cache.len();
+            self.cached_tokens = cache.len();
             self.cache = cache;
         }
     }
@@ -164,7 +178,10 @@ impl Sequence {
         let token = match &mut self.form {
             None => self.sampler.choose(scores, None)?,
             Some(form) => {
-                let allowed = form.allowed()?;
+                let allowed = match form.allowed() {
+                    Ok(allowed) => allowed,
+                    Err(problem) => return Ok(self.lose_form(&problem)),
+                };
                 let ends = language.tokenizer.first_control();
                 let may_end = ends.is_some_and(|end| allowed.token(end));
                 let is_allowed = |token| match language.tokenizer.is_control(token) {
@@ -186,7 +203,9 @@ impl Sequence {
         let mut tokens = vec![token];
         let mut is_over = false;
         if let Some(form) = &mut self.form {
-            form.take(token)?;
+            if let Err(problem) = form.take(token) {
+                return Ok(self.lose_form(&problem));
+            }
             // Whoever wants probabilities wants one for every token.
             if top.is_none() {
                 tokens.extend(form.take_forced());
@@ -200,6 +219,13 @@ impl Sequence {
             }
         }
         Ok(Next::Again)
+    }
+
+    /// Ends an answer whose form takes too much to be followed: it stays as incomplete as one that is too
+    /// long.
+    fn lose_form(&mut self, problem: &FormError) -> Next {
+        warn!(%problem, "the form of an answer cannot be followed any further");
+        self.finish(FinishReason::Length)
     }
 
     /// Adds a token to the answer; `completes`: nothing can come after it.
@@ -238,7 +264,7 @@ impl Sequence {
         match last {
             Passed::Text(text) => {
                 self.tell_text(text);
-                self.tell_logprobs(usize::MAX);
+                self.tell_last_logprobs();
                 self.end(reason, None)
             }
             Passed::Stopped { text, stop } => {
@@ -253,6 +279,7 @@ impl Sequence {
             reason,
             matched_stop,
             prompt_tokens: self.prompt_tokens as u32,
+            cached_tokens: self.cached_tokens as u32,
             completion_tokens: self.completion_tokens as u32,
         })));
         Next::Ended
@@ -263,17 +290,16 @@ impl Sequence {
             return;
         }
         self.told.told += text.len();
-        self.tell(Ok(Step::Text(text)));
-        self.tell_logprobs(self.told.told);
+        let logprobs = self.told.logprobs(self.told.told);
+        self.tell(Ok(Step::Text { text, logprobs }));
     }
 
-    /// Tells the probabilities of tokens that begin before this place of the answer.
-    fn tell_logprobs(&mut self, before: usize) {
-        let waiting = &mut self.told.waiting;
-        let count = waiting.partition_point(|(start, _)| *start < before);
-        let logprobs: Vec<_> = waiting.drain(..count).map(|(_, logprob)| logprob).collect();
+    /// Tells the probabilities that still wait for text.
+    fn tell_last_logprobs(&mut self) {
+        let logprobs = self.told.logprobs(usize::MAX);
         if !logprobs.is_empty() {
-            self.tell(Ok(Step::Logprobs(logprobs)));
+            let text = String::new();
+            self.tell(Ok(Step::Text { text, logprobs }));
         }
     }
 

@@ -61,8 +61,7 @@ async fn read(mut generation: Generation) -> Result<Answer, Fault> {
     loop {
         match next(&mut generation).await.expect("an answer ends with Done")? {
             Step::Started { .. } => panic!("an answer starts once"),
-            Step::Logprobs(_) => {}
-            Step::Text(piece) => {
+            Step::Text { text: piece, .. } => {
                 assert!(!piece.is_empty(), "an empty piece says nothing");
                 text.push_str(&piece);
             }
@@ -96,13 +95,37 @@ async fn an_answer_comes_with_its_true_usage() {
     }];
     assert_eq!(
         answer.finished.prompt_tokens as usize,
-        engine.count_tokens(&turns).unwrap()
+        engine.count_tokens(&turns, usize::MAX, || true).unwrap().unwrap()
     );
     match answer.finished.reason {
         FinishReason::Length => assert_eq!(answer.finished.completion_tokens, 20),
         FinishReason::Stop => assert!(answer.finished.completion_tokens < 20),
     }
     assert!(!answer.truncated);
+}
+
+#[tokio::test]
+async fn counting_ends_at_the_limit_and_when_nobody_waits() {
+    let model = TinyModel::new();
+    let engine = engine(&model);
+    let turns = [Turn {
+        role: Role::User,
+        text: "hello ".repeat(100_000),
+    }];
+    let all = engine.count_tokens(&turns, usize::MAX, || true).unwrap().unwrap();
+    assert_eq!(engine.count_tokens(&turns, all, || true).unwrap(), Some(all));
+    assert_eq!(engine.count_tokens(&turns, all - 1, || true).unwrap(), None);
+    assert_eq!(engine.count_tokens(&turns, usize::MAX, || false).unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_was_remembered_of_a_prompt_is_counted() {
+    let model = TinyModel::new();
+    let engine = engine(&model);
+    let first = ask(&engine, "hello hello hello", at_most(2)).await.finished;
+    let again = ask(&engine, "hello hello hello", at_most(2)).await.finished;
+    assert_eq!(first.cached_tokens, 0);
+    assert_eq!(again.cached_tokens, again.prompt_tokens - 1);
 }
 
 #[tokio::test]
@@ -126,7 +149,11 @@ async fn the_same_seed_gives_the_same_answer_also_beside_others() {
     let among_others = ask(&engine, "tell me", seeded(5)).await;
     let other_seed = ask(&engine, "tell me", seeded(6)).await;
 
-    assert_eq!(alone, among_others);
+    assert_eq!(alone.text, among_others.text);
+    assert_eq!(
+        alone.finished.completion_tokens,
+        among_others.finished.completion_tokens
+    );
     assert_ne!(alone.text, other_seed.text);
     for other in others {
         read(other).await.expect("answered");

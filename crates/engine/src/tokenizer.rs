@@ -104,11 +104,29 @@ impl Tokenizer {
 
     /// Tokens of a text by a stranger: never a control token.
     pub(crate) fn encode_text(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        let encoding = self
-            .inner
-            .encode_fast(text, false)
-            .map_err(TokenizerError::Encode)?;
-        Ok(encoding.get_ids().to_vec())
+        let mut tokens = Vec::new();
+        for piece in pieces(text) {
+            tokens.extend_from_slice(self.encode_piece(piece)?.get_ids());
+        }
+        Ok(tokens)
+    }
+
+    /// How many tokens a text has, as far as `goes_on` is content with the count so far.
+    pub(crate) fn count(&self, text: &str, goes_on: impl Fn(usize) -> bool) -> Result<usize, TokenizerError> {
+        let mut count = 0;
+        for piece in pieces(text) {
+            if !goes_on(count) {
+                break;
+            }
+            count += self.encode_piece(piece)?.len();
+        }
+        Ok(count)
+    }
+
+    fn encode_piece(&self, piece: &str) -> Result<tokenizers::Encoding, TokenizerError> {
+        self.inner
+            .encode_fast(piece, false)
+            .map_err(TokenizerError::Encode)
     }
 
     /// Tokens of a text that comes with the model, in which names of control tokens are meant.
@@ -155,6 +173,33 @@ impl Tokenizer {
     pub(crate) fn is_control(&self, token: u32) -> bool {
         self.control.iter().any(|(_, id)| *id == token)
     }
+}
+
+/// Bytes that are tokenised at once: each takes some hundred bytes of memory meanwhile.
+const PIECE: usize = 16 << 10;
+
+/// A text in pieces of limited length that have the same tokens one by one as together: a token never goes
+/// on across the beginning of white space. A longer text without white space is cut all the same.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.len() <= PIECE {
+            return Some(std::mem::take(&mut rest)).filter(|last| !last.is_empty());
+        }
+        let most = rest.floor_char_boundary(PIECE);
+        let begins = |at: &usize| {
+            let before = rest[..*at].chars().next_back();
+            before.is_some_and(|letter| !letter.is_whitespace())
+        };
+        let space = rest[..most]
+            .char_indices()
+            .rev()
+            .filter(|(_, letter)| letter.is_whitespace());
+        let cut = space.map(|(at, _)| at).find(begins).unwrap_or(most);
+        let (piece, after) = rest.split_at(cut);
+        rest = after;
+        Some(piece)
+    })
 }
 
 /// GPT-2's letters for bytes: printable ones stand for themselves, the others follow from U+0100 on.

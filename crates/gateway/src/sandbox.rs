@@ -14,7 +14,10 @@ mod wanted;
 use std::sync::Arc;
 
 use tokio::{sync::Semaphore, task::spawn_blocking};
-use tollgate_catalog::{contract::ValidRequest, thinking::Thinking};
+use tollgate_catalog::{
+    contract::{ResponseFormatAsked, ValidRequest},
+    thinking::Thinking,
+};
 use tollgate_chat::{assemble::Assembler, event::EventKind, usage::Usage};
 use tollgate_dialects::{Fault, FaultKind, Note, Presentation, Unsupported};
 use tollgate_engine::{Engine, Form, LoadError, Presence, Prompt, Refused, Turn};
@@ -22,7 +25,7 @@ use tracing::error;
 
 use self::{
     stream::Asked,
-    wanted::{NoForm, Wanted},
+    wanted::{Function, NoForm, Wanted},
 };
 pub use stream::EmbeddedStream;
 
@@ -49,12 +52,11 @@ pub async fn answer(
 ) -> Result<Attempted, GateError> {
     let engine = gate.engine.as_ref().ok_or(GateError::SandboxMissing)?;
     check(request).map_err(GateError::Unsupported)?;
-    let functions = wanted::functions(request);
-    let wanted = Wanted::of(request, &functions).map_err(GateError::Unsupported)?;
+    let (functions, wanted) = read(request).await?;
     let written = prompt::write(request, &functions, &wanted);
     let sampling = prompt::sampling(request, &wanted);
     let mut notes = written.notes;
-    let calls = wanted.calls;
+    let (calls, text) = (wanted.calls, wanted.text);
     let (turns, form) = make_ready(engine, request, written.turns, wanted, &mut notes, id).await?;
     let asked = Asked {
         prompt: Prompt {
@@ -65,6 +67,7 @@ pub async fn answer(
         n: request.n,
         thinks: thinks(request),
         calls,
+        text,
     };
     let mut stream = EmbeddedStream::start(engine, asked, id).map_err(|reason| refused(reason, id))?;
     let mut opened = Vec::new();
@@ -132,6 +135,27 @@ fn check(request: &ValidRequest) -> Result<(), Unsupported> {
     Ok(())
 }
 
+/// What the request offers to call, and the form that it wants. A hostile schema takes a while to read.
+async fn read(request: &ValidRequest) -> Result<(Vec<Function>, Wanted), GateError> {
+    let read = |request: &ValidRequest| {
+        let functions = wanted::functions(request);
+        let wanted = Wanted::of(request, &functions).map_err(GateError::Unsupported)?;
+        Ok((functions, wanted))
+    };
+    if request.tools == 0 && request.response_format == ResponseFormatAsked::Text {
+        return read(request);
+    }
+    let Ok(place) = MAKING_READY.acquire().await else {
+        return Err(GateError::SandboxFailed);
+    };
+    let request = request.clone();
+    let reading = spawn_blocking(move || {
+        let _place = place;
+        read(&request)
+    });
+    reading.await.unwrap_or(Err(GateError::SandboxFailed))
+}
+
 /// Does what needs the model's vocabulary and may take a while: makes the form, and counts a prompt that
 /// may be too long for the model that was named.
 async fn make_ready(
@@ -153,39 +177,52 @@ async fn make_ready(
         // Starting says what is wrong with it.
         return Ok((turns, None));
     }
-    let Ok(_place) = MAKING_READY.acquire().await else {
+    let Ok(place) = MAKING_READY.acquire().await else {
         return Err(GateError::SandboxFailed);
     };
     let engine = Arc::clone(engine);
+    // What is not waited for any more is given up, and until then it keeps its place.
+    let (waits, waited_for) = tokio::sync::oneshot::channel::<std::convert::Infallible>();
     let ready = spawn_blocking(move || {
-        let tokens = limit.map(|_| engine.count_tokens(&turns)).transpose();
-        let tokens = tokens.map_err(NoForm::Engine)?;
+        let _place = place;
+        let is_wanted = || !waits.is_closed();
+        if let Some(limit) = limit {
+            let most = usize::try_from(limit).unwrap_or(usize::MAX);
+            let tokens = engine
+                .count_tokens(&turns, most, is_wanted)
+                .map_err(NoForm::Engine)?;
+            if tokens.is_none() {
+                return Ok(None);
+            }
+        }
         let vocabulary = match biases.is_empty() {
             true => 0,
             false => engine.vocabulary().map_err(NoForm::Engine)?,
         };
         let is_known =
             |bias: &Option<(u32, f32)>| bias.is_some_and(|(token, _)| (token as usize) < vocabulary);
+        let biases_known = biases.iter().all(is_known);
         let form = wanted.form(&engine)?;
-        Ok((turns, form, tokens, biases.iter().all(is_known)))
+        Ok(Some((turns, form, biases_known)))
     });
-    let (turns, form, tokens, biases_known) = match ready.await {
-        Ok(Ok(ready)) => ready,
+    let readied = ready.await;
+    drop(waited_for);
+    let (turns, form, biases_known) = match readied {
+        Ok(Ok(Some(readied))) => readied,
+        Ok(Ok(None)) => {
+            let message = format!(
+                "the messages have more tokens than the context of {}, which is {}",
+                request.model.id,
+                limit.unwrap_or_default(),
+            );
+            return Err(GateError::ContextLength {
+                fault: Fault::new(FaultKind::ContextLength, message),
+            });
+        }
         Ok(Err(NoForm::Unsupported(problem))) => return Err(GateError::Unsupported(problem)),
         Ok(Err(NoForm::Engine(fault))) => return Err(of_engine(fault, id)),
         Err(_) => return Err(GateError::SandboxFailed),
     };
-    if let (Some(tokens), Some(limit)) = (tokens, limit)
-        && tokens as u64 > limit
-    {
-        let message = format!(
-            "the messages have {tokens} tokens; the context of {} is {limit} tokens",
-            request.model.id
-        );
-        return Err(GateError::ContextLength {
-            fault: Fault::new(FaultKind::ContextLength, message),
-        });
-    }
     if !biases_known {
         notes.push(Note::Omitted("logit_bias".to_owned()));
     }

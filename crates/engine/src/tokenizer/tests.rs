@@ -46,6 +46,35 @@ fn any_text_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_long_text_has_the_same_tokens_in_pieces() {
+    let tokenizer = small_tokenizer();
+    for text in ["hello  w12\n\thello ", "hello", "w \u{a0}\u{3000}12", "東京 "] {
+        let long = text.repeat(2 * PIECE / text.len() + 7);
+        assert!(pieces(&long).all(|piece| piece.len() <= PIECE));
+        assert_eq!(pieces(&long).collect::<String>(), long);
+        let whole = tokenizer.encode_piece(&long).unwrap();
+        let in_pieces = tokenizer.encode_text(&long).unwrap();
+        // Without white space to cut at, a token may be cut in two.
+        let torn = if text.contains(char::is_whitespace) {
+            0
+        } else {
+            pieces(&long).count()
+        };
+        assert!(in_pieces.len() - whole.len() <= 5 * torn, "{text:?}");
+        assert_eq!(tokenizer.count(&long, |_| true).unwrap(), in_pieces.len());
+    }
+}
+
+#[test]
+fn counting_stops_where_it_is_told_to() {
+    let tokenizer = small_tokenizer();
+    let long = "w ".repeat(10 * PIECE);
+    let count = tokenizer.count(&long, |so_far| so_far < 100).unwrap();
+    assert!((100..=PIECE).contains(&count), "{count}");
+    assert_eq!(tokenizer.count(&long, |_| false).unwrap(), 0);
+}
+
+#[test]
 fn a_message_cannot_hold_a_control_token() {
     let tokenizer = small_tokenizer();
     let tokens = tokenizer.encode_text("<|im_end|>\n<|im_start|>system").unwrap();

@@ -3,8 +3,7 @@
 //! SmolLM2 was taught to write calls as a JSON list between two tags. The same form is put into its
 //! prompt, forced upon its answer where a call is required, and read here as it comes.
 
-use serde_json::Value;
-use tollgate_engine::Grammar;
+use tollgate_engine::{Grammar, JsonForm};
 
 /// What begins the calls. Whatever the model writes before it is text.
 pub const OPEN: &str = "<tool_call>";
@@ -24,19 +23,40 @@ pub fn written(calls: &[(String, String)]) -> String {
     format!("{OPEN}[{}]{CLOSE}", calls.collect::<Vec<_>>().join(", "))
 }
 
-/// The list of calls: names with the schemas of their arguments; `parallel`: more than one may be made.
-pub fn list(functions: impl IntoIterator<Item = (String, Value)>, parallel: bool) -> Grammar {
-    let call = functions.into_iter().map(|(name, arguments)| {
-        Grammar::Sequence(vec![
-            Grammar::Literal(format!("{{{NAME}{name}\", {ARGUMENTS}")),
-            Grammar::Json(arguments),
+/// Calls as a remark, which is no example of how to write one.
+pub fn in_words(calls: &[(String, String)]) -> String {
+    let calls = calls
+        .iter()
+        .map(|(name, arguments)| format!("(I used {name} with {arguments}.)"));
+    calls.collect::<Vec<_>>().join("\n")
+}
+
+/// A function that can be called.
+pub struct Callable {
+    pub name: String,
+    pub arguments: JsonForm,
+    /// Whether a call can have arguments at all.
+    pub takes_arguments: bool,
+}
+
+/// The list of calls; `parallel`: more than one may be made. A function that takes no arguments is called
+/// only first: another call to it would say nothing.
+pub fn list(functions: impl IntoIterator<Item = Callable>, parallel: bool) -> Grammar {
+    let (mut first, mut others) = (Vec::new(), Vec::new());
+    for function in functions {
+        let call = Grammar::Sequence(vec![
+            Grammar::Literal(format!("{{{NAME}{}\", {ARGUMENTS}", function.name)),
+            Grammar::Json(function.arguments),
             Grammar::Literal("}".to_owned()),
-        ])
-    });
-    let call = Grammar::Either(call.collect());
-    let mut list = vec![Grammar::Literal("[".to_owned()), call.clone()];
-    if parallel {
-        let another = Grammar::Sequence(vec![Grammar::Literal(", ".to_owned()), call]);
+        ]);
+        if function.takes_arguments {
+            others.push(call.clone());
+        }
+        first.push(call);
+    }
+    let mut list = vec![Grammar::Literal("[".to_owned()), Grammar::Either(first)];
+    if parallel && !others.is_empty() {
+        let another = Grammar::Sequence(vec![Grammar::Literal(", ".to_owned()), Grammar::Either(others)]);
         list.push(Grammar::AtMost(CALLS_LIMIT - 1, Box::new(another)));
     }
     list.push(Grammar::Literal(format!("]{CLOSE}")));
@@ -88,11 +108,6 @@ impl CallReader {
         }
     }
 
-    /// Whether no call has begun.
-    pub fn is_in_text(&self) -> bool {
-        matches!(self.state, State::Text)
-    }
-
     pub fn take(&mut self, piece: &str) -> Vec<Told> {
         let mut told = Vec::new();
         let mut rest = piece;
@@ -121,7 +136,7 @@ impl CallReader {
         told
     }
 
-    /// What was held back as a possible mark and was none.
+    /// What was held back as a possible mark and was none, where nothing comes any more.
     pub fn end(&mut self) -> String {
         match self.state {
             State::Text => std::mem::take(&mut self.held),

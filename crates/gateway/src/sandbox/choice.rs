@@ -1,12 +1,15 @@
 //! One choice of an answer: the embedded model's steps as events.
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use tollgate_chat::event::{Event, EventKind, Finish, FinishReason};
-use tollgate_engine::{Engine, Fault, Finished, Generation, Prompt, Refused, Role, Sampling, Step, Turn};
+use tollgate_engine::{
+    Engine, Fault, Finished, Generation, Prompt, Refused, Role, Sampling, Step, TokenLogprob, Turn,
+};
 
 use super::{
     calls::{CallReader, Told},
@@ -22,6 +25,8 @@ const THINK_FIRST: &str = "Think about the last message in two short sentences. 
 pub struct Counts {
     /// Of the messages; the same for all choices.
     pub prompt: u32,
+    /// Those of them that were remembered.
+    pub cached: u32,
     /// Written, reasoning included.
     pub completion: u32,
     pub reasoning: u32,
@@ -36,12 +41,42 @@ pub struct Choice {
     text_prompt: Option<Prompt>,
     /// Reads calls, where there may be some.
     reader: Option<CallReader>,
+    /// Whether there may be text beside them.
+    text: bool,
+    /// Probabilities that wait for the text which they belong to.
+    logprobs: Waiting,
     /// Calls begun so far.
     calls: u32,
     /// Tells the calls of this answer from those of others.
     call_id: String,
     counts: Counts,
     truncated: bool,
+}
+
+/// Probabilities of tokens, by where in the answer's bytes each begins.
+#[derive(Default)]
+struct Waiting {
+    tokens: VecDeque<(usize, TokenLogprob)>,
+    /// Bytes of tokens that were told, and of text that was said.
+    told: usize,
+    said: usize,
+}
+
+impl Waiting {
+    fn add(&mut self, logprobs: Vec<TokenLogprob>) {
+        for logprob in logprobs {
+            let begins = self.told;
+            self.told += logprob.token.bytes.len();
+            self.tokens.push_back((begins, logprob));
+        }
+    }
+
+    /// Those of tokens that begin in this text, which is said now.
+    fn of(&mut self, text: &str) -> Vec<TokenLogprob> {
+        self.said += text.len();
+        let count = self.tokens.partition_point(|(begins, _)| *begins < self.said);
+        self.tokens.drain(..count).map(|(_, logprob)| logprob).collect()
+    }
 }
 
 /// What a choice did next.
@@ -52,13 +87,14 @@ pub enum Did {
 
 impl Choice {
     /// Queues the first generation. `thinks`: with reasoning first; `calls`: there may be calls, and what
-    /// their IDs are made of.
+    /// their IDs are made of; `text`: there may be text.
     pub fn start(
         engine: &Arc<Engine>,
         number: u32,
         mut prompt: Prompt,
         thinks: bool,
         calls: Option<String>,
+        text: bool,
     ) -> Result<Self, Refused> {
         let sampling = &mut prompt.sampling;
         // Each choice its own seed, or all would say the same.
@@ -87,11 +123,18 @@ impl Choice {
             engine: Arc::clone(engine),
             text_prompt,
             reader: calls.is_some().then(CallReader::new),
+            text,
+            logprobs: Waiting::default(),
             calls: 0,
             call_id: calls.unwrap_or_default(),
             counts: Counts::default(),
             truncated: false,
         })
+    }
+
+    /// Its place among the choices.
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// Whether the prompt lost its middle; known once something was said.
@@ -120,18 +163,7 @@ impl Choice {
                 }
                 Ok(Did::Said(Vec::new()))
             }
-            Step::Text(text) => Ok(Did::Said(self.text(text))),
-            Step::Logprobs(tokens) => {
-                // Calls have none: their tokens are no content.
-                let in_text = self.reader.as_ref().is_none_or(CallReader::is_in_text);
-                let event = EventKind::Logprobs {
-                    choice: self.number,
-                    json: logprobs::json(&tokens),
-                };
-                Ok(Did::Said(
-                    in_text.then(|| Event::new(event)).into_iter().collect(),
-                ))
-            }
+            Step::Text { text, logprobs } => Ok(Did::Said(self.text(text, logprobs))),
             Step::Done(finished) => match self.text_prompt.take() {
                 Some(prompt) => {
                     self.counts.reasoning = finished.completion_tokens;
@@ -144,16 +176,50 @@ impl Choice {
         }
     }
 
-    fn text(&mut self, text: String) -> Vec<Event> {
+    fn text(&mut self, text: String, logprobs: Vec<TokenLogprob>) -> Vec<Event> {
         let choice = self.number;
         if self.text_prompt.is_some() {
             return vec![Event::new(EventKind::Reasoning { choice, text })];
         }
+        self.logprobs.add(logprobs);
         let Some(reader) = &mut self.reader else {
-            return vec![Event::new(EventKind::Text { choice, text })];
+            return self.say(text);
         };
-        let told = reader.take(&text);
-        told.into_iter().map(|told| Event::new(self.told(told))).collect()
+        let mut events = Vec::new();
+        for told in reader.take(&text) {
+            match told {
+                Told::Text(text) => events.extend(self.say(text)),
+                told => events.push(Event::new(self.told(told))),
+            }
+        }
+        events
+    }
+
+    /// A piece of text with the probabilities of its tokens. Calls have none: their tokens are no content.
+    fn say(&mut self, text: String) -> Vec<Event> {
+        if !self.text {
+            return Vec::new();
+        }
+        let choice = self.number;
+        let logprobs = match self.reader.is_none() && text.is_empty() {
+            // What never became text.
+            true => self
+                .logprobs
+                .tokens
+                .drain(..)
+                .map(|(_, logprob)| logprob)
+                .collect(),
+            false => self.logprobs.of(&text),
+        };
+        let mut events = Vec::new();
+        if !text.is_empty() {
+            events.push(Event::new(EventKind::Text { choice, text }));
+        }
+        if !logprobs.is_empty() {
+            let json = logprobs::json(&logprobs);
+            events.push(Event::new(EventKind::Logprobs { choice, json }));
+        }
+        events
     }
 
     fn told(&mut self, told: Told) -> EventKind {
@@ -183,13 +249,11 @@ impl Choice {
 
     fn finish(&mut self, finished: Finished) -> Did {
         let rest = self.reader.as_mut().map(CallReader::end).unwrap_or_default();
+        // What the limit cut off was to become a call.
+        let is_text = finished.reason == tollgate_engine::FinishReason::Stop;
         let mut events = Vec::new();
-        if !rest.is_empty() {
-            let kind = EventKind::Text {
-                choice: self.number,
-                text: rest,
-            };
-            events.push(Event::new(kind));
+        if is_text && !rest.is_empty() {
+            events = self.say(rest);
         }
         let reason = match finished.reason {
             tollgate_engine::FinishReason::Length => FinishReason::Length,
@@ -203,6 +267,7 @@ impl Choice {
             provider_reason: None,
         })));
         self.counts.completion += finished.completion_tokens;
+        self.counts.cached = finished.cached_tokens;
         Did::Ended(events, self.counts)
     }
 }

@@ -37,7 +37,7 @@ pub fn write(request: &ValidRequest, functions: &[Function], wanted: &Wanted) ->
         .and_then(Json::as_array)
         .unwrap_or_default()
         .iter()
-        .map(turn)
+        .map(|message| turn(message, !functions.is_empty()))
         .collect();
     let traits = &request.traits;
     let replaced = [
@@ -161,7 +161,8 @@ pub fn biases(request: &ValidRequest) -> Vec<Option<(u32, f32)>> {
         .collect()
 }
 
-fn turn(message: &Json<'_>) -> Turn {
+/// `may_call`: whether the model may make calls, so that earlier ones are an example.
+fn turn(message: &Json<'_>, may_call: bool) -> Turn {
     let role = message.get("role").and_then(Json::as_str).unwrap_or_default();
     let content = message.present("content").map(content_text).unwrap_or_default();
     match role {
@@ -171,7 +172,7 @@ fn turn(message: &Json<'_>) -> Turn {
         },
         "assistant" => Turn {
             role: Role::Assistant,
-            text: with_calls(content, message),
+            text: with_calls(content, message, may_call),
         },
         "tool" | "function" => Turn {
             role: Role::User,
@@ -208,8 +209,9 @@ fn part_text(part: &Json<'_>) -> String {
     }
 }
 
-/// The text of an assistant's turn with its calls, in the form in which the model writes them.
-fn with_calls(mut text: String, message: &Json<'_>) -> String {
+/// The text of an assistant's turn with its calls: in the form in which the model writes them, or in words
+/// where it is not to write any.
+fn with_calls(mut text: String, message: &Json<'_>, may_call: bool) -> String {
     let calls = message
         .get("tool_calls")
         .and_then(Json::as_array)
@@ -234,7 +236,10 @@ fn with_calls(mut text: String, message: &Json<'_>) -> String {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&calls::written(&calls));
+        match may_call {
+            true => text.push_str(&calls::written(&calls)),
+            false => text.push_str(&calls::in_words(&calls)),
+        }
     }
     text
 }

@@ -33,6 +33,8 @@ pub struct Asked {
     pub thinks: bool,
     /// Whether an answer may hold calls.
     pub calls: bool,
+    /// Whether it may hold text.
+    pub text: bool,
 }
 
 /// An answer under way.
@@ -100,6 +102,7 @@ impl EmbeddedStream {
                 Poll::Ready(Ok(did)) => did,
             };
             self.truncated |= choice.is_truncated();
+            let choice_number = choice.number();
             let mut events = self.announce();
             match did {
                 Did::Said(said) => {
@@ -111,6 +114,10 @@ impl EmbeddedStream {
                     events.extend(said);
                     self.under_way.remove(index);
                     self.total.prompt = counts.prompt;
+                    // The first reads what the others then have.
+                    if choice_number == 0 {
+                        self.total.cached = counts.cached;
+                    }
                     self.total.completion += counts.completion;
                     self.total.reasoning += counts.reasoning;
                 }
@@ -136,8 +143,10 @@ impl EmbeddedStream {
             let own_id = self.id.as_str();
             let own_id = own_id.strip_prefix("req_").unwrap_or(own_id);
             let calls = self.asked.calls.then(|| own_id.to_owned());
-            let Asked { prompt, thinks, .. } = &self.asked;
-            match Choice::start(&self.engine, self.begun, prompt.clone(), *thinks, calls) {
+            let Asked {
+                prompt, thinks, text, ..
+            } = &self.asked;
+            match Choice::start(&self.engine, self.begun, prompt.clone(), *thinks, calls, *text) {
                 Ok(choice) => self.under_way.push(choice),
                 Err(refused) if self.under_way.is_empty() => return Err(refused),
                 // It is tried again when one of the others has gone on.
@@ -163,6 +172,7 @@ impl EmbeddedStream {
     fn usage(&self) -> Usage {
         Usage {
             prompt: self.total.prompt.into(),
+            cached: self.total.cached.into(),
             completion: self.total.completion.into(),
             reasoning: self.total.reasoning.into(),
             ..Usage::default()

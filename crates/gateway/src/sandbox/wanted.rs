@@ -1,11 +1,10 @@
 //! What an answer has to look like, by what the request says of formats and functions.
 
-mod schema;
-
 use serde_json::{Value, json};
 use tollgate_catalog::contract::{ResponseFormatAsked, ToolChoice, ValidRequest};
 use tollgate_dialects::Unsupported;
-use tollgate_engine::{Engine, Fault, Form, Grammar};
+use tollgate_engine::{Engine, Fault, Form, Grammar, JsonForm, Unfollowable};
+use tracing::debug;
 
 use super::calls;
 
@@ -24,7 +23,7 @@ pub struct Wanted {
     /// What the model is told of the form. It is kept to anyway, but means more if it is no surprise.
     pub hint: Option<String>,
     /// The schemas in it, by the path of the parameter that brought each.
-    schemas: Vec<(String, Value)>,
+    schemas: Vec<(String, JsonForm)>,
 }
 
 /// A function that the request offers.
@@ -68,36 +67,43 @@ impl Wanted {
             ResponseFormatAsked::JsonObject => Some(json!({"type": "object"})),
             ResponseFormatAsked::JsonSchema => {
                 let format = member(request, "response_format").unwrap_or_default();
-                let asked = format["json_schema"]
-                    .get("schema")
-                    .filter(|schema| !schema.is_null());
-                let asked = asked.cloned().unwrap_or_else(|| json!({}));
-                Some(read_schema(
-                    "response_format.json_schema.schema",
-                    asked,
-                    &mut schemas,
-                )?)
+                let asked = format["json_schema"].get("schema");
+                let asked = asked.filter(|schema| !schema.is_null()).cloned();
+                Some(asked.unwrap_or_else(|| json!({})))
             }
         };
         let hint = asked.as_ref().map(hint);
-        let text = asked.map(Grammar::Json);
+        let text = match &asked {
+            None => None,
+            Some(schema) => {
+                let path = "response_format.json_schema.schema";
+                Some(Grammar::Json(read(path, JsonForm::of(schema), &mut schemas)?))
+            }
+        };
 
         let mut offered = Vec::new();
         for (index, function) in functions.iter().enumerate() {
+            // What cannot be called anyway need not be followed.
+            if let ToolChoice::Named(name) = &request.tool_choice
+                && *name != function.name
+            {
+                continue;
+            }
             let path = format!("tools[{index}].function.parameters");
-            let schema = match &function.parameters {
-                None => json!({"type": "object", "properties": {}, "additionalProperties": false}),
-                Some(schema) => read_schema(&path, schema::of_object(schema.clone()), &mut schemas)?,
-            };
-            offered.push((function.name.clone(), schema));
+            let none = json!({"type": "object", "additionalProperties": false});
+            let schema = function.parameters.as_ref().unwrap_or(&none);
+            let takes_arguments = !is_without_arguments(schema);
+            let arguments = read(&path, JsonForm::of_arguments(schema), &mut schemas)?;
+            offered.push(calls::Callable {
+                name: function.name.clone(),
+                arguments,
+                takes_arguments,
+            });
         }
         let parallel = request.request.get("parallel_tool_calls") != Some("false");
         let (grammar, calls, has_text) = match &request.tool_choice {
-            ToolChoice::Named(name) => {
-                offered.retain(|(offered, _)| offered == name);
-                // One function was named, so one call is meant.
-                (Some(forced(offered, false)), true, false)
-            }
+            // One function was named, so one call is meant.
+            ToolChoice::Named(_) => (Some(forced(offered, false)), true, false),
             ToolChoice::Required => (Some(forced(offered, parallel)), true, false),
             _ if offered.is_empty() => (text, false, true),
             _ => (Some(free_to_call(text, offered, parallel)), true, true),
@@ -117,26 +123,28 @@ impl Wanted {
         let Some(grammar) = &self.grammar else {
             return Ok(None);
         };
-        let whole = match engine.form(grammar) {
+        let form = |grammar: &Grammar| match engine.form(grammar) {
+            Ok(form) => Ok(Ok(form)),
+            Err(Fault::Form(problem)) => Ok(Err(problem)),
+            Err(fault) => Err(NoForm::Engine(fault)),
+        };
+        let problem = match form(grammar)? {
             Ok(form) => return Ok(Some(form)),
-            Err(Fault::Form(problem)) => problem,
-            Err(fault) => return Err(NoForm::Engine(fault)),
+            Err(problem) => problem,
         };
-        let problem = |schema: &Value| match engine.form(&Grammar::Json(schema.clone())) {
-            Err(Fault::Form(problem)) => Some(problem.problem),
-            _ => None,
-        };
+        debug!(%problem, "a form cannot be made");
         for (path, schema) in &self.schemas {
-            if let Some(found) = problem(schema) {
-                let keyword = schema::culprit(schema, |schema| problem(schema).is_none());
-                let said = keyword.map_or(found.clone(), |keyword| format!("{keyword} ({found})"));
-                return Err(NoForm::Unsupported(cannot_follow(path, &said)));
+            if form(&Grammar::Json(schema.clone()))?.is_err() {
+                return Err(NoForm::Unsupported(cannot_follow(path, TOO_MUCH)));
             }
         }
         let all = if self.calls { "tools" } else { "response_format" };
-        Err(NoForm::Unsupported(cannot_follow(all, &whole.problem)))
+        Err(NoForm::Unsupported(cannot_follow(all, TOO_MUCH)))
     }
 }
+
+/// What is wrong with a form of which every keyword can be followed.
+const TOO_MUCH: &str = "it is too large or too involved";
 
 /// Why there is no form.
 #[derive(Debug)]
@@ -157,7 +165,7 @@ fn hint(schema: &Value) -> String {
     }
 }
 
-fn forced(functions: Vec<(String, Value)>, parallel: bool) -> Grammar {
+fn forced(functions: Vec<calls::Callable>, parallel: bool) -> Grammar {
     Grammar::Sequence(vec![
         Grammar::Literal(calls::OPEN.to_owned()),
         calls::list(functions, parallel),
@@ -165,7 +173,7 @@ fn forced(functions: Vec<(String, Value)>, parallel: bool) -> Grammar {
 }
 
 /// Calls where the model begins some, else text.
-fn free_to_call(text: Option<Grammar>, functions: Vec<(String, Value)>, parallel: bool) -> Grammar {
+fn free_to_call(text: Option<Grammar>, functions: Vec<calls::Callable>, parallel: bool) -> Grammar {
     match text {
         Some(json) => Grammar::Either(vec![forced(functions, parallel), json]),
         None => {
@@ -178,10 +186,35 @@ fn free_to_call(text: Option<Grammar>, functions: Vec<(String, Value)>, parallel
     }
 }
 
-fn read_schema(path: &str, schema: Value, schemas: &mut Vec<(String, Value)>) -> Result<Value, Unsupported> {
-    let schema = schema::prepared(schema).map_err(|keyword| cannot_follow(path, &keyword.to_string()))?;
-    schemas.push((path.to_owned(), schema.clone()));
-    Ok(schema)
+fn read(
+    path: &str,
+    form: Result<JsonForm, Unfollowable>,
+    schemas: &mut Vec<(String, JsonForm)>,
+) -> Result<JsonForm, Unsupported> {
+    let form = form.map_err(|problem| {
+        let is_kind = problem.keyword == "type" && problem.place == "/";
+        let param = if is_kind {
+            format!("{path}.type")
+        } else {
+            path.to_owned()
+        };
+        cannot_follow(&param, &problem.to_string())
+    })?;
+    schemas.push((path.to_owned(), form.clone()));
+    Ok(form)
+}
+
+/// Whether an object of this schema has no members, as far as can be seen at a glance.
+fn is_without_arguments(schema: &Value) -> bool {
+    let has_none = schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .is_none_or(|named| named.is_empty());
+    let may_have_others = ["patternProperties", "required", "$ref", "allOf", "anyOf", "oneOf"]
+        .into_iter()
+        .any(|name| schema.get(name).is_some());
+    let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+    has_none && !may_have_others && (is_closed || schema.get("properties").is_some())
 }
 
 fn cannot_follow(path: &str, problem: &str) -> Unsupported {

@@ -177,3 +177,37 @@ async fn a_call_goes_back_with_its_result() {
     assert_eq!(second.status, 200, "{second:?}");
     assert!(!second.text().is_empty());
 }
+
+#[tokio::test]
+async fn a_call_that_is_cut_off_leaves_nothing_of_its_form_in_the_text() {
+    let Some(gate) = gate_with_model().await else {
+        return;
+    };
+    for limit in 1..=5 {
+        let members = json!({"tool_choice": "required", "max_tokens": limit, "logprobs": true});
+        let answer = gate.stream(&asked("What is the weather in Oslo?", members)).await;
+        assert_eq!(answer.text(), "", "{limit} tokens");
+        for chunk in &answer.summary().chunks {
+            assert_eq!(chunk["choices"][0]["logprobs"], Value::Null, "{chunk}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn earlier_calls_are_no_example_where_there_are_no_functions() {
+    let Some(gate) = gate_with_model().await else {
+        return;
+    };
+    let call = json!({"id": "c", "type": "function", "function": {"name": "get_weather", "arguments": "{\"city\":\"Oslo\"}"}});
+    let messages = json!([
+        {"role": "user", "content": "Weather in Oslo?"},
+        {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "21 degrees"},
+        {"role": "user", "content": "And in Rome?"},
+    ]);
+    let answer = gate
+        .post(&short(GENERAL, json!({"messages": messages, "max_tokens": 40})))
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(!answer.text().contains("tool_call"), "{}", answer.text());
+}

@@ -154,3 +154,60 @@ async fn a_thinking_model_thinks_in_words_and_answers_in_the_form() {
     let value: Value = serde_json::from_str(&answer.text()).unwrap();
     assert!(jsonschema::is_valid(&schema, &value), "{value}");
 }
+
+#[tokio::test]
+async fn everyday_schemas_come_to_an_end() {
+    let Some(gate) = gate_with_model().await else {
+        return;
+    };
+    let format = |format: &str| json!({"type": "string", "format": format});
+    let node = json!({
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "children": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
+        "required": ["name", "children"],
+    });
+    for schema in [
+        json!({"type": "number"}),
+        json!({"type": "number", "minimum": 0, "maximum": 5}),
+        json!({"type": "object", "properties": {"at": format("date-time"), "mail": format("email"), "page": format("uri"), "takes": format("duration")}, "required": ["at", "mail", "page", "takes"]}),
+        json!({"type": "object", "additionalProperties": {"type": "string", "maxLength": 20}}),
+        json!({"type": "string", "pattern": "^abc|def$"}),
+        json!({"type": "array", "prefixItems": [{"type": "boolean"}, {"type": "integer"}]}),
+        json!({"required": ["a"]}),
+        json!({"$ref": "#/$defs/node", "$defs": {"node": node}}),
+    ] {
+        let members = json!({
+            "messages": user("Give me a JSON sample."),
+            "max_tokens": 1024,
+            "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}},
+        });
+        let answer = gate.post(&short(GENERAL, members)).await;
+        assert_eq!(answer.status, 200, "{schema}: {answer:?}");
+        assert_eq!(
+            answer.summary().finish_reason(),
+            Some("stop"),
+            "{schema}: {}",
+            answer.text()
+        );
+        let value: Value = serde_json::from_str(&answer.text()).unwrap();
+        assert!(jsonschema::is_valid(&schema, &value), "{schema}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn a_schema_that_refers_to_itself_without_end_is_refused_by_name() {
+    let Some(gate) = gate_with_model().await else {
+        return;
+    };
+    let schema = json!({"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]});
+    let members =
+        json!({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}});
+    let answer = gate.post(&short(GENERAL, members)).await;
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert!(
+        answer
+            .error_message()
+            .unwrap()
+            .contains("`$ref` at `/properties/next`")
+    );
+}

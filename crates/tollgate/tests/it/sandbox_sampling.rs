@@ -236,3 +236,28 @@ async fn one_token_is_one_token() {
         assert_eq!(answer.summary().usage.unwrap().completion_tokens, 1);
     }
 }
+
+#[tokio::test]
+async fn choices_appear_in_order_and_each_text_with_its_log_probabilities() {
+    let Some(gate) = gate_with_model().await else {
+        return;
+    };
+    for seed in 0..3 {
+        let members = json!({
+            "messages": user("Name an animal."), "n": 5, "seed": seed, "temperature": 1, "max_tokens": 8,
+            "logprobs": true,
+        });
+        let answer = gate.stream(&short(GENERAL, members)).await;
+        let choices = answer.summary().chunks.iter().map(|chunk| &chunk["choices"][0]);
+        let mut appeared = Vec::new();
+        for choice in choices {
+            let index = choice["index"].as_u64().unwrap();
+            if !appeared.contains(&index) {
+                appeared.push(index);
+            }
+            let text = choice["delta"]["content"].as_str().unwrap_or_default();
+            assert_eq!(text.is_empty(), choice["logprobs"].is_null(), "{choice}");
+        }
+        assert_eq!(appeared, [0, 1, 2, 3, 4]);
+    }
+}

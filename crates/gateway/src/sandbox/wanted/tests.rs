@@ -101,43 +101,36 @@ fn a_member_of_that_name_is_no_keyword() {
 }
 
 #[test]
-fn what_would_have_no_end_gets_one_and_what_has_one_keeps_it() {
-    let open = json!({"type": "array", "minItems": 2, "items": {"type": "string"}});
-    let prepared = schema::prepared(open).unwrap();
-    assert_eq!(
-        (&prepared["maxItems"], &prepared["items"]["maxLength"]),
-        (&json!(10), &json!(160))
-    );
-
-    let settled = json!({
-        "type": "array",
-        "maxItems": 40,
-        "items": {"anyOf": [{"type": "string", "pattern": "^a*$"}, {"type": "string", "maxLength": 999}]},
-    });
-    assert_eq!(schema::prepared(settled.clone()).unwrap(), settled);
+fn arguments_that_are_no_object_are_refused_by_their_type() {
+    for kind in ["string", "array"] {
+        let refused = wanted(json!({"tools": tools(json!({"type": kind}))})).unwrap_err();
+        assert_eq!(refused.param, "tools[1].function.parameters.type");
+    }
+    for schema in [json!({}), json!({"properties": {"a": {}}}), Value::Null] {
+        assert!(wanted(json!({"tools": tools(schema)})).is_ok());
+    }
 }
 
 #[test]
-fn an_object_gets_no_members_but_its_own_unless_it_is_described_in_several_places() {
-    let plain = json!({"type": "object", "properties": {"a": {"type": "object", "properties": {"b": {}}}}});
-    let prepared = schema::prepared(plain).unwrap();
-    assert_eq!(prepared["additionalProperties"], json!(false));
-    assert_eq!(prepared["properties"]["a"]["additionalProperties"], json!(false));
-
-    let map = json!({"type": "object", "additionalProperties": {"type": "integer"}});
-    assert_eq!(schema::prepared(map.clone()).unwrap(), map);
-
-    let joined = json!({
-        "allOf": [{"$ref": "#/$defs/base"}, {"properties": {"b": {"type": "integer"}}}],
-        "$defs": {"base": {"type": "object", "properties": {"a": {"type": "integer"}}}},
-    });
-    assert_eq!(schema::prepared(joined.clone()).unwrap(), joined);
+fn what_cannot_be_called_need_not_be_followed() {
+    let named = json!({"type": "function", "function": {"name": "time"}});
+    let members = json!({"tools": tools(json!({"not": {}})), "tool_choice": named});
+    assert!(wanted(members).is_ok());
 }
 
 #[test]
-fn the_keyword_to_blame_is_the_one_without_which_it_works() {
-    let schema = json!({"properties": {"a/b": {"type": "string", "pattern": "(?=x)"}}});
-    let keyword = schema::culprit(&schema, |schema| !schema.to_string().contains("(?="));
-    assert_eq!(keyword.unwrap().to_string(), "`pattern` at `/properties/a~1b`");
-    assert_eq!(schema::culprit(&schema, |_| false), None);
+fn a_function_without_arguments_is_not_called_again() {
+    let time = json!([{"type": "function", "function": {"name": "time"}}]);
+    let grammar = wanted(json!({"tools": time, "tool_choice": "required"}))
+        .unwrap()
+        .grammar;
+    assert!(!format!("{grammar:?}").contains("AtMost"), "{grammar:?}");
+
+    let both = tools(json!({"properties": {"city": {"type": "string"}}}));
+    let grammar = wanted(json!({"tools": both, "tool_choice": "required"}))
+        .unwrap()
+        .grammar;
+    let grammar = format!("{grammar:?}");
+    let again = &grammar[grammar.find("AtMost").unwrap()..];
+    assert!(again.contains("weather") && !again.contains("time"), "{again}");
 }

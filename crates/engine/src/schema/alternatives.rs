@@ -1,0 +1,226 @@
+//! Takes fragments apart: references are followed, and each way through `anyOf` and `oneOf` is one
+//! alternative.
+
+use std::collections::{HashSet, VecDeque};
+
+use serde_json::Value;
+
+use super::disjoint::are_disjoint;
+use super::fragment::{Fragment, Keywords, Trouble, shown};
+use super::kinds::Kinds;
+use super::reference::resolve;
+use super::{Unfollowable, write::Writer};
+
+/// Most ways through the unions of one value.
+const ALTERNATIVES: usize = 128;
+
+/// Keywords that restrict a value in ways that cannot be kept to letter by letter.
+const UNKNOWN: [&str; 17] = [
+    "$dynamicRef",
+    "$recursiveRef",
+    "contains",
+    "contentSchema",
+    "dependencies",
+    "dependentRequired",
+    "dependentSchemas",
+    "else",
+    "if",
+    "maxContains",
+    "minContains",
+    "not",
+    "propertyNames",
+    "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "uniqueItems",
+];
+
+/// Keywords that all hold for one value.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Alternative<'a> {
+    pub(super) parts: Vec<Keywords<'a>>,
+    /// Whether it is within a value of its own kind.
+    pub(super) is_deeper: bool,
+}
+
+/// An alternative that is being put together.
+#[derive(Clone, Default)]
+struct Open<'a> {
+    todo: VecDeque<Fragment<'a>>,
+    seen: Vec<usize>,
+    unions: VecDeque<Vec<Fragment<'a>>>,
+    so_far: Alternative<'a>,
+}
+
+impl<'a> Writer<'a> {
+    /// The ways to fit all of the fragments; at least one. `may_deepen`: whether a reference may lead into
+    /// a value of the same kind again.
+    pub(super) fn alternatives(
+        &self,
+        fragments: &[Fragment<'a>],
+        may_deepen: bool,
+    ) -> Result<Vec<Alternative<'a>>, Trouble> {
+        let mut found = Vec::new();
+        let mut blame = None;
+        let mut open = vec![Open {
+            todo: fragments.iter().cloned().collect(),
+            ..Open::default()
+        }];
+        while let Some(mut next) = open.pop() {
+            match self.take_apart(&mut next, may_deepen) {
+                Ok(()) => {}
+                Err(Trouble::Empty(problem)) => {
+                    blame.get_or_insert(problem);
+                    continue;
+                }
+                Err(refused) => return Err(refused),
+            }
+            let Some(union) = next.unions.pop_front() else {
+                found.push(next.so_far);
+                continue;
+            };
+            if found.len() + open.len() + union.len() > ALTERNATIVES {
+                return Err(too_many(&union));
+            }
+            // The last is taken up first, so they are put in backwards.
+            for branch in union.into_iter().rev() {
+                let mut with = next.clone();
+                with.todo.push_back(branch);
+                open.push(with);
+            }
+        }
+        match blame {
+            Some(problem) if found.is_empty() => Err(Trouble::Empty(problem)),
+            _ => Ok(found),
+        }
+    }
+
+    fn take_apart(&self, open: &mut Open<'a>, may_deepen: bool) -> Result<(), Trouble> {
+        while let Some(fragment) = open.todo.pop_front() {
+            if open.seen.contains(&fragment.address()) {
+                continue;
+            }
+            open.seen.push(fragment.address());
+            let map = match fragment.schema {
+                Value::Bool(true) => continue,
+                Value::Bool(false) => return Err(Trouble::Empty(nothing(&fragment.place))),
+                Value::Object(map) => map,
+                _ => {
+                    let mut problem = nothing(&fragment.place);
+                    problem.reason = "is no schema".to_owned();
+                    return Err(Trouble::Refused(problem));
+                }
+            };
+            let part = Keywords {
+                map,
+                place: fragment.place,
+            };
+            if let Some(name) = UNKNOWN.into_iter().find(|name| is_restricting(&part, name)) {
+                return Err(part.refused(name, "cannot be kept to"));
+            }
+            if let Some(reference) = part.get("$ref") {
+                let target = reference.as_str().and_then(|name| resolve(self.root, name));
+                let schema =
+                    target.ok_or_else(|| part.refused("$ref", "points to nothing within the schema"))?;
+                let target = Fragment {
+                    schema,
+                    // Where it points is where the keywords are.
+                    place: reference_place(reference),
+                };
+                if self.recursive.contains(&target.address()) {
+                    if !may_deepen {
+                        return Err(part.empty("$ref", "leads into itself without end"));
+                    }
+                    open.so_far.is_deeper = true;
+                }
+                open.todo.push_front(target);
+            }
+            for fragment in part.list("allOf")?.into_iter().rev() {
+                open.todo.push_front(fragment);
+            }
+            for name in ["anyOf", "oneOf"] {
+                if part.get(name).is_none() {
+                    continue;
+                }
+                let branches = part.list(name)?;
+                if branches.is_empty() {
+                    return Err(part.empty(name, "has no branch"));
+                }
+                let among =
+                    Kinds::allowed(&open.so_far.parts)?.and(Kinds::allowed(std::slice::from_ref(&part))?);
+                if name == "oneOf" && !self.exclude_each_other(&branches, among)? {
+                    return Err(part.refused(name, "has branches that may hold at once"));
+                }
+                open.unions.push_back(branches);
+            }
+            open.so_far.parts.push(part);
+        }
+        Ok(())
+    }
+
+    fn exclude_each_other(&self, branches: &[Fragment<'a>], among: Kinds) -> Result<bool, Trouble> {
+        for (index, one) in branches.iter().enumerate() {
+            for other in &branches[index + 1..] {
+                if !are_disjoint(
+                    self,
+                    std::slice::from_ref(one),
+                    std::slice::from_ref(other),
+                    among,
+                    0,
+                )? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Whether a keyword is there with a value that restricts anything.
+fn is_restricting(part: &Keywords<'_>, name: &str) -> bool {
+    match part.get(name) {
+        None => false,
+        Some(value) => !(name == "uniqueItems" && *value == Value::Bool(false)),
+    }
+}
+
+fn reference_place(reference: &Value) -> std::rc::Rc<str> {
+    let reference = reference.as_str().unwrap_or_default();
+    reference.strip_prefix('#').unwrap_or(reference).into()
+}
+
+/// The problem of a place where nothing may stand.
+fn nothing(place: &str) -> Unfollowable {
+    let (before, keyword) = place.rsplit_once('/').unwrap_or(("", "false"));
+    Unfollowable {
+        keyword: keyword.replace("~1", "/").replace("~0", "~"),
+        place: shown(before),
+        reason: "allows nothing".to_owned(),
+    }
+}
+
+fn too_many(union: &[Fragment<'_>]) -> Trouble {
+    let place = union.first().map_or("", |branch| &branch.place);
+    let mut names: Vec<&str> = place.rsplitn(3, '/').collect();
+    names.reverse();
+    let (before, keyword) = match names.as_slice() {
+        [before, keyword, _] => (*before, *keyword),
+        _ => ("", "anyOf"),
+    };
+    Trouble::Refused(Unfollowable {
+        keyword: keyword.to_owned(),
+        place: shown(before),
+        reason: "makes too many combinations with other unions".to_owned(),
+    })
+}
+
+/// Addresses of fragments, without those that allow everything.
+pub(super) fn addresses(fragments: &[Fragment<'_>]) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    fragments
+        .iter()
+        .filter(|fragment| *fragment.schema != Value::Bool(true))
+        .map(Fragment::address)
+        .filter(|address| seen.insert(*address))
+        .collect()
+}

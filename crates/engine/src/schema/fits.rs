@@ -1,0 +1,141 @@
+//! Whether a value fits a schema: for the values of `enum` and `const` beside other keywords.
+
+use serde_json::{Map, Number, Value};
+
+use super::fragment::Keywords;
+use super::reference::resolve;
+use super::text::Pattern;
+
+/// How deep schemas are followed; what lies deeper is taken to fit.
+const DEPTH: usize = 32;
+
+/// Whether a value fits all of these keywords. `format` is not looked at.
+pub(super) fn fits_all(root: &Value, value: &Value, parts: &[Keywords<'_>]) -> bool {
+    parts.iter().all(|part| fits_map(root, value, part.map, 0))
+}
+
+/// Whether two values are one by JSON Schema, in which 1 and 1.0 are.
+pub(super) fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let in_other =
+                |(name, value): (&String, &Value)| other.get(name).is_some_and(|other| same(value, other));
+            one.len() == other.len() && one.iter().all(in_other)
+        }
+        _ => one == other,
+    }
+}
+
+fn fits(root: &Value, value: &Value, schema: &Value, depth: usize) -> bool {
+    match schema {
+        Value::Object(map) if depth < DEPTH => fits_map(root, value, map, depth),
+        Value::Bool(allowed) => *allowed,
+        _ => true,
+    }
+}
+
+fn fits_map(root: &Value, value: &Value, map: &Map<String, Value>, depth: usize) -> bool {
+    let holds = |schema: &Value| fits(root, value, schema, depth + 1);
+    let list = |name: &str| map.get(name).and_then(Value::as_array);
+    let target = map
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|name| resolve(root, name));
+    target.is_none_or(&holds)
+        && list("allOf").is_none_or(|all| all.iter().all(&holds))
+        && list("anyOf").is_none_or(|any| any.iter().any(&holds))
+        && list("oneOf").is_none_or(|one| one.iter().filter(|schema| holds(schema)).count() == 1)
+        && map.get("const").is_none_or(|only| same(only, value))
+        && list("enum").is_none_or(|values| values.iter().any(|other| same(other, value)))
+        && map.get("type").is_none_or(|kind| is_of_type(value, kind))
+        && match value {
+            Value::Number(number) => fits_number(number, map),
+            Value::String(text) => fits_text(text, map),
+            Value::Array(items) => fits_array(root, items, map, depth),
+            Value::Object(members) => fits_object(root, members, map, depth),
+            Value::Null | Value::Bool(_) => true,
+        }
+}
+
+fn is_of_type(value: &Value, kind: &Value) -> bool {
+    match (kind, value) {
+        (Value::Array(kinds), _) => kinds.iter().any(|kind| is_of_type(value, kind)),
+        (Value::String(kind), value) => match (kind.as_str(), value) {
+            ("null", Value::Null)
+            | ("boolean", Value::Bool(_))
+            | ("number", Value::Number(_))
+            | ("string", Value::String(_))
+            | ("array", Value::Array(_))
+            | ("object", Value::Object(_)) => true,
+            ("integer", Value::Number(number)) => number.as_f64().is_some_and(|number| number.fract() == 0.0),
+            _ => false,
+        },
+        _ => true,
+    }
+}
+
+fn fits_number(number: &Number, map: &Map<String, Value>) -> bool {
+    let number = number.as_f64().unwrap_or(f64::NAN);
+    let get = |name: &str| map.get(name).and_then(Value::as_f64);
+    let flag = |name: &str| map.get(name) == Some(&Value::Bool(true));
+    get("minimum").is_none_or(|least| number > least || number == least && !flag("exclusiveMinimum"))
+        && get("maximum").is_none_or(|most| number < most || number == most && !flag("exclusiveMaximum"))
+        && get("exclusiveMinimum").is_none_or(|least| number > least)
+        && get("exclusiveMaximum").is_none_or(|most| number < most)
+        && get("multipleOf").is_none_or(|step| (number / step).fract() == 0.0)
+}
+
+fn fits_text(text: &str, map: &Map<String, Value>) -> bool {
+    let letters = text.chars().count() as f64;
+    let pattern = map.get("pattern").and_then(Value::as_str);
+    within(letters, map, "minLength", "maxLength")
+        && pattern.is_none_or(|pattern| Pattern::search(pattern).matches(text).unwrap_or(false))
+}
+
+fn fits_array(root: &Value, items: &[Value], map: &Map<String, Value>, depth: usize) -> bool {
+    let (first, rest) = match (map.get("prefixItems"), map.get("items")) {
+        (Some(Value::Array(first)), rest) => (first.as_slice(), rest),
+        // As drafts before 2020-12 wrote it.
+        (_, Some(Value::Array(first))) => (first.as_slice(), map.get("additionalItems")),
+        (_, rest) => (&[][..], rest),
+    };
+    let fits_item = |(index, item): (usize, &Value)| {
+        let schema = first.get(index).or(rest);
+        schema.is_none_or(|schema| fits(root, item, schema, depth + 1))
+    };
+    within(items.len() as f64, map, "minItems", "maxItems") && items.iter().enumerate().all(fits_item)
+}
+
+fn fits_object(root: &Value, members: &Map<String, Value>, map: &Map<String, Value>, depth: usize) -> bool {
+    let schemas = |name: &str| map.get(name).and_then(Value::as_object);
+    let fits_member = |(name, value): (&String, &Value)| {
+        let own = schemas("properties").and_then(|named| named.get(name));
+        let mut by_pattern = schemas("patternProperties")
+            .into_iter()
+            .flatten()
+            .filter(|(pattern, _)| Pattern::search(pattern).matches(name).unwrap_or(false))
+            .map(|(_, schema)| schema)
+            .peekable();
+        let rest = (own.is_none() && by_pattern.peek().is_none())
+            .then(|| map.get("additionalProperties"))
+            .flatten();
+        own.into_iter()
+            .chain(by_pattern)
+            .chain(rest)
+            .all(|schema| fits(root, value, schema, depth + 1))
+    };
+    let required = map.get("required").and_then(Value::as_array);
+    let mut needed = required.into_iter().flatten().filter_map(Value::as_str);
+    within(members.len() as f64, map, "minProperties", "maxProperties")
+        && needed.all(|name| members.contains_key(name))
+        && members.iter().all(fits_member)
+}
+
+fn within(count: f64, map: &Map<String, Value>, least: &str, most: &str) -> bool {
+    let get = |name: &str| map.get(name).and_then(Value::as_f64);
+    get(least).is_none_or(|least| count >= least) && get(most).is_none_or(|most| count <= most)
+}

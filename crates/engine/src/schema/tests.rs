@@ -1,0 +1,532 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::form::tests::{maker, takes};
+use crate::form::{Form, FormMaker, Grammar};
+
+/// A form with what takes texts letter by letter.
+struct Judge {
+    maker: FormMaker,
+}
+
+impl Judge {
+    fn new() -> Self {
+        Self { maker: maker() }
+    }
+
+    fn form(&self, schema: &Value) -> Form {
+        let form = JsonForm::of(schema).unwrap_or_else(|problem| panic!("{schema}: {problem}"));
+        let form = self.maker.form(&Grammar::Json(form));
+        form.unwrap_or_else(|problem| panic!("{schema}: {problem}"))
+    }
+
+    fn assert(&self, schema: Value, right: &[&str], wrong: &[&str]) {
+        let form = self.form(&schema);
+        for text in right {
+            assert!(takes(&form, text, &self.maker), "{text} fits {schema}");
+        }
+        for text in wrong {
+            assert!(!takes(&form, text, &self.maker), "{text} is not for {schema}");
+        }
+    }
+}
+
+fn refused(schema: Value) -> String {
+    match JsonForm::of(&schema) {
+        Ok(_) => panic!("{schema} is taken"),
+        Err(problem) => problem.to_string(),
+    }
+}
+
+#[test]
+fn numbers_keep_to_their_bounds_exactly_and_come_to_an_end() {
+    let judge = Judge::new();
+    judge.assert(
+        json!({"type": "integer"}),
+        &["0", "-7", "999999999999999"],
+        &["1000000000000000", "01", "-0", "1.0", "1e3"],
+    );
+    judge.assert(
+        json!({"type": "number"}),
+        &["0", "-7.25", "0.5", "99999.99"],
+        &["1000000000", "0.125", "1e3", ".5", "-0.00"],
+    );
+    judge.assert(
+        json!({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e-5}),
+        &["0.000001", "0.000009"],
+        &["0", "0.00001", "0.000000"],
+    );
+    judge.assert(
+        json!({"type": "integer", "minimum": -5, "exclusiveMaximum": 17}),
+        &["-5", "0", "16"],
+        &["-6", "17"],
+    );
+    judge.assert(
+        json!({"type": "integer", "minimum": 9_007_199_254_740_993_u64}),
+        &["9007199254740993"],
+        &["9007199254740992"],
+    );
+    judge.assert(
+        json!({"type": "integer", "minimum": 18_446_744_073_709_551_615_u64}),
+        &["18446744073709551615"],
+        &["18446744073709551614"],
+    );
+    // Far out, a bound says nothing that is not so anyway.
+    judge.assert(json!({"type": "integer", "maximum": 1e30}), &["12"], &[]);
+    // As draft 4 wrote it.
+    judge.assert(
+        json!({"type": "integer", "minimum": 0, "exclusiveMinimum": true}),
+        &["1"],
+        &["0"],
+    );
+}
+
+#[test]
+fn multiples_are_multiples_by_anybodys_arithmetic() {
+    let judge = Judge::new();
+    judge.assert(
+        json!({"type": "integer", "multipleOf": 5, "minimum": 0, "maximum": 100}),
+        &["0", "35", "100"],
+        &["3", "105", "-5"],
+    );
+    judge.assert(
+        json!({"type": "number", "multipleOf": 0.01, "minimum": 0, "maximum": 0.1}),
+        &["0.05"],
+        // 0.07 / 0.01 is 7.000000000000001 in floats.
+        &["0.055", "0.07"],
+    );
+    judge.assert(
+        json!({"type": "integer", "multipleOf": 7}),
+        &["0", "7", "-14", "777777"],
+        &["8"],
+    );
+    judge.assert(
+        json!({"type": "integer", "multipleOf": 86400}),
+        &["86400"],
+        &["1"],
+    );
+}
+
+#[test]
+fn numbers_that_were_rounded_when_they_were_read_are_refused() {
+    for (schema, keyword) in [
+        (json!({"type": "integer", "minimum": 1e30}), "`minimum` at `/`"),
+        (
+            json!({"type": "integer", "maximum": -9.223372036854776e18}),
+            "`maximum`",
+        ),
+        (json!({"enum": [1, 1.2345678901234568e22]}), "`enum`"),
+        (
+            json!({"properties": {"a": {"const": 1e300}}, "required": ["a"]}),
+            "`const` at `/properties/a`",
+        ),
+        (json!({"type": "integer", "multipleOf": 1e20}), "`multipleOf`"),
+    ] {
+        let problem = refused(schema);
+        assert!(problem.contains(keyword), "{problem}");
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_named_by_the_keyword_that_does() {
+    for (schema, keyword) in [
+        (
+            json!({"type": "integer", "minimum": 3, "maximum": 2}),
+            "`minimum`",
+        ),
+        (
+            json!({"type": "string", "minLength": 3, "maxLength": 2}),
+            "`minLength`",
+        ),
+        (
+            json!({"type": "array", "minItems": 3, "maxItems": 2}),
+            "`minItems`",
+        ),
+        (
+            json!({"type": "object", "minProperties": 3, "maxProperties": 2}),
+            "`minProperties`",
+        ),
+        (
+            json!({"type": "integer", "multipleOf": 10, "minimum": 1, "maximum": 9}),
+            "`multipleOf`",
+        ),
+        (json!({"type": "integer", "enum": ["a", 1.5]}), "`enum`"),
+        (
+            json!({"type": "string", "pattern": "^a{9}$", "maxLength": 3}),
+            "`pattern`",
+        ),
+        (
+            json!({"type": "string", "allOf": [{"type": "integer"}]}),
+            "`type`",
+        ),
+        (
+            json!({"properties": {"a": {}}, "required": ["a", "zz"], "additionalProperties": false}),
+            "`additionalProperties`",
+        ),
+        (
+            json!({"type": "array", "prefixItems": [{}], "items": false, "minItems": 2}),
+            "`items`",
+        ),
+    ] {
+        let problem = refused(schema.clone());
+        assert!(problem.contains(keyword), "{schema}: {problem}");
+    }
+}
+
+#[test]
+fn what_cannot_be_kept_to_is_named_with_its_place() {
+    for (schema, named) in [
+        (
+            json!({"properties": {"tags": {"type": "array", "uniqueItems": true}}}),
+            "`uniqueItems` at `/properties/tags`",
+        ),
+        (json!({"not": {"type": "string"}}), "`not` at `/`"),
+        (
+            json!({"type": "string", "format": "colour"}),
+            "`format` at `/` is \"colour\"",
+        ),
+        (
+            json!({"properties": {"a/b": {"type": "string", "pattern": "(?=a)b"}}}),
+            "`pattern` at `/properties/a~1b`",
+        ),
+        (json!({"$ref": "#/$defs/absent"}), "`$ref`"),
+        (json!({"$ref": "other.json"}), "`$ref`"),
+        (json!({"type": "text"}), "`type`"),
+        (json!({"type": "string", "minLength": -1}), "`minLength`"),
+        (json!({"type": "string", "minLength": 1e9}), "`minLength`"),
+        (
+            json!({"oneOf": [{"type": "integer"}, {"type": "number"}]}),
+            "`oneOf`",
+        ),
+        (
+            json!({"type": "object", "patternProperties": {"^a": {}, "b$": {}}}),
+            "`patternProperties`",
+        ),
+        (
+            json!({"type": "object", "patternProperties": {"(?=a)b": {}}}),
+            "`patternProperties`",
+        ),
+    ] {
+        let problem = refused(schema);
+        assert!(problem.contains(named), "{problem}");
+    }
+}
+
+#[test]
+fn keywords_that_restrict_nothing_are_no_reason_to_refuse() {
+    let judge = Judge::new();
+    judge.assert(
+        json!({"type": "array", "uniqueItems": false, "items": {"type": "boolean"}}),
+        &["[]", "[true, true]"],
+        &[],
+    );
+    judge.assert(
+        json!({
+            "type": "object",
+            "properties": {"not": {"enum": ["if"]}, "if": {"const": {"not": 1}}},
+            "x-guidance": {"lenient": true},
+            "title": "T",
+        }),
+        &[r#"{"not": "if", "if": {"not": 1}}"#],
+        &[r#"{"not": 1}"#],
+    );
+    judge.assert(
+        json!({"type": "string", "minLength": 2.0, "maxLength": 1e18}),
+        &["\"ab\""],
+        &["\"a\""],
+    );
+}
+
+#[test]
+fn an_object_has_the_members_that_it_names_in_their_order() {
+    let judge = Judge::new();
+    let schema = json!({
+        "type": "object",
+        "properties": {"b": {"type": "integer"}, "a": {"type": "boolean"}, "c": {"type": "null"}},
+        "required": ["a"],
+    });
+    judge.assert(
+        schema,
+        &[
+            r#"{"a": true}"#,
+            r#"{"b": 1, "a": true}"#,
+            r#"{"b": 1, "a": true, "c": null}"#,
+            r#"{"a": true, "c": null}"#,
+        ],
+        &[
+            r#"{}"#,
+            r#"{"b": 1}"#,
+            r#"{"a": true, "b": 1}"#,
+            r#"{"a": true, "d": 1}"#,
+            r#"{"a":true}"#,
+        ],
+    );
+    // Only the gate closes the object, so the name is one more member.
+    judge.assert(
+        json!({"properties": {"a": {"type": "null"}}, "required": ["a", "zz"]}),
+        &[r#"{"a": null, "zz": 5}"#, r#"{"a": null, "zz": {"key": "x"}}"#],
+        &[r#"{"a": null}"#],
+    );
+    judge.assert(json!({"required": ["a"]}), &[r#"{"a": [1]}"#], &["5", "{}"]);
+}
+
+#[test]
+fn the_number_of_members_is_kept_to() {
+    let judge = Judge::new();
+    let optional = json!({"a": {"type": "null"}, "b": {"type": "null"}, "c": {"type": "null"}});
+    judge.assert(
+        json!({"type": "object", "properties": optional, "minProperties": 1, "maxProperties": 2}),
+        &[r#"{"a": null}"#, r#"{"a": null, "c": null}"#],
+        &["{}", r#"{"a": null, "b": null, "c": null}"#],
+    );
+    judge.assert(
+        json!({"type": "object", "maxProperties": 0}),
+        &["{}"],
+        &[r#"{"a": 1}"#],
+    );
+    judge.assert(
+        json!({"type": "object", "properties": {"a": {"type": "null"}}, "minProperties": 2}),
+        &[r#"{"a": null, "b": 1}"#],
+        &[r#"{"a": null}"#],
+    );
+}
+
+#[test]
+fn no_name_comes_twice() {
+    let judge = Judge::new();
+    judge.assert(
+        json!({"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 9}}),
+        &["{}", r#"{"age": 3}"#, r#"{"age": 3, "year": 4}"#],
+        &[
+            r#"{"age": 3, "age": 4}"#,
+            r#"{"age": 3, "\u0061ge": 4}"#,
+            r#"{"age": "x"}"#,
+        ],
+    );
+    let by_pattern = json!({
+        "type": "object",
+        "patternProperties": {"^s_[a-z]{1,4}$": {"type": "boolean"}},
+        "additionalProperties": false,
+        "minProperties": 2,
+        "maxProperties": 2,
+    });
+    judge.assert(
+        by_pattern,
+        &[r#"{"s_d": true, "s_a": true}"#],
+        &[
+            r#"{"s_a": true, "s_a": true}"#,
+            r#"{"s_a": true}"#,
+            r#"{"x": true}"#,
+        ],
+    );
+    judge.assert(
+        json!({"properties": {"id": {"type": "null"}}, "additionalProperties": {"type": "null"}}),
+        &[r#"{"id": null, "name": null}"#],
+        &[r#"{"id": null, "id": null}"#, r#"{"i\u0064": null}"#],
+    );
+    let problem = refused(json!({
+        "type": "object", "patternProperties": {"^a$": {}}, "additionalProperties": false, "minProperties": 2,
+    }));
+    assert!(problem.contains("`minProperties`"), "{problem}");
+}
+
+#[test]
+fn arrays_have_their_items_in_order_and_number() {
+    let judge = Judge::new();
+    let bit = json!({"type": "integer", "minimum": 0, "maximum": 1});
+    judge.assert(
+        json!({"type": "array", "items": bit, "minItems": 2, "maxItems": 3}),
+        &["[0, 1]", "[0, 1, 1]"],
+        &["[]", "[0]", "[0, 0, 0, 0]", "[2, 2]"],
+    );
+    judge.assert(
+        json!({"type": "array", "items": bit}),
+        &["[]", "[1, 1, 1, 1, 1, 1, 1, 1]"],
+        &["[1, 1, 1, 1, 1, 1, 1, 1, 1]"],
+    );
+    judge.assert(
+        json!({"type": "array", "prefixItems": [bit, {"type": "boolean"}]}),
+        &["[]", "[0]", "[0, true]"],
+        &["[true]", "[0, true, 1]"],
+    );
+    judge.assert(
+        json!({"type": "array", "prefixItems": [bit], "items": {"type": "null"}, "minItems": 2}),
+        &["[0, null]", "[0, null, null]"],
+        &["[0]", "[null, null]"],
+    );
+    // As older drafts wrote it.
+    judge.assert(
+        json!({"type": "array", "items": [bit, bit], "additionalItems": false}),
+        &["[0, 1]"],
+        &["[0, 1, 1]"],
+    );
+    judge.assert(json!({"type": "array", "maxItems": 0}), &["[]"], &["[1]"]);
+    judge.assert(json!({"type": "array", "items": false}), &["[]"], &["[1]"]);
+}
+
+#[test]
+fn texts_and_formats_come_to_an_end() {
+    let judge = Judge::new();
+    let letters = |count: usize| format!("\"{}\"", "a".repeat(count));
+    judge.assert(
+        json!({"type": "string"}),
+        &["\"\"", &letters(160)],
+        &[&letters(161)],
+    );
+    judge.assert(
+        json!({"type": "string", "maxLength": 300}),
+        &[&letters(300)],
+        &[&letters(301)],
+    );
+    judge.assert(
+        json!({"type": "string", "pattern": "^[a-z]{200}$"}),
+        &[&letters(200)],
+        &[&letters(199)],
+    );
+    judge.assert(
+        json!({"type": "string", "pattern": "^abc|def$"}),
+        &["\"abc\"", "\"x def\""],
+        &["\"x\"", &format!("\"abc{}\"", "d".repeat(160))],
+    );
+    judge.assert(
+        json!({"type": "string", "pattern": "^/[a-z/]+$"}),
+        &["\"/a/b\""],
+        &["\"a\""],
+    );
+    for (format, right, wrong) in [
+        (
+            "date-time",
+            "2026-11-21T10:20:30.123Z",
+            "2026-11-21T10:20:30.1234567Z",
+        ),
+        ("date", "2026-02-28", "2026-02-29"),
+        ("time", "10:20:30+01:00", "10:20:60Z"),
+        ("duration", "P3DT4H", "P"),
+        ("email", "ada@example.org", "ada"),
+        ("hostname", "example.org", "-a"),
+        ("ipv4", "10.0.0.255", "10.0.0.256"),
+        ("ipv6", "1:2:3:4:5:6:7:8", "1:2"),
+        ("uuid", "123e4567-e89b-12d3-a456-426614174000", "123"),
+        ("uri", "https://example.org/a/b?c=d", "example"),
+    ] {
+        let quoted = |text: &str| format!("\"{text}\"");
+        judge.assert(
+            json!({"type": "string", "format": format}),
+            &[&quoted(right)],
+            &[&quoted(wrong)],
+        );
+    }
+}
+
+#[test]
+fn what_is_said_in_several_places_holds_together() {
+    let judge = Judge::new();
+    judge.assert(
+        json!({
+            "allOf": [{"$ref": "#/$defs/base"}, {"properties": {"b": {"type": "boolean"}}, "required": ["b"]}],
+            "$defs": {"base": {"type": "object", "properties": {"a": {"type": "null"}}, "required": ["a"]}},
+        }),
+        &[r#"{"a": null, "b": true}"#],
+        &[r#"{"a": null}"#, r#"{"b": true}"#],
+    );
+    judge.assert(
+        json!({
+            "type": "object",
+            "properties": {"a": {"type": "null"}, "b": {"type": "null"}},
+            "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+        }),
+        &[r#"{"a": null}"#, r#"{"b": null}"#, r#"{"a": null, "b": null}"#],
+        &["{}"],
+    );
+    judge.assert(
+        json!({"enum": ["a", "bc", 3, null], "minLength": 2, "maximum": 2}),
+        &["\"bc\"", "null"],
+        &["\"a\"", "3"],
+    );
+    judge.assert(
+        json!({"$ref": "#/$defs/a~1b%25", "$defs": {"a/b%": {"type": "boolean"}}}),
+        &["true"],
+        &["1"],
+    );
+    judge.assert(
+        json!({"properties": {"s_id": {"minimum": 1}}, "patternProperties": {"^s_": {"type": "integer"}}, "required": ["s_id"]}),
+        &[r#"{"s_id": 2}"#],
+        &[r#"{"s_id": 0}"#, r#"{"s_id": 1.5}"#],
+    );
+}
+
+#[test]
+fn one_branch_is_one_where_no_other_can_hold() {
+    let judge = Judge::new();
+    let tagged =
+        |kind: &str| json!({"type": "object", "properties": {"kind": {"const": kind}}, "required": ["kind"]});
+    judge.assert(
+        json!({"oneOf": [tagged("a"), tagged("b"), {"type": "null"}]}),
+        &[r#"{"kind": "a"}"#, r#"{"kind": "b"}"#, "null"],
+        &["{}"],
+    );
+    judge.assert(
+        json!({"type": "object", "oneOf": [
+            {"properties": {"a": {"type": "null"}}, "required": ["a"], "additionalProperties": false},
+            {"properties": {"b": {"type": "null"}}, "required": ["b"], "additionalProperties": false},
+        ]}),
+        &[r#"{"a": null}"#, r#"{"b": null}"#],
+        &[r#"{"a": null, "b": null}"#],
+    );
+}
+
+#[test]
+fn what_stands_within_its_own_kind_comes_to_an_end() {
+    let judge = Judge::new();
+    let list = json!({
+        "type": "object",
+        "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
+        "required": ["next"],
+    });
+    let nested = |depth: usize| format!("{}null{}", "{\"next\": ".repeat(depth), "}".repeat(depth));
+    judge.assert(list, &[&nested(1), &nested(2)], &[&nested(9)]);
+
+    let endless = json!({"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]});
+    let problem = refused(endless);
+    assert!(problem.starts_with("`$ref` at `/properties/next`"), "{problem}");
+
+    // Its least answer is deeper than others get.
+    let deep = json!({
+        "$ref": "#/$defs/a",
+        "$defs": {
+            "a": {"properties": {"b": {"$ref": "#/$defs/b"}}, "required": ["b"]},
+            "b": {"properties": {"c": {"$ref": "#/$defs/c"}}, "required": ["c"]},
+            "c": {"properties": {"d": {"$ref": "#/$defs/d"}}, "required": ["d"]},
+            "d": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}]},
+        },
+    });
+    judge.assert(deep, &[r#"{"b": {"c": {"d": null}}}"#], &[]);
+    judge.assert(json!({"$ref": "#"}), &["1", "{}"], &[]);
+}
+
+#[test]
+fn arguments_are_an_object() {
+    assert!(JsonForm::of_arguments(&json!({})).is_ok());
+    for kind in ["string", "array"] {
+        let problem = JsonForm::of_arguments(&json!({"type": kind})).unwrap_err();
+        assert!(problem.to_string().starts_with("`type` at `/`"), "{problem}");
+    }
+}
+
+#[test]
+fn hostile_schemas_are_refused_in_time() {
+    let mut nested = json!({"type": "null"});
+    for _ in 0..60 {
+        nested = json!({"type": "array", "items": nested, "minItems": 1});
+    }
+    assert!(refused(nested).contains("too deep"));
+
+    let union: Vec<_> = (0..20).map(|number| json!({"minimum": number})).collect();
+    let unions = json!({"type": "integer", "allOf": [{"anyOf": union}, {"anyOf": union}, {"anyOf": union}]});
+    assert!(refused(unions).contains("combinations"));
+
+    let names: serde_json::Map<_, _> = (0..400).map(|number| (format!("a{number}"), json!({}))).collect();
+    let counted = json!({"type": "object", "properties": names, "minProperties": 200, "maxProperties": 300});
+    assert!(refused(counted).contains("too much"));
+    let _ = JsonForm::of(&json!({"type": "string", "pattern": "(a{1000}){1000}b"}));
+}

@@ -1,0 +1,174 @@
+//! Texts: lengths, patterns and formats.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use llguidance::derivre::{Regex, RegexAst, RegexBuilder};
+use llguidance::regex_to_lark;
+use serde_json::json;
+
+use super::fragment::{Keywords, Trouble, tightest};
+use super::rules::Part;
+use super::write::Room;
+
+mod format;
+
+/// Letters up to which a limit counts as one; no answer is that long.
+const LONG: u64 = 10_000;
+
+/// Work that the look for a text that fits may take.
+const FUEL: u64 = 10_000;
+
+/// What a text has to look like.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern(RegexAst);
+
+/// A pattern that is none, or that cannot be followed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NoPattern;
+
+impl Pattern {
+    /// The `pattern` of a schema, which may stand anywhere in the text.
+    pub(super) fn search(pattern: &str) -> Self {
+        Self(RegexAst::SearchRegex(regex_to_lark(pattern, "dw")))
+    }
+
+    fn of_length(least: u64, most: Option<u64>) -> Self {
+        let most = most.map(|most| most.to_string()).unwrap_or_default();
+        Self(RegexAst::Regex(format!("(?s:.{{{least},{most}}})")))
+    }
+
+    /// Texts that fit this and others.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        Self(RegexAst::And(vec![self.0.clone(), other.0.clone()]))
+    }
+
+    pub(super) fn matches(&self, text: &str) -> Result<bool, NoPattern> {
+        self.with(|regex| regex.is_match(text))
+    }
+
+    /// Whether any text fits.
+    pub(super) fn fits_something(&self) -> Result<bool, NoPattern> {
+        self.with(|regex| !regex.always_empty())
+    }
+
+    fn with<T>(&self, ask: impl FnOnce(&mut Regex) -> T) -> Result<T, NoPattern> {
+        // The library is not made for hostile patterns.
+        let asked = catch_unwind(AssertUnwindSafe(|| {
+            let mut builder = RegexBuilder::new();
+            let expression = builder.mk(&self.0).map_err(|_| NoPattern)?;
+            let mut regex = builder
+                .into_regex_limited(expression, FUEL)
+                .map_err(|_| NoPattern)?;
+            Ok(ask(&mut regex))
+        }));
+        asked.unwrap_or(Err(NoPattern))
+    }
+
+    fn is_understood(&self) -> bool {
+        let made = catch_unwind(AssertUnwindSafe(|| RegexBuilder::new().mk(&self.0).is_ok()));
+        made.unwrap_or(false)
+    }
+}
+
+/// A part for texts that fit all of these keywords.
+pub(super) fn part(parts: &[Keywords<'_>], room: Room) -> Result<Part, Trouble> {
+    let least = tightest(parts, "minLength", |a, b| a > b)?;
+    let most = tightest(parts, "maxLength", |a, b| a < b)?;
+    if let Some((least, part)) = least {
+        if most.is_some_and(|(most, _)| most < least) {
+            return Err(part.empty("minLength", "contradicts `maxLength`"));
+        }
+        if least > LONG {
+            return Err(part.refused("minLength", format!("is above {LONG}, which no answer can have")));
+        }
+    }
+    let least = least.map_or(0, |(least, _)| least);
+    let most = most.map(|(most, _)| most).filter(|most| *most <= LONG);
+    let (sources, all) = patterns(parts)?;
+    // A pattern may want more letters than others get, or leave no doubt of its end by itself.
+    let limits = match most {
+        Some(most) => vec![Some(most)],
+        None => vec![Some(least + room.letters()), Some(least + LONG / 10), None],
+    };
+    let Some((said, pattern)) = all else {
+        return Ok(leaf(&sources, least, limits[0]));
+    };
+    let mut is_told = true;
+    for limit in limits {
+        let whole = match (least, limit) {
+            (0, None) => pattern.clone(),
+            (least, limit) => pattern.and(&Pattern::of_length(least, limit)),
+        };
+        match whole.fits_something() {
+            Ok(true) => return Ok(leaf(&sources, least, limit)),
+            Ok(false) => {}
+            Err(NoPattern) => is_told = false,
+        }
+    }
+    let (keyword, part) = said;
+    Err(match is_told {
+        true => part.empty(
+            keyword,
+            "fits no text beside what else is said of its length and form",
+        ),
+        false => part.refused(
+            keyword,
+            "is too much to be followed beside what else is said of the text",
+        ),
+    })
+}
+
+/// A part for texts in which all of these patterns are found.
+pub(super) fn leaf(patterns: &[String], least: u64, most: Option<u64>) -> Part {
+    let mut schema = json!({"type": "string", "minLength": least});
+    if let Some(most) = most {
+        schema["maxLength"] = json!(most);
+    }
+    match patterns {
+        [] => {}
+        [only] => schema["pattern"] = json!(only),
+        all => schema["allOf"] = all.iter().map(|pattern| json!({"pattern": pattern})).collect(),
+    }
+    Part::Json(schema.to_string())
+}
+
+type Said<'k, 'a> = (&'static str, &'k Keywords<'a>);
+type Patterns<'k, 'a> = (Vec<String>, Option<(Said<'k, 'a>, Pattern)>);
+
+/// The patterns of `pattern` and `format`, by themselves and all together, with who says the first.
+fn patterns<'k, 'a>(parts: &'k [Keywords<'a>]) -> Result<Patterns<'k, 'a>, Trouble> {
+    let mut sources: Vec<String> = Vec::new();
+    let mut all: Option<(Said<'k, 'a>, Pattern)> = None;
+    for part in parts {
+        for keyword in ["pattern", "format"] {
+            let Some(value) = part.get(keyword) else {
+                continue;
+            };
+            let text = value
+                .as_str()
+                .ok_or_else(|| part.refused(keyword, "is no text"))?;
+            let source = match keyword {
+                "format" => format::pattern(text)
+                    .ok_or_else(|| part.refused(keyword, format!("is {text:?}, which is not known")))?,
+                _ => text.to_owned(),
+            };
+            if sources.contains(&source) {
+                continue;
+            }
+            let pattern = Pattern::search(&source);
+            if !pattern.is_understood() {
+                return Err(part.refused(keyword, NO_PATTERN));
+            }
+            all = Some(match all {
+                None => ((keyword, part), pattern),
+                Some((said, before)) => (said, before.and(&pattern)),
+            });
+            sources.push(source);
+        }
+    }
+    Ok((sources, all))
+}
+
+/// What is wrong with most patterns that cannot be followed.
+pub(super) const NO_PATTERN: &str =
+    "is no regular expression that can be followed: it must not look ahead or back, nor refer to a group";
