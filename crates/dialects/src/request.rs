@@ -101,6 +101,19 @@ pub enum Note {
     Estimated(String),
 }
 
+impl Note {
+    /// What was changed.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Omitted(name)
+            | Self::Moved(name)
+            | Self::Emulated(name)
+            | Self::Truncated(name)
+            | Self::Estimated(name) => name,
+        }
+    }
+}
+
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

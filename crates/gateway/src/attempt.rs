@@ -51,9 +51,9 @@ use crate::{
     error::{AttemptFailure, Failure, GateError},
     gate::Gate,
     health::Witness,
-    request_id::RequestId,
     route::{self, Candidate, Route},
     sandbox,
+    story::{AttemptPen, Story, Why},
 };
 
 /// What is asked of the channels, as long as it is needed: until an answer has begun.
@@ -61,7 +61,7 @@ pub struct Asked {
     pub request: ValidRequest,
     pub route: Route,
     pub head: Head,
-    pub id: RequestId,
+    pub story: Arc<Story>,
     /// Who asks.
     pub key: KeyId,
     /// Where calls are left when the client goes; `None`: no provider wants that.
@@ -71,10 +71,28 @@ pub struct Asked {
 }
 
 impl Asked {
+    fn asker(&self) -> Asker<'_> {
+        Asker {
+            key: self.key,
+            departure: self.departure.as_ref(),
+            story: &self.story,
+        }
+    }
+
     /// The request, as one that may itself be the cause of what it meets.
     fn witness(&self) -> Witness {
         Witness::of(self.key, self.request.request.body())
     }
+}
+
+/// Who asks a channel.
+#[derive(Clone, Copy)]
+pub struct Asker<'a> {
+    pub key: KeyId,
+    /// Where calls are left when the client goes.
+    pub departure: Option<&'a Arc<Departure>>,
+    /// Where it is written down.
+    pub story: &'a Arc<Story>,
 }
 
 /// What came back, and from where.
@@ -97,7 +115,7 @@ pub enum Outcome {
 /// fall back on. Fails with the error that says most to the client: its own mistakes first, then what waiting
 /// may mend.
 pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateError> {
-    let Asked { request, id, .. } = asked;
+    let Asked { request, story, .. } = asked;
     let limit = gate.settings.request_deadline;
     let deadline = Instant::now() + limit;
     let presentation = Arc::new(Presentation {
@@ -108,7 +126,7 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
     });
     let candidates = match &asked.route {
         Route::Sandbox => {
-            return timeout_at(deadline, sandbox::answer(gate, request, &presentation, id))
+            return timeout_at(deadline, sandbox::answer(gate, request, &presentation, story))
                 .await
                 .unwrap_or(Err(GateError::Deadline { limit }));
         }
@@ -130,7 +148,7 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
         Err(Ended::GivenUp) => return Err(outcome::to_client(attempts.failures, candidates, request)),
         Err(Ended::Exhausted) => {}
     }
-    for (request, candidates) in route::fallbacks(gate, request, asked.key) {
+    for (request, candidates) in route::fallbacks(gate, request, asked.key, story) {
         let tries = Tries::of_fallback(candidates.len());
         match Box::pin(attempts.through(&request, &candidates, tries)).await {
             Ok(mut attempted) => {
@@ -232,6 +250,8 @@ impl Attempts<'_> {
         let failure = lost.failure?;
         if matches!(failure, Failure::ChannelFull) {
             tries.skipped();
+            let served = &candidates[lost.candidate].server.served;
+            self.asked.story.passes_over(served, Why::Full);
             // What failed before says more to the client than that there is no place now.
             if !self.failures.is_empty() {
                 return None;
@@ -243,7 +263,7 @@ impl Attempts<'_> {
             .metrics
             .attempt_failed(channel, outcome::label(&failure));
         warn!(
-            request_id = self.asked.id.as_str(),
+            request_id = self.asked.story.id.as_str(),
             %channel,
             model = %request.model.id,
             attempt = self.failures.len() + 1,
@@ -276,18 +296,39 @@ pub fn shape_of(request: &ValidRequest) -> AnswerShape {
 /// earlier turns thought, it is asked once more without that.
 pub async fn try_channel(
     gate: &Arc<Gate>,
-    key: KeyId,
+    asker: Asker<'_>,
     request: &ValidRequest,
     server: &Server,
     presentation: &Arc<Presentation>,
     media: &mut Media,
-    departure: Option<&Arc<Departure>>,
 ) -> Result<Attempted, Failure> {
     let server = server.for_request(request);
+    let mut pen = asker.story.attempt(&server);
+    let tried = ask_channel(gate, asker, request, &server, presentation, media, &mut pen).await;
+    match &tried {
+        Ok(_) => pen.answered(),
+        Err(failure) => pen.failed(failure),
+    }
+    tried
+}
+
+async fn ask_channel(
+    gate: &Arc<Gate>,
+    Asker { key, departure, .. }: Asker<'_>,
+    request: &ValidRequest,
+    server: &Server,
+    presentation: &Arc<Presentation>,
+    media: &mut Media,
+    pen: &mut AttemptPen,
+) -> Result<Attempted, Failure> {
     let (dialect, quirks) = (server.dialect(), &server.serving.quirks);
     // What few requests need is boxed, so that the others need not make room for it.
     let fetched = match fetch::may_need(gate, request, dialect, quirks) {
-        true => Box::pin(media.fetch(gate, request, dialect, quirks)).await?,
+        true => {
+            let fetched = Box::pin(media.fetch(gate, request, dialect, quirks)).await?;
+            pen.sent();
+            fetched
+        }
         false => Vec::new(),
     };
     let owner = Owner {
@@ -298,16 +339,16 @@ pub async fn try_channel(
     let states = gate.reasoning.states(&owner, request, quirks);
     let call = Call {
         gate: Arc::clone(gate),
+        mark: pen.mark(),
         server: server.clone(),
         stream: request.stream,
         presentation: Arc::clone(presentation),
         keeper: Keeper::of(gate, owner, quirks),
         departure: departure.filter(|_| server.bills_on()).cloned(),
     };
-    let asking = Asking {
+    let mut asking = Asking {
         request,
-        server: &server,
-        call: &call,
+        call,
         fetched: media.fetched(),
     };
     let mut asked = asking.ask(&states).await;
@@ -317,6 +358,8 @@ pub async fn try_channel(
         let channel = &server.channel.settings.name;
         gate.metrics.attempt_failed(channel, outcome::label(failure));
         gate.reasoning.forget(&owner, request);
+        pen.again(failure);
+        asking.call.mark = pen.mark();
         asked = Box::pin(asking.ask(&TurnStates::refused())).await;
         if let Ok((notes, _)) = &mut asked {
             notes.push(Note::Omitted("messages.reasoning".to_owned()));
@@ -341,18 +384,17 @@ pub async fn try_channel(
 /// What is asked of one channel, whatever goes with it of earlier turns.
 struct Asking<'a> {
     request: &'a ValidRequest,
-    server: &'a Server,
-    call: &'a Call,
+    call: Call,
     fetched: &'a Fetched,
 }
 
 impl Asking<'_> {
     /// Asks once, with these states.
     async fn ask(&self, states: &TurnStates) -> Result<(Vec<Note>, Outcome), Failure> {
-        let (request, serving) = (self.request, &self.server.serving);
+        let (request, serving) = (self.request, &self.call.server.serving);
         let translate = |choices: u32| -> Result<ProviderRequest, Failure> {
             let context = Context {
-                provider_files: self.server.channel.settings.provider_files,
+                provider_files: self.call.server.channel.settings.provider_files,
                 states,
                 fetched: self.fetched,
                 choices,

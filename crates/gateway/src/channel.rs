@@ -8,6 +8,7 @@ use tollgate_catalog::{
     channel::{ChannelName, ChannelSettings, Proxy, Timeouts},
     contract::ValidRequest,
     model::{Model, ModelId},
+    provider::Provider,
     serving::Serving,
 };
 use tollgate_dialects::{Dialect, serving_for};
@@ -28,9 +29,20 @@ pub struct Channel {
     pub health: Arc<Health>,
 }
 
+/// What serves: a model on a channel. These are the names that logs, metrics and stories use, so they come from
+/// the configuration and the catalogue, and never from a client.
+#[derive(Debug)]
+pub struct Served {
+    pub channel: ChannelName,
+    /// `None`: the embedded model.
+    pub provider: Option<Arc<Provider>>,
+    pub model: ModelId,
+}
+
 /// A channel that serves a certain model.
 #[derive(Debug, Clone)]
 pub struct Server {
+    pub served: Arc<Served>,
     pub channel: Arc<Channel>,
     pub serving: Arc<Serving>,
     pub timeouts: Timeouts,
@@ -47,6 +59,7 @@ impl Server {
             Cow::Owned(serving) => Arc::new(serving),
         };
         Self {
+            served: Arc::clone(&self.served),
             channel: Arc::clone(&self.channel),
             serving,
             timeouts: self.timeouts,
@@ -118,6 +131,11 @@ impl Channels {
                     continue;
                 }
                 channels.by_model.entry(id.clone()).or_default().push(Server {
+                    served: Arc::new(Served {
+                        channel: channel.settings.name.clone(),
+                        provider: Some(Arc::clone(&channel.settings.provider)),
+                        model: id.clone(),
+                    }),
                     channel: Arc::clone(&channel),
                     serving: Arc::clone(serving),
                     timeouts: channel.settings.timeouts_of(id),

@@ -1,10 +1,12 @@
 //! Asks a channel a small question, to see whether it answers.
 
 use std::{
+    net::Ipv4Addr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use http::HeaderMap;
 use jiff::Timestamp;
 use tokio::time::timeout;
 use tollgate_catalog::{channel::ChannelName, contract, model::ModelId};
@@ -13,11 +15,13 @@ use tollgate_dialects::Presentation;
 use tollgate_ledger::KeyId;
 
 use crate::{
-    attempt::{fetch::Media, outcome, shape_of, try_channel},
+    attempt::{Asker, fetch::Media, outcome, shape_of, try_channel},
     channel::Server,
     error::Failure,
     gate::Gate,
+    request_id::RequestId,
     route::expected_cost,
+    story::Story,
     validate::{check_limits, find_model},
 };
 
@@ -118,6 +122,13 @@ async fn ask(gate: &Arc<Gate>, model: &ModelId, server: &Server) -> Result<(), T
     let mut media = Media::default();
     // Nobody has this key, so nothing is kept for anybody.
     let nobody = KeyId::new(0);
-    try_channel(gate, nobody, &request, server, &presentation, &mut media, None).await?;
+    // And nobody reads this story.
+    let story = Story::begin(RequestId::new(&HeaderMap::new(), 0), Ipv4Addr::UNSPECIFIED.into());
+    let asker = Asker {
+        key: nobody,
+        departure: None,
+        story: &story,
+    };
+    try_channel(gate, asker, &request, server, &presentation, &mut media).await?;
     Ok(())
 }

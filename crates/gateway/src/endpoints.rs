@@ -4,6 +4,7 @@ pub mod channels;
 pub mod health;
 pub mod models;
 pub mod openapi;
+pub mod requests;
 
 use http::{HeaderValue, StatusCode, header};
 

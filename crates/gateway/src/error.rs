@@ -44,6 +44,8 @@ pub enum GateError {
         path: String,
         nearest: Option<String>,
     },
+    #[error("no request with this ID is known here: it is still under way, or no longer kept")]
+    UnknownRequest,
     #[error("{path} takes {allowed}, not {method}")]
     WrongMethod {
         method: String,
@@ -169,6 +171,7 @@ impl GateError {
             }
             Self::ExpiredKey => row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "api_key_expired"),
             Self::UnknownRoute { .. } => row(StatusCode::NOT_FOUND, INVALID, "unknown_route"),
+            Self::UnknownRequest => row(StatusCode::NOT_FOUND, INVALID, "request_not_found"),
             Self::WrongMethod { .. } => row(StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
             Self::ContentType(_) => row(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

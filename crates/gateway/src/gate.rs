@@ -22,9 +22,14 @@ use crate::{
     },
     buffered::Buffered,
     channel::Channels,
+    error::GateError,
     idempotency::{IdempotencySettings, Replays},
     metrics::Metrics,
     route::RoutingSettings,
+    story::{
+        End, Story,
+        kept::{KeptStories, StorySettings},
+    },
 };
 
 /// Bounds and switches, resolved.
@@ -60,6 +65,7 @@ pub struct GateSettings {
     pub reasoning_store: ReasoningStoreSettings,
     pub idempotency: IdempotencySettings,
     pub abandoned: AbandonedSettings,
+    pub explain: StorySettings,
 }
 
 /// When the embedded model answers.
@@ -90,6 +96,7 @@ pub struct Gate {
     /// Whether a shutdown was asked for.
     pub(crate) is_leaving: AtomicBool,
     pub(crate) metrics: Metrics,
+    pub(crate) stories: KeptStories,
     /// `/openapi.json`, which never changes while the process runs.
     pub(crate) openapi: bytes::Bytes,
 }
@@ -122,12 +129,21 @@ impl Gate {
             in_flight: Arc::new(Semaphore::new(settings.max_in_flight)),
             is_leaving: AtomicBool::new(false),
             metrics: Metrics::register(),
+            stories: KeptStories::new(&settings.explain),
             openapi,
             settings,
             catalog,
             store,
             engine,
         })
+    }
+
+    /// Counts and writes down a request that is refused before it is let in. `asks`: it asked for an answer.
+    pub(crate) fn refused(&self, story: &Arc<Story>, error: &GateError, asks: bool) {
+        self.metrics.request_refused(error.code());
+        story.ends(End::refused(error));
+        story.log_refusal(asks);
+        self.stories.keep_refused(story);
     }
 
     /// Puts other channels in the place of those in use. Requests under way keep what they have,

@@ -91,7 +91,18 @@ pub enum Fitness {
     /// Not for so long. Where nothing else is left the one with the shortest rest is tried all the same.
     Resting {
         left: Duration,
+        by: RestsBy,
     },
+}
+
+/// What lets a channel rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestsBy {
+    Breaker,
+    /// Its credential or its quota.
+    Channel,
+    /// The model on it.
+    Model,
 }
 
 /// Whom a rest is for.
@@ -142,15 +153,17 @@ impl Health {
             return Fitness::Fit;
         }
         let now = self.now();
-        let until = self
-            .rest
-            .until()
-            .max(model.rest.until())
-            .max(self.breaker.closed_until_probe());
+        let (channel, model) = (self.rest.until(), model.rest.until());
+        let until = channel.max(model).max(self.breaker.closed_until_probe());
         match until.checked_sub(now) {
             None | Some(0) => Fitness::Fit,
             Some(left) => Fitness::Resting {
                 left: Duration::from_millis(left),
+                by: match until {
+                    _ if until == channel => RestsBy::Channel,
+                    _ if until == model => RestsBy::Model,
+                    _ => RestsBy::Breaker,
+                },
             },
         }
     }

@@ -34,7 +34,7 @@ use crate::{
     body::{Body, Response, whole},
     error::GateError,
     gate::Gate,
-    request_id::RequestId,
+    story::{End, Story},
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -113,43 +113,56 @@ impl Fate {
 }
 
 /// Answers a request that may come again: by `carry` where it is the first of its name, else with what that one
-/// gets. `body` has to be the same each time.
+/// gets. `body` has to be the same each time. `story` is that of this request, and of its answer where it is the first.
 ///
 /// Cancel safety: dropping it, or the answer, leaves the request to those who still read it.
 pub async fn once<F>(
     gate: &Arc<Gate>,
     name: Name,
     body: &Bytes,
-    id: &RequestId,
+    story: &Arc<Story>,
     carry: impl FnOnce(Arc<Fate>) -> F,
 ) -> Result<Response, GateError>
 where
     F: Future<Output = Result<Response, GateError>> + Send + 'static,
 {
-    let (reader, of) = match Replays::claim(&gate.replays, name, Fingerprint::of(body), id)? {
+    let (reader, of) = match Replays::claim(&gate.replays, name, Fingerprint::of(body), &story.id)? {
         Claimed::First { recording, reader } => {
             let fate = Arc::new(Fate::default());
             let carried = carry(Arc::clone(&fate));
-            tokio::spawn(record(Arc::clone(gate), recording, carried, fate));
+            tokio::spawn(record(
+                Arc::clone(gate),
+                Arc::clone(story),
+                recording,
+                carried,
+                fate,
+            ));
             (reader, None)
         }
         Claimed::Repeat { reader, of, running } => {
             let outcome = if running { "joined" } else { "replayed" };
             gate.metrics.request_repeated(outcome);
             info!(
-                request_id = id.as_str(),
+                request_id = story.id.as_str(),
                 repeats = of.as_str(),
                 outcome,
                 "request repeated"
             );
-            (reader, Some(of))
+            (reader, Some((of, outcome)))
         }
     };
     let mut response = respond(reader).await?;
-    if let Some(of) = of
-        && let Ok(of) = HeaderValue::from_str(of.as_str())
-    {
-        response.headers_mut().insert(X_TOLLGATE_REPLAYED, of);
+    if let Some((of, outcome)) = of {
+        if let Ok(of) = HeaderValue::from_str(of.as_str()) {
+            response.headers_mut().insert(X_TOLLGATE_REPLAYED, of);
+        }
+        story.ends(End {
+            outcome,
+            status: Some(response.status().as_u16()),
+            repeats: Some(of),
+            ..End::default()
+        });
+        gate.stories.keep(story);
     }
     Ok(response)
 }
@@ -157,6 +170,7 @@ where
 /// Carries the request and records its answer, as long as anybody wants it.
 async fn record(
     gate: Arc<Gate>,
+    story: Arc<Story>,
     mut recording: Recording,
     carried: impl Future<Output = Result<Response, GateError>>,
     fate: Arc<Fate>,
@@ -164,7 +178,7 @@ async fn record(
     let tape = recording.tape();
     let recorded = async {
         let response = carried.await.unwrap_or_else(|error| {
-            gate.metrics.request_refused(error.code());
+            gate.refused(&story, &error, true);
             error.into_response()
         });
         recording.write(response).await;

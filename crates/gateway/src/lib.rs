@@ -6,7 +6,6 @@
 
 mod abandoned;
 mod admit;
-mod arrival;
 mod attempt;
 mod authenticate;
 mod body;
@@ -27,6 +26,7 @@ mod route;
 mod sandbox;
 mod server;
 mod settle;
+mod story;
 mod validate;
 
 pub use abandoned::AbandonedSettings;
@@ -38,3 +38,7 @@ pub use health::HealthSettings;
 pub use idempotency::IdempotencySettings;
 pub use route::{RoutingSettings, Strategy};
 pub use server::{serve, serve_admin};
+pub use story::{
+    kept::StorySettings,
+    told::{ToldAnswer, ToldAttempt, ToldChannel, ToldError, ToldKey, ToldStory, ToldUsage},
+};

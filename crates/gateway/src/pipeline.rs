@@ -11,7 +11,6 @@ use tollgate_store::WarmKey;
 
 use crate::{
     admit::{admit, has_room},
-    arrival::Arrival,
     attempt::Asked,
     authenticate::authenticate,
     body::{self, Response},
@@ -23,6 +22,7 @@ use crate::{
     request_id,
     route::{Pin, route},
     settle::Settlement,
+    story::Story,
     validate::validate,
 };
 
@@ -34,27 +34,28 @@ use crate::{
 pub async fn chat_completions(
     gate: Arc<Gate>,
     http: &mut Request<Incoming>,
-    arrival: Arrival,
+    story: &Arc<Story>,
 ) -> Result<Response, GateError> {
     let key = authenticate(&gate, http.headers()).await?;
+    story.asked_by(&key);
     has_room(&gate)?;
     body::check_headers(http.headers())?;
     let name = Name::of(http.headers(), key.key.id)?;
     let body = body::read(http.body_mut(), gate.settings.request_body_limit, &gate.buffered).await?;
-    let request = validate(&gate, &body)?;
+    let request = validate(&gate, &body, story)?;
+    story.wants_stream(request.stream);
     let checked = Checked {
         pin: Pin::of(http.headers(), gate.settings.routing.allow_pin),
         request,
         key,
-        arrival,
+        story: Arc::clone(story),
         held: body.held,
     };
     match name {
         None => carry(gate, checked, None).await,
         Some(name) => {
-            let id = checked.arrival.id.clone();
             let carried = |fate| carry(Arc::clone(&gate), checked, Some(fate));
-            idempotency::once(&gate, name, &body.bytes, &id, carried).await
+            idempotency::once(&gate, name, &body.bytes, story, carried).await
         }
     }
 }
@@ -64,7 +65,7 @@ struct Checked {
     key: Arc<WarmKey>,
     request: ValidRequest,
     pin: Pin,
-    arrival: Arrival,
+    story: Arc<Story>,
     /// The body's share of the memory.
     held: Held,
 }
@@ -75,16 +76,16 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         key,
         request,
         pin,
-        arrival,
+        story,
         held,
     } = checked;
-    let route = route(&gate, &request, key.key.id, &pin)?;
+    let route = route(&gate, &request, key.key.id, &pin, &story)?;
     let admission = admit(&gate, &key)?;
-    let settlement = Settlement::arm(&gate, &key, &request, &arrival, admission, fate);
+    let settlement = Settlement::arm(&gate, &key, &request, &story, admission, fate);
     let head = Head {
         id: [
             "chatcmpl-",
-            arrival.id.as_str().trim_start_matches(request_id::PREFIX),
+            story.id.as_str().trim_start_matches(request_id::PREFIX),
         ]
         .concat(),
         created: Timestamp::now().as_second().max(0) as u64,
@@ -95,7 +96,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         request,
         route,
         head,
-        id: arrival.id,
+        story,
         key: key.key.id,
         departure: settlement.departure(),
         _body: held,

@@ -8,7 +8,7 @@ mod stream;
 
 use std::{collections::BTreeSet, pin::pin, sync::Arc};
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::timeout;
 use tollgate_catalog::model::Model;
 use tollgate_chat::event::Unshown;
@@ -21,6 +21,7 @@ use crate::{
     error::GateError,
     gate::Gate,
     settle::Settlement,
+    story::Finishes,
 };
 
 const X_TOLLGATE_CHANNEL: HeaderName = HeaderName::from_static("x-tollgate-channel");
@@ -53,12 +54,18 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
         return refuse(GateError::ProviderMalformed, settlement);
     };
     settlement.count(answer.usage);
+    let mut finishes = Finishes::default();
+    for finish in &answer.finishes {
+        finishes.add(finish.reason);
+    }
+    settlement.finished(finishes);
     let came = Came {
         choices: answer.finishes.len(),
         uncounted: answer.usage_is_estimated,
         unshown: &answer.unshown,
     };
     settlement.note(came.notes(asked.request.n));
+    let answer_bytes = answer.json.len();
     let mut response = Response::new(body::held(answer.json, held));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -68,13 +75,15 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
         attempted.model.as_deref(),
         settlement.notes(),
     );
+    settlement.begins(StatusCode::OK);
+    settlement.sends(answer_bytes);
     settlement.complete();
     response
 }
 
 async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement) -> Response {
     let keep_alive = gate.settings.keep_alive;
-    let writer = stream::Writer::new(&asked.request, asked.head.clone(), asked.id.clone());
+    let writer = stream::Writer::new(&asked.request, asked.head.clone(), asked.story.id.clone());
     let memory = gate.buffered.hold();
     // The future owns what is asked: its memory goes as soon as an answer has begun.
     let mut attempting: stream::Attempting = Box::pin(async move { attempt(&gate, &asked).await });
@@ -89,6 +98,7 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
             } = attempted;
             let mut headers = http::HeaderMap::new();
             write_origin(&mut headers, &channel, model.as_deref(), &notes);
+            settlement.begins(StatusCode::OK);
             settlement.answered_by(&channel, model.as_ref());
             settlement.note(notes);
             let body = stream::body(writer, (leaving, settlement), keep_alive, memory, outcome);
@@ -97,13 +107,16 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
             response
         }
         Ok(Err(error)) => return refuse(error, settlement),
-        Err(_) => Response::new(stream::body_while_attempting(
-            writer,
-            (leaving, settlement),
-            keep_alive,
-            memory,
-            attempting,
-        )),
+        Err(_) => {
+            settlement.begins(StatusCode::OK);
+            Response::new(stream::body_while_attempting(
+                writer,
+                (leaving, settlement),
+                keep_alive,
+                memory,
+                attempting,
+            ))
+        }
     };
     let headers = response.headers_mut();
     headers.insert(

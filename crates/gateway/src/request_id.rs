@@ -7,6 +7,7 @@ use std::sync::{
 
 use bytestring::ByteString;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub const X_TOLLGATE_REQUEST_ID: HeaderName = HeaderName::from_static("x-tollgate-request-id");
@@ -16,6 +17,9 @@ const CLIENT_ID_LIMIT: usize = 128;
 
 /// What our IDs begin with.
 pub const PREFIX: &str = "req_";
+
+/// Hexadecimal digits of the time in our IDs: milliseconds until the year 2527.
+const TIME_DIGITS: u32 = 11;
 
 /// The IDs of one request. Clones share their bytes.
 #[derive(Debug, Clone)]
@@ -41,6 +45,21 @@ impl RequestId {
 
     pub fn as_str(&self) -> &str {
         &self.own
+    }
+
+    /// The client's own ID, where it sent a sane one.
+    pub fn of_client(&self) -> Option<&str> {
+        let shown = self.shown.to_str().ok()?;
+        (shown != self.as_str()).then_some(shown)
+    }
+
+    /// When the request came, to the millisecond.
+    pub fn arrival(&self) -> Timestamp {
+        let millis = self.own.get(PREFIX.len()..PREFIX.len() + TIME_DIGITS as usize);
+        let millis = millis.and_then(|digits| i64::from_str_radix(digits, 16).ok());
+        millis
+            .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+            .unwrap_or_default()
     }
 
     /// Writes both into an answer's headers.
@@ -69,7 +88,7 @@ fn next_id(unix_millis: u64) -> ByteString {
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     let mut id = String::with_capacity(40);
     id.push_str(PREFIX);
-    push_hex(&mut id, unix_millis, 11);
+    push_hex(&mut id, unix_millis, TIME_DIGITS);
     push_hex(&mut id, *process, 10);
     push_hex(&mut id, u64::from(count), 8);
     id.into()

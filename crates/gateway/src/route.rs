@@ -21,6 +21,7 @@ use crate::{
     error::GateError,
     gate::Gate,
     health::{Fitness, HealthSettings},
+    story::{Story, Why},
     validate::{check_limits, find_model},
 };
 
@@ -75,28 +76,38 @@ pub struct Candidate {
 /// Finds the channels of the request's model that are well: by priority, and within one priority by the
 /// strategy. Where all of them rest it is the one that is to rest least. A model without a channel goes to
 /// the sandbox, where that is on. `pin`: which channels the client wants.
-pub fn route(gate: &Gate, request: &ValidRequest, key: KeyId, pin: &Pin) -> Result<Route, GateError> {
+pub fn route(
+    gate: &Gate,
+    request: &ValidRequest,
+    key: KeyId,
+    pin: &Pin,
+    story: &Story,
+) -> Result<Route, GateError> {
     let channels = gate.channels.load();
     let all = channels.servers(&request.model.id);
-    let servers = all
-        .iter()
-        .filter(|server| pin.takes(&server.channel.settings.name));
     let mut candidates = Vec::with_capacity(all.len());
     let mut least = None;
-    for server in servers {
+    for server in all {
+        if !pin.takes(&server.channel.settings.name) {
+            story.passes_over(&server.served, Why::Pinned);
+            continue;
+        }
         match server.fitness() {
             Fitness::Fit => candidates.push(Candidate {
                 server: server.clone(),
                 forced: false,
             }),
-            Fitness::Resting { left } if least.is_none_or(|(least, _)| left < least) => {
-                least = Some((left, server));
+            Fitness::Resting { left, by } => {
+                story.passes_over(&server.served, Why::of_rest(by, left));
+                if least.is_none_or(|(least, _)| left < least) {
+                    least = Some((left, server));
+                }
             }
-            Fitness::Resting { .. } => {}
         }
     }
     if candidates.is_empty() {
         if let Some((_, server)) = least {
+            story.tries_all_the_same(&server.served);
             candidates.push(Candidate {
                 server: server.clone(),
                 forced: true,
@@ -115,6 +126,7 @@ pub fn route(gate: &Gate, request: &ValidRequest, key: KeyId, pin: &Pin) -> Resu
     }
     if candidates.len() > 1 {
         in_order(&mut candidates, request, key, &gate.settings.routing);
+        story.may_go_to(candidates.iter().map(|candidate| &candidate.server.served));
     }
     Ok(Route::Channels(candidates))
 }
@@ -125,15 +137,26 @@ pub fn fallbacks<'a>(
     gate: &'a Gate,
     request: &'a ValidRequest,
     key: KeyId,
+    story: &'a Story,
 ) -> impl Iterator<Item = (ValidRequest, Vec<Candidate>)> + 'a {
     let fallbacks = gate.settings.routing.fallbacks.get(&request.model.id);
     fallbacks.into_iter().flatten().filter_map(move |id| {
-        let model = find_model(gate, id.as_str()).ok()?;
+        let passed_over = |why| story.passes_over_model(id, why);
+        let Ok(model) = find_model(gate, id.as_str()) else {
+            passed_over(Why::NotServed);
+            return None;
+        };
         let limits = check_limits(gate);
-        let request = contract::check(request.request.clone(), model, &limits).ok()?;
-        match route(gate, &request, key, &Pin::default()).ok()? {
-            Route::Channels(candidates) => Some((request, candidates)),
-            Route::Sandbox => None,
+        let Ok(request) = contract::check(request.request.clone(), model, &limits) else {
+            passed_over(Why::NotAllowed);
+            return None;
+        };
+        match route(gate, &request, key, &Pin::default(), story) {
+            Ok(Route::Channels(candidates)) => Some((request, candidates)),
+            Ok(Route::Sandbox) | Err(_) => {
+                passed_over(Why::NotServed);
+                None
+            }
         }
     })
 }

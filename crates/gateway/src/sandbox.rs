@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use tokio::{sync::Semaphore, task::spawn_blocking};
 use tollgate_catalog::{
+    channel::ChannelName,
     contract::{ResponseFormatAsked, ValidRequest},
     thinking::Thinking,
 };
@@ -31,9 +32,11 @@ pub use stream::EmbeddedStream;
 
 use crate::{
     attempt::{Attempted, OpenStream, Outcome},
+    channel::Served,
     error::{Failure, GateError},
     gate::Gate,
     request_id::RequestId,
+    story::Story,
 };
 
 /// Requests that are made ready at once. A schema may keep a core busy for a second.
@@ -45,6 +48,26 @@ pub const SANDBOX: &str = "sandbox";
 /// Answers one request. Fails with a 400 for what the embedded model cannot do, and with a 503 where it
 /// is missing, damaged or too busy.
 pub async fn answer(
+    gate: &Gate,
+    request: &ValidRequest,
+    presentation: &Presentation,
+    story: &Arc<Story>,
+) -> Result<Attempted, GateError> {
+    let served = Arc::new(Served {
+        channel: ChannelName::new(SANDBOX),
+        provider: None,
+        model: request.model.id.clone(),
+    });
+    let pen = story.attempt_embedded(&served);
+    let answered = write(gate, request, presentation, &story.id).await;
+    match &answered {
+        Ok(_) => pen.answered(),
+        Err(error) => pen.refused(error),
+    }
+    answered
+}
+
+async fn write(
     gate: &Gate,
     request: &ValidRequest,
     presentation: &Presentation,

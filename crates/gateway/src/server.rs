@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use futures_util::future::Either;
@@ -26,15 +26,15 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 use tracing::{debug, warn};
 
 use crate::{
-    arrival::Arrival,
     body::{Response, discard, whole},
     client_address::client_address,
-    endpoints::{channels, health, models, openapi},
+    endpoints::{channels, health, models, openapi, requests},
     error::GateError,
     gate::{Gate, GateSettings},
     idempotency::X_TOLLGATE_REPLAYED,
     pipeline::chat_completions,
     request_id::{RequestId, X_REQUEST_ID, X_TOLLGATE_REQUEST_ID},
+    story::Story,
 };
 
 /// How long a connection may be silent before a request, or in the middle of its headers. HTTP/1.1 alone:
@@ -59,6 +59,8 @@ const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
 const MODELS: &str = "/v1/models";
 /// On the admin listener.
 const CHANNELS: &str = "/admin/v1/channels";
+/// With a request's ID after it.
+const REQUESTS: &str = "/admin/v1/requests/";
 /// Every path of the data plane, for the nearest one in a 404.
 const ROUTES: [&str; 5] = [CHAT_COMPLETIONS, MODELS, "/openapi.json", "/healthz", "/readyz"];
 
@@ -106,6 +108,10 @@ pub async fn serve_admin(
                 let path = request.uri().path();
                 let response = match (request.method(), path) {
                     (&Method::GET, CHANNELS) => channels::list(&gate),
+                    (method, path) if path.starts_with(REQUESTS) => match method {
+                        &Method::GET => requests::one(&gate, &path[REQUESTS.len()..]),
+                        _ => wrong_method(method, path, "GET").into_response(),
+                    },
                     (&Method::GET, "/metrics") => {
                         gate.metrics.observe(&gate.channels.load());
                         let mut response = Response::new(whole(metrics()));
@@ -121,7 +127,7 @@ pub async fn serve_admin(
                     (method, path) => GateError::UnknownRoute {
                         method: method.to_string(),
                         path: path.to_owned(),
-                        nearest: nearest(path, &["/metrics", "/healthz", "/readyz", CHANNELS]),
+                        nearest: nearest(path, &["/metrics", "/healthz", "/readyz", CHANNELS, REQUESTS]),
                     }
                     .into_response(),
                 };
@@ -138,22 +144,17 @@ async fn answer(
     mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let id = RequestId::new(request.headers(), unix_millis());
-    let arrival = Arrival {
-        id: id.clone(),
-        client: client_address(request.headers(), peer, &gate.settings.trusted_proxies),
-        at: Instant::now(),
-    };
-    let client = arrival.client;
-    let mut response = match dispatch(Arc::clone(&gate), &mut request, arrival).await {
+    let client = client_address(request.headers(), peer, &gate.settings.trusted_proxies);
+    let story = Story::begin(id, client);
+    let mut response = match dispatch(Arc::clone(&gate), &mut request, &story).await {
         Ok(response) => response,
         Err(error) => {
-            gate.metrics.request_refused(error.code());
-            debug!(request_id = id.as_str(), client = %client, code = error.code(), "request refused");
+            gate.refused(&story, &error, request.uri().path() == CHAT_COMPLETIONS);
             discard(request).await;
             error.into_response()
         }
     };
-    id.write(response.headers_mut());
+    story.id.write(response.headers_mut());
     if gate.is_leaving.load(Ordering::Relaxed) {
         // Who keeps the connection is to come back to another gate.
         response
@@ -166,7 +167,7 @@ async fn answer(
 async fn dispatch(
     gate: Arc<Gate>,
     request: &mut Request<Incoming>,
-    arrival: Arrival,
+    story: &Arc<Story>,
 ) -> Result<Response, GateError> {
     if head_bytes(request) > HEADER_BYTES {
         return Err(GateError::HeadersTooLarge { limit: HEADER_BYTES });
@@ -174,7 +175,7 @@ async fn dispatch(
     let method = request.method().clone();
     let path = request.uri().path();
     match path {
-        CHAT_COMPLETIONS if method == Method::POST => chat_completions(gate, request, arrival).await,
+        CHAT_COMPLETIONS if method == Method::POST => chat_completions(gate, request, story).await,
         CHAT_COMPLETIONS => Err(wrong_method(&method, path, "POST")),
         MODELS | "/openapi.json" | "/healthz" | "/readyz" if method != Method::GET => {
             Err(wrong_method(&method, path, "GET"))

@@ -3,8 +3,9 @@
 //! Armed before the first attempt. An explicit end says how it went; a drop means that the client
 //! went away, and is counted as such.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{mem::take, sync::Arc, time::Instant};
 
+use http::StatusCode;
 use tollgate_catalog::{contract::ValidRequest, model::Model};
 use tollgate_chat::usage::Usage;
 use tollgate_dialects::Note;
@@ -12,8 +13,12 @@ use tollgate_store::WarmKey;
 use tracing::{debug, info};
 
 use crate::{
-    abandoned::Departure, admit::Admission, arrival::Arrival, error::GateError, gate::Gate,
-    idempotency::Fate, request_id::RequestId,
+    abandoned::Departure,
+    admit::Admission,
+    error::{Failure, GateError},
+    gate::Gate,
+    idempotency::Fate,
+    story::{End, Finishes, Sent, Story},
 };
 
 /// The outcome where the client did not wait for the end.
@@ -22,19 +27,12 @@ const CLIENT_GONE: &str = "client_gone";
 /// A request under way. It holds the admission until it ends.
 pub struct Settlement {
     gate: Arc<Gate>,
-    request_id: RequestId,
-    client: IpAddr,
+    story: Arc<Story>,
     key: Arc<WarmKey>,
     model: Arc<Model>,
     stream: bool,
-    channel: String,
-    /// The model that answers, where it is another than was asked for.
-    served: Option<Arc<Model>>,
-    started: Instant,
-    first_output: Option<Instant>,
-    usage: Option<Usage>,
-    /// What was done in another way than asked, in the order in which it was known.
-    notes: Vec<Note>,
+    /// What is known so far of how it ends; of the notes, in the order in which they were known.
+    end: End,
     settled: bool,
     /// Who wants to know whether the answer is worth keeping.
     fate: Option<Arc<Fate>>,
@@ -42,8 +40,6 @@ pub struct Settlement {
     departure: Option<Arc<Departure>>,
     /// Until the client has its answer or is gone.
     admission: Option<Admission>,
-    /// When the client went, where its answer is read on.
-    left: Option<Instant>,
 }
 
 impl Settlement {
@@ -51,29 +47,22 @@ impl Settlement {
         gate: &Arc<Gate>,
         key: &Arc<WarmKey>,
         request: &ValidRequest,
-        arrival: &Arrival,
+        story: &Arc<Story>,
         admission: Admission,
         fate: Option<Arc<Fate>>,
     ) -> Self {
         gate.metrics.request_started();
         Self {
             gate: Arc::clone(gate),
-            request_id: arrival.id.clone(),
-            client: arrival.client,
+            story: Arc::clone(story),
             key: Arc::clone(key),
             model: Arc::clone(&request.model),
             stream: request.stream,
-            channel: String::new(),
-            served: None,
-            started: arrival.at,
-            first_output: None,
-            usage: None,
-            notes: Vec::new(),
+            end: End::default(),
             settled: false,
             fate,
             departure: (gate.channels.load().any_bills_on).then(|| Departure::new(gate.settings.abandoned)),
             admission: Some(admission),
-            left: None,
         }
     }
 
@@ -89,23 +78,45 @@ impl Settlement {
     /// Notes which channel answers, and with which model where it is not the one that was asked for; and that
     /// its first output is there.
     pub fn answered_by(&mut self, channel: &str, model: Option<&Arc<Model>>) {
-        channel.clone_into(&mut self.channel);
-        self.served = model.cloned();
-        self.first_output = Some(Instant::now());
+        channel.clone_into(&mut self.end.channel);
+        self.end.served = model.cloned();
+        self.end.first_output = Some(Instant::now());
+    }
+
+    /// The answer begins with this status.
+    pub fn begins(&mut self, status: StatusCode) {
+        self.end.status = Some(status.as_u16());
+    }
+
+    /// So many bytes go to the client.
+    pub fn sends(&mut self, bytes: usize) {
+        let Sent { bytes: all, pieces } = &mut self.end.sent;
+        *all += bytes as u64;
+        *pieces += 1;
+    }
+
+    /// Notes how the choices ended.
+    pub fn finished(&mut self, finishes: Finishes) {
+        self.end.finishes = finishes;
+    }
+
+    /// The attempt that had answered broke after its first output.
+    pub fn broke(&self, failure: &Failure) {
+        self.story.broke(failure);
     }
 
     /// Adds to what was done in another way than asked.
     pub fn note(&mut self, notes: impl IntoIterator<Item = Note>) {
-        self.notes.extend(notes);
+        self.end.notes.extend(notes);
     }
 
     pub fn notes(&self) -> &[Note] {
-        &self.notes
+        &self.end.notes
     }
 
     /// Notes the provider's counts; the last ones hold.
     pub fn count(&mut self, usage: Usage) {
-        self.usage = Some(usage);
+        self.end.usage = Some(usage);
     }
 
     /// The client has, or is about to have, the whole answer.
@@ -121,6 +132,8 @@ impl Settlement {
         if let Some(fate) = &self.fate {
             fate.failed(error);
         }
+        self.end.status.get_or_insert(error.status().as_u16());
+        self.end.param = error.body().param;
         self.settle(error.code());
     }
 
@@ -133,24 +146,18 @@ impl Settlement {
     fn put_off(&mut self) -> Self {
         self.settled = true;
         self.let_go();
+        self.end.left = Some(Instant::now());
         Self {
             gate: Arc::clone(&self.gate),
-            request_id: self.request_id.clone(),
-            client: self.client,
+            story: Arc::clone(&self.story),
             key: Arc::clone(&self.key),
             model: Arc::clone(&self.model),
             stream: self.stream,
-            channel: std::mem::take(&mut self.channel),
-            served: self.served.take(),
-            started: self.started,
-            first_output: self.first_output,
-            usage: self.usage,
-            notes: std::mem::take(&mut self.notes),
+            end: take(&mut self.end),
             settled: false,
             fate: self.fate.take(),
             departure: None,
             admission: None,
-            left: Some(Instant::now()),
         }
     }
 
@@ -166,22 +173,26 @@ impl Settlement {
         if let Some(departure) = self.departure.take() {
             departure.settled();
         }
-        let ended = self.left.unwrap_or_else(Instant::now);
-        let seconds = ended.duration_since(self.started).as_secs_f64();
+        self.end.outcome = outcome;
+        let (story, end) = (&self.story, &self.end);
+        let ended = end.left.unwrap_or_else(Instant::now);
+        let seconds = ended.duration_since(story.arrived).as_secs_f64();
         let metrics = &self.gate.metrics;
-        metrics.request_ended(outcome, seconds, self.usage.as_ref());
-        let usage = self.usage.unwrap_or_default();
-        let first = self
+        metrics.request_ended(outcome, seconds, end.usage.as_ref());
+        let usage = end.usage.unwrap_or_default();
+        let attempts = story.log_attempts();
+        let first = end
             .first_output
-            .map(|at| at.duration_since(self.started).as_millis() as u64);
+            .map(|at| at.duration_since(story.arrived).as_millis() as u64);
         info!(
-            request_id = self.request_id.as_str(),
-            client = %self.client,
+            request_id = story.id.as_str(),
+            client = %story.client,
             key_prefix = self.key.key.prefix.as_str(),
             model = self.model.id.as_str(),
-            served_model = self.served.as_ref().map(|model| model.id.as_str()),
-            channel = self.channel.as_str(),
+            served_model = end.served.as_ref().map(|model| model.id.as_str()),
+            channel = end.channel.as_str(),
             stream = self.stream,
+            attempts = (attempts != 1).then_some(attempts),
             outcome,
             prompt_tokens = usage.prompt,
             cached_tokens = some(usage.cached),
@@ -193,10 +204,12 @@ impl Settlement {
             duration_ms = (seconds * 1_000.0) as u64,
             "request ended"
         );
-        if !self.notes.is_empty() {
-            let notes: Vec<String> = self.notes.iter().map(ToString::to_string).collect();
-            debug!(request_id = self.request_id.as_str(), notes = %notes.join(", "), "request changed on its way");
+        if !end.notes.is_empty() {
+            let notes: Vec<String> = end.notes.iter().map(ToString::to_string).collect();
+            debug!(request_id = story.id.as_str(), notes = %notes.join(", "), "request changed on its way");
         }
+        story.ends(take(&mut self.end));
+        self.gate.stories.keep(&self.story);
     }
 }
 

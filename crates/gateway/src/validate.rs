@@ -8,18 +8,19 @@ use tollgate_catalog::{
 };
 use tollgate_chat::request::ChatRequest;
 
-use crate::{body::ReadBody, error::GateError, gate::Gate};
+use crate::{body::ReadBody, error::GateError, gate::Gate, story::Story};
 
 /// Bytes of an unknown model ID that an error shows.
 const SHOWN_ID: usize = 64;
 
-/// Checks the body against the contract of the model that it names.
-pub fn validate(gate: &Gate, body: &ReadBody) -> Result<ValidRequest, GateError> {
+/// Checks the body against the contract of the model that it names, which `story` hears of.
+pub fn validate(gate: &Gate, body: &ReadBody, story: &Story) -> Result<ValidRequest, GateError> {
     let request = ChatRequest::parse(body.bytes.clone())?;
     let model = {
         let id = model_of(&request).map_err(|violation| GateError::Invalid(violation.into()))?;
         find_model(gate, &id)?
     };
+    story.asks_for(&model);
     contract::check(request, model, &check_limits(gate)).map_err(GateError::Invalid)
 }
 

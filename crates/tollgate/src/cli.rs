@@ -12,6 +12,7 @@ use crate::{
 
 mod channels;
 mod check;
+mod explain;
 mod keys;
 mod models;
 mod serve;
@@ -50,6 +51,8 @@ enum Command {
     /// List the configured channels, and try them
     #[command(subcommand)]
     Channels(channels::Command),
+    /// Say what became of one request: channels, attempts, times, what was changed; as the running gate remembers it
+    Explain(explain::Explain),
     /// List the models, and get the embedded one
     #[command(subcommand)]
     Models(models::Command),
@@ -74,6 +77,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Check => check::run(&load(&file)?),
         Command::Keys(command) => keys::run(command, &load(&file)?).await,
         Command::Channels(command) => channels::run(command, &load(&file)?).await,
+        Command::Explain(command) => explain::run(command, &load(&file)?).await,
         Command::Models(command) => models::run(command, &load(&file)?).await,
     }
 }

@@ -9,7 +9,9 @@
 use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc};
 
 use tollgate_catalog::Catalog;
-use tollgate_gateway::{FetchSettings, IdempotencySettings, ReasoningStoreSettings, RoutingSettings};
+use tollgate_gateway::{
+    FetchSettings, IdempotencySettings, ReasoningStoreSettings, RoutingSettings, StorySettings,
+};
 use tollgate_store::DatabaseUrl;
 
 mod catalog;
@@ -18,6 +20,7 @@ mod database;
 mod decode;
 mod document;
 mod environment;
+mod explain;
 mod fetch;
 mod field_names;
 mod idempotency;
@@ -80,6 +83,7 @@ pub struct Config {
     /// The operator's files that are part of the catalogue.
     catalog_files: Vec<CatalogFile>,
     pub channels: Channels,
+    pub explain: StorySettings,
     pub log: LogSettings,
 }
 
@@ -111,6 +115,7 @@ impl Config {
         if self.catalog_files != running.catalog_files {
             fields.push("catalog.files");
         }
+        fields.extend(explain::differences(&self.explain, &running.explain));
         fields.extend(self.log.differences(&running.log));
         fields
     }
@@ -146,6 +151,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let routing_table = document.table("routing", &mut mistakes);
     let floors = routing::SpeedFloors::of(&routing_table);
     let routing = routing::resolve(routing_table, &mut mistakes);
+    let explain = explain::resolve(document.table("explain", &mut mistakes));
     let log = log::resolve(document.table("log", &mut mistakes), &mut mistakes);
     let catalog_files = catalog::read(document.table("catalog", &mut mistakes), &mut mistakes);
     let catalog = catalog_files
@@ -171,6 +177,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
         catalog: Arc::new(catalog.expect("a catalogue that is missing is a mistake")),
         catalog_files: catalog_files.expect("files that are missing are a mistake"),
         channels: channels.expect("a catalogue that is missing is a mistake"),
+        explain,
         log,
     })
 }
@@ -198,7 +205,7 @@ fn read(file: &ConfigFile) -> Result<(Option<PathBuf>, String), ConfigError> {
 /// The tables that there are, and their fields.
 #[derive(Debug)]
 struct Tables {
-    singles: [(&'static str, &'static [&'static str]); 10],
+    singles: [(&'static str, &'static [&'static str]); 11],
     channels: &'static [&'static str],
 }
 
@@ -218,6 +225,7 @@ impl Tables {
                 ("idempotency", field_names::<idempotency::IdempotencyTable>()),
                 ("routing", field_names::<routing::RoutingTable>()),
                 ("catalog", field_names::<catalog::CatalogTable>()),
+                ("explain", field_names::<explain::ExplainTable>()),
                 ("log", field_names::<log::LogTable>()),
             ],
             channels: field_names::<channels::ChannelTable>(),

@@ -35,6 +35,10 @@ pub enum CliError {
     Engine(io::Error),
     #[error("no enabled channel is called `{0}`")]
     NoSuchChannel(String),
+    #[error("no request with the ID `{0}` is known to the gate")]
+    NoSuchRequest(String),
+    #[error("no gate answers on {0}, the admin listener of this configuration")]
+    NoGate(SocketAddr),
     #[error("{failed} of {tested} channels did not answer")]
     ChannelsFailed { failed: usize, tested: usize },
     #[error("the metrics cannot be set up: {0}")]
@@ -64,6 +68,12 @@ impl Diagnostic for CliError {
             Self::Listen { field, .. } => {
                 format!("{field} in the configuration sets it; port 0 takes any free one")
             }
+            Self::NoSuchRequest(_) => {
+                "it is the answer's x-tollgate-request-id, of a request that has ended; [explain] in the \
+                 configuration says for how long a gate remembers, and a restart forgets"
+                    .to_owned()
+            }
+            Self::NoGate(_) => "only a running gate remembers its requests: tollgate serve".to_owned(),
             Self::NoSuchChannel(_) => "the names are in: tollgate channels list".to_owned(),
             _ => return None,
         };

@@ -27,6 +27,14 @@ pub fn table<const COLUMNS: usize>(
     head: [&str; COLUMNS],
     rows: impl IntoIterator<Item = [String; COLUMNS]>,
 ) -> Result<(), CliError> {
+    line(&columns(head, rows))
+}
+
+/// Columns without lines between them, and without a last line end.
+pub fn columns<const COLUMNS: usize>(
+    head: [&str; COLUMNS],
+    rows: impl IntoIterator<Item = [String; COLUMNS]>,
+) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(head);
     for row in rows {
@@ -35,7 +43,7 @@ pub fn table<const COLUMNS: usize>(
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    line(&table.trim_fmt())
+    table.trim_fmt()
 }
 
 /// A remark to the person at the terminal, beside the result.

@@ -215,5 +215,6 @@ fn settings(config: &Config) -> GateSettings {
         reasoning_store: config.reasoning_store.clone(),
         idempotency: config.idempotency.clone(),
         routing: config.routing.clone(),
+        explain: config.explain.clone(),
     }
 }

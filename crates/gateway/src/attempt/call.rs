@@ -19,12 +19,15 @@ use crate::{
     channel::Server,
     error::Failure,
     gate::Gate,
+    story::AttemptMark,
 };
 
 /// How a translated request is sent and what its answer is for.
 #[derive(Clone)]
 pub struct Call {
     pub gate: Arc<Gate>,
+    /// Where its story is written.
+    pub mark: AttemptMark,
     pub server: Server,
     /// Whether the client wants a stream.
     pub stream: bool,
@@ -77,7 +80,7 @@ impl Call {
             keeper: self.keeper.as_ref(),
             departure: self.departure.as_ref(),
         };
-        let response = send::send(&self.server, request).await?;
+        let response = send::send(&self.server, request, &self.mark).await?;
         drop(memory);
         match streamed {
             true => opening::open(&self.gate, &self.server, response, reading).await,
@@ -102,7 +105,7 @@ impl Call {
     async fn whole_now(&self, mut request: ProviderRequest) -> Result<(Answer, Held), Failure> {
         let memory = self.memory_of(&request)?;
         let (dialect, undo) = (request.dialect, std::mem::take(&mut request.undo));
-        let response = send::send(&self.server, request).await?;
+        let response = send::send(&self.server, request, &self.mark).await?;
         drop(memory);
         let idle = self.server.timeouts.idle;
         let limit = self.gate.settings.answer_limit;

@@ -93,7 +93,7 @@ fn cancelled(trial: &Trial<'_>, loser: usize, ran: Duration) {
     // Were it left out, only the quick answers would be known, and ever more requests hedged.
     server.health.history(trial.request.stream).observe(ran);
     info!(
-        request_id = trial.asked.id.as_str(),
+        request_id = trial.asked.story.id.as_str(),
         channel = %server.channel.settings.name,
         model = %trial.request.model.id,
         outcome = "hedge_lost",

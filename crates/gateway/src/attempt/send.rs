@@ -32,7 +32,7 @@ use super::{
     headers::{retry_after, should_retry, spent_until},
     private,
 };
-use crate::{buffered::Held, channel::Server, error::Failure, health::Scope};
+use crate::{buffered::Held, channel::Server, error::Failure, health::Scope, story::AttemptMark};
 
 /// Most bytes that are read of an error's body.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
@@ -86,13 +86,17 @@ pub(super) fn tls_config() -> rustls::ClientConfig {
 }
 
 /// Sends one request and waits for the head of a successful answer. Another status is read, and
-/// fails with what it means.
+/// fails with what it means. `mark` hears when the head came.
 ///
 /// A stream's head must come within the channel's first-byte timeout. A whole answer comes when all
 /// of it is written, so only the request's deadline bounds it.
 ///
 /// Cancel safety: dropping it lets the connection go.
-pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Response<Incoming>, Failure> {
+pub async fn send(
+    server: &Server,
+    request: ProviderRequest,
+    mark: &AttemptMark,
+) -> Result<http::Response<Incoming>, Failure> {
     let settings = &server.channel.settings;
     let limit = server.timeouts.first_byte;
     let streamed = request.streamed;
@@ -109,6 +113,7 @@ pub async fn send(server: &Server, request: ProviderRequest) -> Result<http::Res
         true => Failure::Connect(root_cause(&error)),
         false => Failure::Broken(root_cause(&error)),
     })?;
+    mark.head(response.status().as_u16());
     if response.status() == StatusCode::OK {
         if let Some(rest) = spent_until(response.headers(), dialect, Timestamp::now) {
             server

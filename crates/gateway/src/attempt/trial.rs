@@ -59,12 +59,11 @@ impl Trial<'_> {
         let (began, probe) = (Instant::now(), place.probe);
         let trying = try_channel(
             self.gate,
-            self.asked.key,
+            self.asked.asker(),
             self.request,
             server,
             self.presentation,
             media,
-            self.asked.departure.as_ref(),
         );
         match timeout_at(self.deadline, trying).await {
             Ok(Ok(attempted)) => {

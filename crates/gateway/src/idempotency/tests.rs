@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::{tape::Tape, *};
+use crate::request_id::RequestId;
 
 const MEGABYTE: usize = 1 << 20;
 

@@ -26,6 +26,7 @@ use crate::{
     error::{Failure, GateError},
     request_id::RequestId,
     settle::Settlement,
+    story::Finishes,
 };
 
 /// Bytes from which a piece of a stream counts against the gate's memory; smaller ones are many and gone
@@ -47,7 +48,7 @@ pub struct Writer {
     output_bytes: u64,
     /// Choices that were asked for, and those that have ended.
     choices: u32,
-    ended: usize,
+    ended: Finishes,
     unshown: BTreeSet<Unshown>,
     id: RequestId,
 }
@@ -63,7 +64,7 @@ impl Writer {
             estimated_prompt_tokens: request.estimated_prompt_tokens(),
             output_bytes: 0,
             choices: request.n,
-            ended: 0,
+            ended: Finishes::default(),
             unshown: BTreeSet::new(),
             id,
         }
@@ -79,7 +80,7 @@ impl Writer {
                 | EventKind::Refusal { text, .. }
                 | EventKind::Reasoning { text, .. }
                 | EventKind::ToolCall { arguments: text, .. } => self.output_bytes += text.len() as u64,
-                EventKind::Finish(_) => self.ended += 1,
+                EventKind::Finish(finish) => self.ended.add(finish.reason),
                 EventKind::Unshown { kind, .. } => {
                     self.unshown.insert(*kind);
                 }
@@ -274,6 +275,7 @@ impl Streaming {
                             return (self.broken(Failure::MemoryFull, BytesMut::new()), None);
                         }
                         if !out.is_empty() {
+                            self.settlement.sends(out.len());
                             return (out.freeze(), Some(self));
                         }
                     }
@@ -288,11 +290,13 @@ impl Streaming {
         self.writer.finish(&mut out);
         self.settlement.count(self.writer.usage());
         let came = Came {
-            choices: self.writer.ended,
+            choices: self.writer.ended.total(),
             uncounted: self.writer.usage.is_none(),
             unshown: &self.writer.unshown,
         };
         self.settlement.note(came.notes(self.writer.choices));
+        self.settlement.finished(self.writer.ended);
+        self.settlement.sends(out.len());
         self.settlement.complete();
         out.freeze()
     }
@@ -304,6 +308,7 @@ impl Streaming {
             error = %outcome::for_log(&failure),
             "stream broke after its first output"
         );
+        self.settlement.broke(&failure);
         self.fail(outcome::error_of(failure), out)
     }
 
@@ -313,6 +318,8 @@ impl Streaming {
             self.settlement.count(usage);
         }
         write_event(&mut out, error.body().to_json().as_bytes());
+        self.settlement.finished(self.writer.ended);
+        self.settlement.sends(out.len());
         self.settlement.fail(&error);
         out.freeze()
     }

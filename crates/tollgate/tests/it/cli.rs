@@ -21,6 +21,7 @@ fn help_tells_what_there_is() {
         "keys revoke",
         "channels list",
         "channels test",
+        "explain",
         "models list",
         "models pull",
     ] {

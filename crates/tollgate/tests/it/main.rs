@@ -13,6 +13,7 @@ mod config_errors;
 mod contract;
 mod documented_limits;
 mod egress;
+mod explain;
 mod failover;
 mod fallback;
 mod fan_out;

@@ -1,0 +1,203 @@
+//! The attempts of a story.
+
+use std::{sync::Arc, time::Duration};
+
+use tollgate_catalog::serving::Serving;
+
+use super::{Pages, Story};
+use crate::{
+    attempt::outcome::{for_log, label},
+    channel::{Served, Server},
+    error::{Failure, GateError},
+};
+
+/// What an attempt is called that came to no end: the client went, the time was over, or another was quicker.
+pub const CANCELLED: &str = "cancelled";
+/// What one is called that answered.
+pub const OK: &str = "ok";
+
+/// One attempt. Moments count from the request's arrival.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) served: Arc<Served>,
+    /// As it was used for this request; `None`: the embedded model.
+    pub(super) serving: Option<Arc<Serving>>,
+    pub(super) began: Duration,
+    /// When it went to the provider, where something had to be fetched before.
+    pub(super) sent: Option<Duration>,
+    pub(super) head: Option<Head>,
+    /// The first output, or the whole answer.
+    pub(super) output: Option<Duration>,
+    pub(super) ended: Option<Duration>,
+    pub(super) outcome: Option<&'static str>,
+    /// Why it failed, without a word of the provider's own.
+    pub(super) error: Option<String>,
+}
+
+/// The head of the provider's answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head {
+    pub(super) at: Duration,
+    pub(super) status: u16,
+}
+
+/// Writes down one attempt. Dropping it says that the attempt was cancelled.
+#[derive(Debug)]
+pub struct AttemptPen {
+    mark: AttemptMark,
+    is_done: bool,
+}
+
+/// Where an attempt stands in its story. Several requests may be made for one attempt.
+#[derive(Debug, Clone)]
+pub struct AttemptMark {
+    story: Arc<Story>,
+    /// `None`: the story has no place left.
+    place: Option<usize>,
+}
+
+impl Story {
+    /// Begins an attempt on this channel.
+    pub fn attempt(self: &Arc<Self>, server: &Server) -> AttemptPen {
+        self.begin_attempt(&server.served, Some(&server.serving))
+    }
+
+    /// Begins an attempt with the embedded model.
+    pub fn attempt_embedded(self: &Arc<Self>, served: &Arc<Served>) -> AttemptPen {
+        self.begin_attempt(served, None)
+    }
+
+    fn begin_attempt(self: &Arc<Self>, served: &Arc<Served>, serving: Option<&Arc<Serving>>) -> AttemptPen {
+        let began = self.since_arrival();
+        let mut pages = self.pages();
+        let place = pages.attempts.len();
+        let place = pages.has_place(place).then_some(place);
+        if place.is_some() {
+            if pages.attempts.is_empty() {
+                // Most requests need one.
+                pages.attempts.reserve_exact(1);
+            }
+            pages.attempts.push(Attempt {
+                served: Arc::clone(served),
+                serving: serving.cloned(),
+                began,
+                sent: None,
+                head: None,
+                output: None,
+                ended: None,
+                outcome: None,
+                error: None,
+            });
+        }
+        AttemptPen {
+            mark: AttemptMark {
+                story: Arc::clone(self),
+                place,
+            },
+            is_done: false,
+        }
+    }
+
+    /// The attempt that had answered broke after its first output.
+    pub fn broke(&self, failure: &Failure) {
+        let ended = self.since_arrival();
+        let mut pages = self.pages();
+        let answering = |attempt: &&mut Attempt| attempt.outcome == Some(OK);
+        if let Some(attempt) = pages.attempts.iter_mut().rfind(answering) {
+            attempt.outcome = Some(label(failure));
+            attempt.error = Some(for_log(failure).to_string());
+            attempt.ended = Some(ended);
+        }
+    }
+}
+
+impl Pages {
+    /// The request is over, and so is what has not ended by itself.
+    pub(super) fn close_attempts(&mut self, now: Duration) {
+        for attempt in &mut self.attempts {
+            attempt.outcome.get_or_insert(CANCELLED);
+            attempt.ended.get_or_insert(now);
+        }
+    }
+}
+
+impl AttemptMark {
+    /// The head of the provider's answer came; the first one counts.
+    pub fn head(&self, status: u16) {
+        let at = self.story.since_arrival();
+        self.write(|attempt| {
+            attempt.head.get_or_insert(Head { at, status });
+        });
+    }
+
+    fn write(&self, write: impl FnOnce(&mut Attempt)) {
+        let mut pages = self.story.pages();
+        if let Some(attempt) = self.place.and_then(|place| pages.attempts.get_mut(place)) {
+            write(attempt);
+        }
+    }
+}
+
+impl AttemptPen {
+    /// For those who make the attempt's requests.
+    pub fn mark(&self) -> AttemptMark {
+        self.mark.clone()
+    }
+
+    /// What had to be fetched is there.
+    pub fn sent(&self) {
+        let at = self.mark.story.since_arrival();
+        self.mark.write(|attempt| attempt.sent = Some(at));
+    }
+
+    /// The answer is there, or its first output. A stream's end is that of the request.
+    pub fn answered(mut self) {
+        self.is_done = true;
+        let at = self.mark.story.since_arrival();
+        self.mark.write(|attempt| {
+            attempt.outcome = Some(OK);
+            attempt.output = Some(at);
+        });
+    }
+
+    /// It failed, and the same channel is asked in another way.
+    pub fn again(&mut self, failure: &Failure) {
+        let last = &self.mark;
+        let again = last.place.and_then(|place| {
+            let pages = last.story.pages();
+            let attempt = pages.attempts.get(place)?;
+            Some((Arc::clone(&attempt.served), attempt.serving.clone()))
+        });
+        let Some((served, serving)) = again else { return };
+        let next = last.story.begin_attempt(&served, serving.as_ref());
+        std::mem::replace(self, next).failed(failure);
+    }
+
+    pub fn failed(mut self, failure: &Failure) {
+        self.is_done = true;
+        self.end(label(failure), Some(for_log(failure).to_string()));
+    }
+
+    /// The embedded model does not answer.
+    pub fn refused(mut self, error: &GateError) {
+        self.is_done = true;
+        self.end(error.code(), None);
+    }
+
+    fn end(&self, outcome: &'static str, error: Option<String>) {
+        let at = self.mark.story.since_arrival();
+        self.mark.write(|attempt| {
+            attempt.outcome = Some(outcome);
+            attempt.error = error;
+            attempt.ended = Some(at);
+        });
+    }
+}
+
+impl Drop for AttemptPen {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.end(CANCELLED, None);
+        }
+    }
+}

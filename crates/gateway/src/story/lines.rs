@@ -1,0 +1,59 @@
+//! The lines of the log that tell of attempts and of refused requests.
+//!
+//! An attempt that fails is warned of when it does. One that answered is told of in its request's line, where it is
+//! the only one; beside others it has a line of its own, so that each attempt has one.
+
+use tracing::{debug, info};
+
+use super::{Story, attempt::Attempt};
+
+impl Story {
+    /// Closes the attempts, since the request is over, and logs those that nobody was warned of, where there were
+    /// several. Gives how many there were.
+    pub fn log_attempts(&self) -> usize {
+        let now = self.since_arrival();
+        let mut pages = self.pages();
+        pages.close_attempts(now);
+        let attempts = pages.attempts.len();
+        if attempts > 1 {
+            for (number, attempt) in pages.attempts.iter().enumerate() {
+                self.log_attempt(number + 1, attempt);
+            }
+        }
+        attempts
+    }
+
+    fn log_attempt(&self, number: usize, attempt: &Attempt) {
+        if attempt.error.is_some() {
+            return;
+        }
+        let since_began = |at: std::time::Duration| at.saturating_sub(attempt.began).as_millis() as u64;
+        info!(
+            request_id = self.id.as_str(),
+            channel = %attempt.served.channel,
+            model = %attempt.served.model,
+            attempt = number,
+            outcome = attempt.outcome,
+            first_byte_ms = attempt.head.map(|head| since_began(head.at)),
+            first_output_ms = attempt.output.map(since_began),
+            duration_ms = attempt.ended.map(since_began),
+            "attempt ended"
+        );
+    }
+
+    /// Logs that the request was refused before it was let in. `asks`: whether it was for an answer of a model;
+    /// what else strangers send is for those who look for it.
+    pub fn log_refusal(&self, asks: bool) {
+        let pages = self.pages();
+        let Some(end) = &pages.end else { return };
+        let key_prefix = pages.key.as_ref().map(|key| key.key.prefix.as_str());
+        let model = pages.model.as_ref().map(|model| model.id.as_str());
+        let (request_id, status, outcome) = (self.id.as_str(), end.status, end.outcome);
+        let param = end.param.as_deref();
+        let client = self.client;
+        match asks {
+            true => info!(request_id, %client, key_prefix, model, status, outcome, param, "request refused"),
+            false => debug!(request_id, %client, status, outcome, "request refused"),
+        }
+    }
+}

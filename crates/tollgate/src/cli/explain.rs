@@ -1,0 +1,246 @@
+//! `tollgate explain`: what became of one request, as the running gate remembers it.
+
+use clap::Args;
+use tollgate_gateway::{ToldAnswer, ToldAttempt, ToldChannel, ToldStory};
+
+use super::Listing;
+use crate::{
+    admin_client::{self, Told},
+    config::Config,
+    error::CliError,
+    print,
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tollgate explain req_1a1ffe02eff3647307fd50000002a")]
+pub struct Explain {
+    /// The request's ID, from the answer's header x-tollgate-request-id or the log
+    #[arg(value_name = "REQUEST_ID")]
+    id: String,
+    #[command(flatten)]
+    listing: Listing,
+}
+
+pub async fn run(command: Explain, config: &Config) -> Result<(), CliError> {
+    let id = command.id;
+    // Nothing else can stand in an ID of ours, nor be sent as a part of a path.
+    if !id
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
+        return Err(CliError::NoSuchRequest(id));
+    }
+    let path = format!("/admin/v1/requests/{id}");
+    let story: ToldStory = match admin_client::ask(config.server.admin_listen, &path).await {
+        Told::Document(story) => story,
+        Told::Refusal => return Err(CliError::NoSuchRequest(id)),
+        Told::Nothing => return Err(CliError::NoGate(config.server.admin_listen)),
+    };
+    if command.listing.json {
+        return print::json(&story);
+    }
+    print::line(&written(&story))
+}
+
+/// The story as people read it.
+fn written(story: &ToldStory) -> String {
+    let mut parts = vec![summary(story)];
+    if !story.route.is_empty() {
+        let rows = story.route.iter().map(|channel| {
+            [
+                channel.channel.clone().unwrap_or_default(),
+                channel.model.clone(),
+                state(channel),
+            ]
+        });
+        parts.push(print::columns(["CHANNEL", "MODEL", "STATE"], rows));
+    }
+    if !story.attempts.is_empty() {
+        let head = [
+            "ATTEMPT",
+            "CHANNEL",
+            "MODEL THERE",
+            "DIALECT",
+            "BEGAN",
+            "SENT",
+            "FIRST BYTE",
+            "FIRST OUTPUT",
+            "ENDED",
+            "OUTCOME",
+        ];
+        parts.push(print::columns(
+            head,
+            story.attempts.iter().enumerate().map(attempt),
+        ));
+    }
+    if story.left_out > 0 {
+        let left_out = story.left_out;
+        parts.push(format!(
+            "{left_out} further channels or attempts had no place here."
+        ));
+    }
+    parts.join("\n\n")
+}
+
+fn summary(story: &ToldStory) -> String {
+    let mut lines = vec![("request", story.request_id.clone())];
+    if let Some(id) = &story.client_request_id {
+        lines.push(("client's ID", id.clone()));
+    }
+    let key = story
+        .key
+        .as_ref()
+        .map(|key| format!(", key {}… ({})", key.prefix, key.name));
+    lines.push((
+        "arrived",
+        format!(
+            "{}, from {}{}",
+            story.arrived,
+            story.client,
+            key.unwrap_or_default()
+        ),
+    ));
+    if let Some(model) = &story.model {
+        let form = if story.stream {
+            "a stream"
+        } else {
+            "a whole answer"
+        };
+        lines.push(("asked", format!("{model} for {form}")));
+    }
+    lines.push(("outcome", story.outcome.clone()));
+    if let Some(id) = &story.repeats {
+        lines.push(("repeats", id.clone()));
+    }
+    lines.push(("answer", answer(&story.answer)));
+    if let Some(usage) = &story.answer.usage {
+        let parts = |parts: &[(u64, &str)]| {
+            let parts = parts.iter().filter(|(tokens, _)| *tokens > 0);
+            let parts: Vec<String> = parts.map(|(tokens, class)| format!("{tokens} {class}")).collect();
+            match parts.is_empty() {
+                true => String::new(),
+                false => format!(" ({})", parts.join(", ")),
+            }
+        };
+        let prompt = parts(&[
+            (usage.cached_tokens, "cached"),
+            (usage.cache_write_tokens, "written to the cache"),
+        ]);
+        let completion = parts(&[(usage.reasoning_tokens, "reasoning")]);
+        let (read, written) = (usage.prompt_tokens, usage.completion_tokens);
+        lines.push((
+            "tokens",
+            format!("{read} prompt{prompt}, {written} completion{completion}"),
+        ));
+    }
+    for (number, note) in story.notes.iter().enumerate() {
+        lines.push((if number == 0 { "changed" } else { "" }, visible(note)));
+    }
+    let lines = lines.iter().map(|(name, value)| format!("{name:<13}{value}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What reached the client.
+fn answer(answer: &ToldAnswer) -> String {
+    let Some(status) = answer.status else {
+        return format!("none; the client left after {}", milliseconds(answer.duration_ms));
+    };
+    let mut parts = vec![match &answer.channel {
+        Some(channel) => format!("{status} from {channel}"),
+        None => status.to_string(),
+    }];
+    if let Some(model) = &answer.model {
+        parts.push(format!("answered by {model}"));
+    }
+    for (reason, choices) in &answer.finish {
+        parts.push(match choices {
+            1 => format!("finish {reason}"),
+            choices => format!("finish {reason} × {choices}"),
+        });
+    }
+    if let Some(error) = &answer.error {
+        parts.push(format!("error {}", error.code));
+        if let Some(param) = &error.param {
+            parts.push(format!("param {}", visible(param)));
+        }
+    }
+    if answer.pieces > 0 {
+        let pieces = if answer.pieces == 1 { "piece" } else { "pieces" };
+        parts.push(format!("{} bytes in {} {pieces}", answer.bytes, answer.pieces));
+    }
+    if let Some(first) = answer.first_output_ms {
+        parts.push(format!("first output after {}", milliseconds(first)));
+    }
+    parts.push(format!("all after {}", milliseconds(answer.duration_ms)));
+    parts.join(", ")
+}
+
+fn state(channel: &ToldChannel) -> String {
+    let reason = match channel.reason.as_deref() {
+        None => "",
+        Some("pinned") => "the request's headers leave it out",
+        Some("breaker_open") => "breaker open",
+        Some("channel_rests") => "credential or quota: resting",
+        Some("model_rests") => "rate limit: resting",
+        Some("full") => "as many attempts as it may have",
+        Some("not_served") => "nobody serves it",
+        Some("not_allowed") => "its contract does not allow the request",
+        Some(other) => other,
+    };
+    let left = channel.left_ms.map(|left| format!(" for {}", milliseconds(left)));
+    let forced = if channel.forced {
+        ", although to be left alone"
+    } else {
+        ""
+    };
+    let state = channel.state.replace('_', " ");
+    match reason.is_empty() {
+        true => format!("{state}{forced}"),
+        false => format!("{state}: {reason}{}", left.unwrap_or_default()),
+    }
+}
+
+fn attempt((number, attempt): (usize, &ToldAttempt)) -> [String; 10] {
+    let moment = |at: Option<u64>| at.map_or_else(|| "-".to_owned(), milliseconds);
+    let status = attempt.status.filter(|status| *status != 200);
+    let told: Vec<String> = status
+        .map(|status| format!("status {status}"))
+        .into_iter()
+        .chain(attempt.error.clone())
+        .collect();
+    let outcome = match told.is_empty() {
+        true => attempt.outcome.clone(),
+        false => format!("{}: {}", attempt.outcome, told.join(", ")),
+    };
+    [
+        (number + 1).to_string(),
+        attempt.channel.clone(),
+        attempt
+            .provider_model
+            .clone()
+            .unwrap_or_else(|| attempt.model.clone()),
+        attempt.dialect.clone().unwrap_or_default(),
+        milliseconds(attempt.began_ms),
+        moment(attempt.sent_ms),
+        moment(attempt.first_byte_ms),
+        moment(attempt.first_output_ms),
+        milliseconds(attempt.ended_ms),
+        outcome,
+    ]
+}
+
+fn milliseconds(time: u64) -> String {
+    format!("{time} ms")
+}
+
+/// A client's own name for something may hold anything.
+fn visible(text: &str) -> String {
+    text.chars()
+        .map(|character| if character.is_control() { '?' } else { character })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
