@@ -259,9 +259,6 @@ impl Attempts<'_> {
         }
         let server = &candidates[lost.candidate].server;
         let channel = &server.channel.settings.name;
-        self.gate
-            .metrics
-            .attempt_failed(channel, outcome::label(&failure));
         warn!(
             request_id = self.asked.story.id.as_str(),
             %channel,
@@ -355,8 +352,6 @@ async fn ask_channel(
     if let Err(failure @ Failure::Fault(fault)) = &asked
         && fault.kind == FaultKind::StateRefused
     {
-        let channel = &server.channel.settings.name;
-        gate.metrics.attempt_failed(channel, outcome::label(failure));
         gate.reasoning.forget(&owner, request);
         pen.again(failure);
         asking.call.mark = pen.mark();

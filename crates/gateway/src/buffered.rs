@@ -32,6 +32,11 @@ impl Buffered {
         }
     }
 
+    /// Bytes in use.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
     /// A share of no bytes yet.
     pub fn hold(&self) -> Held {
         Held {

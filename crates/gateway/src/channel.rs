@@ -16,6 +16,7 @@ use tollgate_dialects::{Dialect, serving_for};
 use crate::{
     attempt::{entrance::Entrances, reasoning::ProviderAccount, send::ProviderClient},
     health::{Fitness, Health, HealthSettings, ModelHealth},
+    metrics::Counts,
 };
 
 /// A channel and its connections.
@@ -37,6 +38,18 @@ pub struct Served {
     /// `None`: the embedded model.
     pub provider: Option<Arc<Provider>>,
     pub model: ModelId,
+    pub counts: Counts,
+}
+
+impl Served {
+    pub fn new(channel: ChannelName, provider: Option<Arc<Provider>>, model: ModelId) -> Self {
+        Self {
+            channel,
+            provider,
+            model,
+            counts: Counts::default(),
+        }
+    }
 }
 
 /// A channel that serves a certain model.
@@ -131,11 +144,11 @@ impl Channels {
                     continue;
                 }
                 channels.by_model.entry(id.clone()).or_default().push(Server {
-                    served: Arc::new(Served {
-                        channel: channel.settings.name.clone(),
-                        provider: Some(Arc::clone(&channel.settings.provider)),
-                        model: id.clone(),
-                    }),
+                    served: Arc::new(Served::new(
+                        channel.settings.name.clone(),
+                        Some(Arc::clone(&channel.settings.provider)),
+                        id.clone(),
+                    )),
                     channel: Arc::clone(&channel),
                     serving: Arc::clone(serving),
                     timeouts: channel.settings.timeouts_of(id),
@@ -170,6 +183,11 @@ impl Channels {
     /// The channels that serve a model, by priority; empty where none does.
     pub(crate) fn servers(&self, model: &ModelId) -> &[Server] {
         self.by_model.get(model).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every model that some channel serves, with its channels.
+    pub(crate) fn models(&self) -> impl Iterator<Item = (&ModelId, &[Server])> {
+        self.by_model.iter().map(|(id, servers)| (id, servers.as_slice()))
     }
 
     /// A channel's models.

@@ -1,26 +1,25 @@
-//! Numbers for operators. Every label comes from a closed set, or from the configuration.
+//! Numbers for operators. Every label comes from a closed set, the configuration or the catalogue, and none from
+//! a client: there are only so many series, whoever calls.
+
+pub mod looked_at;
+mod served;
 
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
 };
-use tollgate_catalog::channel::ChannelName;
-use tollgate_chat::usage::Usage;
 
-use crate::{channel::Channels, health::BreakerState};
+use tollgate_catalog::channel::ChannelName;
+
+pub use served::Counts;
 
 /// Handles to what every request counts, looked up once.
 pub struct Metrics {
     in_flight: Gauge,
+    abandoned_in_flight: Gauge,
     duration: Histogram,
     ok: Counter,
     client_gone: Counter,
-    prompt_tokens: Counter,
-    cached_tokens: Counter,
-    cache_write_tokens: Counter,
-    cache_write_1h_tokens: Counter,
-    completion_tokens: Counter,
-    reasoning_tokens: Counter,
 }
 
 impl Metrics {
@@ -34,15 +33,19 @@ impl Metrics {
         );
         describe_counter!("tollgate_requests_total", "Chat requests that ended, by outcome");
         describe_counter!(
-            "tollgate_attempts_failed_total",
-            "Failed attempts, by channel and outcome"
+            "tollgate_attempts_total",
+            "Attempts that ended, by channel, model and outcome"
         );
-        describe_gauge!(
-            "tollgate_channel_breaker_open",
-            "1 while a channel's breaker is open or half open"
+        describe_histogram!(
+            "tollgate_first_output_seconds",
+            Unit::Seconds,
+            "From the begin of a stream's attempt to its first output"
         );
-        describe_gauge!("tollgate_channel_resting", "1 while a channel rests as a whole");
-        describe_gauge!("tollgate_channel_in_flight", "Attempts under way, by channel");
+        describe_histogram!(
+            "tollgate_piece_interval_seconds",
+            Unit::Seconds,
+            "Average time between two pieces of a stream, one observation a stream"
+        );
         describe_counter!(
             "tollgate_tokens_total",
             "Tokens as the providers counted them, by class; some classes are parts of others"
@@ -75,15 +78,10 @@ impl Metrics {
         );
         Self {
             in_flight: gauge!("tollgate_requests_in_flight"),
+            abandoned_in_flight: gauge!("tollgate_abandoned_answers_in_flight"),
             duration: histogram!("tollgate_request_duration_seconds"),
             ok: counter!("tollgate_requests_total", "outcome" => "ok"),
             client_gone: counter!("tollgate_requests_total", "outcome" => "client_gone"),
-            prompt_tokens: counter!("tollgate_tokens_total", "class" => "prompt"),
-            cached_tokens: counter!("tollgate_tokens_total", "class" => "cached"),
-            cache_write_tokens: counter!("tollgate_tokens_total", "class" => "cache_write"),
-            cache_write_1h_tokens: counter!("tollgate_tokens_total", "class" => "cache_write_1h"),
-            completion_tokens: counter!("tollgate_tokens_total", "class" => "completion"),
-            reasoning_tokens: counter!("tollgate_tokens_total", "class" => "reasoning"),
         }
     }
 
@@ -96,20 +94,12 @@ impl Metrics {
         self.in_flight.decrement(1);
     }
 
-    pub fn request_ended(&self, outcome: &'static str, seconds: f64, usage: Option<&Usage>) {
+    pub fn request_ended(&self, outcome: &'static str, seconds: f64) {
         self.duration.record(seconds);
         match outcome {
             "ok" => self.ok.increment(1),
             "client_gone" => self.client_gone.increment(1),
             error => counter!("tollgate_requests_total", "outcome" => error).increment(1),
-        }
-        if let Some(usage) = usage {
-            self.prompt_tokens.increment(usage.prompt);
-            self.cached_tokens.increment(usage.cached);
-            self.cache_write_tokens.increment(usage.cache_write);
-            self.cache_write_1h_tokens.increment(usage.cache_write_1h);
-            self.completion_tokens.increment(usage.completion);
-            self.reasoning_tokens.increment(usage.reasoning);
         }
     }
 
@@ -125,34 +115,16 @@ impl Metrics {
 
     /// An answer is read on whose client has gone.
     pub fn abandoned_started(&self) {
-        gauge!("tollgate_abandoned_answers_in_flight").increment(1);
+        self.abandoned_in_flight.increment(1);
     }
 
     pub fn abandoned_left(&self) {
-        gauge!("tollgate_abandoned_answers_in_flight").decrement(1);
+        self.abandoned_in_flight.decrement(1);
     }
 
     /// How reading on ended; `crowded`: it did not begin.
     pub fn abandoned_ended(&self, result: &'static str) {
         counter!("tollgate_abandoned_answers_total", "result" => result).increment(1);
-    }
-
-    /// Sets what is looked at and not counted.
-    pub fn observe(&self, channels: &Channels) {
-        for channel in channels.all() {
-            let name = channel.settings.name.to_string();
-            let health = &channel.health;
-            let is_open = health.breaker() != BreakerState::Closed;
-            gauge!("tollgate_channel_breaker_open", "channel" => name.clone()).set(f64::from(is_open));
-            let rests = !health.rests_for().is_zero();
-            gauge!("tollgate_channel_resting", "channel" => name.clone()).set(f64::from(rests));
-            gauge!("tollgate_channel_in_flight", "channel" => name).set(f64::from(health.in_flight()));
-        }
-    }
-
-    pub fn attempt_failed(&self, channel: &ChannelName, outcome: &'static str) {
-        counter!("tollgate_attempts_failed_total", "channel" => channel.to_string(), "outcome" => outcome)
-            .increment(1);
     }
 
     /// A race of two channels; `winner` is `first`, `second` or `none`.

@@ -53,11 +53,11 @@ pub async fn answer(
     presentation: &Presentation,
     story: &Arc<Story>,
 ) -> Result<Attempted, GateError> {
-    let served = Arc::new(Served {
-        channel: ChannelName::new(SANDBOX),
-        provider: None,
-        model: request.model.id.clone(),
-    });
+    let served = Arc::new(Served::new(
+        ChannelName::new(SANDBOX),
+        None,
+        request.model.id.clone(),
+    ));
     let pen = story.attempt_embedded(&served);
     let answered = write(gate, request, presentation, &story.id).await;
     match &answered {

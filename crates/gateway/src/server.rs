@@ -32,6 +32,7 @@ use crate::{
     error::GateError,
     gate::{Gate, GateSettings},
     idempotency::X_TOLLGATE_REPLAYED,
+    metrics::looked_at,
     pipeline::chat_completions,
     request_id::{RequestId, X_REQUEST_ID, X_TOLLGATE_REQUEST_ID},
     story::Story,
@@ -113,8 +114,8 @@ pub async fn serve_admin(
                         _ => wrong_method(method, path, "GET").into_response(),
                     },
                     (&Method::GET, "/metrics") => {
-                        gate.metrics.observe(&gate.channels.load());
-                        let mut response = Response::new(whole(metrics()));
+                        let page = metrics() + &looked_at::page(&gate).await;
+                        let mut response = Response::new(whole(page));
                         let content_type = HeaderValue::from_static("text/plain; version=0.0.4");
                         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
                         response

@@ -23,6 +23,8 @@ use crate::{
 
 /// The outcome where the client did not wait for the end.
 const CLIENT_GONE: &str = "client_gone";
+/// The outcome where it has the whole answer, or is about to.
+const OK: &str = "ok";
 
 /// A request under way. It holds the admission until it ends.
 pub struct Settlement {
@@ -124,7 +126,7 @@ impl Settlement {
         if let Some(fate) = &self.fate {
             fate.answered();
         }
-        self.settle("ok");
+        self.settle(OK);
     }
 
     /// The request ends with an error.
@@ -178,9 +180,9 @@ impl Settlement {
         let ended = end.left.unwrap_or_else(Instant::now);
         let seconds = ended.duration_since(story.arrived).as_secs_f64();
         let metrics = &self.gate.metrics;
-        metrics.request_ended(outcome, seconds, end.usage.as_ref());
+        metrics.request_ended(outcome, seconds);
         let usage = end.usage.unwrap_or_default();
-        let attempts = story.log_attempts();
+        let attempts = story.log_attempts(outcome == OK);
         let first = end
             .first_output
             .map(|at| at.duration_since(story.arrived).as_millis() as u64);

@@ -173,6 +173,7 @@ impl Story {
             pages.end = Some(end);
             pages.took = now;
             pages.close_attempts(now);
+            pages.count_answer(self.arrived);
         }
     }
 

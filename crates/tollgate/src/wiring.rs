@@ -22,6 +22,8 @@ use crate::{
 const DURATION_BUCKETS: [f64; 14] = [
     0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
 ];
+/// The same for the time between two pieces of a stream.
+const INTERVAL_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 /// How often collected metrics are put together; without it they pile up until somebody asks.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
@@ -138,6 +140,10 @@ fn warn_of_missing_model(engine: &Engine) {
 fn metrics() -> Result<PrometheusHandle, BuildError> {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &DURATION_BUCKETS)?
+        .set_buckets_for_metric(
+            Matcher::Full("tollgate_piece_interval_seconds".to_owned()),
+            &INTERVAL_BUCKETS,
+        )?
         .install_recorder()
 }
 

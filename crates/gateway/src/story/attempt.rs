@@ -1,6 +1,9 @@
 //! The attempts of a story.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tollgate_catalog::serving::Serving;
 
@@ -45,6 +48,7 @@ pub(super) struct Head {
 #[derive(Debug)]
 pub struct AttemptPen {
     mark: AttemptMark,
+    served: Arc<Served>,
     is_done: bool,
 }
 
@@ -94,6 +98,7 @@ impl Story {
                 story: Arc::clone(self),
                 place,
             },
+            served: Arc::clone(served),
             is_done: false,
         }
     }
@@ -107,11 +112,38 @@ impl Story {
             attempt.outcome = Some(label(failure));
             attempt.error = Some(for_log(failure).to_string());
             attempt.ended = Some(ended);
+            attempt.served.count_outcome(label(failure));
         }
     }
 }
 
 impl Pages {
+    /// Counts what answered, now that the request is over.
+    pub(super) fn count_answer(&self, arrived: Instant) {
+        let Some(end) = &self.end else { return };
+        let answers = self.attempts.iter().rfind(|attempt| attempt.output.is_some());
+        // An answer that is read on when its client has gone has tokens, and reached nobody.
+        let paid = answers.or(self.attempts.last());
+        if let (Some(usage), Some(paid)) = (&end.usage, paid) {
+            paid.served.count_tokens(usage);
+        }
+        let Some(answer) = answers else { return };
+        let served = &answer.served;
+        if answer.outcome == Some(OK) {
+            served.count_ok();
+        }
+        if self.stream {
+            if let Some(output) = answer.output {
+                served.observe_first_output(output.saturating_sub(answer.began));
+            }
+            let first = end.first_output.map(|at| at.saturating_duration_since(arrived));
+            let intervals = u32::try_from(end.sent.pieces.saturating_sub(1)).unwrap_or(u32::MAX);
+            if let (Some(first), 1..) = (first, intervals) {
+                served.observe_piece_interval(self.took.saturating_sub(first) / intervals);
+            }
+        }
+    }
+
     /// The request is over, and so is what has not ended by itself.
     pub(super) fn close_attempts(&mut self, now: Duration) {
         for attempt in &mut self.attempts {
@@ -163,13 +195,11 @@ impl AttemptPen {
     /// It failed, and the same channel is asked in another way.
     pub fn again(&mut self, failure: &Failure) {
         let last = &self.mark;
-        let again = last.place.and_then(|place| {
+        let serving = last.place.and_then(|place| {
             let pages = last.story.pages();
-            let attempt = pages.attempts.get(place)?;
-            Some((Arc::clone(&attempt.served), attempt.serving.clone()))
+            pages.attempts.get(place)?.serving.clone()
         });
-        let Some((served, serving)) = again else { return };
-        let next = last.story.begin_attempt(&served, serving.as_ref());
+        let next = last.story.begin_attempt(&self.served, serving.as_ref());
         std::mem::replace(self, next).failed(failure);
     }
 
@@ -186,6 +216,7 @@ impl AttemptPen {
 
     fn end(&self, outcome: &'static str, error: Option<String>) {
         let at = self.mark.story.since_arrival();
+        self.served.count_outcome(outcome);
         self.mark.write(|attempt| {
             attempt.outcome = Some(outcome);
             attempt.error = error;

@@ -5,19 +5,25 @@
 
 use tracing::{debug, info};
 
-use super::{Story, attempt::Attempt};
+use super::{
+    Story,
+    attempt::{Attempt, CANCELLED},
+};
 
 impl Story {
     /// Closes the attempts, since the request is over, and logs those that nobody was warned of, where there were
-    /// several. Gives how many there were.
-    pub fn log_attempts(&self) -> usize {
+    /// several. Gives how many there were. `answered`: there is a whole answer.
+    pub fn log_attempts(&self, answered: bool) -> usize {
         let now = self.since_arrival();
         let mut pages = self.pages();
         pages.close_attempts(now);
         let attempts = pages.attempts.len();
         if attempts > 1 {
             for (number, attempt) in pages.attempts.iter().enumerate() {
-                self.log_attempt(number + 1, attempt);
+                // What is cancelled beside an answer lost a race, and has its line.
+                if !(answered && attempt.outcome == Some(CANCELLED)) {
+                    self.log_attempt(number + 1, attempt);
+                }
             }
         }
         attempts

@@ -7,6 +7,9 @@ use tollgate_catalog::model::ModelId;
 use super::{Pages, Story};
 use crate::{channel::Served, health::RestsBy};
 
+/// What is counted where a channel has no place for an attempt.
+const FULL: &str = "channel_full";
+
 /// A channel, or a whole model, that was thought of.
 #[derive(Debug)]
 pub(super) struct Considered {
@@ -97,6 +100,9 @@ impl Story {
 
     /// This channel is not tried.
     pub fn passes_over(&self, served: &Arc<Served>, why: Why) {
+        if why == Why::Full {
+            served.count_outcome(FULL);
+        }
         // It may stand in the route, and have no place now.
         if let Some(known) = self.pages().known(served) {
             known.passed_over = Some(why);

@@ -18,11 +18,11 @@ fn story_of(headers: &HeaderMap) -> Arc<Story> {
 }
 
 fn served(channel: &str) -> Arc<Served> {
-    Arc::new(Served {
-        channel: ChannelName::new(channel),
-        provider: None,
-        model: ModelId::new("gpt-4o"),
-    })
+    Arc::new(Served::new(
+        ChannelName::new(channel),
+        None,
+        ModelId::new("gpt-4o"),
+    ))
 }
 
 fn ended(outcome: &'static str) -> End {

@@ -71,7 +71,7 @@ async fn what_is_repeated_is_counted_as_such_and_its_tokens_once() {
     for line in [
         "tollgate_requests_total{outcome=\"ok\"} 1",
         "tollgate_requests_total{outcome=\"replayed\"} 2",
-        "tollgate_tokens_total{class=\"prompt\"} 9",
+        "tollgate_tokens_total{class=\"prompt\",channel=\"fake\",model=\"gpt-4o\"} 9",
         "tollgate_requests_in_flight 0",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");

@@ -23,6 +23,7 @@ mod hedging;
 mod hostile;
 mod idempotency;
 mod keys;
+mod metrics;
 mod notes;
 mod operation;
 mod pages;

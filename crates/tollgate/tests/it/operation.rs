@@ -65,8 +65,9 @@ async fn what_happened_is_counted() {
     for line in [
         "tollgate_requests_total{outcome=\"ok\"} 2",
         "tollgate_requests_total{outcome=\"provider_error\"} 1",
-        "tollgate_attempts_failed_total{channel=\"fake\",outcome=\"provider_error\"} 1",
-        "tollgate_tokens_total{class=\"prompt\"} 18",
+        "tollgate_attempts_total{channel=\"fake\",model=\"gpt-4o\",outcome=\"provider_error\"} 1",
+        "tollgate_attempts_total{outcome=\"ok\",channel=\"fake\",model=\"gpt-4o\"} 2",
+        "tollgate_tokens_total{class=\"prompt\",channel=\"fake\",model=\"gpt-4o\"} 18",
         "tollgate_requests_in_flight 0",
         "tollgate_request_duration_seconds_count 3",
     ] {

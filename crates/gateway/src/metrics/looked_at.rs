@@ -1,0 +1,144 @@
+//! What is looked at when somebody asks, and not counted as it happens: written by us beside what the recorder has,
+//! so that a channel that a reload took away is gone from the page too.
+
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
+
+use tokio::time::timeout;
+
+use crate::{
+    gate::Gate,
+    health::{BreakerState, Fitness},
+};
+
+/// A database that takes longer is away.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Prometheus' text of the state that the gate is in.
+pub async fn page(gate: &Gate) -> String {
+    let mut page = Page::default();
+    page.gauge("tollgate_build_info", "1, with the program's version");
+    page.value(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    let asked = Instant::now();
+    let answers = matches!(timeout(PATIENCE, gate.store.ping()).await, Ok(Ok(())));
+    page.gauge("tollgate_database_up", "1 while the database answers");
+    page.value(&[], u64::from(answers));
+    page.gauge(
+        "tollgate_database_ping_seconds",
+        "How long the database took to answer just now",
+    );
+    page.value(&[], asked.elapsed().as_secs_f64());
+    page.gauge(
+        "tollgate_buffered_bytes",
+        "Memory of bodies and held answers under way; its bound is limits.buffered_mb",
+    );
+    page.value(&[], gate.buffered.used() as u64);
+    channels(gate, &mut page);
+    models(gate, &mut page);
+    page.0
+}
+
+fn channels(gate: &Gate, page: &mut Page) {
+    let channels = gate.channels.load();
+    let all = channels.all();
+    page.gauge(
+        "tollgate_channel_breaker_open",
+        "1 while a channel's breaker is open or half open",
+    );
+    for channel in &all {
+        let is_open = channel.health.breaker() != BreakerState::Closed;
+        page.value(&[("channel", channel.settings.name.as_str())], u64::from(is_open));
+    }
+    page.gauge(
+        "tollgate_channel_resting",
+        "1 while a channel rests as a whole: its credential was refused, or its quota is used up",
+    );
+    for channel in &all {
+        let rests = !channel.health.rests_for().is_zero();
+        page.value(&[("channel", channel.settings.name.as_str())], u64::from(rests));
+    }
+    page.gauge("tollgate_channel_in_flight", "Attempts under way, by channel");
+    for channel in &all {
+        let in_flight = channel.health.in_flight();
+        page.value(
+            &[("channel", channel.settings.name.as_str())],
+            u64::from(in_flight),
+        );
+    }
+}
+
+fn models(gate: &Gate, page: &mut Page) {
+    let channels = gate.channels.load();
+    let mut models: Vec<_> = channels.models().collect();
+    models.sort_by_key(|(id, _)| *id);
+    page.gauge("tollgate_model_channels", "Channels that serve a model");
+    for (id, servers) in &models {
+        page.value(&[("model", id.as_str())], servers.len() as u64);
+    }
+    page.gauge(
+        "tollgate_model_channels_usable",
+        "Channels that serve a model and are not left alone at the moment",
+    );
+    for (id, servers) in &models {
+        let usable = servers.iter().filter(|server| server.fitness() == Fitness::Fit);
+        page.value(&[("model", id.as_str())], usable.count() as u64);
+    }
+    page.gauge(
+        "tollgate_model_retirement_timestamp_seconds",
+        "Day on which the provider of a channel ends a model, where it has named one",
+    );
+    for (id, servers) in &models {
+        for server in *servers {
+            let Some(day) = server.serving.retires else {
+                continue;
+            };
+            let Ok(start) = day.to_zoned(jiff::tz::TimeZone::UTC) else {
+                continue;
+            };
+            let labels = [
+                ("channel", server.channel.settings.name.as_str()),
+                ("model", id.as_str()),
+            ];
+            page.value(&labels, start.timestamp().as_second().max(0) as u64);
+        }
+    }
+}
+
+/// Text in Prometheus' form.
+#[derive(Default)]
+struct Page(String, &'static str);
+
+impl Page {
+    /// Begins the values of one gauge.
+    fn gauge(&mut self, name: &'static str, help: &str) {
+        self.1 = name;
+        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} gauge\n");
+    }
+
+    fn value(&mut self, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let Self(text, name) = self;
+        text.push_str(name);
+        for (place, (label, value)) in labels.iter().enumerate() {
+            text.push(if place == 0 { '{' } else { ',' });
+            let _ = write!(text, "{label}=\"");
+            for character in value.chars() {
+                match character {
+                    '\\' => text.push_str("\\\\"),
+                    '"' => text.push_str("\\\""),
+                    '\n' => text.push_str("\\n"),
+                    other => text.push(other),
+                }
+            }
+            text.push('"');
+        }
+        if !labels.is_empty() {
+            text.push('}');
+        }
+        let _ = writeln!(text, " {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests;
