@@ -86,6 +86,23 @@ needs_node_packages() {
         cp "$folder/package-lock.json" "$folder/node_modules/installed.json"
 }
 
+# Prometheus' promtool, whose path is in PROMTOOL then: the machine's, or Debian's, unpacked into target/tools
+# without being installed.
+needs_promtool() {
+    PROMTOOL=$(command -v promtool) && return
+    PROMTOOL="$TOOLS/prometheus/usr/bin/promtool"
+    [ -x "$PROMTOOL" ] && return
+    have apt-get && have dpkg-deb || return 1
+    say "Getting promtool, once"
+    mkdir -p "$TOOLS/prometheus"
+    (
+        cd "$TOOLS/prometheus"
+        apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }
+        dpkg-deb --extract prometheus_*.deb .
+        rm -f prometheus_*.deb usr/bin/prometheus
+    ) >&2 && [ -x "$PROMTOOL" ]
+}
+
 # Lets `tollgate` at $1 get the embedded model. What it is for without the model, it says itself.
 pull_model() {
     if have python3 && ! python3 -m pip --version >/dev/null 2>&1; then

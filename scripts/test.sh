@@ -32,6 +32,13 @@ else
     leave_out "documents: there is no python3"
 fi
 
+say "Alert rules and dashboard"
+if have python3 && needs_promtool; then
+    python3 scripts/check-monitoring.py "$PROMTOOL"
+else
+    leave_out "alert rules and dashboard: promtool is in Debian's package prometheus"
+fi
+
 say "Official SDKs"
 sdks=()
 if needs_python_packages tests/sdk/python/.venv tests/sdk/python/requirements.txt; then

@@ -85,6 +85,58 @@ async fn the_metrics_are_these() {
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
 }
 
+#[test]
+fn what_alerts_and_dashboard_look_at_is_there() {
+    let known: BTreeSet<&str> = include_str!("snapshots/it__metrics__the_metrics_are_these.snap")
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, _)| name)
+        .collect();
+    let outcomes = concat!(
+        include_str!("../../../../docs/guide/getting-started.md"),
+        include_str!("../../../../docs/guide/monitoring.md"),
+    );
+    for (file, text) in [
+        (
+            "alerts.yml",
+            include_str!("../../../../deploy/prometheus/alerts.yml"),
+        ),
+        (
+            "alerts_test.yml",
+            include_str!("../../../../deploy/prometheus/alerts_test.yml"),
+        ),
+        (
+            "tollgate.json",
+            include_str!("../../../../deploy/grafana/tollgate.json"),
+        ),
+    ] {
+        let is_of_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let mut named = 0;
+        for name in text
+            .split(|character| !is_of_name(character))
+            .filter(|word| word.starts_with("tollgate_"))
+        {
+            let base = ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|end| name.strip_suffix(end));
+            assert!(
+                known.contains(name) || base.is_some_and(|base| known.contains(base)),
+                "{file} looks at {name}"
+            );
+            named += 1;
+        }
+        assert!(named > 5, "{file} looks at {named} metrics");
+        for matched in text.replace('\\', "").split("outcome=~\"").skip(1) {
+            for outcome in matched.split('"').next().unwrap().split('|') {
+                assert!(
+                    outcomes.contains(&format!("`{outcome}`")),
+                    "{file} looks at the outcome {outcome}"
+                );
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn no_client_can_make_a_series() {
     let (provider, gate) = stage(says("Hello")).await;
