@@ -6,9 +6,11 @@
 //!
 //! - [`provider`]: a fake provider on a free loopback port, scripted, recorded or faulty.
 //! - [`gate`]: runs the built binary in a folder of its own and talks to it.
+//! - [`collector`]: takes the gate's traces and metrics.
 //! - [`grammar`] and [`schema`]: what every answer, stream and error must keep to.
 //! - [`recordings`] and [`cuts`]: real traffic, whole and cut in hostile places.
 
+pub mod collector;
 pub mod cuts;
 pub mod gate;
 pub mod grammar;

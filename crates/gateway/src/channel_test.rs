@@ -123,7 +123,11 @@ async fn ask(gate: &Arc<Gate>, model: &ModelId, server: &Server) -> Result<(), T
     // Nobody has this key, so nothing is kept for anybody.
     let nobody = KeyId::new(0);
     // And nobody reads this story.
-    let story = Story::begin(RequestId::new(&HeaderMap::new(), 0), Ipv4Addr::UNSPECIFIED.into());
+    let story = Story::begin(
+        RequestId::new(&HeaderMap::new(), 0),
+        Ipv4Addr::UNSPECIFIED.into(),
+        None,
+    );
     let asker = Asker {
         key: nobody,
         departure: None,

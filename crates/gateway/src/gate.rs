@@ -30,6 +30,7 @@ use crate::{
         End, Story,
         kept::{KeptStories, StorySettings},
     },
+    telemetry::Telemetry,
 };
 
 /// Bounds and switches, resolved.
@@ -97,6 +98,8 @@ pub struct Gate {
     pub(crate) is_leaving: AtomicBool,
     pub(crate) metrics: Metrics,
     pub(crate) stories: KeptStories,
+    /// `None`: nothing is sent anywhere.
+    pub(crate) telemetry: Option<Telemetry>,
     /// `/openapi.json`, which never changes while the process runs.
     pub(crate) openapi: bytes::Bytes,
 }
@@ -110,6 +113,7 @@ impl Gate {
         store: Store,
         channels: Vec<ChannelSettings>,
         engine: Option<Arc<Engine>>,
+        telemetry: Option<Telemetry>,
     ) -> Arc<Self> {
         let openapi = tollgate_catalog::openapi::openapi(&catalog).to_string().into();
         Arc::new(Self {
@@ -130,6 +134,7 @@ impl Gate {
             is_leaving: AtomicBool::new(false),
             metrics: Metrics::register(),
             stories: KeptStories::new(&settings.explain),
+            telemetry,
             openapi,
             settings,
             catalog,
@@ -144,6 +149,24 @@ impl Gate {
         story.ends(End::refused(error));
         story.log_refusal(asks);
         self.stories.keep_refused(story);
+        if let Some(telemetry) = self.telemetry.as_ref().filter(|_| asks) {
+            telemetry.hear(story);
+        }
+    }
+
+    /// Keeps the story of a request that has ended, and tells it to those who want to hear it.
+    pub(crate) fn ended(&self, story: &Arc<Story>) {
+        self.stories.keep(story);
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.hear(story);
+        }
+    }
+
+    /// Sends what is left of traces and metrics, within a bound. What ends later is not sent.
+    pub async fn stop_telemetry(&self) {
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.stop().await;
+        }
     }
 
     /// Puts other channels in the place of those in use. Requests under way keep what they have,

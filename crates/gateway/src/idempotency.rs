@@ -162,7 +162,7 @@ where
             repeats: Some(of),
             ..End::default()
         });
-        gate.stories.keep(story);
+        gate.ended(story);
     }
     Ok(response)
 }

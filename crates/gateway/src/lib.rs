@@ -27,6 +27,7 @@ mod sandbox;
 mod server;
 mod settle;
 mod story;
+mod telemetry;
 mod validate;
 
 pub use abandoned::AbandonedSettings;
@@ -42,3 +43,4 @@ pub use story::{
     kept::StorySettings,
     told::{ToldAnswer, ToldAttempt, ToldChannel, ToldError, ToldKey, ToldStory, ToldUsage},
 };
+pub use telemetry::{Telemetry, TelemetryError, TelemetrySettings};

@@ -146,7 +146,9 @@ async fn answer(
 ) -> Result<Response, Infallible> {
     let id = RequestId::new(request.headers(), unix_millis());
     let client = client_address(request.headers(), peer, &gate.settings.trusted_proxies);
-    let story = Story::begin(id, client);
+    let caller = gate.telemetry.as_ref();
+    let caller = caller.and_then(|telemetry| telemetry.parent(request.headers()));
+    let story = Story::begin(id, client, caller);
     let mut response = match dispatch(Arc::clone(&gate), &mut request, &story).await {
         Ok(response) => response,
         Err(error) => {

@@ -211,7 +211,7 @@ impl Settlement {
             debug!(request_id = story.id.as_str(), notes = %notes.join(", "), "request changed on its way");
         }
         story.ends(take(&mut self.end));
-        self.gate.stories.keep(&self.story);
+        self.gate.ended(&self.story);
     }
 }
 

@@ -19,14 +19,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use opentelemetry::trace::SpanContext;
 use tollgate_catalog::model::Model;
 use tollgate_chat::{event::FinishReason, usage::Usage};
 use tollgate_dialects::Note;
 use tollgate_store::WarmKey;
 
 use crate::{error::GateError, request_id::RequestId};
-use attempt::Attempt;
-pub use attempt::{AttemptMark, AttemptPen};
+pub use attempt::{Attempt, AttemptMark, AttemptPen, OK};
 use route::Considered;
 pub use route::Why;
 
@@ -42,22 +42,24 @@ pub struct Story {
     /// The client's address, seen through trusted proxies.
     pub client: IpAddr,
     pub arrived: Instant,
+    /// The caller's span, where traces are made and it named one.
+    pub caller: Option<Box<SpanContext>>,
     pages: Mutex<Pages>,
 }
 
 /// What is known so far.
 #[derive(Debug, Default)]
-struct Pages {
-    key: Option<Arc<WarmKey>>,
-    model: Option<Arc<Model>>,
-    stream: bool,
+pub struct Pages {
+    pub key: Option<Arc<WarmKey>>,
+    pub model: Option<Arc<Model>>,
+    pub stream: bool,
     considered: Vec<Considered>,
-    attempts: Vec<Attempt>,
+    pub attempts: Vec<Attempt>,
     /// Entries that found no place.
     left_out: u32,
-    end: Option<End>,
+    pub end: Option<End>,
     /// From arrival to end.
-    took: Duration,
+    pub took: Duration,
 }
 
 /// How a request ended, for its client.
@@ -137,11 +139,12 @@ impl Finishes {
 
 impl Story {
     /// The story of a request that has just arrived.
-    pub fn begin(id: RequestId, client: IpAddr) -> Arc<Self> {
+    pub fn begin(id: RequestId, client: IpAddr, caller: Option<SpanContext>) -> Arc<Self> {
         Arc::new(Self {
             id,
             client,
             arrived: Instant::now(),
+            caller: caller.map(Box::new),
             pages: Mutex::default(),
         })
     }
@@ -175,6 +178,11 @@ impl Story {
             pages.close_attempts(now);
             pages.count_answer(self.arrived);
         }
+    }
+
+    /// Reads what is known so far.
+    pub fn read<T>(&self, read: impl FnOnce(&Pages) -> T) -> T {
+        read(&self.pages())
     }
 
     /// About how many bytes it takes, with what only it holds.

@@ -11,9 +11,11 @@ use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc};
 use tollgate_catalog::Catalog;
 use tollgate_gateway::{
     FetchSettings, IdempotencySettings, ReasoningStoreSettings, RoutingSettings, StorySettings,
+    TelemetrySettings,
 };
 use tollgate_store::DatabaseUrl;
 
+mod base;
 mod catalog;
 mod channels;
 mod database;
@@ -23,6 +25,7 @@ mod environment;
 mod explain;
 mod fetch;
 mod field_names;
+mod headers;
 mod idempotency;
 mod limits;
 mod log;
@@ -36,6 +39,7 @@ mod routing;
 mod sandbox;
 mod server;
 mod source;
+mod telemetry;
 mod warning;
 
 pub use channels::Channels;
@@ -84,6 +88,8 @@ pub struct Config {
     catalog_files: Vec<CatalogFile>,
     pub channels: Channels,
     pub explain: StorySettings,
+    /// `None`: nothing is sent to a collector.
+    pub telemetry: Option<TelemetrySettings>,
     pub log: LogSettings,
 }
 
@@ -116,6 +122,8 @@ impl Config {
             fields.push("catalog.files");
         }
         fields.extend(explain::differences(&self.explain, &running.explain));
+        let telemetry = (self.telemetry.as_ref(), running.telemetry.as_ref());
+        fields.extend(telemetry::differences(telemetry.0, telemetry.1));
         fields.extend(self.log.differences(&running.log));
         fields
     }
@@ -152,6 +160,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let floors = routing::SpeedFloors::of(&routing_table);
     let routing = routing::resolve(routing_table, &mut mistakes);
     let explain = explain::resolve(document.table("explain", &mut mistakes));
+    let telemetry = telemetry::resolve(document.table("telemetry", &mut mistakes), &mut mistakes);
     let log = log::resolve(document.table("log", &mut mistakes), &mut mistakes);
     let catalog_files = catalog::read(document.table("catalog", &mut mistakes), &mut mistakes);
     let catalog = catalog_files
@@ -178,6 +187,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
         catalog_files: catalog_files.expect("files that are missing are a mistake"),
         channels: channels.expect("a catalogue that is missing is a mistake"),
         explain,
+        telemetry,
         log,
     })
 }
@@ -205,7 +215,7 @@ fn read(file: &ConfigFile) -> Result<(Option<PathBuf>, String), ConfigError> {
 /// The tables that there are, and their fields.
 #[derive(Debug)]
 struct Tables {
-    singles: [(&'static str, &'static [&'static str]); 11],
+    singles: [(&'static str, &'static [&'static str]); 12],
     channels: &'static [&'static str],
 }
 
@@ -226,6 +236,7 @@ impl Tables {
                 ("routing", field_names::<routing::RoutingTable>()),
                 ("catalog", field_names::<catalog::CatalogTable>()),
                 ("explain", field_names::<explain::ExplainTable>()),
+                ("telemetry", field_names::<telemetry::TelemetryTable>()),
                 ("log", field_names::<log::LogTable>()),
             ],
             channels: field_names::<channels::ChannelTable>(),

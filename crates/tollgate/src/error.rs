@@ -4,6 +4,7 @@ use std::{fmt::Display, io, net::SocketAddr};
 
 use miette::Diagnostic;
 use tollgate_engine::pull::PullError;
+use tollgate_gateway::TelemetryError;
 use tollgate_store::{CreateKeyError, DataDirError, OpenError, RevokeKeyError, StoreError};
 
 use crate::config::ConfigErrors;
@@ -43,6 +44,8 @@ pub enum CliError {
     ChannelsFailed { failed: usize, tested: usize },
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    #[error("nothing can be sent to the collector of [telemetry]: {0}")]
+    Telemetry(#[from] TelemetryError),
     #[error("the system gave no random bytes: {0}")]
     Random(getrandom::Error),
     #[error("nothing can be written to standard output: {0}")]

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time};
 use tollgate_engine::{Engine, EngineSettings, Presence};
-use tollgate_gateway::{Gate, GateSettings, SandboxPolicy, serve, serve_admin};
+use tollgate_gateway::{Gate, GateSettings, SandboxPolicy, Telemetry, serve, serve_admin};
 use tollgate_store::{DataDirLock, Store};
 use tracing::warn;
 
@@ -63,6 +63,7 @@ impl Running {
             store.clone(),
             config.channels.enabled.clone(),
             Some(Arc::new(engine)),
+            config.telemetry.as_ref().map(Telemetry::start).transpose()?,
         );
 
         let (shutdown, _) = watch::channel(false);
@@ -100,6 +101,7 @@ impl Running {
         while self.data_plane.join_next().await.is_some() {}
         self.admin_shutdown.send_replace(true);
         while self.servers.join_next().await.is_some() {}
+        self.gate.stop_telemetry().await;
         self.store.close().await;
     }
 }
@@ -113,6 +115,7 @@ pub async fn gate(config: &Config) -> Result<Arc<Gate>, CliError> {
         Arc::clone(&config.catalog),
         store,
         channels,
+        None,
         None,
     ))
 }

@@ -71,7 +71,7 @@ impl ProviderClient {
 }
 
 /// TLS with the web's usual roots, built once for all connections.
-pub(super) fn tls_config() -> rustls::ClientConfig {
+pub fn tls_config() -> rustls::ClientConfig {
     static CONFIG: OnceLock<rustls::ClientConfig> = OnceLock::new();
     CONFIG
         .get_or_init(|| {

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tollgate_catalog::serving::Serving;
+use tollgate_catalog::{provider::Provider, serving::Serving};
 
 use super::{Pages, Story};
 use crate::{
@@ -21,27 +21,40 @@ pub const OK: &str = "ok";
 
 /// One attempt. Moments count from the request's arrival.
 #[derive(Debug)]
-pub(super) struct Attempt {
-    pub(super) served: Arc<Served>,
+pub struct Attempt {
+    pub served: Arc<Served>,
     /// As it was used for this request; `None`: the embedded model.
-    pub(super) serving: Option<Arc<Serving>>,
-    pub(super) began: Duration,
+    pub serving: Option<Arc<Serving>>,
+    pub began: Duration,
     /// When it went to the provider, where something had to be fetched before.
-    pub(super) sent: Option<Duration>,
-    pub(super) head: Option<Head>,
+    pub sent: Option<Duration>,
+    pub head: Option<Head>,
     /// The first output, or the whole answer.
-    pub(super) output: Option<Duration>,
-    pub(super) ended: Option<Duration>,
-    pub(super) outcome: Option<&'static str>,
+    pub output: Option<Duration>,
+    pub ended: Option<Duration>,
+    pub outcome: Option<&'static str>,
     /// Why it failed, without a word of the provider's own.
-    pub(super) error: Option<String>,
+    pub error: Option<String>,
 }
 
 /// The head of the provider's answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Head {
-    pub(super) at: Duration,
-    pub(super) status: u16,
+pub struct Head {
+    pub at: Duration,
+    pub status: u16,
+}
+
+impl Attempt {
+    /// `None`: the embedded model.
+    pub fn provider(&self) -> Option<&Provider> {
+        self.served.provider.as_deref()
+    }
+
+    /// What the provider calls the model.
+    pub fn provider_model(&self) -> &str {
+        let serving = self.serving.as_ref();
+        serving.map_or(self.served.model.as_str(), |serving| &serving.upstream_id)
+    }
 }
 
 /// Writes down one attempt. Dropping it says that the attempt was cancelled.
@@ -118,16 +131,24 @@ impl Story {
 }
 
 impl Pages {
+    /// The attempt whose answer reached the client, or began to.
+    pub fn answering(&self) -> Option<&Attempt> {
+        self.attempts.iter().rfind(|attempt| attempt.output.is_some())
+    }
+
+    /// The attempt that the tokens are of: an answer that is read on when its client has gone has some, and reached
+    /// nobody.
+    pub fn paid(&self) -> Option<&Attempt> {
+        self.answering().or(self.attempts.last())
+    }
+
     /// Counts what answered, now that the request is over.
     pub(super) fn count_answer(&self, arrived: Instant) {
         let Some(end) = &self.end else { return };
-        let answers = self.attempts.iter().rfind(|attempt| attempt.output.is_some());
-        // An answer that is read on when its client has gone has tokens, and reached nobody.
-        let paid = answers.or(self.attempts.last());
-        if let (Some(usage), Some(paid)) = (&end.usage, paid) {
+        if let (Some(usage), Some(paid)) = (&end.usage, self.paid()) {
             paid.served.count_tokens(usage);
         }
-        let Some(answer) = answers else { return };
+        let Some(answer) = self.answering() else { return };
         let served = &answer.served;
         if answer.outcome == Some(OK) {
             served.count_ok();

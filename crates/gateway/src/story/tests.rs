@@ -14,6 +14,7 @@ fn story_of(headers: &HeaderMap) -> Arc<Story> {
     Story::begin(
         RequestId::new(headers, 1_700_000_000_123),
         Ipv4Addr::LOCALHOST.into(),
+        None,
     )
 }
 

@@ -18,14 +18,15 @@ use toml::Spanned;
 use url::Url;
 
 use super::{
+    base::base,
     environment::Environment,
+    headers,
     mistake::{Mistake, Mistakes},
     nearest::nearest,
     routing::SpeedFloors,
     warning::Warning,
 };
 
-mod headers;
 mod models;
 mod proxy;
 mod timeouts;
@@ -119,7 +120,7 @@ fn channel(
     mistakes: &mut Mistakes<'_>,
 ) -> Option<(ChannelSettings, Vec<Warning>)> {
     let name = channel_name(table.name, start, mistakes);
-    let headers = headers::resolve(table.headers.unwrap_or_default(), mistakes);
+    let headers = headers::resolve(table.headers.unwrap_or_default(), &["authorization"], mistakes);
     let provider = provider(table.provider, start, catalog, mistakes)?;
     let base_url = base_url(table.base_url, start, &provider, mistakes);
     let proxy = base_url
@@ -223,25 +224,9 @@ fn base_url(
             return None;
         }
     };
-    let mistake = match Url::parse(text) {
-        Err(cause) => Mistake::Url { field: FIELD, cause },
-        Ok(url) if !matches!(url.scheme(), "http" | "https") => Mistake::UrlScheme { field: FIELD },
-        Ok(url)
-            if url.password().is_some()
-                || !url.username().is_empty()
-                || url.query().is_some()
-                || url.fragment().is_some() =>
-        {
-            Mistake::UrlParts { field: FIELD }
-        }
-        Ok(mut url) => {
-            let path = url.path().trim_end_matches('/').to_owned();
-            url.set_path(&path);
-            return Some(url);
-        }
-    };
-    mistakes.add(start, mistake);
-    None
+    base(FIELD, text)
+        .map_err(|mistake| mistakes.add(start, mistake))
+        .ok()
 }
 
 /// The credential. Servers of the operator's own may want none; then it is empty.

@@ -153,6 +153,8 @@ pub enum Mistake {
         field: &'static str,
         cause: url::ParseError,
     },
+    #[error("`{field}` must be a number from 0 to 1")]
+    Share { field: &'static str },
     #[error("`{field}` must start with http:// or https://")]
     UrlScheme { field: &'static str },
     #[error("`{field}` must not hold a user, a query or a fragment")]

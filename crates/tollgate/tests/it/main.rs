@@ -50,6 +50,7 @@ mod speed_floor;
 mod stage;
 mod stream_end;
 mod surface;
+mod telemetry;
 mod tool_calls;
 mod tool_exchange;
 mod usage;

@@ -16,7 +16,11 @@ fn settings(count: usize, size: usize) -> StorySettings {
 }
 
 fn ended() -> Arc<Story> {
-    let story = Story::begin(RequestId::new(&HeaderMap::new(), 0), Ipv4Addr::LOCALHOST.into());
+    let story = Story::begin(
+        RequestId::new(&HeaderMap::new(), 0),
+        Ipv4Addr::LOCALHOST.into(),
+        None,
+    );
     story.ends(End::default());
     story
 }

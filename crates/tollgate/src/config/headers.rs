@@ -1,4 +1,4 @@
-//! A channel's further headers.
+//! Headers that an operator adds to requests, to providers or to a collector.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,9 @@ use toml::Spanned;
 
 use crate::config::mistake::{Mistake, Mistakes};
 
-/// Headers that say how a request is framed or who sends it; another value would break it.
-const RESERVED: [&str; 9] = [
+/// Headers that say how a request is framed; another value would break it.
+const RESERVED: [&str; 8] = [
     "accept-encoding",
-    "authorization",
     "connection",
     "content-encoding",
     "content-length",
@@ -20,9 +19,10 @@ const RESERVED: [&str; 9] = [
     "transfer-encoding",
 ];
 
-/// Names in lower case, and values. `None`: some cannot be sent.
+/// Names in lower case, and values. `None`: some cannot be sent, or are in `reserved`.
 pub fn resolve(
     written: BTreeMap<Spanned<String>, Spanned<String>>,
+    reserved: &[&str],
     mistakes: &mut Mistakes<'_>,
 ) -> Option<Vec<(String, String)>> {
     let mut headers = Vec::new();
@@ -39,7 +39,7 @@ pub fn resolve(
             continue;
         };
         let name = header.as_str().to_owned();
-        if RESERVED.contains(&name.as_str()) {
+        if RESERVED.contains(&name.as_str()) || reserved.contains(&name.as_str()) {
             mistakes.add(start, Mistake::HeaderReserved { name });
         } else if HeaderValue::from_str(value.get_ref()).is_err() {
             mistakes.add(value.span().start, Mistake::HeaderValue { name });
