@@ -10,10 +10,9 @@ use tokio::time::timeout;
 use tollgate_catalog::{channel::ChannelName, contract, model::ModelId};
 use tollgate_chat::{chunk::Head, request::ChatRequest};
 use tollgate_dialects::Presentation;
-use tollgate_ledger::KeyId;
 
 use crate::{
-    attempt::{fetch::Media, outcome, shape_of, try_channel},
+    attempt::{caller::Caller, fetch::Media, outcome, shape_of, try_channel},
     channel::Server,
     error::Failure,
     gate::Gate,
@@ -116,8 +115,7 @@ async fn ask(gate: &Arc<Gate>, model: &ModelId, server: &Server) -> Result<(), T
         estimated_prompt_tokens: request.estimated_prompt_tokens(),
     });
     let mut media = Media::default();
-    // Nobody has this key, so nothing is kept for anybody.
-    let nobody = KeyId::new(0);
-    try_channel(gate, nobody, &request, server, &presentation, &mut media, None).await?;
+    let nobody = Caller::nobody();
+    try_channel(gate, &nobody, &request, server, &presentation, &mut media, None).await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use tollgate_store::WarmKey;
 use crate::{
     admit::{admit, has_room},
     arrival::Arrival,
-    attempt::Asked,
+    attempt::{Asked, caller::Caller},
     authenticate::authenticate,
     body::{self, Response},
     buffered::Held,
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Answers `POST /v1/chat/completions`. Fails only before the settlement is armed; from then on an error
-/// is an answer, settled like any other.
+/// is an answer, settled like any other. `limited` becomes the key, where its answers are to tell of limits.
 ///
 /// Cancel safety: dropping it at any point gives back what was taken; the settlement acts on its
 /// drop.
@@ -35,13 +35,17 @@ pub async fn chat_completions(
     gate: Arc<Gate>,
     http: &mut Request<Incoming>,
     arrival: Arrival,
+    limited: &mut Option<Arc<WarmKey>>,
 ) -> Result<Response, GateError> {
-    let key = authenticate(&gate, http.headers()).await?;
+    let key = authenticate(&gate, http.headers(), arrival.client).await?;
+    if key.is_limited() {
+        *limited = Some(Arc::clone(&key));
+    }
     has_room(&gate)?;
     body::check_headers(http.headers())?;
     let name = Name::of(http.headers(), key.key.id)?;
     let body = body::read(http.body_mut(), gate.settings.request_body_limit, &gate.buffered).await?;
-    let request = validate(&gate, &body)?;
+    let request = validate(&gate, &key.key, &body)?;
     let checked = Checked {
         pin: Pin::of(http.headers(), gate.settings.routing.allow_pin),
         request,
@@ -79,7 +83,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         held,
     } = checked;
     let route = route(&gate, &request, key.key.id, &pin)?;
-    let admission = admit(&gate, &key)?;
+    let admission = admit(&gate, &key, &request, &route)?;
     let settlement = Settlement::arm(&gate, &key, &request, &arrival, admission, fate);
     let head = Head {
         id: [
@@ -96,7 +100,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         route,
         head,
         id: arrival.id,
-        key: key.key.id,
+        caller: Caller::of(&key.key),
         departure: settlement.departure(),
         _body: held,
     };

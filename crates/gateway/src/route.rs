@@ -17,6 +17,7 @@ use tollgate_chat::usage::Usage;
 use tollgate_ledger::KeyId;
 
 use crate::{
+    attempt::caller::Caller,
     channel::Server,
     error::GateError,
     gate::Gate,
@@ -120,18 +121,22 @@ pub fn route(gate: &Gate, request: &ValidRequest, key: KeyId, pin: &Pin) -> Resu
 }
 
 /// What the operator wants asked where nobody answers `request`: the same of other models, each with its
-/// channels. A model whose contract does not allow the request, or that nobody serves, is passed over.
+/// channels. A model that the key may not call, whose contract does not allow the request, or that nobody
+/// serves, is passed over.
 pub fn fallbacks<'a>(
     gate: &'a Gate,
     request: &'a ValidRequest,
-    key: KeyId,
+    caller: &'a Caller,
 ) -> impl Iterator<Item = (ValidRequest, Vec<Candidate>)> + 'a {
     let fallbacks = gate.settings.routing.fallbacks.get(&request.model.id);
     fallbacks.into_iter().flatten().filter_map(move |id| {
         let model = find_model(gate, id.as_str()).ok()?;
+        if !caller.models.permits(&model.id) {
+            return None;
+        }
         let limits = check_limits(gate);
         let request = contract::check(request.request.clone(), model, &limits).ok()?;
-        match route(gate, &request, key, &Pin::default()).ok()? {
+        match route(gate, &request, caller.key, &Pin::default()).ok()? {
             Route::Channels(candidates) => Some((request, candidates)),
             Route::Sandbox => None,
         }

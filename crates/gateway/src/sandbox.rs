@@ -27,7 +27,7 @@ use self::{
 pub use stream::EmbeddedStream;
 
 use crate::{
-    attempt::{Attempted, OpenStream, Outcome},
+    attempt::{Attempted, OpenStream, Outcome, caller::Caller},
     error::{Failure, GateError},
     gate::Gate,
     request_id::RequestId,
@@ -43,6 +43,7 @@ pub const SANDBOX: &str = "sandbox";
 /// is missing, damaged or too busy.
 pub async fn answer(
     gate: &Gate,
+    caller: &Caller,
     request: &ValidRequest,
     presentation: &Presentation,
     id: &RequestId,
@@ -56,6 +57,7 @@ pub async fn answer(
     let mut notes = written.notes;
     let calls = wanted.calls;
     let (turns, form) = make_ready(engine, request, written.turns, wanted, &mut notes, id).await?;
+    caller.accept(&notes).map_err(GateError::Unsupported)?;
     let asked = Asked {
         prompt: Prompt {
             turns,

@@ -21,6 +21,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+use tollgate_ledger::limits::standings;
+use tollgate_store::WarmKey;
 use tower::{ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 use tracing::{debug, warn};
@@ -33,6 +35,7 @@ use crate::{
     error::GateError,
     gate::{Gate, GateSettings},
     idempotency::X_TOLLGATE_REPLAYED,
+    limit_headers,
     pipeline::chat_completions,
     request_id::{RequestId, X_REQUEST_ID, X_TOLLGATE_REQUEST_ID},
 };
@@ -144,7 +147,8 @@ async fn answer(
         at: Instant::now(),
     };
     let client = arrival.client;
-    let mut response = match dispatch(Arc::clone(&gate), &mut request, arrival).await {
+    let mut limited = None;
+    let mut response = match dispatch(Arc::clone(&gate), &mut request, arrival, &mut limited).await {
         Ok(response) => response,
         Err(error) => {
             gate.metrics.request_refused(error.code());
@@ -153,6 +157,9 @@ async fn answer(
             error.into_response()
         }
     };
+    if let Some(key) = limited {
+        limit_headers::write(&standings(&key.owners(), gate.keys.now()), response.headers_mut());
+    }
     id.write(response.headers_mut());
     if gate.is_leaving.load(Ordering::Relaxed) {
         // Who keeps the connection is to come back to another gate.
@@ -167,6 +174,7 @@ async fn dispatch(
     gate: Arc<Gate>,
     request: &mut Request<Incoming>,
     arrival: Arrival,
+    limited: &mut Option<Arc<WarmKey>>,
 ) -> Result<Response, GateError> {
     if head_bytes(request) > HEADER_BYTES {
         return Err(GateError::HeadersTooLarge { limit: HEADER_BYTES });
@@ -174,18 +182,18 @@ async fn dispatch(
     let method = request.method().clone();
     let path = request.uri().path();
     match path {
-        CHAT_COMPLETIONS if method == Method::POST => chat_completions(gate, request, arrival).await,
+        CHAT_COMPLETIONS if method == Method::POST => chat_completions(gate, request, arrival, limited).await,
         CHAT_COMPLETIONS => Err(wrong_method(&method, path, "POST")),
         MODELS | "/openapi.json" | "/healthz" | "/readyz" if method != Method::GET => {
             Err(wrong_method(&method, path, "GET"))
         }
-        MODELS => models::list(&gate, request.headers()).await,
+        MODELS => models::list(&gate, request.headers(), arrival.client).await,
         "/openapi.json" => Ok(openapi::openapi(&gate)),
         "/healthz" => Ok(health::healthz()),
         "/readyz" => Ok(health::readyz(&gate).await),
         _ => match path.strip_prefix("/v1/models/").filter(|id| !id.is_empty()) {
             Some(_) if method != Method::GET => Err(wrong_method(&method, path, "GET")),
-            Some(model) => models::one(&gate, request.headers(), model).await,
+            Some(model) => models::one(&gate, request.headers(), arrival.client, model).await,
             None => Err(GateError::UnknownRoute {
                 method: method.to_string(),
                 path: path.to_owned(),
@@ -243,15 +251,19 @@ fn cors(gate: &Gate) -> CorsLayer {
         })
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers(ExposeHeaders::list([
-            X_REQUEST_ID,
-            X_TOLLGATE_REQUEST_ID,
-            header::RETRY_AFTER,
-            "x-tollgate-channel".parse().expect("a valid header name"),
-            "x-tollgate-model".parse().expect("a valid header name"),
-            "x-tollgate-notes".parse().expect("a valid header name"),
-            X_TOLLGATE_REPLAYED,
-        ]))
+        .expose_headers(ExposeHeaders::list(
+            [
+                X_REQUEST_ID,
+                X_TOLLGATE_REQUEST_ID,
+                header::RETRY_AFTER,
+                "x-tollgate-channel".parse().expect("a valid header name"),
+                "x-tollgate-model".parse().expect("a valid header name"),
+                "x-tollgate-notes".parse().expect("a valid header name"),
+                X_TOLLGATE_REPLAYED,
+            ]
+            .into_iter()
+            .chain(limit_headers::names()),
+        ))
         .max_age(CORS_MAX_AGE)
 }
 

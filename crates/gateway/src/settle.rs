@@ -8,6 +8,7 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 use tollgate_catalog::{contract::ValidRequest, model::Model};
 use tollgate_chat::usage::Usage;
 use tollgate_dialects::Note;
+use tollgate_ledger::limits::HeldTokens;
 use tollgate_store::WarmKey;
 use tracing::{debug, info};
 
@@ -42,6 +43,8 @@ pub struct Settlement {
     departure: Option<Arc<Departure>>,
     /// Until the client has its answer or is gone.
     admission: Option<Admission>,
+    /// What its limits hold, until it is known what was used.
+    tokens: HeldTokens,
     /// When the client went, where its answer is read on.
     left: Option<Instant>,
 }
@@ -52,7 +55,7 @@ impl Settlement {
         key: &Arc<WarmKey>,
         request: &ValidRequest,
         arrival: &Arrival,
-        admission: Admission,
+        mut admission: Admission,
         fate: Option<Arc<Fate>>,
     ) -> Self {
         gate.metrics.request_started();
@@ -72,6 +75,7 @@ impl Settlement {
             settled: false,
             fate,
             departure: (gate.channels.load().any_bills_on).then(|| Departure::new(gate.settings.abandoned)),
+            tokens: admission.take_tokens(),
             admission: Some(admission),
             left: None,
         }
@@ -150,6 +154,7 @@ impl Settlement {
             fate: self.fate.take(),
             departure: None,
             admission: None,
+            tokens: std::mem::take(&mut self.tokens),
             left: Some(Instant::now()),
         }
     }
@@ -171,6 +176,9 @@ impl Settlement {
         let metrics = &self.gate.metrics;
         metrics.request_ended(outcome, seconds, self.usage.as_ref());
         let usage = self.usage.unwrap_or_default();
+        if !self.tokens.is_empty() {
+            self.tokens.settle(usage.total(), self.gate.keys.now());
+        }
         let first = self
             .first_output
             .map(|at| at.duration_since(self.started).as_millis() as u64);

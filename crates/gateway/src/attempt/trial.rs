@@ -59,7 +59,7 @@ impl Trial<'_> {
         let (began, probe) = (Instant::now(), place.probe);
         let trying = try_channel(
             self.gate,
-            self.asked.key,
+            &self.asked.caller,
             self.request,
             server,
             self.presentation,
@@ -76,7 +76,7 @@ impl Trial<'_> {
                         .history(self.request.stream)
                         .observe(began.elapsed());
                 }
-                let witness = Witness::roughly(self.asked.key, self.request.request.body().len());
+                let witness = Witness::roughly(self.asked.caller.key, self.request.request.body().len());
                 Ok(attempted.at(server, place, witness))
             }
             Ok(Err(failure)) => Err(lost(probe, Some(failure))),
