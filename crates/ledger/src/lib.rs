@@ -8,6 +8,10 @@ pub mod account;
 pub mod api_key;
 pub mod key;
 pub mod limits;
+pub mod output_history;
+pub mod period;
+pub mod purse;
+pub mod reservation;
 
 pub use account::{Account, AccountId};
 pub use api_key::{AllowedModels, AllowedNetworks, ApiKey, KeySettings, Reserve, Unusable};
