@@ -4,7 +4,7 @@
 //! matters, and the largest amount (nine billion dollars) is out of reach.
 //! Not here: what a token costs ([`crate::price`]).
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
@@ -39,6 +39,37 @@ impl Money {
     pub fn dollars(self) -> Decimal {
         Decimal::new(self.0, SCALE)
     }
+}
+
+impl FromStr for Money {
+    type Err = NotMoney;
+
+    /// Reads an amount in dollars, such as `25.00`, exactly.
+    fn from_str(text: &str) -> Result<Self, NotMoney> {
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+        let dollars = Decimal::from_str_exact(text).ok().filter(|_| plain);
+        let nanos = dollars
+            .ok_or(NotMoney::NotAnAmount)?
+            .checked_mul(Decimal::from(NANOS_PER_DOLLAR))
+            .ok_or(NotMoney::TooLarge)?;
+        if !nanos.is_integer() {
+            return Err(NotMoney::TooFine);
+        }
+        nanos.to_i64().map(Self).ok_or(NotMoney::TooLarge)
+    }
+}
+
+/// Why a text is no amount of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotMoney {
+    #[error("an amount in dollars is written as 25 or 25.00")]
+    NotAnAmount,
+    #[error("an amount in dollars has at most nine decimal places")]
+    TooFine,
+    #[error("that is more than nine billion dollars")]
+    TooLarge,
 }
 
 impl fmt::Display for Money {

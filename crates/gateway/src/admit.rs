@@ -1,18 +1,23 @@
-//! Whether a request may run now: the gate's own bound and the key's concurrency limit.
+//! Whether a request may run now: the gate's own bound, and the limits of the key and its account.
 
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tollgate_ledger::InFlightGuard;
+use tollgate_catalog::contract::ValidRequest;
+use tollgate_ledger::limits::{self, Expected, HeldTokens, Places, Taken};
 use tollgate_store::WarmKey;
 
-use crate::{error::GateError, gate::Gate};
+use crate::{error::GateError, gate::Gate, route::Route};
 
-/// A place among the requests under way. Dropping it gives it back.
+/// Tokens of an answer that are expected where the request and the model allow as many.
+const EXPECTED_OUTPUT: u64 = 4_096;
+
+/// A place among the requests under way, and what is held of the limits. Dropping it gives the place back.
 #[derive(Debug)]
 pub struct Admission {
     _of_gate: OwnedSemaphorePermit,
-    _of_key: InFlightGuard,
+    _of_key: Places,
+    tokens: HeldTokens,
 }
 
 /// Whether there is a place now. Asked before anything of the body is read: an overloaded gate has to refuse at less
@@ -25,16 +30,56 @@ pub fn has_room(gate: &Gate) -> Result<(), GateError> {
 }
 
 /// Takes a place, without waiting for one.
-pub fn admit(gate: &Gate, key: &WarmKey) -> Result<Admission, GateError> {
+pub fn admit(
+    gate: &Gate,
+    key: &WarmKey,
+    request: &ValidRequest,
+    route: &Route,
+) -> Result<Admission, GateError> {
     let of_gate = Arc::clone(&gate.in_flight)
         .try_acquire_owned()
         .map_err(|_| GateError::TooManyInFlight)?;
-    let limit = key.key.concurrency;
-    let of_key = key.in_flight.enter(limit).ok_or(GateError::KeyConcurrency {
-        limit: limit.map_or(0, std::num::NonZeroU32::get),
-    })?;
+    let Taken { places, tokens } = match key.is_limited() {
+        false => Taken {
+            places: [key.in_flight().enter(None), None],
+            tokens: HeldTokens::default(),
+        },
+        true => {
+            let expected = expected(request, route);
+            limits::admit(&key.owners(), expected, gate.keys.now()).map_err(GateError::Limit)?
+        }
+    };
     Ok(Admission {
         _of_gate: of_gate,
-        _of_key: of_key,
+        _of_key: places,
+        tokens,
     })
+}
+
+impl Admission {
+    /// The tokens that are held, for whoever will know how many were used.
+    pub fn take_tokens(&mut self) -> HeldTokens {
+        std::mem::take(&mut self.tokens)
+    }
+}
+
+/// What the request will probably use. A provider that gives fewer choices at once reads the prompt for
+/// each of its answers.
+fn expected(request: &ValidRequest, route: &Route) -> Expected {
+    let choices = u64::from(request.n);
+    let readings = match route {
+        Route::Channels(candidates) => candidates
+            .iter()
+            .map(|candidate| choices.div_ceil(u64::from(candidate.server.serving.quirks.n_max.max(1))))
+            .max()
+            .unwrap_or(1),
+        Route::Sandbox => 1,
+    };
+    let output = EXPECTED_OUTPUT
+        .min(request.max_tokens.unwrap_or(u64::MAX))
+        .min(request.model.max_output.unwrap_or(u64::MAX));
+    Expected {
+        prompt: request.estimated_prompt_tokens().saturating_mul(readings),
+        output: output.saturating_mul(choices),
+    }
 }

@@ -4,6 +4,7 @@
 //! come; until then its failure is invisible and the next channel is tried.
 
 pub mod call;
+pub mod caller;
 pub mod entrance;
 pub mod fan_out;
 pub mod fetch;
@@ -31,11 +32,11 @@ use tollgate_dialects::{
     Context, FaultKind, Note, Presentation, ProviderRequest, encode, request::Fetched, say_clients_param,
     turn_state::TurnStates,
 };
-use tollgate_ledger::KeyId;
 use tracing::warn;
 
 use self::{
     call::Call,
+    caller::Caller,
     fetch::Media,
     outcome::Verdict,
     reasoning::{Keeper, Owner},
@@ -62,8 +63,7 @@ pub struct Asked {
     pub route: Route,
     pub head: Head,
     pub story: Arc<Story>,
-    /// Who asks.
-    pub key: KeyId,
+    pub caller: Caller,
     /// Where calls are left when the client goes; `None`: no provider wants that.
     pub departure: Option<Arc<Departure>>,
     /// The body's share of the memory.
@@ -73,7 +73,7 @@ pub struct Asked {
 impl Asked {
     fn asker(&self) -> Asker<'_> {
         Asker {
-            key: self.key,
+            caller: &self.caller,
             departure: self.departure.as_ref(),
             story: &self.story,
         }
@@ -81,14 +81,14 @@ impl Asked {
 
     /// The request, as one that may itself be the cause of what it meets.
     fn witness(&self) -> Witness {
-        Witness::of(self.key, self.request.request.body())
+        Witness::of(self.caller.key, self.request.request.body())
     }
 }
 
 /// Who asks a channel.
 #[derive(Clone, Copy)]
 pub struct Asker<'a> {
-    pub key: KeyId,
+    pub caller: &'a Caller,
     /// Where calls are left when the client goes.
     pub departure: Option<&'a Arc<Departure>>,
     /// Where it is written down.
@@ -126,9 +126,12 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
     });
     let candidates = match &asked.route {
         Route::Sandbox => {
-            return timeout_at(deadline, sandbox::answer(gate, request, &presentation, story))
-                .await
-                .unwrap_or(Err(GateError::Deadline { limit }));
+            return timeout_at(
+                deadline,
+                sandbox::answer(gate, &asked.caller, request, &presentation, story),
+            )
+            .await
+            .unwrap_or(Err(GateError::Deadline { limit }));
         }
         Route::Channels(candidates) => candidates,
     };
@@ -148,7 +151,7 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
         Err(Ended::GivenUp) => return Err(outcome::to_client(attempts.failures, candidates, request)),
         Err(Ended::Exhausted) => {}
     }
-    for (request, candidates) in route::fallbacks(gate, request, asked.key, story) {
+    for (request, candidates) in route::fallbacks(gate, request, &asked.caller, story) {
         let tries = Tries::of_fallback(candidates.len());
         match Box::pin(attempts.through(&request, &candidates, tries)).await {
             Ok(mut attempted) => {
@@ -311,7 +314,9 @@ pub async fn try_channel(
 
 async fn ask_channel(
     gate: &Arc<Gate>,
-    Asker { key, departure, .. }: Asker<'_>,
+    Asker {
+        caller, departure, ..
+    }: Asker<'_>,
     request: &ValidRequest,
     server: &Server,
     presentation: &Arc<Presentation>,
@@ -329,7 +334,7 @@ async fn ask_channel(
         false => Vec::new(),
     };
     let owner = Owner {
-        key,
+        key: caller.key,
         account: server.channel.account,
         dialect,
     };
@@ -344,6 +349,7 @@ async fn ask_channel(
         departure: departure.filter(|_| server.bills_on()).cloned(),
     };
     let mut asking = Asking {
+        caller,
         request,
         call,
         fetched: media.fetched(),
@@ -378,6 +384,7 @@ async fn ask_channel(
 
 /// What is asked of one channel, whatever goes with it of earlier turns.
 struct Asking<'a> {
+    caller: &'a Caller,
     request: &'a ValidRequest,
     call: Call,
     fetched: &'a Fetched,
@@ -394,7 +401,10 @@ impl Asking<'_> {
                 fetched: self.fetched,
                 choices,
             };
-            encode(request, serving, &context).map_err(Failure::Unsupported)
+            let translated = encode(request, serving, &context).map_err(Failure::Unsupported)?;
+            let accepted = self.caller.accept(&translated.notes);
+            accepted.map_err(Failure::Unsupported)?;
+            Ok(translated)
         };
         let most = serving.quirks.n_max.max(1);
         if request.n <= most {

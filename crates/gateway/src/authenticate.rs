@@ -1,6 +1,6 @@
 //! From a bearer key to the record of an API key.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, header};
 use jiff::Timestamp;
@@ -9,9 +9,13 @@ use tollgate_store::WarmKey;
 
 use crate::{error::GateError, gate::Gate};
 
-/// Finds the key that the request brings. Fails where there is none, where it is none of ours, and
-/// where it is revoked or expired; and with [`GateError::Database`] when nobody can tell.
-pub async fn authenticate(gate: &Gate, headers: &HeaderMap) -> Result<Arc<WarmKey>, GateError> {
+/// Finds the key that the request brings. Fails where there is none, where it is none of ours, where it
+/// may not be used now or from this address; and with [`GateError::Database`] when nobody can tell.
+pub async fn authenticate(
+    gate: &Gate,
+    headers: &HeaderMap,
+    client: IpAddr,
+) -> Result<Arc<WarmKey>, GateError> {
     let text = bearer(headers)?;
     let text: KeyText = text.parse().map_err(|_| GateError::UnknownKey)?;
     let hash = text.hash();
@@ -19,10 +23,15 @@ pub async fn authenticate(gate: &Gate, headers: &HeaderMap) -> Result<Arc<WarmKe
         Some(key) => key,
         None => gate.keys.find(&hash).await?.ok_or(GateError::UnknownKey)?,
     };
-    match key.key.usable(Timestamp::now()) {
-        Ok(()) => Ok(key),
-        Err(Unusable::Revoked) => Err(GateError::RevokedKey),
-        Err(Unusable::Expired) => Err(GateError::ExpiredKey),
+    key.usable(Timestamp::now()).map_err(|reason| match reason {
+        Unusable::Revoked => GateError::RevokedKey,
+        Unusable::Replaced => GateError::ReplacedKey,
+        Unusable::Disabled => GateError::DisabledKey,
+        Unusable::Expired => GateError::ExpiredKey,
+    })?;
+    match key.key.settings.networks.permit(client) {
+        true => Ok(key),
+        false => Err(GateError::AddressNotAllowed { client }),
     }
 }
 

@@ -12,10 +12,9 @@ use tokio::time::timeout;
 use tollgate_catalog::{channel::ChannelName, contract, model::ModelId};
 use tollgate_chat::{chunk::Head, request::ChatRequest};
 use tollgate_dialects::Presentation;
-use tollgate_ledger::KeyId;
 
 use crate::{
-    attempt::{Asker, fetch::Media, outcome, shape_of, try_channel},
+    attempt::{Asker, caller::Caller, fetch::Media, outcome, shape_of, try_channel},
     channel::Server,
     error::Failure,
     gate::Gate,
@@ -120,16 +119,14 @@ async fn ask(gate: &Arc<Gate>, model: &ModelId, server: &Server) -> Result<(), T
         estimated_prompt_tokens: request.estimated_prompt_tokens(),
     });
     let mut media = Media::default();
-    // Nobody has this key, so nothing is kept for anybody.
-    let nobody = KeyId::new(0);
-    // And nobody reads this story.
+    // Nobody reads this story.
     let story = Story::begin(
         RequestId::new(&HeaderMap::new(), 0),
         Ipv4Addr::UNSPECIFIED.into(),
         None,
     );
     let asker = Asker {
-        key: nobody,
+        caller: &Caller::nobody(),
         departure: None,
         story: &story,
     };

@@ -1,8 +1,9 @@
 //! Everything that can go wrong with a request, and the only table to status, type and code.
 
+mod limit;
 mod shown;
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -13,10 +14,14 @@ use tollgate_catalog::{
 };
 use tollgate_chat::{error::ErrorBody, request::BodyError};
 use tollgate_dialects::{Fault, Missing, Unsupported};
+use tollgate_ledger::limits::{Limit, Owner, Refusal};
 use tollgate_store::StoreError;
 
 pub use self::shown::{BLOT, shown_code};
-use self::shown::{shown, shown_param};
+use self::{
+    limit::limit_reached,
+    shown::{shown, shown_param},
+};
 use crate::{
     attempt::fetch::NotFetched,
     body::{Response, whole},
@@ -38,6 +43,14 @@ pub enum GateError {
     RevokedKey,
     #[error("this API key has expired; ask the operator for a new one")]
     ExpiredKey,
+    #[error("this API key is switched off; ask the operator to switch it on again")]
+    DisabledKey,
+    #[error("another API key took this one's place; ask the operator for it")]
+    ReplacedKey,
+    #[error("this API key may not be used from {client}; ask the operator to allow that address")]
+    AddressNotAllowed { client: IpAddr },
+    #[error("this API key may not call the model `{model}`; GET /v1/models lists what it may call")]
+    ModelNotAllowed { model: String },
     #[error("{} {} is not a route here{}", method, path, nearest.as_ref().map(|route| format!("; did you mean {route}?")).unwrap_or_default())]
     UnknownRoute {
         method: String,
@@ -95,8 +108,8 @@ pub enum GateError {
         "the answer to this Idempotency-Key was too large to be kept; to ask again, and to pay again, send another key"
     )]
     AnswerNotKept,
-    #[error("this API key may have {limit} requests under way at once, and has")]
-    KeyConcurrency { limit: u32 },
+    #[error("{}", limit_reached(.0))]
+    Limit(Refusal),
     #[error("the gate is at its limit of requests under way; try again shortly")]
     TooManyInFlight,
     #[error("the gate is at its limit of memory for requests under way; try again shortly")]
@@ -160,16 +173,22 @@ const fn row(status: StatusCode, kind: &'static str, code: &'static str) -> Row 
 
 const INVALID: &str = "invalid_request_error";
 const AUTHENTICATION: &str = "authentication_error";
+const PERMISSION: &str = "permission_error";
 const RATE_LIMIT: &str = "rate_limit_error";
 const SERVER: &str = "server_error";
 
 impl GateError {
     fn row(&self) -> Row {
         match self {
-            Self::MissingKey | Self::MalformedKey | Self::UnknownKey | Self::RevokedKey => {
-                row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "invalid_api_key")
-            }
+            Self::MissingKey
+            | Self::MalformedKey
+            | Self::UnknownKey
+            | Self::RevokedKey
+            | Self::ReplacedKey => row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "invalid_api_key"),
             Self::ExpiredKey => row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "api_key_expired"),
+            Self::DisabledKey => row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "api_key_disabled"),
+            Self::AddressNotAllowed { .. } => row(StatusCode::FORBIDDEN, PERMISSION, "address_not_allowed"),
+            Self::ModelNotAllowed { .. } => row(StatusCode::FORBIDDEN, PERMISSION, "model_not_allowed"),
             Self::UnknownRoute { .. } => row(StatusCode::NOT_FOUND, INVALID, "unknown_route"),
             Self::UnknownRequest => row(StatusCode::NOT_FOUND, INVALID, "request_not_found"),
             Self::WrongMethod { .. } => row(StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
@@ -203,11 +222,38 @@ impl GateError {
             Self::IdempotencyKey { .. } => row(StatusCode::BAD_REQUEST, INVALID, "invalid_idempotency_key"),
             Self::IdempotencyKeyReused => row(StatusCode::BAD_REQUEST, INVALID, "idempotency_key_reused"),
             Self::AnswerNotKept => row(StatusCode::CONFLICT, INVALID, "answer_not_kept"),
-            Self::KeyConcurrency { .. } => row(
-                StatusCode::TOO_MANY_REQUESTS,
-                RATE_LIMIT,
-                "concurrency_limit_exceeded",
-            ),
+            Self::Limit(refusal) => match (refusal.owner, refusal.limit) {
+                (Owner::Key, Limit::RequestsPerMinute) => row(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    RATE_LIMIT,
+                    "requests_per_minute_exceeded",
+                ),
+                (Owner::Key, Limit::TokensPerMinute) => row(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    RATE_LIMIT,
+                    "tokens_per_minute_exceeded",
+                ),
+                (Owner::Key, Limit::Concurrency) => row(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    RATE_LIMIT,
+                    "concurrency_limit_exceeded",
+                ),
+                (Owner::Account, Limit::RequestsPerMinute) => row(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    RATE_LIMIT,
+                    "account_requests_per_minute_exceeded",
+                ),
+                (Owner::Account, Limit::TokensPerMinute) => row(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    RATE_LIMIT,
+                    "account_tokens_per_minute_exceeded",
+                ),
+                (Owner::Account, Limit::Concurrency) => row(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    RATE_LIMIT,
+                    "account_concurrency_limit_exceeded",
+                ),
+            },
             Self::TooManyInFlight | Self::MemoryFull => {
                 row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "overloaded")
             }
@@ -246,7 +292,9 @@ impl GateError {
         let row = self.row();
         let (param, code) = match self {
             Self::Invalid(violations) => (Some(violations.param().to_owned()), None),
-            Self::UnknownModel { .. } | Self::RetiredModel { .. } => (Some("model".to_owned()), None),
+            Self::UnknownModel { .. } | Self::RetiredModel { .. } | Self::ModelNotAllowed { .. } => {
+                (Some("model".to_owned()), None)
+            }
             Self::Unsupported(unsupported) => (Some(unsupported.param.clone()), None),
             Self::NotFetched(failed) => (Some(failed.param.clone()), None),
             Self::Refused { fault } => {
@@ -300,11 +348,8 @@ impl GateError {
         match self {
             Self::RateLimited { retry_after } => Some(retry_after.unwrap_or(Duration::from_secs(5))),
             Self::Overloaded { retry_after } => Some(retry_after.unwrap_or(SHORTLY)),
-            Self::KeyConcurrency { .. }
-            | Self::TooManyInFlight
-            | Self::MemoryFull
-            | Self::Database(_)
-            | Self::SandboxBusy => Some(SHORTLY),
+            Self::Limit(refusal) => refusal.wait,
+            Self::TooManyInFlight | Self::MemoryFull | Self::Database(_) | Self::SandboxBusy => Some(SHORTLY),
             Self::NoChannel { .. } => Some(Duration::from_secs(30)),
             _ => None,
         }
@@ -322,6 +367,7 @@ impl GateError {
                 | Self::SandboxBroken
                 | Self::AnswerTooLarge
                 | Self::AnswerNotKept
+                | Self::Limit(Refusal { wait: None, .. })
         )
     }
 

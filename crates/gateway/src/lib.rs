@@ -18,6 +18,7 @@ mod error;
 mod gate;
 mod health;
 mod idempotency;
+mod limit_headers;
 mod metrics;
 mod pipeline;
 mod relay;

@@ -11,7 +11,7 @@ use tollgate_store::WarmKey;
 
 use crate::{
     admit::{admit, has_room},
-    attempt::Asked,
+    attempt::{Asked, caller::Caller},
     authenticate::authenticate,
     body::{self, Response},
     buffered::Held,
@@ -36,13 +36,13 @@ pub async fn chat_completions(
     http: &mut Request<Incoming>,
     story: &Arc<Story>,
 ) -> Result<Response, GateError> {
-    let key = authenticate(&gate, http.headers()).await?;
+    let key = authenticate(&gate, http.headers(), story.client).await?;
     story.asked_by(&key);
     has_room(&gate)?;
     body::check_headers(http.headers())?;
     let name = Name::of(http.headers(), key.key.id)?;
     let body = body::read(http.body_mut(), gate.settings.request_body_limit, &gate.buffered).await?;
-    let request = validate(&gate, &body, story)?;
+    let request = validate(&gate, &key.key, &body, story)?;
     story.wants_stream(request.stream);
     let checked = Checked {
         pin: Pin::of(http.headers(), gate.settings.routing.allow_pin),
@@ -80,7 +80,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         held,
     } = checked;
     let route = route(&gate, &request, key.key.id, &pin, &story)?;
-    let admission = admit(&gate, &key)?;
+    let admission = admit(&gate, &key, &request, &route)?;
     let settlement = Settlement::arm(&gate, &key, &request, &story, admission, fate);
     let head = Head {
         id: [
@@ -97,7 +97,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         route,
         head,
         story,
-        key: key.key.id,
+        caller: Caller::of(&key.key),
         departure: settlement.departure(),
         _body: held,
     };

@@ -17,6 +17,7 @@ use tollgate_chat::usage::Usage;
 use tollgate_ledger::KeyId;
 
 use crate::{
+    attempt::caller::Caller,
     channel::Server,
     error::GateError,
     gate::Gate,
@@ -132,11 +133,12 @@ pub fn route(
 }
 
 /// What the operator wants asked where nobody answers `request`: the same of other models, each with its
-/// channels. A model whose contract does not allow the request, or that nobody serves, is passed over.
+/// channels. A model that the key may not call, whose contract does not allow the request, or that nobody
+/// serves, is passed over.
 pub fn fallbacks<'a>(
     gate: &'a Gate,
     request: &'a ValidRequest,
-    key: KeyId,
+    caller: &'a Caller,
     story: &'a Story,
 ) -> impl Iterator<Item = (ValidRequest, Vec<Candidate>)> + 'a {
     let fallbacks = gate.settings.routing.fallbacks.get(&request.model.id);
@@ -146,12 +148,16 @@ pub fn fallbacks<'a>(
             passed_over(Why::NotServed);
             return None;
         };
+        if !caller.models.permits(&model.id) {
+            passed_over(Why::NotForKey);
+            return None;
+        }
         let limits = check_limits(gate);
         let Ok(request) = contract::check(request.request.clone(), model, &limits) else {
             passed_over(Why::NotAllowed);
             return None;
         };
-        match route(gate, &request, key, &Pin::default(), story) {
+        match route(gate, &request, caller.key, &Pin::default(), story) {
             Ok(Route::Channels(candidates)) => Some((request, candidates)),
             Ok(Route::Sandbox) | Err(_) => {
                 passed_over(Why::NotServed);

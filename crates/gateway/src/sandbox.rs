@@ -31,7 +31,7 @@ use self::{
 pub use stream::EmbeddedStream;
 
 use crate::{
-    attempt::{Attempted, OpenStream, Outcome},
+    attempt::{Attempted, OpenStream, Outcome, caller::Caller},
     channel::Served,
     error::{Failure, GateError},
     gate::Gate,
@@ -49,6 +49,7 @@ pub const SANDBOX: &str = "sandbox";
 /// is missing, damaged or too busy.
 pub async fn answer(
     gate: &Gate,
+    caller: &Caller,
     request: &ValidRequest,
     presentation: &Presentation,
     story: &Arc<Story>,
@@ -59,7 +60,7 @@ pub async fn answer(
         request.model.id.clone(),
     ));
     let pen = story.attempt_embedded(&served);
-    let answered = write(gate, request, presentation, &story.id).await;
+    let answered = write(gate, caller, request, presentation, &story.id).await;
     match &answered {
         Ok(_) => pen.answered(),
         Err(error) => pen.refused(error),
@@ -69,6 +70,7 @@ pub async fn answer(
 
 async fn write(
     gate: &Gate,
+    caller: &Caller,
     request: &ValidRequest,
     presentation: &Presentation,
     id: &RequestId,
@@ -81,6 +83,7 @@ async fn write(
     let mut notes = written.notes;
     let (calls, text) = (wanted.calls, wanted.text);
     let (turns, form) = make_ready(engine, request, written.turns, wanted, &mut notes, id).await?;
+    caller.accept(&notes).map_err(GateError::Unsupported)?;
     let asked = Asked {
         prompt: Prompt {
             turns,

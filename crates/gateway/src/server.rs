@@ -21,6 +21,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+use tollgate_ledger::limits::standings;
 use tower::{ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 use tracing::{debug, warn};
@@ -32,6 +33,7 @@ use crate::{
     error::GateError,
     gate::{Gate, GateSettings},
     idempotency::X_TOLLGATE_REPLAYED,
+    limit_headers,
     metrics::looked_at,
     pipeline::chat_completions,
     request_id::{RequestId, X_REQUEST_ID, X_TOLLGATE_REQUEST_ID},
@@ -157,6 +159,9 @@ async fn answer(
             error.into_response()
         }
     };
+    if let Some(key) = story.limited_key() {
+        limit_headers::write(&standings(&key.owners(), gate.keys.now()), response.headers_mut());
+    }
     story.id.write(response.headers_mut());
     if gate.is_leaving.load(Ordering::Relaxed) {
         // Who keeps the connection is to come back to another gate.
@@ -183,13 +188,13 @@ async fn dispatch(
         MODELS | "/openapi.json" | "/healthz" | "/readyz" if method != Method::GET => {
             Err(wrong_method(&method, path, "GET"))
         }
-        MODELS => models::list(&gate, request.headers()).await,
+        MODELS => models::list(&gate, request.headers(), story.client).await,
         "/openapi.json" => Ok(openapi::openapi(&gate)),
         "/healthz" => Ok(health::healthz()),
         "/readyz" => Ok(health::readyz(&gate).await),
         _ => match path.strip_prefix("/v1/models/").filter(|id| !id.is_empty()) {
             Some(_) if method != Method::GET => Err(wrong_method(&method, path, "GET")),
-            Some(model) => models::one(&gate, request.headers(), model).await,
+            Some(model) => models::one(&gate, request.headers(), story.client, model).await,
             None => Err(GateError::UnknownRoute {
                 method: method.to_string(),
                 path: path.to_owned(),
@@ -247,15 +252,19 @@ fn cors(gate: &Gate) -> CorsLayer {
         })
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers(ExposeHeaders::list([
-            X_REQUEST_ID,
-            X_TOLLGATE_REQUEST_ID,
-            header::RETRY_AFTER,
-            "x-tollgate-channel".parse().expect("a valid header name"),
-            "x-tollgate-model".parse().expect("a valid header name"),
-            "x-tollgate-notes".parse().expect("a valid header name"),
-            X_TOLLGATE_REPLAYED,
-        ]))
+        .expose_headers(ExposeHeaders::list(
+            [
+                X_REQUEST_ID,
+                X_TOLLGATE_REQUEST_ID,
+                header::RETRY_AFTER,
+                "x-tollgate-channel".parse().expect("a valid header name"),
+                "x-tollgate-model".parse().expect("a valid header name"),
+                "x-tollgate-notes".parse().expect("a valid header name"),
+                X_TOLLGATE_REPLAYED,
+            ]
+            .into_iter()
+            .chain(limit_headers::names()),
+        ))
         .max_age(CORS_MAX_AGE)
 }
 

@@ -9,6 +9,7 @@ use http::StatusCode;
 use tollgate_catalog::{contract::ValidRequest, model::Model};
 use tollgate_chat::usage::Usage;
 use tollgate_dialects::Note;
+use tollgate_ledger::limits::HeldTokens;
 use tollgate_store::WarmKey;
 use tracing::{debug, info};
 
@@ -42,6 +43,8 @@ pub struct Settlement {
     departure: Option<Arc<Departure>>,
     /// Until the client has its answer or is gone.
     admission: Option<Admission>,
+    /// What its limits hold, until it is known what was used.
+    tokens: HeldTokens,
 }
 
 impl Settlement {
@@ -50,7 +53,7 @@ impl Settlement {
         key: &Arc<WarmKey>,
         request: &ValidRequest,
         story: &Arc<Story>,
-        admission: Admission,
+        mut admission: Admission,
         fate: Option<Arc<Fate>>,
     ) -> Self {
         gate.metrics.request_started();
@@ -64,6 +67,7 @@ impl Settlement {
             settled: false,
             fate,
             departure: (gate.channels.load().any_bills_on).then(|| Departure::new(gate.settings.abandoned)),
+            tokens: admission.take_tokens(),
             admission: Some(admission),
         }
     }
@@ -160,6 +164,7 @@ impl Settlement {
             fate: self.fate.take(),
             departure: None,
             admission: None,
+            tokens: take(&mut self.tokens),
         }
     }
 
@@ -182,6 +187,9 @@ impl Settlement {
         let metrics = &self.gate.metrics;
         metrics.request_ended(outcome, seconds);
         let usage = end.usage.unwrap_or_default();
+        if !self.tokens.is_empty() {
+            self.tokens.settle(usage.total(), self.gate.keys.now());
+        }
         let attempts = story.log_attempts(outcome == OK);
         let first = end
             .first_output

@@ -154,6 +154,11 @@ impl Story {
         self.pages().key = Some(Arc::clone(key));
     }
 
+    /// Who asks, where there are limits to tell of.
+    pub fn limited_key(&self) -> Option<Arc<WarmKey>> {
+        self.pages().key.as_ref().filter(|key| key.is_limited()).cloned()
+    }
+
     /// Writes down for which model.
     pub fn asks_for(&self, model: &Arc<Model>) {
         self.pages().model = Some(Arc::clone(model));

@@ -7,21 +7,39 @@ use tollgate_catalog::{
     model::Model,
 };
 use tollgate_chat::request::ChatRequest;
+use tollgate_ledger::ApiKey;
 
 use crate::{body::ReadBody, error::GateError, gate::Gate, story::Story};
 
 /// Bytes of an unknown model ID that an error shows.
 const SHOWN_ID: usize = 64;
 
-/// Checks the body against the contract of the model that it names, which `story` hears of.
-pub fn validate(gate: &Gate, body: &ReadBody, story: &Story) -> Result<ValidRequest, GateError> {
+/// Checks the body against the contract of the model that it names, which `story` hears of and the key has to be
+/// allowed.
+pub fn validate(
+    gate: &Gate,
+    key: &ApiKey,
+    body: &ReadBody,
+    story: &Story,
+) -> Result<ValidRequest, GateError> {
     let request = ChatRequest::parse(body.bytes.clone())?;
     let model = {
         let id = model_of(&request).map_err(|violation| GateError::Invalid(violation.into()))?;
         find_model(gate, &id)?
     };
     story.asks_for(&model);
+    permit(key, &model)?;
     contract::check(request, model, &check_limits(gate)).map_err(GateError::Invalid)
+}
+
+/// Fails where the key may not call this model.
+pub fn permit(key: &ApiKey, model: &Model) -> Result<(), GateError> {
+    match key.settings.models.permits(&model.id) {
+        true => Ok(()),
+        false => Err(GateError::ModelNotAllowed {
+            model: model.id.to_string(),
+        }),
+    }
 }
 
 /// Bounds that the operator set.

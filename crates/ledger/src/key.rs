@@ -1,13 +1,12 @@
-//! API keys: their text, what is kept of it, and whether one may be used now.
+//! The text of an API key, and what is kept of it.
 //!
 //! The text itself leaves this process once, when the key is made; from then on only its SHA-256
 //! is known. A plain hash is enough, since the text is random and cannot be guessed as a password
 //! can.
-//! Not here: finding a key (`store`), the status of a refusal (`gateway`).
+//! Not here: what a key may do ([`crate::api_key`]), and how one is found (`store`).
 
-use std::{fmt, num::NonZeroU32, str::FromStr};
+use std::{fmt, str::FromStr};
 
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// What every key's text starts with, as OpenAI's do, so that secret scanners know it.
@@ -158,47 +157,6 @@ impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// What is known of an API key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiKey {
-    pub id: KeyId,
-    /// What its maker called it; no two keys that are not revoked have the same.
-    pub name: String,
-    pub hash: KeyHash,
-    pub prefix: KeyPrefix,
-    pub created: Timestamp,
-    /// First moment at which it is of no more use; `None`: never.
-    pub expires: Option<Timestamp>,
-    pub revoked: Option<Timestamp>,
-    /// Most requests at once; `None`: no limit of its own.
-    pub concurrency: Option<NonZeroU32>,
-}
-
-impl ApiKey {
-    /// Whether the key may be used at `now`.
-    ///
-    /// A key that is revoked and expired counts as revoked: somebody decided that, and wants to see
-    /// it.
-    pub fn usable(&self, now: Timestamp) -> Result<(), Unusable> {
-        if self.revoked.is_some() {
-            Err(Unusable::Revoked)
-        } else if self.expires.is_some_and(|end| end <= now) {
-            Err(Unusable::Expired)
-        } else {
-            Ok(())
-        }
-    }
-}
-
-/// Why a known key may not be used; since when is in its record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
-    #[error("expired")]
-    Expired,
-    #[error("revoked")]
-    Revoked,
 }
 
 #[cfg(test)]

@@ -1,11 +1,19 @@
-//! Who may spend how much: API keys and their limits, as arithmetic.
+//! Who may spend how much: accounts, API keys and their limits, as arithmetic.
 //!
 //! Pure: `now` and random bytes are arguments, so that every rule can be tested without a clock.
-//! Not here: where keys are kept and how they are found (`store`), and which status a refusal gets
-//! (`gateway`).
+//! Not here: where accounts and keys are kept and how they are found (`store`), and which status a
+//! refusal gets (`gateway`).
 
+pub mod account;
+pub mod api_key;
 pub mod key;
 pub mod limits;
+pub mod output_history;
+pub mod period;
+pub mod purse;
+pub mod reservation;
 
-pub use key::{ApiKey, KeyHash, KeyId, KeyPrefix, KeyText, NotAKey, Unusable};
-pub use limits::concurrency::{InFlight, InFlightGuard};
+pub use account::{Account, AccountId};
+pub use api_key::{AllowedModels, AllowedNetworks, ApiKey, KeySettings, Reserve, Unusable};
+pub use key::{KeyHash, KeyId, KeyPrefix, KeyText, NotAKey};
+pub use limits::{Budget, Limits, Meters, PerMinute, Period};

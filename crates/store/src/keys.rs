@@ -1,108 +1,232 @@
-//! The table of API keys.
+//! The table of API keys, and that of their texts.
 //!
 //! Whoever changes a key raises the version in the same transaction, so that running gates see it
 //! ([`crate::warm`]). The version is raised first: it is the row that makes writers wait for each
 //! other.
 
-use std::num::NonZeroU32;
-
 use jiff::Timestamp;
-use sqlx::{FromRow, SqliteConnection};
-use tollgate_ledger::{ApiKey, KeyHash, KeyId, KeyPrefix};
+use sqlx::SqliteConnection;
+use tollgate_ledger::{AccountId, ApiKey, KeyHash, KeyId, KeyPrefix, KeySettings, Limits};
 
+use self::row::{FoundRow, KeyRow, SettingColumns};
 use crate::{database::Store, error::StoreError};
+
+mod row;
+
+/// A text that a client may present, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewText {
+    pub hash: KeyHash,
+    pub prefix: KeyPrefix,
+}
 
 /// What a new key is made of; the database adds its number.
 #[derive(Debug, Clone)]
 pub struct NewKey {
     /// Must not be empty.
     pub name: String,
-    pub hash: KeyHash,
-    pub prefix: KeyPrefix,
+    pub text: NewText,
     pub created: Timestamp,
-    pub expires: Option<Timestamp>,
-    pub concurrency: Option<NonZeroU32>,
+    pub settings: KeySettings,
 }
 
-/// A state of the table; any change gives another.
+/// A key, and what else a list shows of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedKey {
+    pub key: ApiKey,
+    /// Until when a text before the newest one works, or worked.
+    pub replaced_until: Option<Timestamp>,
+}
+
+/// A state of the tables of keys and accounts; any change gives another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KeysVersion(pub(crate) i64);
+
+/// A key as a gate needs it for a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FoundKey {
+    pub(crate) key: ApiKey,
+    /// First moment at which the text that was presented is of no more use.
+    pub(crate) text_ends: Option<Timestamp>,
+    pub(crate) account: AccountId,
+    pub(crate) account_limits: Limits,
+}
+
+/// What is read of a key, from `api_keys`, `accounts` and `api_key_texts AS texts`.
+macro_rules! key_columns {
+    () => {
+        "api_keys.id, api_keys.name, accounts.name AS account, texts.prefix, api_keys.created_at,
+         api_keys.revoked_at, api_keys.enabled, api_keys.expires_at, api_keys.models, api_keys.networks,
+         api_keys.requests_per_minute, api_keys.tokens_per_minute, api_keys.concurrency,
+         api_keys.budget_nanos, api_keys.budget_per, api_keys.reserve, api_keys.strict_parameters"
+    };
+}
+
+/// Reads keys with their newest text.
+macro_rules! select_keys {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            key_columns!(),
+            ", (SELECT max(ends_at) FROM api_key_texts AS earlier WHERE earlier.key_id = api_keys.id)
+                 AS replaced_until
+             FROM api_keys
+             JOIN accounts ON accounts.id = api_keys.account_id
+             JOIN api_key_texts AS texts ON texts.key_id = api_keys.id AND texts.ends_at IS NULL
+             ",
+            $rest
+        )
+    };
+}
 
 impl Store {
     /// Writes a new key.
     pub async fn create_key(&self, new: NewKey) -> Result<ApiKey, CreateKeyError> {
         let mut transaction = self.pool.begin().await?;
         raise_version(&mut transaction).await?;
-        let row: KeyRow = sqlx::query_as(
-            "INSERT INTO api_keys (id, name, hash, prefix, created_at, expires_at, concurrency)
-             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6 FROM api_keys
-             RETURNING id, name, hash, prefix, created_at, expires_at, revoked_at, concurrency",
+        let account = account_id(&mut transaction, &new.settings.account)
+            .await?
+            .ok_or_else(|| CreateKeyError::NoSuchAccount {
+                name: new.settings.account.clone(),
+            })?;
+        let settings = SettingColumns::from(&new.settings);
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO api_keys (id, name, account_id, created_at, enabled, expires_at, models, networks,
+                                   requests_per_minute, tokens_per_minute, concurrency, budget_nanos,
+                                   budget_per, reserve, strict_parameters)
+             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+             FROM api_keys
+             RETURNING id",
         )
         .bind(&new.name)
-        .bind(new.hash.as_bytes().as_slice())
-        .bind(new.prefix.as_str())
+        .bind(account)
         .bind(new.created.as_second())
-        .bind(new.expires.map(Timestamp::as_second))
-        .bind(new.concurrency.map(|limit| i64::from(limit.get())))
+        .bind(settings.enabled)
+        .bind(settings.expires_at)
+        .bind(settings.models)
+        .bind(settings.networks)
+        .bind(settings.limits.requests_per_minute)
+        .bind(settings.limits.tokens_per_minute)
+        .bind(settings.limits.concurrency)
+        .bind(settings.limits.budget_nanos)
+        .bind(settings.limits.budget_per)
+        .bind(settings.reserve)
+        .bind(settings.strict_parameters)
         .fetch_one(&mut *transaction)
         .await
         .map_err(|error| match error.as_database_error() {
-            // The hash of a random text is new, so it is the name that was there before.
-            Some(fault) if fault.is_unique_violation() => CreateKeyError::NameTaken { name: new.name },
+            Some(fault) if fault.is_unique_violation() => CreateKeyError::NameTaken {
+                name: new.name.clone(),
+            },
             _ => error.into(),
         })?;
+        add_text(&mut transaction, id, &new.text, new.created).await?;
         transaction.commit().await?;
-        Ok(row.read()?)
+        Ok(ApiKey {
+            id: KeyId::new(id),
+            name: new.name,
+            prefix: new.text.prefix,
+            created: new.created,
+            revoked: None,
+            settings: new.settings,
+        })
     }
 
     /// All keys, the oldest first, revoked ones too.
-    pub async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
-        let rows: Vec<KeyRow> = sqlx::query_as(
-            "SELECT id, name, hash, prefix, created_at, expires_at, revoked_at, concurrency
-             FROM api_keys ORDER BY id",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.into_iter().map(KeyRow::read).collect()
+    pub async fn keys(&self) -> Result<Vec<ListedKey>, StoreError> {
+        let rows: Vec<KeyRow> = sqlx::query_as(select_keys!("ORDER BY api_keys.id"))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.into_iter().map(KeyRow::listed).collect()
+    }
+
+    /// The key of this name that is not revoked.
+    pub async fn key(&self, name: &str) -> Result<ListedKey, ChangeKeyError> {
+        let mut connection = self.pool.acquire().await?;
+        live_key(&mut connection, name)
+            .await?
+            .ok_or_else(|| no_such_key(name))
+    }
+
+    /// Changes what is set at a key; nothing changes where `change` fails. A running gate knows within a
+    /// second.
+    pub async fn update_key<E: From<ChangeKeyError>>(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut KeySettings) -> Result<(), E>,
+    ) -> Result<ApiKey, E> {
+        let mut transaction = self.pool.begin().await.map_err(ChangeKeyError::from)?;
+        let mut key = key_to_change(&mut transaction, name).await?;
+        change(&mut key.settings)?;
+        write_settings(&mut transaction, &key).await?;
+        transaction.commit().await.map_err(ChangeKeyError::from)?;
+        Ok(key)
     }
 
     /// Ends the use of the key that has this name. A running gate refuses it within a second.
-    pub async fn revoke_key(&self, name: &str, now: Timestamp) -> Result<ApiKey, RevokeKeyError> {
+    pub async fn revoke_key(&self, name: &str, now: Timestamp) -> Result<ApiKey, ChangeKeyError> {
         let mut transaction = self.pool.begin().await?;
-        raise_version(&mut transaction).await?;
-        let row: Option<KeyRow> = sqlx::query_as(
-            "UPDATE api_keys SET revoked_at = $2 WHERE name = $1 AND revoked_at IS NULL
-             RETURNING id, name, hash, prefix, created_at, expires_at, revoked_at, concurrency",
-        )
-        .bind(name)
-        .bind(now.as_second())
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let row = row.ok_or_else(|| RevokeKeyError::NoSuchKey {
-            name: name.to_owned(),
-        })?;
+        let mut key = key_to_change(&mut transaction, name).await?;
+        sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1")
+            .bind(key.id.get())
+            .bind(now.as_second())
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
-        Ok(row.read()?)
+        key.revoked = Some(now);
+        Ok(key)
     }
 
-    /// The key with this hash, and the version of the table that says so.
-    pub(crate) async fn find_key(&self, hash: &KeyHash) -> Result<(KeysVersion, Option<ApiKey>), StoreError> {
+    /// Gives a key another text. The one that was the newest works until `before_ends`; those before it
+    /// end as they were to.
+    pub async fn rotate_key(
+        &self,
+        name: &str,
+        text: NewText,
+        now: Timestamp,
+        before_ends: Timestamp,
+    ) -> Result<ApiKey, ChangeKeyError> {
+        let mut transaction = self.pool.begin().await?;
+        let mut key = key_to_change(&mut transaction, name).await?;
+        sqlx::query("UPDATE api_key_texts SET ends_at = $2 WHERE key_id = $1 AND ends_at IS NULL")
+            .bind(key.id.get())
+            .bind(before_ends.as_second())
+            .execute(&mut *transaction)
+            .await?;
+        add_text(&mut transaction, key.id.get(), &text, now).await?;
+        transaction.commit().await?;
+        key.prefix = text.prefix;
+        Ok(key)
+    }
+
+    /// The key with this hash, and the version of the tables that says so.
+    pub(crate) async fn find_key(
+        &self,
+        hash: &KeyHash,
+    ) -> Result<(KeysVersion, Option<FoundKey>), StoreError> {
         // One statement, hence one state of the database.
-        let found: FoundRow = sqlx::query_as(
-            "SELECT versions.value AS version, api_keys.id, api_keys.name, api_keys.hash,
-                    api_keys.prefix, api_keys.created_at, api_keys.expires_at,
-                    api_keys.revoked_at, api_keys.concurrency
-             FROM versions LEFT JOIN api_keys ON api_keys.hash = $1
+        let found: FoundRow = sqlx::query_as(concat!(
+            "SELECT versions.value AS version, texts.ends_at AS text_ends_at, ",
+            key_columns!(),
+            ", accounts.id AS account_id,
+               accounts.requests_per_minute AS account_requests_per_minute,
+               accounts.tokens_per_minute AS account_tokens_per_minute,
+               accounts.concurrency AS account_concurrency,
+               accounts.budget_nanos AS account_budget_nanos,
+               accounts.budget_per AS account_budget_per
+             FROM versions
+             LEFT JOIN api_key_texts AS texts ON texts.hash = $1
+             LEFT JOIN api_keys ON api_keys.id = texts.key_id
+             LEFT JOIN accounts ON accounts.id = api_keys.account_id
              WHERE versions.name = 'api_keys'",
-        )
+        ))
         .bind(hash.as_bytes().as_slice())
         .fetch_one(&self.pool)
         .await?;
-        let key = found.key.map(KeyRow::read).transpose()?;
-        Ok((KeysVersion(found.version), key))
+        found.read()
     }
 
-    /// The version of the table at this moment.
+    /// The version of the tables at this moment.
     pub(crate) async fn keys_version(&self) -> Result<KeysVersion, StoreError> {
         let version = sqlx::query_scalar("SELECT value FROM versions WHERE name = 'api_keys'")
             .fetch_one(&self.pool)
@@ -111,77 +235,89 @@ impl Store {
     }
 }
 
-async fn raise_version(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+/// Tells running gates that keys or the limits of accounts have changed.
+pub(crate) async fn raise_version(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE versions SET value = value + 1 WHERE name = 'api_keys'")
         .execute(connection)
         .await?;
     Ok(())
 }
 
-/// A row as the database gives it.
-#[derive(FromRow)]
-struct KeyRow {
-    id: i64,
-    name: String,
-    hash: Vec<u8>,
-    prefix: String,
-    created_at: i64,
-    expires_at: Option<i64>,
-    revoked_at: Option<i64>,
-    concurrency: Option<i64>,
+async fn account_id(connection: &mut SqliteConnection, name: &str) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar("SELECT id FROM accounts WHERE name = $1")
+        .bind(name)
+        .fetch_optional(connection)
+        .await
 }
 
-impl KeyRow {
-    fn read(self) -> Result<ApiKey, StoreError> {
-        let damaged = |column| StoreError::Damaged {
-            table: "api_keys",
-            id: self.id,
-            column,
-        };
-        let time = |seconds: i64, column| Timestamp::from_second(seconds).map_err(|_| damaged(column));
-        let concurrency = self
-            .concurrency
-            .map(|limit| {
-                u32::try_from(limit)
-                    .ok()
-                    .and_then(NonZeroU32::new)
-                    .ok_or(damaged("concurrency"))
-            })
-            .transpose()?;
-        Ok(ApiKey {
-            id: KeyId::new(self.id),
-            hash: KeyHash::from_bytes(self.hash.try_into().map_err(|_| damaged("hash"))?),
-            created: time(self.created_at, "created_at")?,
-            expires: self
-                .expires_at
-                .map(|seconds| time(seconds, "expires_at"))
-                .transpose()?,
-            revoked: self
-                .revoked_at
-                .map(|seconds| time(seconds, "revoked_at"))
-                .transpose()?,
-            name: self.name,
-            prefix: KeyPrefix::from_stored(self.prefix),
-            concurrency,
-        })
-    }
+/// Raises the version, and reads the key of this name.
+async fn key_to_change(connection: &mut SqliteConnection, name: &str) -> Result<ApiKey, ChangeKeyError> {
+    raise_version(connection).await?;
+    let listed = live_key(connection, name).await?;
+    Ok(listed.ok_or_else(|| no_such_key(name))?.key)
 }
 
-/// The answer to [`Store::find_key`]: always a version, and a key where there is one.
-struct FoundRow {
-    version: i64,
-    key: Option<KeyRow>,
+async fn write_settings(connection: &mut SqliteConnection, key: &ApiKey) -> Result<(), ChangeKeyError> {
+    let account = account_id(connection, &key.settings.account)
+        .await?
+        .ok_or_else(|| ChangeKeyError::NoSuchAccount {
+            name: key.settings.account.clone(),
+        })?;
+    let settings = SettingColumns::from(&key.settings);
+    sqlx::query(
+        "UPDATE api_keys
+         SET account_id = $2, enabled = $3, expires_at = $4, models = $5, networks = $6,
+             requests_per_minute = $7, tokens_per_minute = $8, concurrency = $9, budget_nanos = $10,
+             budget_per = $11, reserve = $12, strict_parameters = $13
+         WHERE id = $1",
+    )
+    .bind(key.id.get())
+    .bind(account)
+    .bind(settings.enabled)
+    .bind(settings.expires_at)
+    .bind(settings.models)
+    .bind(settings.networks)
+    .bind(settings.limits.requests_per_minute)
+    .bind(settings.limits.tokens_per_minute)
+    .bind(settings.limits.concurrency)
+    .bind(settings.limits.budget_nanos)
+    .bind(settings.limits.budget_per)
+    .bind(settings.reserve)
+    .bind(settings.strict_parameters)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
-impl<'r> FromRow<'r, sqlx::sqlite::SqliteRow> for FoundRow {
-    fn from_row(row: &'r sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
-        use sqlx::Row as _;
+async fn add_text(
+    connection: &mut SqliteConnection,
+    key: i64,
+    text: &NewText,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO api_key_texts (hash, key_id, prefix, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(text.hash.as_bytes().as_slice())
+        .bind(key)
+        .bind(text.prefix.as_str())
+        .bind(now.as_second())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
 
-        let id: Option<i64> = row.try_get("id")?;
-        Ok(Self {
-            version: row.try_get("version")?,
-            key: id.map(|_| KeyRow::from_row(row)).transpose()?,
-        })
+async fn live_key(connection: &mut SqliteConnection, name: &str) -> Result<Option<ListedKey>, StoreError> {
+    let row: Option<KeyRow> = sqlx::query_as(select_keys!(
+        "WHERE api_keys.name = $1 AND api_keys.revoked_at IS NULL"
+    ))
+    .bind(name)
+    .fetch_optional(connection)
+    .await?;
+    row.map(KeyRow::listed).transpose()
+}
+
+fn no_such_key(name: &str) -> ChangeKeyError {
+    ChangeKeyError::NoSuchKey {
+        name: name.to_owned(),
     }
 }
 
@@ -190,15 +326,19 @@ impl<'r> FromRow<'r, sqlx::sqlite::SqliteRow> for FoundRow {
 pub enum CreateKeyError {
     #[error("there is a key named `{name}` already")]
     NameTaken { name: String },
+    #[error("there is no account named `{name}`")]
+    NoSuchAccount { name: String },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Why a key cannot be revoked.
+/// Why a key cannot be shown, changed or revoked.
 #[derive(Debug, thiserror::Error)]
-pub enum RevokeKeyError {
+pub enum ChangeKeyError {
     #[error("there is no key named `{name}` that is not revoked already")]
     NoSuchKey { name: String },
+    #[error("there is no account named `{name}`")]
+    NoSuchAccount { name: String },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -209,7 +349,7 @@ impl From<sqlx::Error> for CreateKeyError {
     }
 }
 
-impl From<sqlx::Error> for RevokeKeyError {
+impl From<sqlx::Error> for ChangeKeyError {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
     }

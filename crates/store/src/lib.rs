@@ -5,16 +5,21 @@
 //! Not here: what the values mean (`ledger`), and what a client sees when a look-up fails
 //! (`gateway`).
 
+mod accounts;
+mod credit;
 pub mod data_dir;
 mod database;
 mod error;
 mod keys;
+mod stored;
 mod url;
 pub mod warm;
 
+pub use accounts::{AccountSettings, ChangeAccountError, CreateAccountError, NewAccount};
+pub use credit::{Discrepancy, Verified};
 pub use data_dir::{DataDirError, DataDirLock};
 pub use database::{OpenError, Store};
 pub use error::{DatabaseFault, StoreError};
-pub use keys::{CreateKeyError, NewKey, RevokeKeyError};
+pub use keys::{ChangeKeyError, CreateKeyError, ListedKey, NewKey, NewText};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 pub use warm::{WarmKey, WarmKeys};

@@ -7,7 +7,7 @@
 //! change counts no more. Memory, waiting look-ups and the look-ups under way are bounded.
 //!
 //! While the database is away, keys that are here keep working.
-//! Not here: whether a key may be used ([`ApiKey::usable`]).
+//! Not here: what a limit lets through (`tollgate_ledger::limits`).
 
 use std::{
     collections::HashMap,
@@ -15,21 +15,25 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use moka::sync::Cache;
 use tokio::{
     sync::{OnceCell, Semaphore},
     task::JoinHandle,
     time::{self, MissedTickBehavior},
 };
-use tollgate_ledger::{ApiKey, InFlight, KeyHash};
+use tollgate_ledger::{
+    AccountId, ApiKey, KeyHash, KeyId, Limits, Meters, Unusable,
+    limits::{Bounded, InFlight, Owner},
+};
 use tracing::{info, warn};
 
-use crate::{database::Store, error::StoreError, keys::KeysVersion, warm::counters::Counters};
+use crate::{database::Store, error::StoreError, keys::KeysVersion, warm::meter_book::MeterBook};
 
-mod counters;
+mod meter_book;
 
 /// Keys held at most, some 500 bytes each; the least used go first.
 const KEYS_MAX: u64 = 50_000;
@@ -42,14 +46,55 @@ const LOOK_UPS_MAX: usize = 1_024;
 /// Twice a second, so that a revoked key is refused within a second.
 const POLL_EVERY: Duration = Duration::from_millis(500);
 
-/// A key in use, with the count of its requests under way.
+/// A key in use, with its account's limits and what is counted of both.
 #[derive(Debug)]
 pub struct WarmKey {
     pub key: ApiKey,
-    /// The same counter however often the key is read anew.
-    pub in_flight: InFlight,
-    /// The state of the table that it was read from.
+    /// First moment at which the text that was presented is of no more use.
+    text_ends: Option<Timestamp>,
+    account_limits: Limits,
+    /// The same meters however often the key is read anew.
+    meters: Meters,
+    account_meters: Meters,
+    /// The state of the tables that it was read from.
     version: KeysVersion,
+}
+
+impl WarmKey {
+    /// Whether the key may be used at `now`, by the text that was presented.
+    pub fn usable(&self, now: Timestamp) -> Result<(), Unusable> {
+        self.key.usable(now)?;
+        match self.text_ends {
+            Some(end) if end <= now => Err(Unusable::Replaced),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a limit on rates or on requests at once bounds it, its own or its account's.
+    pub fn is_limited(&self) -> bool {
+        self.key.settings.limits.bound_requests() || self.account_limits.bound_requests()
+    }
+
+    /// Whose limits bound it.
+    pub fn owners(&self) -> [Bounded<'_>; 2] {
+        [
+            Bounded {
+                owner: Owner::Key,
+                limits: &self.key.settings.limits,
+                meters: &self.meters,
+            },
+            Bounded {
+                owner: Owner::Account,
+                limits: &self.account_limits,
+                meters: &self.account_meters,
+            },
+        ]
+    }
+
+    /// The key's requests under way.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.meters.in_flight
+    }
 }
 
 /// Finds API keys by their hash. Dropping it ends its task.
@@ -71,7 +116,9 @@ impl WarmKeys {
                 .max_capacity(UNKNOWN_MAX)
                 .time_to_live(UNKNOWN_FOR)
                 .build(),
-            counters: Counters::default(),
+            began: Instant::now(),
+            of_keys: MeterBook::default(),
+            of_accounts: MeterBook::default(),
             look_ups: Mutex::default(),
             places: Semaphore::new(LOOK_UPS_MAX),
             reads: AtomicU64::new(0),
@@ -103,6 +150,11 @@ impl WarmKeys {
         look_up.answer.get_or_init(|| shared.read(hash)).await.clone()
     }
 
+    /// The time by which the meters of keys go: since these keys were first watched.
+    pub fn now(&self) -> Duration {
+        self.shared.began.elapsed()
+    }
+
     /// How often the database was asked for a key.
     pub fn reads(&self) -> u64 {
         self.shared.reads.load(Ordering::Relaxed)
@@ -124,7 +176,9 @@ struct Shared {
     version: AtomicI64,
     known: Cache<KeyHash, Arc<WarmKey>>,
     unknown: Cache<KeyHash, ()>,
-    counters: Counters,
+    began: Instant,
+    of_keys: MeterBook<KeyId>,
+    of_accounts: MeterBook<AccountId>,
     /// The look-ups under way, so that requests with one key wait for one of them.
     look_ups: Mutex<HashMap<KeyHash, Arc<OnceCell<Answer>>>>,
     places: Semaphore,
@@ -152,10 +206,13 @@ impl Shared {
         };
         // The table may have changed since the last look; then what was read before is stale now.
         self.version.fetch_max(version.0, Ordering::AcqRel);
-        let in_flight = self.counters.of(key.id);
+        let now = self.began.elapsed();
         let key = Arc::new(WarmKey {
-            key,
-            in_flight,
+            meters: self.of_keys.of(key.key.id, now),
+            account_meters: self.of_accounts.of(key.account, now),
+            key: key.key,
+            text_ends: key.text_ends,
+            account_limits: key.account_limits,
             version,
         });
         self.known.insert(*hash, Arc::clone(&key));

@@ -10,12 +10,16 @@ use crate::{
     error::CliError,
 };
 
+mod accounts;
 mod channels;
 mod check;
 mod explain;
 mod keys;
+mod ledger;
+mod limits;
 mod models;
 mod serve;
+mod value;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,9 +49,15 @@ enum Command {
     Serve,
     /// Read the configuration and say what it comes to, without starting anything
     Check,
-    /// Make, list and revoke API keys; a running gate knows within a second
+    /// Make, change and revoke API keys; a running gate knows within a second
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Make and change accounts, which own keys, and give them credit
+    #[command(subcommand)]
+    Accounts(accounts::Command),
+    /// Check the books
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     /// List the configured channels, and try them
     #[command(subcommand)]
     Channels(channels::Command),
@@ -66,6 +76,13 @@ struct Listing {
     json: bool,
 }
 
+/// How one thing is printed: as JSON, also for scripts that ask for it everywhere.
+#[derive(Debug, Args)]
+struct AlwaysJson {
+    #[arg(long = "json", hide = true)]
+    _json: bool,
+}
+
 /// Does what was asked for.
 pub async fn run(cli: Cli) -> Result<(), CliError> {
     let file = match cli.config {
@@ -76,6 +93,8 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Serve => serve::run(&file).await,
         Command::Check => check::run(&load(&file)?),
         Command::Keys(command) => keys::run(command, &load(&file)?).await,
+        Command::Accounts(command) => accounts::run(command, &load(&file)?).await,
+        Command::Ledger(command) => ledger::run(command, &load(&file)?).await,
         Command::Channels(command) => channels::run(command, &load(&file)?).await,
         Command::Explain(command) => explain::run(command, &load(&file)?).await,
         Command::Models(command) => models::run(command, &load(&file)?).await,

@@ -5,7 +5,10 @@ use std::{fmt::Display, io, net::SocketAddr};
 use miette::Diagnostic;
 use tollgate_engine::pull::PullError;
 use tollgate_gateway::TelemetryError;
-use tollgate_store::{CreateKeyError, DataDirError, OpenError, RevokeKeyError, StoreError};
+use tollgate_store::{
+    ChangeAccountError, ChangeKeyError, CreateAccountError, CreateKeyError, DataDirError, OpenError,
+    StoreError,
+};
 
 use crate::config::ConfigErrors;
 
@@ -23,7 +26,19 @@ pub enum CliError {
     #[error(transparent)]
     CreateKey(#[from] CreateKeyError),
     #[error(transparent)]
-    RevokeKey(#[from] RevokeKeyError),
+    ChangeKey(#[from] ChangeKeyError),
+    #[error(transparent)]
+    CreateAccount(#[from] CreateAccountError),
+    #[error(transparent)]
+    ChangeAccount(#[from] ChangeAccountError),
+    #[error("there is nothing to change: name at least one setting")]
+    NothingToChange,
+    #[error("there is no budget that the period could be of")]
+    PeriodWithoutBudget,
+    #[error("neither the catalogue nor a channel has a model `{model}`")]
+    NoSuchModel { model: String, nearest: Option<String> },
+    #[error("{accounts} accounts have a balance that is not the sum of their entries")]
+    LedgerDiffers { accounts: usize },
     #[error("`{field}`: cannot listen on {address}: {cause}")]
     Listen {
         field: &'static str,
@@ -65,9 +80,19 @@ impl Diagnostic for CliError {
             Self::CreateKey(CreateKeyError::NameTaken { name }) => {
                 format!("choose another name, or end that key first: tollgate keys revoke --name {name}")
             }
-            Self::RevokeKey(RevokeKeyError::NoSuchKey { .. }) => {
+            Self::ChangeKey(ChangeKeyError::NoSuchKey { .. }) => {
                 "the names are in: tollgate keys list".to_owned()
             }
+            Self::CreateKey(CreateKeyError::NoSuchAccount { .. })
+            | Self::ChangeKey(ChangeKeyError::NoSuchAccount { .. })
+            | Self::ChangeAccount(ChangeAccountError::NoSuchAccount { .. }) => {
+                "the names are in: tollgate accounts list".to_owned()
+            }
+            Self::PeriodWithoutBudget => "--budget sets one".to_owned(),
+            Self::NoSuchModel {
+                nearest: Some(id), ..
+            } => format!("did you mean `{id}`? The models are in: tollgate models list"),
+            Self::NoSuchModel { nearest: None, .. } => "the models are in: tollgate models list".to_owned(),
             Self::Listen { field, .. } => {
                 format!("{field} in the configuration sets it; port 0 takes any free one")
             }

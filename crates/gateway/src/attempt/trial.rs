@@ -75,7 +75,7 @@ impl Trial<'_> {
                         .history(self.request.stream)
                         .observe(began.elapsed());
                 }
-                let witness = Witness::roughly(self.asked.key, self.request.request.body().len());
+                let witness = Witness::roughly(self.asked.caller.key, self.request.request.body().len());
                 Ok(attempted.at(server, place, witness))
             }
             Ok(Err(failure)) => Err(lost(probe, Some(failure))),

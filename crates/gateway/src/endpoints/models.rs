@@ -1,14 +1,24 @@
 //! `/v1/models`: what can be called with this key.
 
+use std::net::IpAddr;
+
 use http::{HeaderMap, StatusCode};
 use tollgate_catalog::{listing, model::Model};
 
 use super::json;
-use crate::{authenticate::authenticate, body::Response, error::GateError, gate::Gate, validate::find_model};
+use crate::{
+    authenticate::authenticate,
+    body::Response,
+    error::GateError,
+    gate::Gate,
+    validate::{find_model, permit},
+};
 
-/// All models that some channel serves, and with the sandbox on the whole catalogue.
-pub async fn list(gate: &Gate, headers: &HeaderMap) -> Result<Response, GateError> {
-    authenticate(gate, headers).await?;
+/// All models that some channel serves, and with the sandbox on the whole catalogue; of these, what the
+/// key may call.
+pub async fn list(gate: &Gate, headers: &HeaderMap, client: IpAddr) -> Result<Response, GateError> {
+    let key = authenticate(gate, headers, client).await?;
+    let allowed = &key.key.settings.models;
     let channels = gate.channels.load();
     let models = gate
         .catalog
@@ -16,15 +26,17 @@ pub async fn list(gate: &Gate, headers: &HeaderMap) -> Result<Response, GateErro
         .iter()
         .filter(|model| is_served(gate, model))
         .chain(channels.unlisted_models())
+        .filter(|model| allowed.permits(&model.id))
         .map(AsRef::as_ref);
     let body = serde_json::to_string(&listing::list(models)).expect("a listing always serialises");
     Ok(json(StatusCode::OK, body))
 }
 
 /// One model, if it can be called.
-pub async fn one(gate: &Gate, headers: &HeaderMap, id: &str) -> Result<Response, GateError> {
-    authenticate(gate, headers).await?;
+pub async fn one(gate: &Gate, headers: &HeaderMap, client: IpAddr, id: &str) -> Result<Response, GateError> {
+    let key = authenticate(gate, headers, client).await?;
     let model = find_model(gate, id)?;
+    permit(&key.key, &model)?;
     if !is_served(gate, &model) {
         return Err(GateError::UnknownModel {
             model: id.to_owned(),

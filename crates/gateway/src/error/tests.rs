@@ -31,3 +31,43 @@ fn an_answer_that_is_not_as_asked_says_what_it_lacks_and_is_not_bought_again() {
         assert_eq!(response.headers()["x-should-retry"], "false");
     }
 }
+
+#[test]
+fn each_limit_of_each_owner_has_a_code_and_says_how_high_it_is() {
+    let mut codes = std::collections::BTreeSet::new();
+    for owner in [Owner::Key, Owner::Account] {
+        for limit in [
+            Limit::RequestsPerMinute,
+            Limit::TokensPerMinute,
+            Limit::Concurrency,
+        ] {
+            let error = GateError::Limit(Refusal {
+                owner,
+                limit,
+                most: 17,
+                wait: Some(Duration::from_millis(2_500)),
+            });
+            assert!(error.to_string().contains("17"), "{error}");
+            codes.insert(error.code());
+            let response = error.into_response();
+            assert_eq!(response.status(), 429);
+            assert_eq!(response.headers()["retry-after"], "3");
+            assert_eq!(response.headers()["retry-after-ms"], "2500");
+        }
+    }
+    assert_eq!(codes.len(), 6, "{codes:?}");
+}
+
+#[test]
+fn what_never_fits_is_not_to_be_sent_again() {
+    let response = GateError::Limit(Refusal {
+        owner: Owner::Key,
+        limit: Limit::TokensPerMinute,
+        most: 100,
+        wait: None,
+    })
+    .into_response();
+
+    assert_eq!(response.headers()["x-should-retry"], "false");
+    assert!(!response.headers().contains_key("retry-after"));
+}

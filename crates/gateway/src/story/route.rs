@@ -49,6 +49,8 @@ pub enum Why {
     NotServed,
     /// The contract of a model to fall back on does not allow the request.
     NotAllowed,
+    /// The API key may not call the model to fall back on.
+    NotForKey,
 }
 
 impl Why {
@@ -70,6 +72,7 @@ impl Why {
             Self::Full => "full",
             Self::NotServed => "not_served",
             Self::NotAllowed => "not_allowed",
+            Self::NotForKey => "not_for_key",
         }
     }
 
@@ -78,7 +81,7 @@ impl Why {
             Self::BreakerOpen { left } | Self::ChannelRests { left } | Self::ModelRests { left } => {
                 Some(left)
             }
-            Self::Pinned | Self::Full | Self::NotServed | Self::NotAllowed => None,
+            Self::Pinned | Self::Full | Self::NotServed | Self::NotAllowed | Self::NotForKey => None,
         }
     }
 }

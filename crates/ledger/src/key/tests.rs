@@ -1,23 +1,5 @@
 use super::*;
 
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(second).expect("a small number of seconds is a time")
-}
-
-fn key() -> ApiKey {
-    let text = KeyText::from_random(&[7; KeyText::RANDOM_BYTES]);
-    ApiKey {
-        id: KeyId::new(1),
-        name: "test".to_owned(),
-        hash: text.hash(),
-        prefix: text.prefix(),
-        created: at(0),
-        expires: None,
-        revoked: None,
-        concurrency: None,
-    }
-}
-
 #[test]
 fn a_made_key_has_the_documented_form_and_is_recognised() {
     let text = KeyText::from_random(&[0xa5; KeyText::RANDOM_BYTES]);
@@ -116,31 +98,4 @@ fn neither_debug_nor_prefix_tells_more_than_six_random_characters() {
     let shown = &text.reveal()[..9];
     assert_eq!(text.prefix().as_str(), shown);
     assert_eq!(format!("{text:?}"), format!("KeyText({shown}…)"));
-}
-
-#[test]
-fn a_key_without_an_end_is_usable_at_any_time() {
-    assert_eq!(key().usable(Timestamp::MAX), Ok(()));
-}
-
-#[test]
-fn a_key_is_of_no_use_from_the_second_it_expires() {
-    let key = ApiKey {
-        expires: Some(at(100)),
-        ..key()
-    };
-
-    assert_eq!(key.usable(at(99)), Ok(()));
-    assert_eq!(key.usable(at(100)), Err(Unusable::Expired));
-}
-
-#[test]
-fn a_revoked_key_is_of_no_use_even_where_it_also_expired() {
-    let key = ApiKey {
-        expires: Some(at(100)),
-        revoked: Some(at(50)),
-        ..key()
-    };
-
-    assert_eq!(key.usable(at(200)), Err(Unusable::Revoked));
 }

@@ -1,6 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
+use std::num::NonZeroU32;
+
+use jiff::Timestamp;
 use tokio::task::JoinSet;
+use tollgate_ledger::{Account, KeyHash, KeySettings};
 
 use super::*;
 
@@ -27,6 +31,47 @@ async fn several_processes_may_open_a_new_database_at_once() {
     for result in opened.join_all().await {
         result.unwrap();
     }
+}
+
+#[tokio::test]
+async fn keys_of_the_first_version_go_on_working_in_the_account_that_is_always_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tollgate.db");
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    MIGRATIONS
+        .run_direct(Some(1), &mut *connection, false)
+        .await
+        .unwrap();
+    sqlx::query(
+        "INSERT INTO api_keys (id, name, hash, prefix, created_at, expires_at, revoked_at, concurrency)
+         VALUES (1, 'app', $1, 'sk-aaaaaa', 1000, 5000, NULL, 7),
+                (2, 'old', $2, 'sk-bbbbbb', 1000, NULL, 2000, NULL)",
+    )
+    .bind([1_u8; 32].as_slice())
+    .bind([2_u8; 32].as_slice())
+    .execute(&mut *connection)
+    .await
+    .unwrap();
+    drop(connection);
+    pool.close().await;
+
+    let store = Store::open(&DatabaseUrl::Sqlite(path)).await.unwrap();
+
+    let keys = store.keys().await.unwrap();
+    let names: Vec<_> = keys.iter().map(|listed| listed.key.name.as_str()).collect();
+    assert_eq!(names, ["app", "old"]);
+    let (_, found) = store.find_key(&KeyHash::from_bytes([1; 32])).await.unwrap();
+    let key = found.unwrap().key;
+    assert_eq!(key.prefix.as_str(), "sk-aaaaaa");
+    let mut settings = KeySettings::of_account(Account::DEFAULT);
+    settings.expires = Timestamp::from_second(5_000).ok();
+    settings.limits.concurrency = NonZeroU32::new(7);
+    assert_eq!(key.settings, settings);
+    assert!(keys[1].key.revoked.is_some());
 }
 
 #[tokio::test]

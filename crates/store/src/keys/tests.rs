@@ -1,7 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
+use std::num::NonZeroU32;
+
 use tempfile::TempDir;
-use tollgate_ledger::KeyText;
+use tollgate_catalog::money::Money;
+use tollgate_ledger::{Account, Budget, KeyText, Limits, PerMinute, Period, Reserve, Unusable};
 
 use super::*;
 use crate::url::DatabaseUrl;
@@ -19,14 +22,45 @@ pub(crate) fn text(seed: u8) -> KeyText {
     KeyText::from_random(&[seed; KeyText::RANDOM_BYTES])
 }
 
+pub(crate) fn text_of(seed: u8) -> NewText {
+    let text = text(seed);
+    NewText {
+        hash: text.hash(),
+        prefix: text.prefix(),
+    }
+}
+
 pub(crate) fn new_key(name: &str, text: &KeyText) -> NewKey {
     NewKey {
         name: name.to_owned(),
-        hash: text.hash(),
-        prefix: text.prefix(),
+        text: NewText {
+            hash: text.hash(),
+            prefix: text.prefix(),
+        },
         created: at(1_000),
-        expires: None,
-        concurrency: None,
+        settings: KeySettings::of_account(Account::DEFAULT),
+    }
+}
+
+/// Settings that differ from the usual ones in everything but the account.
+fn all_set() -> KeySettings {
+    KeySettings {
+        enabled: false,
+        expires: Some(at(5_000)),
+        models: "gpt-4o,claude-sonnet-4-6".parse().unwrap(),
+        networks: "10.0.0.0/8,2001:db8::/32,192.0.2.7".parse().unwrap(),
+        limits: Limits {
+            requests_per_minute: NonZeroU32::new(60).map(PerMinute::new),
+            tokens_per_minute: NonZeroU32::new(u32::MAX).map(PerMinute::new),
+            concurrency: NonZeroU32::new(7),
+            budget: Some(Budget {
+                amount: Money::from_nanos(1),
+                per: Period::Day,
+            }),
+        },
+        reserve: Reserve::Full,
+        strict_parameters: true,
+        ..KeySettings::of_account(Account::DEFAULT)
     }
 }
 
@@ -38,20 +72,135 @@ pub(crate) fn at(second: i64) -> Timestamp {
 async fn a_key_is_found_by_its_hash_as_it_was_made() {
     let (_dir, store) = store().await;
     let new = NewKey {
-        expires: Some(at(5_000)),
-        concurrency: NonZeroU32::new(7),
+        settings: all_set(),
         ..new_key("app", &text(1))
     };
 
     let made = store.create_key(new).await.unwrap();
     let (_, found) = store.find_key(&text(1).hash()).await.unwrap();
 
-    assert_eq!(found, Some(made.clone()));
+    let found = found.unwrap();
+    assert_eq!(found.key, made);
+    assert_eq!(found.text_ends, None);
     assert_eq!(made.name, "app");
     assert_eq!(made.prefix, text(1).prefix());
     assert_eq!(made.created, at(1_000));
-    assert_eq!(made.expires, Some(at(5_000)));
-    assert_eq!(made.concurrency, NonZeroU32::new(7));
+    assert_eq!(made.settings, all_set());
+}
+
+#[tokio::test]
+async fn what_is_set_at_a_key_is_read_back_as_it_was_set_and_the_rest_stays() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+
+    store
+        .update_key("app", |settings| {
+            *settings = all_set();
+            Ok::<_, ChangeKeyError>(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(store.key("app").await.unwrap().key.settings, all_set());
+
+    let changed = store
+        .update_key("app", |settings| {
+            settings.limits.budget = None;
+            Ok::<_, ChangeKeyError>(())
+        })
+        .await
+        .unwrap();
+    let mut expected = all_set();
+    expected.limits.budget = None;
+    assert_eq!(changed.settings, expected);
+    assert_eq!(store.key("app").await.unwrap().key, changed);
+
+    let plain = KeySettings::of_account(Account::DEFAULT);
+    store
+        .update_key("app", |settings| {
+            *settings = plain.clone();
+            Ok::<_, ChangeKeyError>(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(store.key("app").await.unwrap().key.settings, plain);
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_an_account_that_there_is() {
+    let (_dir, store) = store().await;
+    let mut new = new_key("app", &text(1));
+    new.settings.account = "nobody".to_owned();
+
+    let error = store.create_key(new).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no account named `nobody`");
+
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+    let moved = store
+        .update_key("app", |settings| {
+            settings.account = "nobody".to_owned();
+            Ok::<_, ChangeKeyError>(())
+        })
+        .await;
+    assert!(
+        matches!(moved, Err(ChangeKeyError::NoSuchAccount { .. })),
+        "{moved:?}"
+    );
+    let key = store.key("app").await.unwrap().key;
+    assert_eq!(key.settings.account, Account::DEFAULT);
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_found_by_both_texts_and_a_leaked_one_ends_at_once() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+
+    store
+        .rotate_key("app", text_of(2), at(2_000), at(9_000))
+        .await
+        .unwrap();
+    let rotated = store
+        .rotate_key("app", text_of(3), at(3_000), at(3_000))
+        .await
+        .unwrap();
+
+    let mut ends = Vec::new();
+    for seed in 1..=3 {
+        let (_, found) = store.find_key(&text(seed).hash()).await.unwrap();
+        ends.push(found.unwrap().text_ends);
+    }
+    assert_eq!(ends, [Some(at(9_000)), Some(at(3_000)), None]);
+    assert_eq!(rotated.prefix, text(3).prefix());
+    let listed = store.keys().await.unwrap();
+    assert_eq!(listed.len(), 1, "it is one key");
+    assert_eq!(listed[0].key.prefix, text(3).prefix());
+    assert_eq!(listed[0].replaced_until, Some(at(9_000)));
+}
+
+#[tokio::test]
+async fn a_revoked_key_cannot_be_changed_any_more() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+    store.revoke_key("app", at(2_000)).await.unwrap();
+
+    let updated = store
+        .update_key("app", |settings| {
+            settings.enabled = true;
+            Ok::<_, ChangeKeyError>(())
+        })
+        .await;
+    let rotated = store
+        .rotate_key("app", text_of(2), at(3_000), at(3_000))
+        .await
+        .map(|_| ());
+
+    for result in [updated.map(|_| ()), rotated] {
+        assert!(
+            matches!(result, Err(ChangeKeyError::NoSuchKey { .. })),
+            "{result:?}"
+        );
+    }
+    let (_, found) = store.find_key(&text(1).hash()).await.unwrap();
+    assert_eq!(found.unwrap().key.usable(at(1)), Err(Unusable::Revoked));
 }
 
 #[tokio::test]
@@ -89,7 +238,7 @@ async fn the_name_of_a_revoked_key_is_free_again() {
         .await
         .unwrap()
         .into_iter()
-        .map(|key| key.revoked)
+        .map(|listed| listed.key.revoked)
         .collect();
     assert_eq!(revoked, [Some(at(2_000)), None], "the old one stays in the list");
 }
@@ -103,11 +252,11 @@ async fn revoking_what_is_not_there_or_revoked_already_says_so() {
     for name in ["app", "other"] {
         let error = store.revoke_key(name, at(3_000)).await.unwrap_err();
         assert!(
-            matches!(error, RevokeKeyError::NoSuchKey { .. }),
+            matches!(error, ChangeKeyError::NoSuchKey { .. }),
             "{name}: {error}"
         );
     }
-    let key = &store.keys().await.unwrap()[0];
+    let key = &store.keys().await.unwrap()[0].key;
     assert_eq!(
         key.revoked,
         Some(at(2_000)),
@@ -118,18 +267,31 @@ async fn revoking_what_is_not_there_or_revoked_already_says_so() {
 #[tokio::test]
 async fn every_change_raises_the_version_and_a_failed_one_does_not() {
     let (_dir, store) = store().await;
-    let before = store.keys_version().await.unwrap();
-
+    let mut versions = vec![store.keys_version().await.unwrap()];
     store.create_key(new_key("app", &text(1))).await.unwrap();
-    let created = store.keys_version().await.unwrap();
-    store.create_key(new_key("app", &text(2))).await.unwrap_err();
+    versions.push(store.keys_version().await.unwrap());
+    store
+        .update_key("app", |_| Ok::<_, ChangeKeyError>(()))
+        .await
+        .unwrap();
+    versions.push(store.keys_version().await.unwrap());
+    store
+        .rotate_key("app", text_of(2), at(2_000), at(2_000))
+        .await
+        .unwrap();
+    versions.push(store.keys_version().await.unwrap());
+
+    store.create_key(new_key("app", &text(3))).await.unwrap_err();
+    store
+        .update_key("other", |_| Ok::<_, ChangeKeyError>(()))
+        .await
+        .unwrap_err();
     let refused = store.keys_version().await.unwrap();
     store.revoke_key("app", at(2_000)).await.unwrap();
-    let revoked = store.keys_version().await.unwrap();
 
-    assert!(before < created);
-    assert_eq!(created, refused, "nothing changed");
-    assert!(refused < revoked);
+    assert_eq!(versions.last(), Some(&refused), "nothing changed");
+    versions.push(store.keys_version().await.unwrap());
+    assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
 }
 
 #[tokio::test]
@@ -157,7 +319,7 @@ async fn keys_made_by_several_processes_at_once_are_all_there() {
     }
 
     let keys = first.keys().await.unwrap();
-    let ids: Vec<_> = keys.iter().map(|key| key.id.get()).collect();
+    let ids: Vec<_> = keys.iter().map(|listed| listed.key.id.get()).collect();
     assert_eq!(ids, (1..=20).collect::<Vec<_>>());
 }
 

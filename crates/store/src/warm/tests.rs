@@ -1,11 +1,15 @@
 #![allow(clippy::unwrap_used)]
 
-use std::{future::Future, time::Instant};
+use std::{future::Future, num::NonZeroU32, time::Instant};
 
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::keys::tests::{at, new_key, store, text};
+use crate::{
+    ChangeAccountError, ChangeKeyError,
+    accounts::tests::new_account,
+    keys::tests::{at, new_key, store, text, text_of},
+};
 
 /// Long enough for what takes a second, on any machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -110,14 +114,14 @@ async fn a_revoked_key_is_seen_as_revoked_within_a_second() {
     store.create_key(new_key("app", &text(1))).await.unwrap();
     let keys = WarmKeys::start(store.clone());
     let before = keys.find(&text(1).hash()).await.unwrap().unwrap();
-    assert_eq!(before.key.usable(at(2_000)), Ok(()));
+    assert_eq!(before.usable(at(2_000)), Ok(()));
 
     store.revoke_key("app", at(1_500)).await.unwrap();
 
     let hash = text(1).hash();
     let seen = within_a_second(|| async {
         let key = keys.find(&hash).await.unwrap().unwrap();
-        key.key.usable(at(2_000)).is_err()
+        key.usable(at(2_000)).is_err()
     });
     assert!(
         seen.await,
@@ -126,19 +130,112 @@ async fn a_revoked_key_is_seen_as_revoked_within_a_second() {
 }
 
 #[tokio::test]
+async fn what_is_changed_at_a_key_or_its_account_is_known_within_a_second() {
+    let (_dir, store) = store().await;
+    store.create_account(new_account("team")).await.unwrap();
+    let mut new = new_key("app", &text(1));
+    new.settings.account = "team".to_owned();
+    store.create_key(new).await.unwrap();
+    let keys = WarmKeys::start(store.clone());
+    let hash = text(1).hash();
+    assert!(!keys.find(&hash).await.unwrap().unwrap().is_limited());
+
+    let limit = NonZeroU32::new(3);
+    store
+        .update_account("team", |settings| {
+            settings.limits.concurrency = limit;
+            Ok::<_, ChangeAccountError>(())
+        })
+        .await
+        .unwrap();
+    let limited = within_a_second(|| async {
+        let key = keys.find(&hash).await.unwrap().unwrap();
+        key.owners()[1].limits.concurrency == limit && key.is_limited()
+    });
+    assert!(limited.await, "the account's limit does not hold");
+
+    store
+        .update_key("app", |settings| {
+            settings.enabled = false;
+            Ok::<_, ChangeKeyError>(())
+        })
+        .await
+        .unwrap();
+    let disabled = within_a_second(|| async {
+        let key = keys.find(&hash).await.unwrap().unwrap();
+        key.usable(at(2_000)) == Err(Unusable::Disabled)
+    });
+    assert!(disabled.await, "the key still works");
+}
+
+#[tokio::test]
+async fn both_texts_of_a_key_work_until_the_earlier_one_ends_and_count_together() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+    store
+        .rotate_key("app", text_of(2), at(2_000), at(3_000))
+        .await
+        .unwrap();
+    let keys = WarmKeys::start(store.clone());
+    let earlier = keys.find(&text(1).hash()).await.unwrap().unwrap();
+    let newest = keys.find(&text(2).hash()).await.unwrap().unwrap();
+
+    let _request = earlier.in_flight().enter(None);
+
+    assert_eq!(
+        newest.in_flight().count(),
+        1,
+        "two texts would have twice the limits"
+    );
+    assert_eq!(earlier.key.id, newest.key.id);
+    assert_eq!(
+        earlier.key.prefix,
+        text(1).prefix(),
+        "logs show what was presented"
+    );
+    assert_eq!(
+        (earlier.usable(at(2_999)), newest.usable(at(2_999))),
+        (Ok(()), Ok(()))
+    );
+    assert_eq!(earlier.usable(at(3_000)), Err(Unusable::Replaced));
+    assert_eq!(newest.usable(Timestamp::MAX), Ok(()));
+}
+
+#[tokio::test]
+async fn keys_of_one_account_count_together_and_those_of_another_apart() {
+    let (_dir, store) = store().await;
+    store.create_account(new_account("team")).await.unwrap();
+    for (name, seed, account) in [("a", 1, "team"), ("b", 2, "team"), ("c", 3, "default")] {
+        let mut new = new_key(name, &text(seed));
+        new.settings.account = account.to_owned();
+        store.create_key(new).await.unwrap();
+    }
+    let keys = WarmKeys::start(store.clone());
+    let mut found = Vec::new();
+    for seed in 1..=3 {
+        found.push(keys.find(&text(seed).hash()).await.unwrap().unwrap());
+    }
+
+    let _request = found[0].owners()[1].meters.in_flight.enter(None);
+
+    let counts = found.iter().map(|key| key.owners()[1].meters.in_flight.count());
+    assert_eq!(counts.collect::<Vec<_>>(), [1, 1, 0]);
+}
+
+#[tokio::test]
 async fn the_count_of_requests_under_way_outlives_a_change_of_the_key() {
     let (_dir, store) = store().await;
     store.create_key(new_key("app", &text(1))).await.unwrap();
     let keys = WarmKeys::start(store.clone());
     let before = keys.find(&text(1).hash()).await.unwrap().unwrap();
-    let _request = before.in_flight.enter(None);
+    let _request = before.in_flight().enter(None);
 
     store.create_key(new_key("other", &text(2))).await.unwrap();
     keys.find(&text(2).hash()).await.unwrap();
     let after = keys.find(&text(1).hash()).await.unwrap().unwrap();
 
     assert!(!Arc::ptr_eq(&before, &after), "it was read anew");
-    assert_eq!(after.in_flight.count(), 1);
+    assert_eq!(after.in_flight().count(), 1);
 }
 
 #[tokio::test]

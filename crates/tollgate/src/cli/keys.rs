@@ -1,17 +1,20 @@
 //! `tollgate keys`: API keys, in the database. A running gate knows within a second.
 
-use std::num::NonZeroU32;
-
 use clap::{Args, Subcommand};
-use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
-use serde::Serialize;
-use tollgate_ledger::{ApiKey, KeyText, Unusable};
-use tollgate_store::{NewKey, Store};
+use jiff::{SignedDuration, Timestamp};
+use tollgate_ledger::{Account, KeySettings, KeyText};
+use tollgate_store::{NewKey, NewText, Store};
 
-use super::Listing;
+use self::{settings::SettingArgs, shown::Row};
+use super::{
+    AlwaysJson, Listing,
+    limits::remark_on_budget,
+    value::{name, seconds, time},
+};
 use crate::{config::Config, error::CliError, print};
 
-const NAME_MAX: usize = 100;
+mod settings;
+mod shown;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -19,16 +22,48 @@ pub enum Command {
     #[command(after_help = "\
 Examples:
   tollgate keys create --name my-app
-  KEY=$(tollgate keys create --name ci --expires-in 30d --concurrency 4)")]
+  KEY=$(tollgate keys create --name ci --expires-in 30d --concurrency 4)
+  tollgate keys create --name batch --account research --models gpt-4o,claude-sonnet-4-6 \
+--requests-per-minute 60")]
     Create(Create),
+    /// Print all that is known of a key as JSON; the key itself is not kept and cannot be shown
+    Show(Shown),
     /// List all keys; the keys themselves are not kept and cannot be shown
     List(Listing),
+    /// Change what is set at a key, and leave the rest
+    #[command(after_help = "\
+Examples:
+  tollgate keys update --name my-app --tokens-per-minute 200000
+  tollgate keys update --name my-app --tokens-per-minute none --models all --allow-ip any")]
+    Update(Update),
+    /// Switch a key off; it can be switched on again
+    Disable(Named),
+    /// Switch a key on again
+    Enable(Named),
+    /// Give a key another text and print it as `create` does; the one before ends
+    #[command(after_help = "\
+Examples:
+  KEY=$(tollgate keys rotate --name my-app --overlap 24h)
+  KEY=$(tollgate keys rotate --name leaked --overlap 0s)")]
+    Rotate(Rotate),
     /// End the use of a key; its name is free again
-    Revoke {
-        /// The key's name
-        #[arg(long, value_parser = name)]
-        name: String,
-    },
+    Revoke(Named),
+}
+
+#[derive(Debug, Args)]
+pub struct Named {
+    /// The key's name
+    #[arg(long, value_parser = name)]
+    name: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Shown {
+    /// The key's name
+    #[arg(long, value_parser = name)]
+    name: String,
+    #[command(flatten)]
+    _form: AlwaysJson,
 }
 
 #[derive(Debug, Args)]
@@ -36,50 +71,85 @@ pub struct Create {
     /// What to call it; two keys in use never have one name
     #[arg(long, value_parser = name)]
     name: String,
-    /// How long it can be used, such as 30d, 12h or 90m [default: without end]
-    #[arg(long, value_name = "TIME", value_parser = time_from_now)]
-    expires_in: Option<SignedDuration>,
-    /// Most requests at once [default: no limit]
-    #[arg(long, value_name = "N")]
-    concurrency: Option<NonZeroU32>,
+    #[command(flatten)]
+    settings: SettingArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct Update {
+    /// The key's name
+    #[arg(long, value_parser = name)]
+    name: String,
+    #[command(flatten)]
+    settings: SettingArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct Rotate {
+    /// The key's name
+    #[arg(long, value_parser = name)]
+    name: String,
+    /// How long the text before works on, such as 24h; 0s ends it at once
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    overlap: SignedDuration,
 }
 
 pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
     let store = Store::open(&config.database).await?;
     let done = match command {
-        Command::Create(create) => self::create(create, &store).await,
+        Command::Create(create) => self::create(create, config, &store).await,
+        Command::Show(shown) => show(&shown.name, &store).await,
         Command::List(listing) => list(&listing, &store).await,
-        Command::Revoke { name } => revoke(&name, &store).await,
+        Command::Update(update) => self::update(update, config, &store).await,
+        Command::Disable(Named { name }) => switch(&name, false, &store).await,
+        Command::Enable(Named { name }) => switch(&name, true, &store).await,
+        Command::Rotate(rotate) => self::rotate(rotate, &store).await,
+        Command::Revoke(Named { name }) => revoke(&name, &store).await,
     };
     store.close().await;
     done
 }
 
-async fn create(asked: Create, store: &Store) -> Result<(), CliError> {
-    let mut random = [0; KeyText::RANDOM_BYTES];
-    getrandom::fill(&mut random).map_err(CliError::Random)?;
-    let text = KeyText::from_random(&random);
+async fn create(asked: Create, config: &Config, store: &Store) -> Result<(), CliError> {
+    asked.settings.check_models(config)?;
     let now = Timestamp::now();
+    let mut settings = KeySettings::of_account(Account::DEFAULT);
+    asked.settings.change(&mut settings, now)?;
+    let (text, kept) = new_text()?;
     let new = NewKey {
         name: asked.name,
-        hash: text.hash(),
-        prefix: text.prefix(),
+        text: kept,
         created: now,
-        // Beyond the end of the calendar is without end.
-        expires: asked.expires_in.and_then(|time| now.checked_add(time).ok()),
-        concurrency: asked.concurrency,
+        settings,
     };
     let key = store.create_key(new).await?;
     print::line(text.reveal())?;
-    let end = key
-        .expires
-        .map(|end| format!(", usable until {}", seconds(end)))
-        .unwrap_or_default();
+    let end = key.settings.expires;
+    let end = end.map(|end| format!(", usable until {}", seconds(end)));
     print::remark(&format!(
-        "Made key `{}`{end}. It is shown this once: keep it.",
-        key.name
+        "Made key `{}`{}. It is shown this once: keep it.",
+        key.name,
+        end.unwrap_or_default()
     ));
+    remark_on_budget(&key.settings.limits);
     Ok(())
+}
+
+/// A text that nobody has seen before, and what is kept of it.
+fn new_text() -> Result<(KeyText, NewText), CliError> {
+    let mut random = [0; KeyText::RANDOM_BYTES];
+    getrandom::fill(&mut random).map_err(CliError::Random)?;
+    let text = KeyText::from_random(&random);
+    let kept = NewText {
+        hash: text.hash(),
+        prefix: text.prefix(),
+    };
+    Ok((text, kept))
+}
+
+async fn show(name: &str, store: &Store) -> Result<(), CliError> {
+    let key = store.key(name).await?;
+    print::json(&Row::of(&key, Timestamp::now()))
 }
 
 async fn list(listing: &Listing, store: &Store) -> Result<(), CliError> {
@@ -89,21 +159,46 @@ async fn list(listing: &Listing, store: &Store) -> Result<(), CliError> {
         let rows: Vec<Row<'_>> = keys.iter().map(|key| Row::of(key, now)).collect();
         return print::json(&rows);
     }
-    let rows = keys.iter().map(|key| {
-        [
-            key.name.clone(),
-            format!("{key_prefix}…", key_prefix = key.prefix),
-            state(key, now).to_owned(),
-            seconds(key.created),
-            key.expires.map_or("never".to_owned(), seconds),
-            key.concurrency
-                .map_or("no limit".to_owned(), |limit| limit.to_string()),
-        ]
-    });
-    print::table(
-        ["NAME", "KEY", "STATE", "CREATED", "EXPIRES", "CONCURRENCY"],
-        rows,
-    )
+    shown::table(&keys, now)
+}
+
+async fn update(asked: Update, config: &Config, store: &Store) -> Result<(), CliError> {
+    if asked.settings.is_empty() {
+        return Err(CliError::NothingToChange);
+    }
+    asked.settings.check_models(config)?;
+    let now = Timestamp::now();
+    let Update { name, settings } = asked;
+    let change = |of_key: &mut KeySettings| settings.change(of_key, now);
+    let key = store.update_key(&name, change).await?;
+    print::remark(&format!("Changed key `{}` ({}…).", key.name, key.prefix));
+    remark_on_budget(&key.settings.limits);
+    Ok(())
+}
+
+async fn switch(name: &str, on: bool, store: &Store) -> Result<(), CliError> {
+    let change = |settings: &mut KeySettings| {
+        settings.enabled = on;
+        Ok::<_, CliError>(())
+    };
+    let key = store.update_key(name, change).await?;
+    let done = if on { "Enabled" } else { "Disabled" };
+    print::remark(&format!("{done} key `{}` ({}…).", key.name, key.prefix));
+    Ok(())
+}
+
+async fn rotate(asked: Rotate, store: &Store) -> Result<(), CliError> {
+    let (text, kept) = new_text()?;
+    let now = Timestamp::now();
+    let before_ends = now.checked_add(asked.overlap).unwrap_or(Timestamp::MAX);
+    let key = store.rotate_key(&asked.name, kept, now, before_ends).await?;
+    print::line(text.reveal())?;
+    print::remark(&format!(
+        "Key `{}` has a new text, shown this once: keep it. The one before works until {}.",
+        key.name,
+        seconds(before_ends)
+    ));
+    Ok(())
 }
 
 async fn revoke(name: &str, store: &Store) -> Result<(), CliError> {
@@ -111,72 +206,3 @@ async fn revoke(name: &str, store: &Store) -> Result<(), CliError> {
     print::remark(&format!("Revoked key `{}` ({}…).", key.name, key.prefix));
     Ok(())
 }
-
-/// A key as `--json` shows it.
-#[derive(Serialize)]
-struct Row<'a> {
-    id: i64,
-    name: &'a str,
-    prefix: &'a str,
-    state: &'static str,
-    created: String,
-    expires: Option<String>,
-    revoked: Option<String>,
-    concurrency: Option<NonZeroU32>,
-}
-
-impl<'a> Row<'a> {
-    fn of(key: &'a ApiKey, now: Timestamp) -> Self {
-        Self {
-            id: key.id.get(),
-            name: &key.name,
-            prefix: key.prefix.as_str(),
-            state: state(key, now),
-            created: seconds(key.created),
-            expires: key.expires.map(seconds),
-            revoked: key.revoked.map(seconds),
-            concurrency: key.concurrency,
-        }
-    }
-}
-
-fn state(key: &ApiKey, now: Timestamp) -> &'static str {
-    match key.usable(now) {
-        Ok(()) => "active",
-        Err(Unusable::Expired) => "expired",
-        Err(Unusable::Revoked) => "revoked",
-    }
-}
-
-/// As RFC 3339 writes it, in whole seconds.
-fn seconds(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-fn name(text: &str) -> Result<String, WrongName> {
-    let fits = !text.trim().is_empty()
-        && text.trim() == text
-        && text.chars().count() <= NAME_MAX
-        && !text.chars().any(char::is_control);
-    if fits { Ok(text.to_owned()) } else { Err(WrongName) }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("a name has 1 to {NAME_MAX} characters and no white space around it")]
-struct WrongName;
-
-fn time_from_now(text: &str) -> Result<SignedDuration, WrongTime> {
-    let span: Span = text.parse().map_err(|_| WrongTime)?;
-    let time = span
-        .to_duration(SpanRelativeTo::days_are_24_hours())
-        .map_err(|_| WrongTime)?;
-    if time.is_positive() {
-        Ok(time)
-    } else {
-        Err(WrongTime)
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("a time is written as 30d, 12h, 90m or 1w")]
-struct WrongTime;

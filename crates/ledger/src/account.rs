@@ -1,0 +1,51 @@
+//! Accounts: who owns API keys, and pays for what they do.
+//!
+//! Not here: how credit is spent.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use tollgate_catalog::money::Money;
+
+use crate::limits::Limits;
+
+/// An account's number in the database: never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountId(i64);
+
+impl AccountId {
+    pub fn new(id: i64) -> Self {
+        Self(id)
+    }
+
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What is known of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub id: AccountId,
+    /// No two accounts have the same.
+    pub name: String,
+    /// `None`: it came with the database.
+    pub created: Option<Timestamp>,
+    /// Whether it may spend what it does not have.
+    pub unlimited: bool,
+    /// Credit given, less what was charged; below zero where more was used up than could be foreseen.
+    pub balance: Money,
+    /// Bounds on all of its keys together.
+    pub limits: Limits,
+}
+
+impl Account {
+    /// Owns the keys for which no account was named. It is always there, and unlimited.
+    pub const DEFAULT: &str = "default";
+}

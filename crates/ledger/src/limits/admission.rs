@@ -1,0 +1,211 @@
+//! Whether a request may begin, by all limits of its key and of the key's account.
+//!
+//! All or nothing: what one limit gave is given back when another refuses.
+//! Not here: how much of its budget a key has left.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use super::{
+    Limits, PerMinute,
+    concurrency::{InFlight, InFlightGuard},
+    rate::{Held, Rate, Standing},
+};
+
+/// How long a request should wait that came too many at once: nobody knows when another ends.
+const SHORTLY: Duration = Duration::from_secs(1);
+
+/// An answer that nobody has written yet holds at most the limit divided by this.
+const MOST_OF_ANSWER: u64 = 10;
+
+/// What is counted of one key, or of one account. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Meters {
+    pub in_flight: InFlight,
+    requests: Rate,
+    tokens: Rate,
+}
+
+impl Meters {
+    /// Whether nothing would be lost with them: nobody else holds them, and everything is paid off.
+    pub fn are_idle(&self, now: Duration) -> bool {
+        self.in_flight.is_unshared() && self.requests.is_paid_off(now) && self.tokens.is_paid_off(now)
+    }
+}
+
+/// Who has a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    Key,
+    Account,
+}
+
+/// Which limit it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    RequestsPerMinute,
+    TokensPerMinute,
+    Concurrency,
+}
+
+/// One owner's limits, and what is counted of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounded<'a> {
+    pub owner: Owner,
+    pub limits: &'a Limits,
+    pub meters: &'a Meters,
+}
+
+/// Tokens that a request will probably use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expected {
+    pub prompt: u64,
+    pub output: u64,
+}
+
+/// Why a request may not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    pub owner: Owner,
+    pub limit: Limit,
+    pub most: u32,
+    /// After how long it may be tried again; `None`: it is too large for this limit at any time.
+    pub wait: Option<Duration>,
+}
+
+/// What a request took of its limits.
+#[derive(Debug)]
+#[must_use = "the places are given back as soon as they are dropped"]
+pub struct Taken {
+    pub places: Places,
+    pub tokens: HeldTokens,
+}
+
+/// Places among the requests under way, of the key and of its account; dropping them gives them back.
+pub type Places = [Option<InFlightGuard>; 2];
+
+/// Tokens that are held for a request. They count as they were expected until [`HeldTokens::settle`], also
+/// where they are dropped.
+#[derive(Debug, Default)]
+pub struct HeldTokens(Vec<Held>);
+
+/// How the limits on rates stand, where there are any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standings {
+    pub requests: Option<Standing>,
+    pub tokens: Option<Standing>,
+}
+
+/// Takes what a request needs of every limit, or nothing at all.
+///
+/// Of the tokens, those of the prompt are held and a part of those of the answer ([`MOST_OF_ANSWER`]):
+/// whoever may use little is not refused for what an answer might come to. What it truly came to is waited
+/// for afterwards.
+pub fn admit(owners: &[Bounded<'_>; 2], expected: Expected, now: Duration) -> Result<Taken, Refusal> {
+    let [key, account] = owners;
+    let places = [key.place()?, account.place()?];
+    let mut requests = Vec::new();
+    let mut tokens = HeldTokens::default();
+    match take_rates(owners, expected, now, &mut requests, &mut tokens.0) {
+        Ok(()) => Ok(Taken { places, tokens }),
+        Err(refusal) => {
+            for held in requests.into_iter().chain(tokens.0) {
+                held.correct(0, now);
+            }
+            Err(refusal)
+        }
+    }
+}
+
+fn take_rates(
+    owners: &[Bounded<'_>],
+    expected: Expected,
+    now: Duration,
+    requests: &mut Vec<Held>,
+    tokens: &mut Vec<Held>,
+) -> Result<(), Refusal> {
+    for bounded in owners {
+        if let Some(limit) = bounded.limits.requests_per_minute {
+            let held = bounded.meters.requests.take(1, limit, now);
+            let refused = |wait| bounded.refusal(Limit::RequestsPerMinute, limit.get(), Some(wait));
+            requests.push(held.map_err(refused)?);
+        }
+    }
+    for bounded in owners {
+        if let Some(limit) = bounded.limits.tokens_per_minute {
+            tokens.push(bounded.tokens(expected, limit, now)?);
+        }
+    }
+    Ok(())
+}
+
+impl HeldTokens {
+    /// Whether there is nothing to settle.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts the tokens that were truly used in the place of those that were expected.
+    pub fn settle(&mut self, tokens: u64, now: Duration) {
+        for held in self.0.drain(..) {
+            held.correct(tokens, now);
+        }
+    }
+}
+
+impl Bounded<'_> {
+    /// A place among the requests under way. Those of a key are counted although it has no limit, so that
+    /// one set later holds at once; accounts have many keys, and are spared that.
+    fn place(&self) -> Result<Option<InFlightGuard>, Refusal> {
+        let limit = self.limits.concurrency;
+        if limit.is_none() && self.owner == Owner::Account {
+            return Ok(None);
+        }
+        let most = limit.map_or(u32::MAX, NonZeroU32::get);
+        let place = self.meters.in_flight.enter(limit);
+        place
+            .map(Some)
+            .ok_or_else(|| self.refusal(Limit::Concurrency, most, Some(SHORTLY)))
+    }
+
+    fn tokens(&self, expected: Expected, limit: PerMinute, now: Duration) -> Result<Held, Refusal> {
+        let refusal = |wait| self.refusal(Limit::TokensPerMinute, limit.get(), wait);
+        let most = u64::from(limit.get());
+        if expected.prompt > most {
+            return Err(refusal(None));
+        }
+        let answer = expected.output.min(most / MOST_OF_ANSWER);
+        let held = expected.prompt.saturating_add(answer).min(most);
+        let taken = self.meters.tokens.take(held, limit, now);
+        taken.map_err(|wait| refusal(Some(wait)))
+    }
+
+    fn refusal(&self, limit: Limit, most: u32, wait: Option<Duration>) -> Refusal {
+        Refusal {
+            owner: self.owner,
+            limit,
+            most,
+            wait,
+        }
+    }
+}
+
+/// How the rates stand: of each kind the one that has least left.
+pub fn standings(owners: &[Bounded<'_>], now: Duration) -> Standings {
+    let least = |of: &dyn Fn(&Bounded<'_>) -> Option<Standing>| {
+        let standings = owners.iter().filter_map(of);
+        standings.min_by_key(|standing| standing.remaining)
+    };
+    Standings {
+        requests: least(&|bounded| {
+            let limit = bounded.limits.requests_per_minute?;
+            Some(bounded.meters.requests.standing(limit, now))
+        }),
+        tokens: least(&|bounded| {
+            let limit = bounded.limits.tokens_per_minute?;
+            Some(bounded.meters.tokens.standing(limit, now))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! The table of accounts.
+//!
+//! A change of an account's limits counts as a change of its keys: it raises their version, so that
+//! running gates see it ([`crate::warm`]).
+//! Not here: credit ([`crate::credit`]).
+
+use jiff::Timestamp;
+use sqlx::{FromRow, SqliteConnection};
+use tollgate_catalog::money::Money;
+use tollgate_ledger::{Account, AccountId, Limits};
+
+use crate::{
+    database::Store,
+    error::StoreError,
+    keys::raise_version,
+    stored::{LimitColumns, Reader},
+};
+
+/// What a new account is made of; the database adds its number.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Must not be empty.
+    pub name: String,
+    pub created: Timestamp,
+    pub settings: AccountSettings,
+}
+
+/// What an operator may set, and change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AccountSettings {
+    pub unlimited: bool,
+    pub limits: Limits,
+}
+
+impl Store {
+    /// Writes a new account, without credit.
+    pub async fn create_account(&self, new: NewAccount) -> Result<Account, CreateAccountError> {
+        let mut transaction = self.pool.begin().await?;
+        // Nobody has to know of it, but those who make accounts wait for each other.
+        raise_version(&mut transaction).await?;
+        let limits = LimitColumns::from(&new.settings.limits);
+        let row: AccountRow = sqlx::query_as(
+            "INSERT INTO accounts (id, name, created_at, unlimited, balance_nanos, requests_per_minute,
+                                   tokens_per_minute, concurrency, budget_nanos, budget_per)
+             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, 0, $4, $5, $6, $7, $8 FROM accounts
+             RETURNING id, name, created_at, unlimited, balance_nanos, requests_per_minute,
+                       tokens_per_minute, concurrency, budget_nanos, budget_per",
+        )
+        .bind(&new.name)
+        .bind(new.created.as_second())
+        .bind(i64::from(new.settings.unlimited))
+        .bind(limits.requests_per_minute)
+        .bind(limits.tokens_per_minute)
+        .bind(limits.concurrency)
+        .bind(limits.budget_nanos)
+        .bind(limits.budget_per)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(|error| match error.as_database_error() {
+            Some(fault) if fault.is_unique_violation() => CreateAccountError::NameTaken { name: new.name },
+            _ => error.into(),
+        })?;
+        transaction.commit().await?;
+        Ok(row.read()?)
+    }
+
+    /// All accounts, the oldest first.
+    pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let rows: Vec<AccountRow> = sqlx::query_as(
+            "SELECT id, name, created_at, unlimited, balance_nanos, requests_per_minute, tokens_per_minute,
+                    concurrency, budget_nanos, budget_per
+             FROM accounts ORDER BY id",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(AccountRow::read).collect()
+    }
+
+    pub async fn account(&self, name: &str) -> Result<Account, ChangeAccountError> {
+        let mut connection = self.pool.acquire().await?;
+        account_named(&mut connection, name).await
+    }
+
+    /// Changes what is set at an account; nothing changes where `change` fails. A running gate knows within a
+    /// second.
+    pub async fn update_account<E: From<ChangeAccountError>>(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut AccountSettings) -> Result<(), E>,
+    ) -> Result<Account, E> {
+        let mut transaction = self.pool.begin().await.map_err(ChangeAccountError::from)?;
+        raise_version(&mut transaction)
+            .await
+            .map_err(ChangeAccountError::from)?;
+        let mut account = account_named(&mut transaction, name).await?;
+        let mut settings = AccountSettings {
+            unlimited: account.unlimited,
+            limits: account.limits,
+        };
+        change(&mut settings)?;
+        let limits = LimitColumns::from(&settings.limits);
+        sqlx::query(
+            "UPDATE accounts
+             SET unlimited = $2, requests_per_minute = $3, tokens_per_minute = $4, concurrency = $5,
+                 budget_nanos = $6, budget_per = $7
+             WHERE id = $1",
+        )
+        .bind(account.id.get())
+        .bind(i64::from(settings.unlimited))
+        .bind(limits.requests_per_minute)
+        .bind(limits.tokens_per_minute)
+        .bind(limits.concurrency)
+        .bind(limits.budget_nanos)
+        .bind(limits.budget_per)
+        .execute(&mut *transaction)
+        .await
+        .map_err(ChangeAccountError::from)?;
+        transaction.commit().await.map_err(ChangeAccountError::from)?;
+        account.unlimited = settings.unlimited;
+        account.limits = settings.limits;
+        Ok(account)
+    }
+}
+
+pub(crate) async fn account_named(
+    connection: &mut SqliteConnection,
+    name: &str,
+) -> Result<Account, ChangeAccountError> {
+    let row: Option<AccountRow> = sqlx::query_as(
+        "SELECT id, name, created_at, unlimited, balance_nanos, requests_per_minute, tokens_per_minute,
+                concurrency, budget_nanos, budget_per
+         FROM accounts WHERE name = $1",
+    )
+    .bind(name)
+    .fetch_optional(connection)
+    .await?;
+    let row = row.ok_or_else(|| ChangeAccountError::NoSuchAccount {
+        name: name.to_owned(),
+    })?;
+    Ok(row.read()?)
+}
+
+/// A row as the database gives it.
+#[derive(FromRow)]
+struct AccountRow {
+    id: i64,
+    name: String,
+    created_at: Option<i64>,
+    unlimited: i64,
+    balance_nanos: i64,
+    #[sqlx(flatten)]
+    limits: LimitColumns,
+}
+
+impl AccountRow {
+    fn read(self) -> Result<Account, StoreError> {
+        let reader = Reader {
+            table: "accounts",
+            id: self.id,
+        };
+        Ok(Account {
+            id: AccountId::new(self.id),
+            created: reader.maybe_time("created_at", self.created_at)?,
+            unlimited: reader.flag("unlimited", self.unlimited)?,
+            balance: Money::from_nanos(self.balance_nanos),
+            limits: reader.limits(&self.limits)?,
+            name: self.name,
+        })
+    }
+}
+
+/// Why an account cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateAccountError {
+    #[error("there is an account named `{name}` already")]
+    NameTaken { name: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an account cannot be shown or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeAccountError {
+    #[error("there is no account named `{name}`")]
+    NoSuchAccount { name: String },
+    /// The balance would be beyond nine billion dollars, either way.
+    #[error("the balance of `{name}` would be too large")]
+    BeyondReach { name: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for CreateAccountError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<sqlx::Error> for ChangeAccountError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,131 @@
+//! The ledger: what was given to accounts and taken from them, entry by entry.
+//!
+//! Entries are added, and never changed. An account's balance is their sum, kept beside them and changed
+//! with them in one transaction, so that the two can be compared ([`Store::verify_ledger`]).
+
+use jiff::Timestamp;
+use sqlx::FromRow;
+use tollgate_catalog::money::Money;
+use tollgate_ledger::Account;
+
+use crate::{
+    accounts::{ChangeAccountError, account_named},
+    database::Store,
+    error::StoreError,
+};
+
+/// A balance that is not the sum of its entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discrepancy {
+    pub account: String,
+    pub balance: Money,
+    pub sum_of_entries: Money,
+}
+
+/// What a look at the whole ledger came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    pub accounts: u64,
+    pub entries: u64,
+    /// None where everything is right.
+    pub discrepancies: Vec<Discrepancy>,
+}
+
+impl Store {
+    /// Gives credit to an account, or takes some back where `amount` is negative; gives its balance after that.
+    pub async fn credit(
+        &self,
+        name: &str,
+        amount: Money,
+        note: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Account, ChangeAccountError> {
+        let (lowest, highest) = reach(amount);
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("UPDATE versions SET value = value + 1 WHERE name = 'ledger_entries'")
+            .execute(&mut *transaction)
+            .await?;
+        let account = account_named(&mut transaction, name).await?;
+        let changed = sqlx::query(
+            "UPDATE accounts SET balance_nanos = balance_nanos + $2
+             WHERE id = $1 AND balance_nanos BETWEEN $3 AND $4",
+        )
+        .bind(account.id.get())
+        .bind(amount.nanos())
+        .bind(lowest)
+        .bind(highest)
+        .execute(&mut *transaction)
+        .await?;
+        if changed.rows_affected() == 0 {
+            return Err(ChangeAccountError::BeyondReach {
+                name: name.to_owned(),
+            });
+        }
+        let kind = match amount >= Money::ZERO {
+            true => "top_up",
+            false => "correction",
+        };
+        sqlx::query(
+            "INSERT INTO ledger_entries (id, account_id, kind, amount_nanos, note, created_at)
+             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5 FROM ledger_entries",
+        )
+        .bind(account.id.get())
+        .bind(kind)
+        .bind(amount.nanos())
+        .bind(note)
+        .bind(now.as_second())
+        .execute(&mut *transaction)
+        .await?;
+        let account = account_named(&mut transaction, name).await?;
+        transaction.commit().await?;
+        Ok(account)
+    }
+
+    /// Adds up every entry, and compares the sums with the balances.
+    pub async fn verify_ledger(&self) -> Result<Verified, StoreError> {
+        // One statement, hence one state of the database.
+        let rows: Vec<SumRow> = sqlx::query_as(
+            "SELECT accounts.name, accounts.balance_nanos, count(ledger_entries.id) AS entries,
+                    CAST(coalesce(sum(ledger_entries.amount_nanos), 0) AS BIGINT) AS sum_nanos
+             FROM accounts LEFT JOIN ledger_entries ON ledger_entries.account_id = accounts.id
+             GROUP BY accounts.id, accounts.name, accounts.balance_nanos
+             ORDER BY accounts.id",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let count = |count: i64| u64::try_from(count).unwrap_or_default();
+        Ok(Verified {
+            accounts: rows.len() as u64,
+            entries: rows.iter().map(|row| count(row.entries)).sum(),
+            discrepancies: rows
+                .into_iter()
+                .filter(|row| row.balance_nanos != row.sum_nanos)
+                .map(|row| Discrepancy {
+                    account: row.name,
+                    balance: Money::from_nanos(row.balance_nanos),
+                    sum_of_entries: Money::from_nanos(row.sum_nanos),
+                })
+                .collect(),
+        })
+    }
+}
+
+/// The balances to which `amount` can be added.
+fn reach(amount: Money) -> (i64, i64) {
+    let nanos = amount.nanos();
+    (
+        i64::MIN.saturating_sub(nanos.min(0)),
+        i64::MAX.saturating_sub(nanos.max(0)),
+    )
+}
+
+#[derive(FromRow)]
+struct SumRow {
+    name: String,
+    balance_nanos: i64,
+    entries: i64,
+    sum_nanos: i64,
+}
+
+#[cfg(test)]
+mod tests;

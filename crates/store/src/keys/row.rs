@@ -1,0 +1,143 @@
+//! A key's rows as the database gives and takes them.
+
+use sqlx::{FromRow, Row as _, sqlite::SqliteRow};
+use tollgate_ledger::{AccountId, ApiKey, KeyId, KeyPrefix, KeySettings};
+
+use super::{FoundKey, KeysVersion, ListedKey};
+use crate::{
+    error::StoreError,
+    stored::{LimitColumns, Reader},
+};
+
+const TABLE: &str = "api_keys";
+
+/// The columns of `key_columns!`, and until when an earlier text works where that was asked for.
+#[derive(FromRow)]
+pub(super) struct KeyRow {
+    id: i64,
+    name: String,
+    account: String,
+    prefix: String,
+    created_at: i64,
+    revoked_at: Option<i64>,
+    enabled: i64,
+    expires_at: Option<i64>,
+    models: Option<String>,
+    networks: Option<String>,
+    #[sqlx(flatten)]
+    limits: LimitColumns,
+    reserve: String,
+    strict_parameters: i64,
+    #[sqlx(default)]
+    replaced_until: Option<i64>,
+}
+
+impl KeyRow {
+    fn read(self) -> Result<ApiKey, StoreError> {
+        let reader = self.reader();
+        Ok(ApiKey {
+            id: KeyId::new(self.id),
+            created: reader.time("created_at", self.created_at)?,
+            revoked: reader.maybe_time("revoked_at", self.revoked_at)?,
+            settings: KeySettings {
+                enabled: reader.flag("enabled", self.enabled)?,
+                expires: reader.maybe_time("expires_at", self.expires_at)?,
+                models: reader.text("models", self.models.as_deref())?.unwrap_or_default(),
+                networks: reader
+                    .text("networks", self.networks.as_deref())?
+                    .unwrap_or_default(),
+                limits: reader.limits(&self.limits)?,
+                reserve: self.reserve.parse().map_err(|_| reader.damaged("reserve"))?,
+                strict_parameters: reader.flag("strict_parameters", self.strict_parameters)?,
+                account: self.account,
+            },
+            name: self.name,
+            prefix: KeyPrefix::from_stored(self.prefix),
+        })
+    }
+
+    pub(super) fn listed(self) -> Result<ListedKey, StoreError> {
+        let replaced_until = self.reader().maybe_time("ends_at", self.replaced_until)?;
+        Ok(ListedKey {
+            key: self.read()?,
+            replaced_until,
+        })
+    }
+
+    fn reader(&self) -> Reader {
+        Reader {
+            table: TABLE,
+            id: self.id,
+        }
+    }
+}
+
+/// What is set at a key, but its account.
+pub(super) struct SettingColumns {
+    pub(super) enabled: i64,
+    pub(super) expires_at: Option<i64>,
+    pub(super) models: Option<String>,
+    pub(super) networks: Option<String>,
+    pub(super) limits: LimitColumns,
+    pub(super) reserve: &'static str,
+    pub(super) strict_parameters: i64,
+}
+
+impl From<&KeySettings> for SettingColumns {
+    fn from(settings: &KeySettings) -> Self {
+        let networks = &settings.networks;
+        Self {
+            enabled: i64::from(settings.enabled),
+            expires_at: settings.expires.map(jiff::Timestamp::as_second),
+            models: settings.models.named().map(|_| settings.models.to_string()),
+            networks: (!networks.named().is_empty()).then(|| networks.to_string()),
+            limits: LimitColumns::from(&settings.limits),
+            reserve: settings.reserve.as_str(),
+            strict_parameters: i64::from(settings.strict_parameters),
+        }
+    }
+}
+
+/// The answer to [`crate::Store::find_key`]: always a version, and a key where there is one.
+pub(super) struct FoundRow {
+    version: i64,
+    found: Option<(KeyRow, Option<i64>, i64, LimitColumns)>,
+}
+
+impl<'r> FromRow<'r, SqliteRow> for FoundRow {
+    fn from_row(row: &'r SqliteRow) -> Result<Self, sqlx::Error> {
+        let version = row.try_get("version")?;
+        let account: Option<i64> = row.try_get("account_id")?;
+        let Some(account) = account else {
+            return Ok(Self { version, found: None });
+        };
+        let account_limits = LimitColumns {
+            requests_per_minute: row.try_get("account_requests_per_minute")?,
+            tokens_per_minute: row.try_get("account_tokens_per_minute")?,
+            concurrency: row.try_get("account_concurrency")?,
+            budget_nanos: row.try_get("account_budget_nanos")?,
+            budget_per: row.try_get("account_budget_per")?,
+        };
+        let text_ends = row.try_get("text_ends_at")?;
+        let found = Some((KeyRow::from_row(row)?, text_ends, account, account_limits));
+        Ok(Self { version, found })
+    }
+}
+
+impl FoundRow {
+    pub(super) fn read(self) -> Result<(KeysVersion, Option<FoundKey>), StoreError> {
+        let read = |(key, text_ends, account, limits): (KeyRow, _, _, _)| {
+            let of_account = Reader {
+                table: "accounts",
+                id: account,
+            };
+            Ok::<_, StoreError>(FoundKey {
+                text_ends: key.reader().maybe_time("ends_at", text_ends)?,
+                key: key.read()?,
+                account: AccountId::new(account),
+                account_limits: of_account.limits(&limits)?,
+            })
+        };
+        Ok((KeysVersion(self.version), self.found.map(read).transpose()?))
+    }
+}

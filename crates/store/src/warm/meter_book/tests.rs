@@ -1,0 +1,78 @@
+use std::num::NonZeroU32;
+
+use tollgate_ledger::{
+    KeyId, Limits, PerMinute,
+    limits::{Bounded, Expected, Owner, admit},
+};
+
+use super::*;
+
+const NOW: Duration = Duration::from_secs(1);
+
+fn held(book: &MeterBook<KeyId>) -> usize {
+    book.0.lock().expect("no test panics with it").meters.len()
+}
+
+#[test]
+fn a_key_keeps_its_count_when_it_is_read_anew() {
+    let book = MeterBook::default();
+    let request = book.of(KeyId::new(1), NOW).in_flight.enter(None);
+
+    assert_eq!(book.of(KeyId::new(1), NOW).in_flight.count(), 1);
+    drop(request);
+    assert_eq!(book.of(KeyId::new(1), NOW).in_flight.count(), 0);
+}
+
+#[test]
+fn meters_of_keys_that_are_gone_do_not_pile_up() {
+    let book = MeterBook::default();
+    let request = book.of(KeyId::new(-1), NOW).in_flight.enter(None);
+
+    for id in 0..100_000 {
+        drop(book.of(KeyId::new(id), NOW));
+    }
+
+    assert!(held(&book) <= SWEEP_FROM, "{} are held", held(&book));
+    assert_eq!(
+        book.of(KeyId::new(-1), NOW).in_flight.count(),
+        1,
+        "one with a request under way stays"
+    );
+    drop(request);
+}
+
+#[test]
+fn a_rate_is_not_forgotten_with_the_copy_of_its_key() {
+    let book = MeterBook::default();
+    let limits = Limits {
+        requests_per_minute: NonZeroU32::new(1).map(PerMinute::new),
+        ..Limits::default()
+    };
+    let ask = || {
+        let meters = book.of(KeyId::new(-1), NOW);
+        let none = (Limits::default(), Meters::default());
+        let owners = [
+            Bounded {
+                owner: Owner::Key,
+                limits: &limits,
+                meters: &meters,
+            },
+            Bounded {
+                owner: Owner::Account,
+                limits: &none.0,
+                meters: &none.1,
+            },
+        ];
+        admit(&owners, Expected::default(), NOW).is_ok()
+    };
+    assert!(ask());
+
+    for id in 0..10_000 {
+        drop(book.of(KeyId::new(id), NOW));
+    }
+
+    assert!(
+        !ask(),
+        "a key that is asked for seldom would have no limit at all"
+    );
+}

@@ -1,0 +1,287 @@
+//! What a key may do, and from where; changed while the gate runs.
+
+use std::time::{Duration, Instant};
+
+use http::Request;
+use serde_json::json;
+use tollgate_testkit::{
+    gate::{Answer, Channel, Gate},
+    provider::{FakeProvider, fails, says},
+};
+
+use crate::stage::{MODEL, question, question_to, setup, stage, with};
+
+const OTHER: &str = "gpt-4o-mini";
+
+async fn two_models() -> (FakeProvider, Gate) {
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let channel = Channel::to(&provider).models([MODEL, OTHER]);
+    (provider, setup().channel(channel).start().await)
+}
+
+async fn change(gate: &Gate, args: &[&str]) {
+    let output = gate.command(args).await;
+    assert!(output.success(), "{args:?}: {output:?}");
+}
+
+/// Asks until the answer has this status, a second at most: the promise to operators.
+async fn within_a_second(gate: &Gate, key: &str, status: u16) -> Answer {
+    let changed = Instant::now();
+    loop {
+        let answer = gate.post_with(key, &question()).await;
+        if answer.status == status {
+            return answer;
+        }
+        assert!(
+            changed.elapsed() < Duration::from_secs(1),
+            "no {status}: {answer:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn get(key: &str, path: &str) -> Request<String> {
+    let request = Request::get(path).header("authorization", format!("Bearer {key}"));
+    request.body(String::new()).unwrap()
+}
+
+fn assert_forbidden(answer: &Answer, code: &str, told: &str) {
+    assert_eq!(answer.status, 403, "{answer:?}");
+    assert_eq!(answer.error_type().as_deref(), Some("permission_error"));
+    assert_eq!(answer.error_code().as_deref(), Some(code));
+    let message = answer.error_message().unwrap();
+    assert!(message.contains(told), "{message}");
+}
+
+#[tokio::test]
+async fn a_key_is_switched_off_and_on_within_a_second() {
+    let (_provider, gate) = stage(says("Hello")).await;
+    let key = gate.create_key(&["--name", "app"]).await;
+    assert_eq!(gate.post_with(&key, &question()).await.status, 200);
+
+    change(&gate, &["keys", "disable", "--name", "app"]).await;
+    let off = within_a_second(&gate, &key, 401).await;
+    change(&gate, &["keys", "enable", "--name", "app"]).await;
+    within_a_second(&gate, &key, 200).await;
+
+    assert_eq!(off.error_code().as_deref(), Some("api_key_disabled"));
+    assert_eq!(off.error_type().as_deref(), Some("authentication_error"));
+}
+
+#[tokio::test]
+async fn a_key_calls_and_lists_only_the_models_that_it_is_allowed() {
+    let (provider, gate) = two_models().await;
+    let key = gate.create_key(&["--name", "narrow", "--models", MODEL]).await;
+
+    let allowed = gate.post_with(&key, &question()).await;
+    let asked = provider.requests().len();
+    let refused = gate.post_with(&key, &question_to(OTHER)).await;
+    let list = gate.send(get(&key, "/v1/models")).await;
+    let one = gate.send(get(&key, &format!("/v1/models/{MODEL}"))).await;
+    let other = gate.send(get(&key, &format!("/v1/models/{OTHER}"))).await;
+
+    assert_eq!(allowed.status, 200);
+    assert_forbidden(&refused, "model_not_allowed", OTHER);
+    assert_eq!(refused.json()["error"]["param"], "model");
+    assert_eq!(
+        provider.requests().len(),
+        asked,
+        "the provider hears nothing of it"
+    );
+    let listed = list.json()["data"].as_array().unwrap().clone();
+    let listed: Vec<_> = listed.iter().map(|model| model["id"].clone()).collect();
+    assert_eq!(listed, [MODEL]);
+    assert_eq!(one.status, 200);
+    assert_forbidden(&other, "model_not_allowed", OTHER);
+}
+
+#[tokio::test]
+async fn a_model_that_is_unknown_is_unknown_to_a_narrow_key_too() {
+    let (_provider, gate) = two_models().await;
+    let key = gate.create_key(&["--name", "narrow", "--models", MODEL]).await;
+
+    let answer = gate.post_with(&key, &question_to("gpt-99")).await;
+
+    assert_eq!(
+        (answer.status, answer.error_code().as_deref()),
+        (404, Some("model_not_found"))
+    );
+}
+
+#[tokio::test]
+async fn models_are_allowed_and_taken_away_within_a_second() {
+    let (_provider, gate) = two_models().await;
+    let key = gate.create_key(&["--name", "app", "--models", OTHER]).await;
+    assert_eq!(gate.post_with(&key, &question()).await.status, 403);
+
+    let both = format!("{MODEL},{OTHER}");
+    change(&gate, &["keys", "update", "--name", "app", "--models", &both]).await;
+    within_a_second(&gate, &key, 200).await;
+    change(&gate, &["keys", "update", "--name", "app", "--models", OTHER]).await;
+    within_a_second(&gate, &key, 403).await;
+    change(&gate, &["keys", "update", "--name", "app", "--models", "all"]).await;
+    within_a_second(&gate, &key, 200).await;
+}
+
+#[tokio::test]
+async fn a_model_that_the_key_may_not_call_is_no_model_to_fall_back_on() {
+    let provider = FakeProvider::start_with(fails(503, "", "busy")).await;
+    provider.for_model(OTHER, says("other"));
+    let channel = Channel::to(&provider).models([MODEL, OTHER]);
+    let fallbacks = format!("[routing]\nfallbacks = {{ \"{MODEL}\" = [\"{OTHER}\"] }}\n");
+    let gate = setup().channel(channel).config(&fallbacks).start().await;
+    let key = gate.create_key(&["--name", "narrow", "--models", MODEL]).await;
+
+    let narrow = gate.post_with(&key, &question()).await;
+    let wide = gate.post(&question()).await;
+
+    assert_eq!((narrow.status, wide.status), (503, 200), "{narrow:?}");
+}
+
+#[tokio::test]
+async fn a_key_works_only_from_its_networks() {
+    let (provider, gate) = stage(says("Hello")).await;
+    let far = gate
+        .create_key(&["--name", "far", "--allow-ip", "192.0.2.0/24"])
+        .await;
+    let near = gate
+        .create_key(&[
+            "--name",
+            "near",
+            "--allow-ip",
+            "192.0.2.0/24",
+            "--allow-ip",
+            "127.0.0.1",
+        ])
+        .await;
+
+    let refused = gate.post_with(&far, &question()).await;
+    let list = gate.send(get(&far, "/v1/models")).await;
+    let asked = provider.requests().len();
+    let allowed = gate.post_with(&near, &question()).await;
+
+    for answer in [refused, list] {
+        assert_forbidden(&answer, "address_not_allowed", "127.0.0.1");
+    }
+    assert_eq!((asked, allowed.status), (0, 200));
+}
+
+#[tokio::test]
+async fn a_client_behind_a_trusted_proxy_cannot_make_its_address_up() {
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let channel = Channel::to(&provider).models([MODEL]);
+    let trusting = setup()
+        .server("trusted_proxies = [\"127.0.0.1\"]")
+        .channel(channel)
+        .key(&["--allow-ip", "10.0.0.0/8"])
+        .start()
+        .await;
+    for (forwarded, status) in [
+        ("10.1.2.3", 200),
+        ("203.0.113.9, 10.1.2.3", 200),
+        ("10.1.2.3, 203.0.113.9", 403),
+        ("10.1.2.3, nonsense", 403),
+    ] {
+        let mut request = trusting.chat_request(trusting.key(), question().to_string());
+        request
+            .headers_mut()
+            .insert("x-forwarded-for", forwarded.parse().unwrap());
+        assert_eq!(trusting.send(request).await.status, status, "{forwarded}");
+    }
+
+    let (_provider, open) = stage(says("Hello")).await;
+    let key = open
+        .create_key(&["--name", "far", "--allow-ip", "10.0.0.0/8"])
+        .await;
+    let mut request = open.chat_request(&key, question().to_string());
+    request
+        .headers_mut()
+        .insert("x-forwarded-for", "10.1.2.3".parse().unwrap());
+    assert_eq!(
+        open.send(request).await.status,
+        403,
+        "nobody is trusted by default"
+    );
+}
+
+#[tokio::test]
+async fn a_rotated_key_works_with_both_texts_until_the_overlap_ends() {
+    let (_provider, gate) = stage(says("Hello")).await;
+    let first = gate.create_key(&["--name", "app"]).await;
+    assert_eq!(gate.post_with(&first, &question()).await.status, 200);
+
+    let rotated = gate
+        .command(&["keys", "rotate", "--name", "app", "--overlap", "24h"])
+        .await;
+    let second = rotated.stdout.trim();
+    assert_eq!(
+        gate.post_with(second, &question()).await.status,
+        200,
+        "{rotated:?}"
+    );
+    assert_eq!(gate.post_with(&first, &question()).await.status, 200);
+
+    let rotated = gate
+        .command(&["keys", "rotate", "--name", "app", "--overlap", "0s"])
+        .await;
+    let leaked = within_a_second(&gate, second, 401).await;
+
+    assert_eq!(leaked.error_code().as_deref(), Some("invalid_api_key"));
+    let message = leaked.error_message().unwrap();
+    assert!(message.contains("took this one's place"), "{message}");
+    let third = rotated.stdout.trim();
+    assert_eq!(gate.post_with(third, &question()).await.status, 200);
+}
+
+/// A provider that moves the temperature, and then one that takes it.
+async fn mover(spare: bool) -> (FakeProvider, Gate) {
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let moves = Channel::to(&provider)
+        .named("moves")
+        .provider("minimax")
+        .models(["minimax-m2.5"]);
+    let mut setup = setup().channel(moves).key(&["--strict-parameters"]);
+    if spare {
+        let takes = Channel::to(&provider)
+            .named("takes")
+            .models(["minimax-m2.5"])
+            .set("priority", "1");
+        setup = setup.channel(takes);
+    }
+    (provider, setup.start().await)
+}
+
+#[tokio::test]
+async fn a_strict_key_gets_a_400_where_a_parameter_would_be_changed() {
+    let (provider, gate) = mover(false).await;
+    let warm = with(question_to("minimax-m2.5"), json!({"temperature": 1.6}));
+
+    let strict = gate.post(&warm).await;
+    let asked = provider.requests().len();
+    let within = gate
+        .post(&with(question_to("minimax-m2.5"), json!({"temperature": 0.6})))
+        .await;
+    let lenient = gate.create_key(&["--name", "lenient"]).await;
+    let moved = gate.post_with(&lenient, &warm).await;
+
+    assert_eq!(
+        (strict.status, strict.error_code().as_deref()),
+        (400, Some("unsupported_parameter"))
+    );
+    assert_eq!(strict.json()["error"]["param"], "temperature");
+    assert_eq!(asked, 0, "the provider hears nothing of it");
+    assert_eq!(within.status, 200, "what is taken as it is passes");
+    assert_eq!(moved.header("x-tollgate-notes"), Some("moved:temperature"));
+}
+
+#[tokio::test]
+async fn a_strict_key_is_answered_by_the_channel_that_takes_its_parameters() {
+    let (_provider, gate) = mover(true).await;
+    let warm = with(question_to("minimax-m2.5"), json!({"temperature": 1.6}));
+
+    let answer = gate.post(&warm).await;
+
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("x-tollgate-channel"), Some("takes"));
+    assert_eq!(answer.header("x-tollgate-notes"), None);
+}
