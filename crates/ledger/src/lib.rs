@@ -12,6 +12,7 @@ pub mod output_history;
 pub mod period;
 pub mod purse;
 pub mod reservation;
+pub mod spending;
 
 pub use account::{Account, AccountId};
 pub use api_key::{AllowedModels, AllowedNetworks, ApiKey, KeySettings, Reserve, Unusable};

@@ -8,6 +8,7 @@ use tollgate_catalog::money::Money;
 
 pub mod admission;
 pub mod concurrency;
+pub mod funds;
 pub mod rate;
 
 pub use admission::{

@@ -1,9 +1,9 @@
-//! What an account or a budget may still spend, as one number that many requests draw on at once.
+//! What is spent, and what requests under way hold, counted together, so that the two never exceed an amount.
 //!
-//! A request holds an amount before it is sent, and puts its charge in the place of that when it has
-//! ended. Holding is one compare-and-swap, so that two requests never hold the same money. What is charged
-//! beyond a hold is an overrun: it is taken all the same, and nothing more is held until it is covered.
-//! Not here: how much is held ([`crate::reservation`]), and where charges are booked.
+//! A request holds before it is sent, and gives back what it held when its charge is counted as spent. Holding
+//! is one compare-and-swap, so that two requests never hold the same money. What is spent is taken whether or not it was
+//! held: an overrun leaves more used up than there is, and nothing more is held until that is covered.
+//! Not here: how much is held ([`crate::reservation`]), and what the amount is that bounds it ([`crate::limits::funds`]).
 
 use std::sync::{
     Arc,
@@ -12,20 +12,20 @@ use std::sync::{
 
 use tollgate_catalog::money::Money;
 
-/// Money that may be spent. Clones draw on the same.
-#[derive(Debug, Clone)]
+/// Money that is used up. Clones count together.
+#[derive(Debug, Clone, Default)]
 pub struct Purse(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
-    /// What is neither spent nor held, in nano-dollars: what holds are taken from.
-    free: AtomicI64,
-    /// What is not spent. It tells one refusal from another, and is written so that it is never too low for a
+    /// What is spent or held, in nano-dollars: what bounds a hold.
+    used: AtomicI64,
+    /// What is spent. It tells one refusal from another, and is written so that it is never too high for a
     /// moment: whoever takes spent money for held comes again for nothing, the other way round it would give up.
-    balance: AtomicI64,
+    spent: AtomicI64,
 }
 
-/// Money held for one request. Dropped without [`Hold::settle`], all of it comes back.
+/// Money held for one request. It is free again when this is dropped.
 #[derive(Debug)]
 #[must_use = "the money is free again as soon as this is dropped"]
 pub struct Hold {
@@ -44,49 +44,47 @@ pub enum Short {
     Held,
 }
 
-/// What became of a request's hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settled {
-    pub charged: Money,
-    /// The part of the charge that nothing was held for.
-    pub overrun: Money,
-}
-
 impl Purse {
-    pub fn new(balance: Money) -> Self {
+    /// A purse of which so much is spent.
+    pub fn new(spent: Money) -> Self {
         Self(Arc::new(Inner {
-            free: AtomicI64::new(balance.nanos()),
-            balance: AtomicI64::new(balance.nanos()),
+            used: AtomicI64::new(spent.nanos()),
+            spent: AtomicI64::new(spent.nanos()),
         }))
     }
 
-    /// Holds `amount`, which is not negative. Nothing, be it for nothing, is held of a purse that is overdrawn.
-    pub fn hold(&self, amount: Money) -> Result<Hold, Short> {
-        let wanted = amount.nanos();
-        let rest = |free: i64| free.checked_sub(wanted).filter(|rest| *rest >= 0);
+    /// Holds `amount`, which is not negative, where no more than `most` is used up with it. Where more is used
+    /// up than that, nothing is held, be it for nothing.
+    pub fn hold(&self, amount: Money, most: Money) -> Result<Hold, Short> {
+        let (wanted, most) = (amount.nanos(), most.nanos());
+        let with_it = |used: i64| used.checked_add(wanted).filter(|used| *used <= most);
         match self
             .0
-            .free
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, rest)
+            .used
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, with_it)
         {
             Ok(_) => Ok(Hold {
                 purse: Arc::clone(&self.0),
                 amount,
             }),
-            Err(_) if self.0.balance.load(Ordering::Acquire) < wanted => Err(Short::Spent),
+            Err(_) if with_it(self.0.spent.load(Ordering::Acquire)).is_none() => Err(Short::Spent),
             Err(_) => Err(Short::Held),
         }
     }
 
-    /// Puts money in, or takes some out where `amount` is negative, whatever is held of it.
-    pub fn credit(&self, amount: Money) {
-        add(&self.0.balance, amount.nanos());
-        add(&self.0.free, amount.nanos());
+    /// Counts a charge, which is not negative, as spent, be it held or not.
+    pub fn spend(&self, charge: Money) {
+        add(&self.0.used, charge.nanos());
+        add(&self.0.spent, charge.nanos());
     }
 
-    /// What is neither spent nor held; below zero after an overrun.
-    pub fn free(&self) -> Money {
-        Money::from_nanos(self.0.free.load(Ordering::Acquire))
+    pub fn spent(&self) -> Money {
+        Money::from_nanos(self.0.spent.load(Ordering::Acquire))
+    }
+
+    /// What is spent or held.
+    pub fn used(&self) -> Money {
+        Money::from_nanos(self.0.used.load(Ordering::Acquire))
     }
 }
 
@@ -94,23 +92,11 @@ impl Hold {
     pub fn amount(&self) -> Money {
         self.amount
     }
-
-    /// Puts the true charge, which is not negative, in the place of what was held.
-    pub fn settle(mut self, charge: Money) -> Settled {
-        let (held, charged) = (self.amount.nanos(), charge.nanos());
-        self.amount = Money::ZERO;
-        add(&self.purse.free, held.saturating_sub(charged));
-        add(&self.purse.balance, charged.saturating_neg());
-        Settled {
-            charged: charge,
-            overrun: Money::from_nanos(charged.saturating_sub(held).max(0)),
-        }
-    }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        add(&self.purse.free, self.amount.nanos());
+        add(&self.purse.used, self.amount.nanos().saturating_neg());
     }
 }
 

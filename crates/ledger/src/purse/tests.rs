@@ -9,90 +9,110 @@ fn nanos(nanos: i64) -> Money {
 }
 
 #[test]
-fn what_is_held_is_not_free_and_what_is_not_charged_comes_back() {
-    let purse = Purse::new(nanos(100));
+fn what_is_held_is_used_up_until_it_comes_back() {
+    let purse = Purse::default();
 
-    let hold = purse.hold(nanos(60)).expect("there is enough");
-    assert_eq!(purse.free(), nanos(40));
-    let settled = hold.settle(nanos(25));
+    let hold = purse.hold(nanos(60), nanos(100)).expect("there is enough");
+    assert_eq!((purse.used(), purse.spent()), (nanos(60), Money::ZERO));
+    purse.spend(nanos(25));
+    drop(hold);
 
-    assert_eq!((settled.charged, settled.overrun), (nanos(25), Money::ZERO));
-    assert_eq!(purse.free(), nanos(75));
+    assert_eq!((purse.used(), purse.spent()), (nanos(25), nanos(25)));
+    assert!(purse.hold(nanos(75), nanos(100)).is_ok());
 }
 
 #[test]
 fn a_hold_that_is_dropped_was_never_there() {
-    let purse = Purse::new(nanos(100));
+    let purse = Purse::default();
 
-    drop(purse.hold(nanos(100)));
+    drop(purse.hold(nanos(100), nanos(100)));
 
-    assert_eq!(purse.free(), nanos(100));
-    assert!(purse.hold(nanos(100)).is_ok());
+    assert_eq!(purse.used(), Money::ZERO);
+    assert!(purse.hold(nanos(100), nanos(100)).is_ok());
 }
 
 #[test]
 fn money_that_others_hold_is_told_from_money_that_is_spent() {
-    let purse = Purse::new(nanos(100));
-    let hold = purse.hold(nanos(80)).expect("there is enough");
+    let (purse, most) = (Purse::default(), nanos(100));
+    let hold = purse.hold(nanos(80), most).expect("there is enough");
 
     assert_eq!(
-        purse.hold(nanos(50)).unwrap_err(),
+        purse.hold(nanos(50), most).unwrap_err(),
         Short::Held,
         "it may come back"
     );
     assert_eq!(
-        purse.hold(nanos(101)).unwrap_err(),
+        purse.hold(nanos(101), most).unwrap_err(),
         Short::Spent,
         "there never was as much"
     );
-    hold.settle(nanos(80));
-    assert_eq!(purse.hold(nanos(50)).unwrap_err(), Short::Spent);
+    purse.spend(nanos(80));
+    drop(hold);
+    assert_eq!(purse.hold(nanos(50), most).unwrap_err(), Short::Spent);
 }
 
 #[test]
 fn an_overrun_is_taken_and_nothing_is_held_until_it_is_covered() {
-    let purse = Purse::new(nanos(100));
+    let purse = Purse::default();
 
-    let settled = purse.hold(nanos(90)).expect("there is enough").settle(nanos(130));
+    let hold = purse.hold(nanos(90), nanos(100)).expect("there is enough");
+    purse.spend(nanos(130));
+    drop(hold);
 
-    assert_eq!(settled.overrun, nanos(40));
-    assert_eq!(purse.free(), nanos(-30));
-    assert_eq!(purse.hold(Money::ZERO).unwrap_err(), Short::Spent);
-    purse.credit(nanos(30));
-    assert!(purse.hold(Money::ZERO).is_ok());
-    assert_eq!(purse.hold(nanos(1)).unwrap_err(), Short::Spent);
+    assert_eq!(purse.hold(Money::ZERO, nanos(100)).unwrap_err(), Short::Spent);
+    assert!(purse.hold(Money::ZERO, nanos(130)).is_ok(), "once it is covered");
+    assert_eq!(purse.hold(nanos(1), nanos(130)).unwrap_err(), Short::Spent);
+}
+
+#[test]
+fn an_amount_that_is_lowered_or_raised_holds_for_the_next_request() {
+    let purse = Purse::new(nanos(50));
+
+    assert_eq!(purse.hold(nanos(1), nanos(50)).unwrap_err(), Short::Spent);
+    assert!(purse.hold(nanos(1), nanos(51)).is_ok());
+    assert_eq!(purse.hold(nanos(1), nanos(20)).unwrap_err(), Short::Spent);
 }
 
 #[test]
 fn amounts_at_the_end_of_all_reach_are_not_wrapped() {
     let purse = Purse::new(nanos(i64::MAX));
-    let hold = purse.hold(nanos(i64::MAX)).expect("there is enough");
-    purse.credit(nanos(i64::MAX));
-    drop(hold);
-    assert_eq!(purse.free(), nanos(i64::MAX));
+    purse.spend(nanos(i64::MAX));
+    assert_eq!(purse.spent(), nanos(i64::MAX));
+    assert_eq!(purse.hold(nanos(1), nanos(i64::MAX)).unwrap_err(), Short::Spent);
 
-    let poor = Purse::new(nanos(i64::MIN));
-    assert_eq!(poor.hold(nanos(i64::MAX)).unwrap_err(), Short::Spent);
+    let fresh = Purse::default();
+    assert_eq!(
+        fresh.hold(nanos(i64::MAX), nanos(i64::MIN)).unwrap_err(),
+        Short::Spent
+    );
+    assert!(fresh.hold(nanos(i64::MAX), nanos(i64::MAX)).is_ok());
 }
 
 #[test]
 fn a_thousand_requests_at_once_on_money_for_a_hundred_are_a_hundred() {
-    let (purse, price) = (Purse::new(nanos(100 * 7)), nanos(7));
+    let (purse, price, most) = (Purse::default(), nanos(7), nanos(100 * 7));
 
     let served: usize = thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|_| {
                 scope.spawn(|| {
-                    let requests = (0..125).filter(|_| match purse.hold(price) {
-                        Ok(hold) => {
-                            assert!(purse.free() >= Money::ZERO, "more is held than there is");
-                            thread::yield_now();
-                            hold.settle(price);
-                            true
-                        }
-                        Err(_) => false,
-                    });
-                    requests.count()
+                    let mut served = 0;
+                    for _ in 0..125 {
+                        // Who is refused for what others hold comes again, as clients do.
+                        let hold = loop {
+                            match purse.hold(price, most) {
+                                Ok(hold) => break Some(hold),
+                                Err(Short::Held) => thread::yield_now(),
+                                Err(Short::Spent) => break None,
+                            }
+                        };
+                        let Some(hold) = hold else { continue };
+                        purse.spend(price);
+                        drop(hold);
+                        assert!(purse.spent() <= most, "more is spent than there is");
+                        served += 1;
+                    }
+                    served
                 })
             })
             .collect();
@@ -102,20 +122,19 @@ fn a_thousand_requests_at_once_on_money_for_a_hundred_are_a_hundred() {
             .sum()
     });
 
-    // Nothing comes back here, so whoever was refused is refused for good.
     assert_eq!(served, 100);
-    assert_eq!(purse.free(), Money::ZERO);
+    assert_eq!((purse.used(), purse.spent()), (most, most));
 }
 
 #[test]
 fn nobody_gives_up_on_money_that_is_only_held() {
-    let (purse, most_of_it) = (Purse::new(nanos(100)), nanos(60));
+    let (purse, most, most_of_it) = (Purse::default(), nanos(100), nanos(60));
 
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..20_000 {
-                    match purse.hold(most_of_it) {
+                    match purse.hold(most_of_it, most) {
                         Ok(hold) => drop(hold),
                         Err(short) => assert_eq!(short, Short::Held, "a client would not come again"),
                     }
@@ -124,7 +143,7 @@ fn nobody_gives_up_on_money_that_is_only_held() {
         }
     });
 
-    assert_eq!(purse.free(), nanos(100));
+    assert_eq!(purse.used(), Money::ZERO);
 }
 
 #[derive(Debug, Clone)]
@@ -146,65 +165,61 @@ fn steps(most_of_hold: i64) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..200)
 }
 
-/// Runs the steps beside a book with an entry for each charge and credit. Gives the entries' sum, the lowest
-/// balance, and the sum of overruns.
+/// Runs the steps beside a book with an entry for each charge and credit, from so much credit on. Gives what is left,
+/// the least that ever was, and the sum of overruns.
 fn run(purse: &Purse, start: i64, steps: Vec<Step>) -> (i64, i64, i64) {
     let mut open: Vec<Hold> = Vec::new();
-    let (mut sum, mut lowest, mut overrun) = (start, start, 0);
+    let (mut credit, mut spent, mut lowest, mut overrun) = (start, 0, start, 0);
     for step in steps {
         match step {
-            Step::Hold(amount) => open.extend(purse.hold(nanos(amount))),
+            Step::Hold(amount) => open.extend(purse.hold(nanos(amount), nanos(credit))),
             Step::Settle(which, part) if !open.is_empty() => {
                 let hold = open.swap_remove(which.index(open.len()));
                 let charge = hold.amount().nanos() * part / 1_000;
-                let settled = hold.settle(nanos(charge));
-                sum -= settled.charged.nanos();
-                overrun += settled.overrun.nanos();
+                purse.spend(nanos(charge));
+                spent += charge;
+                overrun += (charge - hold.amount().nanos()).max(0);
             }
             Step::Drop(which) if !open.is_empty() => drop(open.swap_remove(which.index(open.len()))),
-            Step::Credit(amount) => {
-                purse.credit(nanos(amount));
-                sum += amount;
-            }
+            Step::Credit(amount) => credit += amount,
             Step::Settle(..) | Step::Drop(_) => {}
         }
         let held: i64 = open.iter().map(|hold| hold.amount().nanos()).sum();
         assert_eq!(
-            purse.free().nanos() + held,
-            sum,
-            "free and held are what the book says"
+            purse.spent().nanos(),
+            spent,
+            "what is spent is what the book says"
         );
-        lowest = lowest.min(sum);
+        assert_eq!(purse.used().nanos(), spent + held);
+        lowest = lowest.min(credit - spent);
     }
-    drop(open);
-    (sum, lowest, overrun)
+    (credit - spent, lowest, overrun)
 }
 
 proptest! {
     #[test]
-    fn the_balance_is_the_sum_of_the_entries_and_never_below_zero_with_charges_within_their_holds(
+    fn charges_within_their_holds_never_come_to_more_than_there_is(
         start in 0_i64..1_000,
         steps in steps(1_000),
     ) {
-        let purse = Purse::new(nanos(start));
+        let purse = Purse::default();
 
-        let (sum, lowest, overrun) = run(&purse, start, steps);
+        let (left, lowest, overrun) = run(&purse, start, steps);
 
-        prop_assert_eq!(purse.free().nanos(), sum);
         prop_assert!(lowest >= 0, "{lowest}");
+        prop_assert!(left >= 0);
         prop_assert_eq!(overrun, 0);
     }
 
     #[test]
-    fn charges_beyond_their_holds_take_the_balance_below_zero_by_no_more_than_the_overruns(
+    fn charges_beyond_their_holds_come_to_no_more_than_the_overruns_beyond_what_there_is(
         start in 0_i64..1_000,
         steps in steps(3_000),
     ) {
-        let purse = Purse::new(nanos(start));
+        let purse = Purse::default();
 
-        let (sum, lowest, overrun) = run(&purse, start, steps);
+        let (_, lowest, overrun) = run(&purse, start, steps);
 
-        prop_assert_eq!(purse.free().nanos(), sum);
         prop_assert!(lowest >= -overrun, "{lowest} with {overrun} of overruns");
     }
 }
