@@ -58,6 +58,8 @@ pub struct ChannelSettings {
     /// Whether references into the provider's own storage (`file_id`, `ms://`, `gs://`) may pass:
     /// they resolve with the operator's credential.
     pub provider_files: bool,
+    /// Whether what has no known price may be asked for by those whose money is counted, and costs them nothing.
+    pub allow_unpriced: bool,
 }
 
 /// An HTTP proxy on the way to a provider, asked with CONNECT (RFC 9110, section 9.3.6).

@@ -18,6 +18,8 @@ pub struct Provider {
     /// Whether it stops billing when a call is cancelled; unknown counts as `false`, and then the
     /// answer is drained for its usage.
     pub abort_stops_billing: bool,
+    /// Members of a request for which it asks money beside that for tokens, which no price tells.
+    pub surcharged: Vec<Arc<str>>,
     /// Whether it serves any model ID that an operator names, catalogue or not.
     pub serves_any_model: bool,
     /// Whether it serves every model of the catalogue, each under its public ID.

@@ -1,23 +1,31 @@
 //! Whether a request may run now: the gate's own bound, and the limits of the key and its account.
 
+mod money;
+
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_ledger::limits::{self, Expected, HeldTokens, Places, Taken};
 use tollgate_store::WarmKey;
 
-use crate::{error::GateError, gate::Gate, route::Route};
-
-/// Tokens of an answer that are expected where the request and the model allow as many.
-const EXPECTED_OUTPUT: u64 = 4_096;
+pub use self::money::{HeldMoney, is_payable};
+use crate::{error::GateError, gate::Gate, route::Route, story::Story};
 
 /// A place among the requests under way, and what is held of the limits. Dropping it gives the place back.
 #[derive(Debug)]
 pub struct Admission {
     _of_gate: OwnedSemaphorePermit,
     _of_key: Places,
-    tokens: HeldTokens,
+    held: HeldOfLimits,
+}
+
+/// What is held for a request until it is known what it used.
+#[derive(Debug, Default)]
+pub struct HeldOfLimits {
+    pub tokens: HeldTokens,
+    pub money: HeldMoney,
 }
 
 /// Whether there is a place now. Asked before anything of the body is read: an overloaded gate has to refuse at less
@@ -29,12 +37,14 @@ pub fn has_room(gate: &Gate) -> Result<(), GateError> {
     }
 }
 
-/// Takes a place, without waiting for one.
+/// Takes a place and what is needed of each limit, without waiting for it. Channels that nobody could be charged for
+/// leave the route where the key's money is counted.
 pub fn admit(
     gate: &Gate,
     key: &WarmKey,
     request: &ValidRequest,
-    route: &Route,
+    route: &mut Route,
+    story: &Story,
 ) -> Result<Admission, GateError> {
     let of_gate = Arc::clone(&gate.in_flight)
         .try_acquire_owned()
@@ -45,27 +55,38 @@ pub fn admit(
             tokens: HeldTokens::default(),
         },
         true => {
-            let expected = expected(request, route);
+            let expected = expected(key, request, route);
             limits::admit(&key.owners(), expected, gate.keys.now()).map_err(GateError::Limit)?
         }
     };
+    let mut held = HeldOfLimits {
+        tokens,
+        money: HeldMoney::default(),
+    };
+    match money::hold(gate, key, request, route, story, Timestamp::now()) {
+        Ok(money) => held.money = money,
+        Err(refusal) => {
+            held.tokens.settle(0, gate.keys.now());
+            return Err(refusal);
+        }
+    }
     Ok(Admission {
         _of_gate: of_gate,
         _of_key: places,
-        tokens,
+        held,
     })
 }
 
 impl Admission {
-    /// The tokens that are held, for whoever will know how many were used.
-    pub fn take_tokens(&mut self) -> HeldTokens {
-        std::mem::take(&mut self.tokens)
+    /// What is held, for whoever will know what was used.
+    pub fn take_held(&mut self) -> HeldOfLimits {
+        std::mem::take(&mut self.held)
     }
 }
 
 /// What the request will probably use. A provider that gives fewer choices at once reads the prompt for
 /// each of its answers.
-fn expected(request: &ValidRequest, route: &Route) -> Expected {
+fn expected(key: &WarmKey, request: &ValidRequest, route: &Route) -> Expected {
     let choices = u64::from(request.n);
     let readings = match route {
         Route::Channels(candidates) => candidates
@@ -75,7 +96,10 @@ fn expected(request: &ValidRequest, route: &Route) -> Expected {
             .unwrap_or(1),
         Route::Sandbox => 1,
     };
-    let output = EXPECTED_OUTPUT
+    let output = key
+        .histories
+        .of(&request.model.id)
+        .expected()
         .min(request.max_tokens.unwrap_or(u64::MAX))
         .min(request.model.max_output.unwrap_or(u64::MAX));
     Expected {

@@ -14,12 +14,15 @@ use tollgate_catalog::{
 };
 use tollgate_chat::{error::ErrorBody, request::BodyError};
 use tollgate_dialects::{Fault, Missing, Unsupported};
-use tollgate_ledger::limits::{Limit, Owner, Refusal};
+use tollgate_ledger::{
+    limits::{Limit, NoMoney, Owner, Refusal},
+    purse::Short,
+};
 use tollgate_store::StoreError;
 
 pub use self::shown::{BLOT, shown_code};
 use self::{
-    limit::limit_reached,
+    limit::{limit_reached, no_money_code, no_price, too_little_money},
     shown::{shown, shown_param},
 };
 use crate::{
@@ -110,6 +113,18 @@ pub enum GateError {
     AnswerNotKept,
     #[error("{}", limit_reached(.0))]
     Limit(Refusal),
+    #[error("{}", too_little_money(.0))]
+    NoMoney(NoMoney),
+    #[error("{}", no_price(model, field.as_deref()))]
+    NoPrice { model: String, field: Option<String> },
+    #[error(
+        "this API key holds the most that a request can cost, which nobody knows of media named by URL; send them inline"
+    )]
+    UnboundedPrompt,
+    #[error(
+        "the gate's books are at their limit of requests that are not in the database yet; try again shortly"
+    )]
+    NoRoom,
     #[error("the gate is at its limit of requests under way; try again shortly")]
     TooManyInFlight,
     #[error("the gate is at its limit of memory for requests under way; try again shortly")]
@@ -174,6 +189,7 @@ const fn row(status: StatusCode, kind: &'static str, code: &'static str) -> Row 
 const INVALID: &str = "invalid_request_error";
 const AUTHENTICATION: &str = "authentication_error";
 const PERMISSION: &str = "permission_error";
+const QUOTA: &str = "insufficient_quota";
 const RATE_LIMIT: &str = "rate_limit_error";
 const SERVER: &str = "server_error";
 
@@ -254,6 +270,13 @@ impl GateError {
                     "account_concurrency_limit_exceeded",
                 ),
             },
+            Self::NoMoney(refusal) => match refusal.short {
+                Short::Spent => row(StatusCode::PAYMENT_REQUIRED, QUOTA, no_money_code(refusal)),
+                Short::Held => row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, no_money_code(refusal)),
+            },
+            Self::NoPrice { .. } => row(StatusCode::FORBIDDEN, PERMISSION, "model_price_missing"),
+            Self::UnboundedPrompt => row(StatusCode::BAD_REQUEST, INVALID, "unbounded_prompt"),
+            Self::NoRoom => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "spool_full"),
             Self::TooManyInFlight | Self::MemoryFull => {
                 row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "overloaded")
             }
@@ -295,6 +318,8 @@ impl GateError {
             Self::UnknownModel { .. } | Self::RetiredModel { .. } | Self::ModelNotAllowed { .. } => {
                 (Some("model".to_owned()), None)
             }
+            Self::NoPrice { field, .. } => (Some(field.clone().unwrap_or_else(|| "model".to_owned())), None),
+            Self::UnboundedPrompt => (Some("messages".to_owned()), None),
             Self::Unsupported(unsupported) => (Some(unsupported.param.clone()), None),
             Self::NotFetched(failed) => (Some(failed.param.clone()), None),
             Self::Refused { fault } => {
@@ -349,6 +374,10 @@ impl GateError {
             Self::RateLimited { retry_after } => Some(retry_after.unwrap_or(Duration::from_secs(5))),
             Self::Overloaded { retry_after } => Some(retry_after.unwrap_or(SHORTLY)),
             Self::Limit(refusal) => refusal.wait,
+            Self::NoMoney(NoMoney {
+                short: Short::Held, ..
+            })
+            | Self::NoRoom => Some(SHORTLY),
             Self::TooManyInFlight | Self::MemoryFull | Self::Database(_) | Self::SandboxBusy => Some(SHORTLY),
             Self::NoChannel { .. } => Some(Duration::from_secs(30)),
             _ => None,
@@ -368,6 +397,10 @@ impl GateError {
                 | Self::AnswerTooLarge
                 | Self::AnswerNotKept
                 | Self::Limit(Refusal { wait: None, .. })
+                | Self::NoMoney(NoMoney {
+                    short: Short::Spent,
+                    ..
+                })
         )
     }
 

@@ -79,8 +79,8 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         story,
         held,
     } = checked;
-    let route = route(&gate, &request, key.key.id, &pin, &story)?;
-    let admission = admit(&gate, &key, &request, &route)?;
+    let mut route = route(&gate, &request, key.key.id, &pin, &story)?;
+    let admission = admit(&gate, &key, &request, &mut route, &story)?;
     let settlement = Settlement::arm(&gate, &key, &request, &story, admission, fate);
     let head = Head {
         id: [

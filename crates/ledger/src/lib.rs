@@ -18,3 +18,4 @@ pub use account::{Account, AccountId};
 pub use api_key::{AllowedModels, AllowedNetworks, ApiKey, KeySettings, Reserve, Unusable};
 pub use key::{KeyHash, KeyId, KeyPrefix, KeyText, NotAKey};
 pub use limits::{Budget, Limits, Meters, PerMinute, Period};
+pub use output_history::Histories;

@@ -15,6 +15,7 @@ pub use admission::{
     Bounded, Expected, HeldTokens, Limit, Meters, Owner, Places, Refusal, Standings, Taken, admit, standings,
 };
 pub use concurrency::{InFlight, InFlightGuard};
+pub use funds::{Fund, Funds, NoMoney};
 pub use rate::{Rate, Standing};
 
 /// Bounds; `None`: there is none.

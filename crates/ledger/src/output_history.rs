@@ -4,7 +4,15 @@
 //! steps of a quarter of a doubling, and halved now and then, so that what was long ago fades. Some 160 bytes
 //! of memory, whatever the traffic; reading and writing take no lock.
 
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU16, AtomicU32, Ordering},
+    },
+};
+
+use tollgate_catalog::model::ModelId;
 
 /// Four steps for each doubling, up to 2^20 tokens.
 const STEPS_PER_DOUBLING: u32 = 4;
@@ -16,6 +24,29 @@ const HALVED_AT: u32 = 1_024;
 
 /// What is expected of an answer of which nothing is known.
 pub const UNKNOWN: u64 = 4_096;
+
+/// Models of which a key's answers are remembered; a key that calls more is expected to write as much with the rest
+/// as one that is new.
+const MODELS_MAX: usize = 256;
+
+/// Lengths of one key's answers, by model.
+#[derive(Debug, Default)]
+pub struct Histories(Mutex<HashMap<ModelId, Arc<OutputHistory>>>);
+
+impl Histories {
+    /// The history of one model, for as long as this holds others.
+    pub fn of(&self, model: &ModelId) -> Arc<OutputHistory> {
+        let mut histories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(history) = histories.get(model) {
+            return Arc::clone(history);
+        }
+        let history = Arc::new(OutputHistory::default());
+        if histories.len() < MODELS_MAX {
+            histories.insert(model.clone(), Arc::clone(&history));
+        }
+        history
+    }
+}
 
 /// Lengths of answers, in tokens.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use crate::{
     accounts::{ChangeAccountError, account_named},
     database::Store,
     error::StoreError,
+    keys::raise_version,
 };
 
 /// A balance that is not the sum of its entries.
@@ -45,6 +46,8 @@ impl Store {
         sqlx::query("UPDATE versions SET value = value + 1 WHERE name = 'ledger_entries'")
             .execute(&mut *transaction)
             .await?;
+        // Running gates hold keys to what their accounts were given.
+        raise_version(&mut transaction).await?;
         let account = account_named(&mut transaction, name).await?;
         let changed = sqlx::query(
             "UPDATE accounts SET balance_nanos = balance_nanos + $2

@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
+use tollgate_catalog::money::Money;
 use tollgate_ledger::{AccountId, ApiKey, KeyHash, KeyId, KeyPrefix, KeySettings, Limits};
 
 use self::row::{FoundRow, KeyRow, SettingColumns};
@@ -50,6 +51,8 @@ pub(crate) struct FoundKey {
     pub(crate) text_ends: Option<Timestamp>,
     pub(crate) account: AccountId,
     pub(crate) account_limits: Limits,
+    /// What the account was given, less corrections; `None`: it may spend what it does not have.
+    pub(crate) account_credit: Option<Money>,
 }
 
 /// What is read of a key, from `api_keys`, `accounts` and `api_key_texts AS texts`.
@@ -213,7 +216,10 @@ impl Store {
                accounts.tokens_per_minute AS account_tokens_per_minute,
                accounts.concurrency AS account_concurrency,
                accounts.budget_nanos AS account_budget_nanos,
-               accounts.budget_per AS account_budget_per
+               accounts.budget_per AS account_budget_per,
+               accounts.unlimited AS account_unlimited,
+               (SELECT CAST(coalesce(sum(amount_nanos), 0) AS BIGINT) FROM ledger_entries
+                WHERE ledger_entries.account_id = accounts.id AND kind <> 'charge') AS account_credit_nanos
              FROM versions
              LEFT JOIN api_key_texts AS texts ON texts.hash = $1
              LEFT JOIN api_keys ON api_keys.id = texts.key_id

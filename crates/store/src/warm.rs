@@ -18,20 +18,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use moka::sync::Cache;
 use tokio::{
     sync::{OnceCell, Semaphore},
     task::JoinHandle,
     time::{self, MissedTickBehavior},
 };
+use tollgate_catalog::money::Money;
 use tollgate_ledger::{
-    AccountId, ApiKey, KeyHash, KeyId, Limits, Meters, Unusable,
-    limits::{Bounded, InFlight, Owner},
+    AccountId, ApiKey, Histories, KeyHash, KeyId, Limits, Meters, Period, Unusable,
+    limits::{Bounded, Funds, InFlight, Owner},
+    spending::{Spending, Spent},
 };
 use tracing::{info, warn};
 
-use crate::{database::Store, error::StoreError, keys::KeysVersion, warm::meter_book::MeterBook};
+use crate::{
+    database::Store,
+    error::StoreError,
+    keys::KeysVersion,
+    spool::Spool,
+    usage::UsageOf,
+    warm::meter_book::{Counted, MeterBook},
+};
 
 mod meter_book;
 
@@ -52,10 +61,17 @@ pub struct WarmKey {
     pub key: ApiKey,
     /// First moment at which the text that was presented is of no more use.
     text_ends: Option<Timestamp>,
+    pub account: AccountId,
     account_limits: Limits,
-    /// The same meters however often the key is read anew.
+    /// What the account was given, less corrections; `None`: it may spend what it does not have.
+    account_credit: Option<Money>,
+    /// The same counts however often the key is read anew.
     meters: Meters,
     account_meters: Meters,
+    spending: Arc<Spending>,
+    account_spending: Arc<Spending>,
+    /// How long the answers of each model were.
+    pub histories: Arc<Histories>,
     /// The state of the tables that it was read from.
     version: KeysVersion,
 }
@@ -91,9 +107,50 @@ impl WarmKey {
         ]
     }
 
+    /// Whether a budget or credit bounds what it spends.
+    pub fn counts_money(&self) -> bool {
+        self.funds().iter().any(Funds::are_bounded)
+    }
+
+    /// What it may spend, and has spent.
+    pub fn funds(&self) -> [Funds<'_>; 2] {
+        [
+            Funds {
+                owner: Owner::Key,
+                spending: &self.spending,
+                budget: self.key.settings.limits.budget,
+                credit: None,
+            },
+            Funds {
+                owner: Owner::Account,
+                spending: &self.account_spending,
+                budget: self.account_limits.budget,
+                credit: self.account_credit,
+            },
+        ]
+    }
+
     /// The key's requests under way.
     pub fn in_flight(&self) -> &InFlight {
         &self.meters.in_flight
+    }
+}
+
+/// What is known of the books, to go on counting from what they say.
+#[derive(Debug, Clone)]
+pub struct Books {
+    /// Where days and months begin at midnight.
+    pub time_zone: TimeZone,
+    /// What is on its way to them; `None`: nothing is.
+    pub spool: Option<Spool>,
+}
+
+impl Books {
+    /// Whether they have all that was ever spent.
+    fn are_complete(&self) -> bool {
+        self.spool
+            .as_ref()
+            .is_none_or(|spool| spool.standing().waiting_bytes == 0)
     }
 }
 
@@ -106,9 +163,10 @@ pub struct WarmKeys {
 
 impl WarmKeys {
     /// Begins to watch the table of keys. Must be called within a tokio runtime.
-    pub fn start(store: Store) -> Self {
+    pub fn start(store: Store, books: Books) -> Self {
         let shared = Arc::new(Shared {
             store,
+            books,
             // No state has this number, so nothing counts as fresh before the first look.
             version: AtomicI64::new(i64::MIN),
             known: Cache::new(KEYS_MAX),
@@ -172,6 +230,7 @@ type Answer = Result<Option<Arc<WarmKey>>, StoreError>;
 #[derive(Debug)]
 struct Shared {
     store: Store,
+    books: Books,
     /// The newest state of the table that anyone has seen.
     version: AtomicI64,
     known: Cache<KeyHash, Arc<WarmKey>>,
@@ -207,16 +266,47 @@ impl Shared {
         // The table may have changed since the last look; then what was read before is stale now.
         self.version.fetch_max(version.0, Ordering::AcqRel);
         let now = self.began.elapsed();
+        let counted = self.of_keys.of(key.key.id, now, || self.books.are_complete());
+        let of_account = self
+            .of_accounts
+            .of(key.account, now, || self.books.are_complete());
+        let spending = self.spending(&counted, UsageOf::Key(key.key.id)).await?;
+        let account_spending = self.spending(&of_account, UsageOf::Account(key.account)).await?;
         let key = Arc::new(WarmKey {
-            meters: self.of_keys.of(key.key.id, now),
-            account_meters: self.of_accounts.of(key.account, now),
+            meters: counted.meters,
+            account_meters: of_account.meters,
+            spending,
+            account_spending,
+            histories: counted.histories,
             key: key.key,
             text_ends: key.text_ends,
+            account: key.account,
             account_limits: key.account_limits,
+            account_credit: key.account_credit,
             version,
         });
         self.known.insert(*hash, Arc::clone(&key));
         Ok(Some(key))
+    }
+
+    /// What the owner has spent, read from the books where this gate does not count it yet. Then all of it is there:
+    /// nothing is spent by owners that are not counted.
+    async fn spending(&self, counted: &Counted, of: UsageOf) -> Result<Arc<Spending>, StoreError> {
+        let read = async || {
+            let zone = &self.books.time_zone;
+            let now = Timestamp::now();
+            let since = |per: Period| {
+                let from = per.span(now, zone).from;
+                from.map(|from| zone.to_datetime(from).date())
+            };
+            let spent = Spent {
+                ever: self.store.charged_since(of, None).await?,
+                today: self.store.charged_since(of, since(Period::Day)).await?,
+                this_month: self.store.charged_since(of, since(Period::Month)).await?,
+            };
+            Ok(Arc::new(Spending::new(spent, now, zone.clone())))
+        };
+        counted.spending.get_or_try_init(read).await.cloned()
     }
 
     fn changed(&self, version: KeysVersion) {

@@ -15,6 +15,7 @@ use tollgate_gateway::{
 };
 use tollgate_store::DatabaseUrl;
 
+mod accounting;
 mod base;
 mod catalog;
 mod channels;
@@ -42,6 +43,7 @@ mod source;
 mod telemetry;
 mod warning;
 
+pub use accounting::Accounting;
 pub use channels::Channels;
 pub use environment::Environment;
 pub use limits::Limits;
@@ -87,6 +89,7 @@ pub struct Config {
     /// The operator's files that are part of the catalogue.
     catalog_files: Vec<CatalogFile>,
     pub channels: Channels,
+    pub accounting: Accounting,
     pub explain: StorySettings,
     /// `None`: nothing is sent to a collector.
     pub telemetry: Option<TelemetrySettings>,
@@ -121,6 +124,7 @@ impl Config {
         if self.catalog_files != running.catalog_files {
             fields.push("catalog.files");
         }
+        fields.extend(self.accounting.differences(&running.accounting));
         fields.extend(explain::differences(&self.explain, &running.explain));
         let telemetry = (self.telemetry.as_ref(), running.telemetry.as_ref());
         fields.extend(telemetry::differences(telemetry.0, telemetry.1));
@@ -159,6 +163,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let routing_table = document.table("routing", &mut mistakes);
     let floors = routing::SpeedFloors::of(&routing_table);
     let routing = routing::resolve(routing_table, &mut mistakes);
+    let accounting = accounting::resolve(document.table("accounting", &mut mistakes), &mut mistakes);
     let explain = explain::resolve(document.table("explain", &mut mistakes));
     let telemetry = telemetry::resolve(document.table("telemetry", &mut mistakes), &mut mistakes);
     let log = log::resolve(document.table("log", &mut mistakes), &mut mistakes);
@@ -186,6 +191,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
         catalog: Arc::new(catalog.expect("a catalogue that is missing is a mistake")),
         catalog_files: catalog_files.expect("files that are missing are a mistake"),
         channels: channels.expect("a catalogue that is missing is a mistake"),
+        accounting,
         explain,
         telemetry,
         log,
@@ -215,7 +221,7 @@ fn read(file: &ConfigFile) -> Result<(Option<PathBuf>, String), ConfigError> {
 /// The tables that there are, and their fields.
 #[derive(Debug)]
 struct Tables {
-    singles: [(&'static str, &'static [&'static str]); 12],
+    singles: [(&'static str, &'static [&'static str]); 13],
     channels: &'static [&'static str],
 }
 
@@ -235,6 +241,7 @@ impl Tables {
                 ("idempotency", field_names::<idempotency::IdempotencyTable>()),
                 ("routing", field_names::<routing::RoutingTable>()),
                 ("catalog", field_names::<catalog::CatalogTable>()),
+                ("accounting", field_names::<accounting::AccountingTable>()),
                 ("explain", field_names::<explain::ExplainTable>()),
                 ("telemetry", field_names::<telemetry::TelemetryTable>()),
                 ("log", field_names::<log::LogTable>()),

@@ -85,6 +85,8 @@ pub struct MessageTraits {
     pub name: bool,
     /// Some content is an array of parts that are all text.
     pub text_part_arrays: bool,
+    /// Parts that are no text.
+    pub media: u32,
     pub images: bool,
     /// Some image is an http(s) URL, not a data URI.
     pub image_urls: bool,

@@ -48,6 +48,7 @@ pub(super) struct ProviderDraft {
     pub base_url: Option<String>,
     pub dialect: Option<DialectName>,
     pub abort_stops_billing: Option<bool>,
+    pub surcharged: Option<Vec<String>>,
     pub serves_any_model: Option<bool>,
     pub serves_catalogue: Option<bool>,
     pub quirks: QuirkColumns,
@@ -119,6 +120,7 @@ impl ProviderDraft {
         lay_value(&mut self.base_url, over.base_url);
         lay_value(&mut self.dialect, over.dialect);
         lay_value(&mut self.abort_stops_billing, over.abort_stops_billing);
+        lay_value(&mut self.surcharged, over.surcharged);
         lay_value(&mut self.serves_any_model, over.serves_any_model);
         lay_value(&mut self.serves_catalogue, over.serves_catalogue);
         self.quirks.lay(over.quirks);

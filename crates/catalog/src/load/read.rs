@@ -95,6 +95,7 @@ fn provider(mut fields: Fields<'_, '_>) -> ProviderDraft {
         base_url: base_url(&mut fields),
         dialect: value(&mut fields, "dialect"),
         abort_stops_billing: value(&mut fields, "abort_stops_billing"),
+        surcharged: value(&mut fields, "surcharged"),
         serves_any_model: value(&mut fields, "serves_any_model"),
         serves_catalogue: value(&mut fields, "serves_catalogue"),
         quirks: quirks(&mut fields),

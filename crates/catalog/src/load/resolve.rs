@@ -70,6 +70,12 @@ fn provider(name: &str, draft: &ProviderDraft, problems: &Problems) -> Provider 
         base_url: draft.base_url.as_deref().map(Into::into),
         dialect,
         abort_stops_billing: draft.abort_stops_billing.unwrap_or(false),
+        surcharged: draft
+            .surcharged
+            .iter()
+            .flatten()
+            .map(|name| name.as_str().into())
+            .collect(),
         serves_any_model: draft.serves_any_model.unwrap_or(false),
         serves_catalogue: draft.serves_catalogue.unwrap_or(false),
         quirks: quirks(&layers, &draft.place, &format!("provider.{name}"), problems).spoken_in(dialect),

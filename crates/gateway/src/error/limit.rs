@@ -1,13 +1,14 @@
 //! How a limit that is reached is told.
 
-use tollgate_ledger::limits::{Limit, Owner, Refusal};
+use tollgate_ledger::{
+    Period,
+    limits::{Fund, Limit, NoMoney, Owner, Refusal},
+    purse::Short,
+};
 
 /// What the client reads: whose limit it is, and how high.
 pub fn limit_reached(refusal: &Refusal) -> String {
-    let owner = match refusal.owner {
-        Owner::Key => "this API key",
-        Owner::Account => "this API key's account",
-    };
+    let owner = owner_in_words(refusal.owner);
     let most = refusal.most;
     match (refusal.limit, refusal.wait) {
         (Limit::Concurrency, _) => format!("{owner} may have {most} requests under way at once, and has"),
@@ -18,5 +19,54 @@ pub fn limit_reached(refusal: &Refusal) -> String {
         (Limit::TokensPerMinute, None) => {
             format!("the prompt alone has more tokens than the {most} that {owner} may use in a minute")
         }
+    }
+}
+
+/// What the client reads where a budget or credit does not reach for its request.
+pub fn too_little_money(refusal: &NoMoney) -> String {
+    let owner = owner_in_words(refusal.owner);
+    let fund = match refusal.fund {
+        Fund::Budget(Period::Total) => "budget",
+        Fund::Budget(Period::Day) => "budget of this day",
+        Fund::Budget(Period::Month) => "budget of this month",
+        Fund::Credit => "credit",
+    };
+    match refusal.short {
+        Short::Spent => format!(
+            "too little is left of the {fund} of {owner} for this request; a lower `max_tokens` may fit, else ask the operator for more"
+        ),
+        Short::Held => format!(
+            "what is left of the {fund} of {owner} is held by requests under way; try again when some of them have ended"
+        ),
+    }
+}
+
+pub fn no_money_code(refusal: &NoMoney) -> &'static str {
+    match (refusal.short, refusal.owner, refusal.fund) {
+        (Short::Spent, Owner::Key, _) => "budget_exceeded",
+        (Short::Spent, Owner::Account, Fund::Budget(_)) => "account_budget_exceeded",
+        (Short::Spent, Owner::Account, Fund::Credit) => "account_credit_exceeded",
+        (Short::Held, Owner::Key, _) => "budget_held",
+        (Short::Held, Owner::Account, Fund::Budget(_)) => "account_budget_held",
+        (Short::Held, Owner::Account, Fund::Credit) => "account_credit_held",
+    }
+}
+
+/// What the client reads where nobody can tell what its request costs.
+pub fn no_price(model: &str, field: Option<&str>) -> String {
+    match field {
+        None => format!(
+            "the price of the model `{model}` is not known here, so this API key's budget or credit cannot pay for it; ask the operator to set one"
+        ),
+        Some(field) => format!(
+            "the price of the model `{model}` with this `{field}` is not known here, so this API key's budget or credit cannot pay for it; leave `{field}` out, or ask the operator to set a price"
+        ),
+    }
+}
+
+fn owner_in_words(owner: Owner) -> &'static str {
+    match owner {
+        Owner::Key => "this API key",
+        Owner::Account => "this API key's account",
     }
 }

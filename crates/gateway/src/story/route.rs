@@ -49,6 +49,8 @@ pub enum Why {
     NotServed,
     /// The contract of a model to fall back on does not allow the request.
     NotAllowed,
+    /// What the request costs there is not known, and the key's money is counted.
+    NoPrice,
     /// The API key may not call the model to fall back on.
     NotForKey,
 }
@@ -72,6 +74,7 @@ impl Why {
             Self::Full => "full",
             Self::NotServed => "not_served",
             Self::NotAllowed => "not_allowed",
+            Self::NoPrice => "no_price",
             Self::NotForKey => "not_for_key",
         }
     }
@@ -81,7 +84,12 @@ impl Why {
             Self::BreakerOpen { left } | Self::ChannelRests { left } | Self::ModelRests { left } => {
                 Some(left)
             }
-            Self::Pinned | Self::Full | Self::NotServed | Self::NotAllowed | Self::NotForKey => None,
+            Self::Pinned
+            | Self::Full
+            | Self::NotServed
+            | Self::NotAllowed
+            | Self::NoPrice
+            | Self::NotForKey => None,
         }
     }
 }

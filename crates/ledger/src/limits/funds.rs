@@ -76,5 +76,21 @@ pub fn hold(owners: &[Funds<'_>], amount: Money, now: Timestamp) -> Result<Vec<H
     Ok(holds)
 }
 
+/// The refusal of an amount that no number can hold: the first bound that there is.
+pub fn beyond_all_money(owners: &[Funds<'_>]) -> NoMoney {
+    let bounds = owners
+        .iter()
+        .flat_map(|funds| funds.bounds().map(|(fund, ..)| (funds.owner, fund)));
+    let (owner, fund) = bounds
+        .into_iter()
+        .next()
+        .unwrap_or((Owner::Account, Fund::Credit));
+    NoMoney {
+        owner,
+        fund,
+        short: Short::Spent,
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! A key's rows as the database gives and takes them.
 
 use sqlx::{FromRow, Row as _, sqlite::SqliteRow};
+use tollgate_catalog::money::Money;
 use tollgate_ledger::{AccountId, ApiKey, KeyId, KeyPrefix, KeySettings};
 
 use super::{FoundKey, KeysVersion, ListedKey};
@@ -101,7 +102,16 @@ impl From<&KeySettings> for SettingColumns {
 /// The answer to [`crate::Store::find_key`]: always a version, and a key where there is one.
 pub(super) struct FoundRow {
     version: i64,
-    found: Option<(KeyRow, Option<i64>, i64, LimitColumns)>,
+    found: Option<Found>,
+}
+
+struct Found {
+    key: KeyRow,
+    text_ends: Option<i64>,
+    account: i64,
+    account_limits: LimitColumns,
+    account_unlimited: i64,
+    account_credit: i64,
 }
 
 impl<'r> FromRow<'r, SqliteRow> for FoundRow {
@@ -118,26 +128,38 @@ impl<'r> FromRow<'r, SqliteRow> for FoundRow {
             budget_nanos: row.try_get("account_budget_nanos")?,
             budget_per: row.try_get("account_budget_per")?,
         };
-        let text_ends = row.try_get("text_ends_at")?;
-        let found = Some((KeyRow::from_row(row)?, text_ends, account, account_limits));
+        let found = Some(Found {
+            key: KeyRow::from_row(row)?,
+            text_ends: row.try_get("text_ends_at")?,
+            account,
+            account_limits,
+            account_unlimited: row.try_get("account_unlimited")?,
+            account_credit: row.try_get("account_credit_nanos")?,
+        });
         Ok(Self { version, found })
     }
 }
 
 impl FoundRow {
     pub(super) fn read(self) -> Result<(KeysVersion, Option<FoundKey>), StoreError> {
-        let read = |(key, text_ends, account, limits): (KeyRow, _, _, _)| {
-            let of_account = Reader {
-                table: "accounts",
-                id: account,
-            };
-            Ok::<_, StoreError>(FoundKey {
-                text_ends: key.reader().maybe_time("ends_at", text_ends)?,
-                key: key.read()?,
-                account: AccountId::new(account),
-                account_limits: of_account.limits(&limits)?,
-            })
+        let key = self.found.map(Found::read).transpose()?;
+        Ok((KeysVersion(self.version), key))
+    }
+}
+
+impl Found {
+    fn read(self) -> Result<FoundKey, StoreError> {
+        let of_account = Reader {
+            table: "accounts",
+            id: self.account,
         };
-        Ok((KeysVersion(self.version), self.found.map(read).transpose()?))
+        let is_unlimited = of_account.flag("unlimited", self.account_unlimited)?;
+        Ok(FoundKey {
+            text_ends: self.key.reader().maybe_time("ends_at", self.text_ends)?,
+            key: self.key.read()?,
+            account: AccountId::new(self.account),
+            account_limits: of_account.limits(&self.account_limits)?,
+            account_credit: (!is_unlimited).then(|| Money::from_nanos(self.account_credit)),
+        })
     }
 }

@@ -32,6 +32,8 @@ CREATE TABLE ledger_entries (
 );
 
 CREATE INDEX ledger_entries_of_account ON ledger_entries (account_id);
+-- What accounts were given: few entries among many charges.
+CREATE INDEX ledger_entries_given ON ledger_entries (account_id) WHERE kind <> 'charge';
 
 -- Raised with each entry, which makes writers wait for each other.
 INSERT INTO versions (name, value) VALUES ('ledger_entries', 1);

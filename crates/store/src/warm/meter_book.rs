@@ -1,51 +1,75 @@
-//! The meters of each key or account, whatever happens to its copy in memory.
+//! What is counted of each key or account, whatever happens to its copy in memory.
 //!
 //! A key is read anew after each change, and may fall out of memory while its requests are under
-//! way; with meters that went with the copy, its limits would be forgotten at that moment.
+//! way; with counts that went with the copy, its limits would be forgotten at that moment.
 
 use std::{
     collections::HashMap,
     hash::Hash,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use tollgate_ledger::Meters;
+use tokio::sync::OnceCell;
+use tollgate_ledger::{Histories, Meters, spending::Spending};
 
-/// Meters below this number are not looked through for ones of no more use.
+/// Counts below this number are not looked through for ones of no more use.
 const SWEEP_FROM: usize = 1_024;
 
 #[derive(Debug)]
 pub(super) struct MeterBook<I>(Mutex<Held<I>>);
 
+/// What is counted of one owner. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counted {
+    pub(super) meters: Meters,
+    /// Read from the books once, and counted on from there.
+    pub(super) spending: Arc<OnceCell<Arc<Spending>>>,
+    pub(super) histories: Arc<Histories>,
+}
+
 #[derive(Debug)]
 struct Held<I> {
-    meters: HashMap<I, Meters>,
-    /// Number of meters at which the next sweep is due.
+    counted: HashMap<I, Counted>,
+    /// Number of owners at which the next sweep is due.
     sweep_at: usize,
 }
 
 impl<I> Default for MeterBook<I> {
     fn default() -> Self {
         Self(Mutex::new(Held {
-            meters: HashMap::new(),
+            counted: HashMap::new(),
             sweep_at: SWEEP_FROM,
         }))
     }
 }
 
 impl<I: Eq + Hash> MeterBook<I> {
-    /// The meters of one owner: the same ones as long as anybody holds them or something counts on them.
+    /// What is counted of one owner: the same as long as anybody holds it or something depends on it.
+    /// `are_booked`: all that was ever spent is in the books, so that it can be read there again.
     ///
     /// Called when a key is read from the database, never on the hot path.
-    pub(super) fn of(&self, id: I, now: Duration) -> Meters {
+    pub(super) fn of(&self, id: I, now: Duration, are_booked: impl FnOnce() -> bool) -> Counted {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.meters.len() >= held.sweep_at {
-            held.meters.retain(|_, meters| !meters.are_idle(now));
+        if held.counted.len() >= held.sweep_at {
+            let are_booked = are_booked();
+            held.counted
+                .retain(|_, counted| !counted.is_of_no_more_use(now, are_booked));
             // Twice what is in use, so that a sweep's cost is spread over as many new keys.
-            held.sweep_at = SWEEP_FROM.max(held.meters.len() * 2);
+            held.sweep_at = SWEEP_FROM.max(held.counted.len() * 2);
         }
-        held.meters.entry(id).or_default().clone()
+        held.counted.entry(id).or_default().clone()
+    }
+}
+
+impl Counted {
+    fn is_of_no_more_use(&self, now: Duration, are_booked: bool) -> bool {
+        // Whoever has a copy of the key holds its spending too.
+        let spending_is_free = match self.spending.get() {
+            Some(spending) => are_booked && Arc::strong_count(spending) == 1,
+            None => Arc::strong_count(&self.spending) == 1,
+        };
+        spending_is_free && self.meters.are_idle(now)
     }
 }
 

@@ -11,6 +11,13 @@ use crate::{
     keys::tests::{at, new_key, store, text, text_of},
 };
 
+fn books() -> Books {
+    Books {
+        time_zone: TimeZone::UTC,
+        spool: None,
+    }
+}
+
 /// Long enough for what takes a second, on any machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -30,7 +37,7 @@ async fn within_a_second<F: Future<Output = bool>>(mut done: impl FnMut() -> F) 
 async fn a_key_that_was_found_is_there_without_waiting() {
     let (_dir, store) = store().await;
     store.create_key(new_key("app", &text(1))).await.unwrap();
-    let keys = WarmKeys::start(store);
+    let keys = WarmKeys::start(store, books());
 
     assert!(
         keys.get(&text(1).hash()).is_none(),
@@ -46,7 +53,7 @@ async fn a_key_that_was_found_is_there_without_waiting() {
 async fn many_requests_with_one_cold_key_read_the_database_once() {
     let (_dir, store) = store().await;
     store.create_key(new_key("app", &text(1))).await.unwrap();
-    let keys = Arc::new(WarmKeys::start(store));
+    let keys = Arc::new(WarmKeys::start(store, books()));
     let mut requests = JoinSet::new();
     for _ in 0..500 {
         let keys = Arc::clone(&keys);
@@ -75,7 +82,7 @@ async fn many_requests_with_one_cold_key_read_the_database_once() {
 #[tokio::test]
 async fn an_unknown_key_is_looked_up_once_a_second() {
     let (_dir, store) = store().await;
-    let keys = WarmKeys::start(store);
+    let keys = WarmKeys::start(store, books());
     let start = Instant::now();
 
     for _ in 0..100 {
@@ -100,7 +107,7 @@ async fn an_unknown_key_is_looked_up_once_a_second() {
 async fn a_new_key_works_at_once() {
     let (_dir, store) = store().await;
     store.create_key(new_key("old", &text(1))).await.unwrap();
-    let keys = WarmKeys::start(store.clone());
+    let keys = WarmKeys::start(store.clone(), books());
     keys.find(&text(1).hash()).await.unwrap().unwrap();
 
     store.create_key(new_key("new", &text(2))).await.unwrap();
@@ -112,7 +119,7 @@ async fn a_new_key_works_at_once() {
 async fn a_revoked_key_is_seen_as_revoked_within_a_second() {
     let (_dir, store) = store().await;
     store.create_key(new_key("app", &text(1))).await.unwrap();
-    let keys = WarmKeys::start(store.clone());
+    let keys = WarmKeys::start(store.clone(), books());
     let before = keys.find(&text(1).hash()).await.unwrap().unwrap();
     assert_eq!(before.usable(at(2_000)), Ok(()));
 
@@ -136,7 +143,7 @@ async fn what_is_changed_at_a_key_or_its_account_is_known_within_a_second() {
     let mut new = new_key("app", &text(1));
     new.settings.account = "team".to_owned();
     store.create_key(new).await.unwrap();
-    let keys = WarmKeys::start(store.clone());
+    let keys = WarmKeys::start(store.clone(), books());
     let hash = text(1).hash();
     assert!(!keys.find(&hash).await.unwrap().unwrap().is_limited());
 
@@ -176,7 +183,7 @@ async fn both_texts_of_a_key_work_until_the_earlier_one_ends_and_count_together(
         .rotate_key("app", text_of(2), at(2_000), at(3_000))
         .await
         .unwrap();
-    let keys = WarmKeys::start(store.clone());
+    let keys = WarmKeys::start(store.clone(), books());
     let earlier = keys.find(&text(1).hash()).await.unwrap().unwrap();
     let newest = keys.find(&text(2).hash()).await.unwrap().unwrap();
 
@@ -210,7 +217,7 @@ async fn keys_of_one_account_count_together_and_those_of_another_apart() {
         new.settings.account = account.to_owned();
         store.create_key(new).await.unwrap();
     }
-    let keys = WarmKeys::start(store.clone());
+    let keys = WarmKeys::start(store.clone(), books());
     let mut found = Vec::new();
     for seed in 1..=3 {
         found.push(keys.find(&text(seed).hash()).await.unwrap().unwrap());
@@ -226,7 +233,7 @@ async fn keys_of_one_account_count_together_and_those_of_another_apart() {
 async fn the_count_of_requests_under_way_outlives_a_change_of_the_key() {
     let (_dir, store) = store().await;
     store.create_key(new_key("app", &text(1))).await.unwrap();
-    let keys = WarmKeys::start(store.clone());
+    let keys = WarmKeys::start(store.clone(), books());
     let before = keys.find(&text(1).hash()).await.unwrap().unwrap();
     let _request = before.in_flight().enter(None);
 
@@ -242,7 +249,7 @@ async fn the_count_of_requests_under_way_outlives_a_change_of_the_key() {
 async fn a_warm_key_works_while_the_database_is_away() {
     let (_dir, store) = store().await;
     store.create_key(new_key("app", &text(1))).await.unwrap();
-    let keys = WarmKeys::start(store.clone());
+    let keys = WarmKeys::start(store.clone(), books());
     keys.find(&text(1).hash()).await.unwrap();
 
     store.close().await;
@@ -259,7 +266,7 @@ async fn a_warm_key_works_while_the_database_is_away() {
 async fn a_look_up_that_is_given_up_does_not_hold_up_the_next() {
     let (_dir, store) = store().await;
     store.create_key(new_key("app", &text(1))).await.unwrap();
-    let keys = WarmKeys::start(store);
+    let keys = WarmKeys::start(store, books());
     let hash = text(1).hash();
 
     {
@@ -274,7 +281,7 @@ async fn a_look_up_that_is_given_up_does_not_hold_up_the_next() {
 #[tokio::test]
 async fn look_ups_beyond_the_bound_are_refused() {
     let (_dir, store) = store().await;
-    let keys = WarmKeys::start(store);
+    let keys = WarmKeys::start(store, books());
     let _all = keys.shared.places.try_acquire_many(LOOK_UPS_MAX as u32).unwrap();
 
     let refused = keys.find(&text(1).hash()).await;

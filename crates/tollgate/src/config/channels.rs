@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tollgate_catalog::{
     Catalog,
     channel::{ChannelName, ChannelSettings, Timeouts},
+    price::Rates,
     provider::Provider,
 };
 use toml::Spanned;
@@ -28,6 +29,7 @@ use super::{
 };
 
 mod models;
+mod prices;
 mod proxy;
 mod timeouts;
 
@@ -61,6 +63,8 @@ pub struct ChannelTable {
     headers: Option<BTreeMap<Spanned<String>, Spanned<String>>>,
     enabled: Option<bool>,
     provider_files: Option<bool>,
+    prices: Option<BTreeMap<Spanned<String>, Rates>>,
+    allow_unpriced: Option<bool>,
 }
 
 /// The channels of the file.
@@ -128,7 +132,11 @@ fn channel(
         .and_then(|base_url| proxy::resolve(table.proxy, start, base_url, proxies, mistakes));
     let api_key = api_key(table.api_key, start, &provider, mistakes);
     let model_ids = table.model_ids.unwrap_or_default();
-    let served = models::resolve(table.models, model_ids, start, &provider, catalog, mistakes);
+    let mut served = models::resolve(table.models, model_ids, start, &provider, catalog, mistakes);
+    let prices = table.prices.unwrap_or_default();
+    let all_priced = served
+        .as_mut()
+        .is_some_and(|served| prices::put(prices, &mut served.models, mistakes));
     let timeouts = Timeouts {
         first_byte: milliseconds(table.first_byte_timeout_ms, FIRST_BYTE_TIMEOUT_MS),
         idle: milliseconds(table.idle_timeout_ms, IDLE_TIMEOUT_MS),
@@ -138,7 +146,7 @@ fn channel(
         .as_ref()
         .and_then(|served| timeouts::resolve(written, timeouts, &served.models, mistakes));
     // Only now, so that everything wrong with the channel has been found.
-    let (name, served) = (name?, served?);
+    let (name, served) = (name?, served.filter(|_| all_priced)?);
     let warnings = served.warnings(&name);
     let settings = ChannelSettings {
         name,
@@ -155,6 +163,7 @@ fn channel(
         concurrency: table.concurrency,
         headers: headers?,
         provider_files: table.provider_files.unwrap_or(false),
+        allow_unpriced: table.allow_unpriced.unwrap_or(false),
         provider,
     };
     Some((settings, warnings))

@@ -120,6 +120,7 @@ impl MessageReader<'_> {
 
     fn image(&mut self, part: &Json<'_>, at: Path<'_>, found: &mut Found) {
         self.traits.images = true;
+        self.traits.media += 1;
         self.reads(self.model.modalities.image_input, "images", at, found);
         let Some(image) = require_object(part, "image_url", at, found) else {
             return;
@@ -143,6 +144,7 @@ impl MessageReader<'_> {
 
     fn video(&mut self, part: &Json<'_>, at: Path<'_>, found: &mut Found) {
         self.traits.videos = true;
+        self.traits.media += 1;
         self.reads(self.model.modalities.video_input, "videos", at, found);
         frame_rate(part, at, found);
         let Some(video) = require_object(part, "video_url", at, found) else {
@@ -157,6 +159,7 @@ impl MessageReader<'_> {
 
     fn audio(&mut self, part: &Json<'_>, at: Path<'_>, found: &mut Found) {
         self.traits.audio = true;
+        self.traits.media += 1;
         self.reads(self.model.modalities.audio_input, "audio", at, found);
         let Some(audio) = require_object(part, "input_audio", at, found) else {
             return;
@@ -172,6 +175,7 @@ impl MessageReader<'_> {
 
     fn file(&mut self, part: &Json<'_>, at: Path<'_>, found: &mut Found) {
         self.traits.files = true;
+        self.traits.media += 1;
         self.reads(self.model.modalities.file_input, "files", at, found);
         let Some(file) = require_object(part, "file", at, found) else {
             return;

@@ -30,6 +30,7 @@ fn settings(base_url: &str, api_key: &str, headers: &[(&str, &str)]) -> ChannelS
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
         provider_files: false,
+        allow_unpriced: false,
     }
 }
 

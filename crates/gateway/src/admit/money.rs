@@ -1,0 +1,184 @@
+//! What is held of a budget or of credit before a request is sent.
+//!
+//! Nobody can be charged for what has no price, so channels without one leave the route of those whose money is
+//! counted, unless the operator says that they may be used for nothing (`allow_unpriced`).
+//! Not here: the arithmetic ([`tollgate_ledger::reservation`]), and what is charged at the end ([`crate::settle`]).
+
+use jiff::Timestamp;
+use tollgate_catalog::{contract::ValidRequest, money::Money, price::Price, thinking::Thinking};
+use tollgate_ledger::{
+    Reserve,
+    limits::funds,
+    purse::Hold,
+    reservation::{self, Request},
+};
+use tollgate_store::WarmKey;
+
+use crate::{
+    channel::Server,
+    error::GateError,
+    gate::Gate,
+    route::Route,
+    story::{Story, Why},
+};
+
+/// Tokens that are expected of an image, a video or a file: of an image of a megapixel, the larger of what
+/// OpenAI (765) and Anthropic (1,334) say.
+const MEDIUM: u64 = 1_334;
+/// Bytes that the gate may add to what the provider reads, in the client's stead.
+const ADDED_BYTES: u64 = 4_096;
+/// What an answer may have where neither the request nor the catalogue bounds it.
+const UNBOUNDED_OUTPUT: u64 = 1_000_000;
+
+/// Money that is held for a request.
+#[derive(Debug, Default)]
+pub struct HeldMoney {
+    /// By key and account, wherever they are bounded.
+    holds: Vec<Hold>,
+    pub amount: Money,
+}
+
+/// Holds what the request may cost on the dearest of the channels that may be used, which are left in `route`.
+/// Nothing is held for those whose money is not counted, nor for the embedded model.
+pub fn hold(
+    gate: &Gate,
+    key: &WarmKey,
+    request: &ValidRequest,
+    route: &mut Route,
+    story: &Story,
+    now: Timestamp,
+) -> Result<HeldMoney, GateError> {
+    let Route::Channels(candidates) = route else {
+        return Ok(HeldMoney::default());
+    };
+    if !key.counts_money() {
+        return Ok(HeldMoney::default());
+    }
+    candidates.retain(|candidate| {
+        let is_payable = is_payable(&candidate.server, request);
+        if !is_payable {
+            story.passes_over(&candidate.server.served, Why::NoPrice);
+        }
+        is_payable
+    });
+    if candidates.is_empty() {
+        return Err(no_price(gate, request));
+    }
+    let fallbacks = gate.settings.routing.fallbacks.get(&request.model.id);
+    let channels = gate.channels.load();
+    let of_fallbacks = fallbacks
+        .into_iter()
+        .flatten()
+        .filter(|model| key.key.settings.models.permits(model))
+        .flat_map(|model| channels.servers(model))
+        .filter(|server| is_payable(server, request));
+    let expected = key.histories.of(&request.model.id).expected();
+    let mut amount = Money::ZERO;
+    for server in candidates
+        .iter()
+        .map(|candidate| &candidate.server)
+        .chain(of_fallbacks)
+    {
+        let Some(price) = &server.serving.price else {
+            continue;
+        };
+        let most = on(server, price, key, request, expected)?;
+        amount = amount.max(most);
+    }
+    let holds = funds::hold(&key.funds(), amount, now).map_err(GateError::NoMoney)?;
+    Ok(HeldMoney { holds, amount })
+}
+
+impl HeldMoney {
+    /// Whether nothing was asked for.
+    pub fn is_nothing(&self) -> bool {
+        self.holds.is_empty()
+    }
+}
+
+/// Whether it can be said what the request costs there, or need not be.
+pub fn is_payable(server: &Server, request: &ValidRequest) -> bool {
+    server.channel.settings.allow_unpriced
+        || server
+            .serving
+            .price
+            .as_ref()
+            .is_some_and(|price| unpriced_field(server, price, request).is_none())
+}
+
+/// A member of the request for which the provider asks money that the price does not tell.
+fn unpriced_field(server: &Server, price: &Price, request: &ValidRequest) -> Option<String> {
+    let said = |name: &str| {
+        let value = request.request.get(name)?;
+        (!matches!(value, "false" | "[]" | "{}")).then_some(value)
+    };
+    let surcharged = server.channel.settings.provider.surcharged.iter();
+    if let Some(name) = surcharged.map(|name| &**name).find(|name| said(name).is_some()) {
+        return Some(name.to_owned());
+    }
+    let tier = said("service_tier")?.trim_matches('"');
+    let is_priced = matches!(
+        tier,
+        "auto" | "default" | "standard" | "standard_only" | "on_demand"
+    ) || price
+        .rows()
+        .iter()
+        .any(|row| row.when.service_tier.as_deref() == Some(tier));
+    (!is_priced).then(|| "service_tier".to_owned())
+}
+
+/// Why none of the model's channels can be paid.
+fn no_price(gate: &Gate, request: &ValidRequest) -> GateError {
+    let channels = gate.channels.load();
+    let field = channels.servers(&request.model.id).iter().find_map(|server| {
+        let price = server.serving.price.as_ref()?;
+        unpriced_field(server, price, request)
+    });
+    GateError::NoPrice {
+        model: request.model.id.to_string(),
+        field,
+    }
+}
+
+/// What is held for the request on one channel.
+fn on(
+    server: &Server,
+    price: &Price,
+    key: &WarmKey,
+    request: &ValidRequest,
+    expected: u64,
+) -> Result<Money, GateError> {
+    let choices = u64::from(request.n);
+    let thoughts = match request.thinking {
+        Thinking::On { budget, .. } => budget.unwrap_or(0),
+        Thinking::Unset | Thinking::Off => 0,
+    };
+    let most_of_model = request.model.max_output.unwrap_or(UNBOUNDED_OUTPUT);
+    let asked = Request {
+        prompt_tokens: request
+            .estimated_prompt_tokens()
+            .saturating_add(MEDIUM.saturating_mul(u64::from(request.traits.media))),
+        prompt_bytes: (request.request.body().len() as u64).saturating_add(ADDED_BYTES),
+        output_limit: request
+            .max_tokens
+            .map_or(most_of_model, |limit| limit.saturating_add(thoughts)),
+        output_expected: expected,
+        choices,
+        readings: choices.div_ceil(u64::from(server.serving.quirks.n_max.max(1))),
+    };
+    let tokens = match key.key.settings.reserve {
+        Reserve::Expected => asked.expected(),
+        Reserve::Full if names_media(request) => return Err(GateError::UnboundedPrompt),
+        Reserve::Full => asked.full(),
+    };
+    let multiplier = key.multiplier;
+    reservation::most(price, tokens)
+        .and_then(|most| multiplier.of(most))
+        .ok_or_else(|| GateError::NoMoney(funds::beyond_all_money(&key.funds())))
+}
+
+/// Whether the prompt holds what the provider fetches, of which the request's bytes say nothing.
+fn names_media(request: &ValidRequest) -> bool {
+    let traits = &request.traits;
+    traits.image_urls || traits.video_urls || traits.file_urls || traits.provider_file.is_some()
+}
