@@ -83,6 +83,27 @@ pub struct Spent<'a> {
     pub service_tier: Option<&'a str>,
 }
 
+/// Tokens of one class, and the rate that was chosen for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    pub class: TokenClass,
+    pub tokens: u64,
+    pub rate: PerMillion,
+}
+
+/// Tokens that have a rate of their own; no token is in two classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenClass {
+    Input,
+    CachedInput,
+    CacheWrite5m,
+    CacheWrite1h,
+    AudioInput,
+    Output,
+    Reasoning,
+    ImageOutput,
+}
+
 /// Why an answer's cost cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CostUnknown {
@@ -111,10 +132,26 @@ impl Price {
     }
 
     /// The exact cost of an answer that was served at `at`, rounded up once to a nano-dollar.
+    pub fn cost(&self, spent: &Spent<'_>, at: Timestamp) -> Result<Money, CostUnknown> {
+        let dollars = self.exact_cost(spent, at)?;
+        Money::from_dollars_rounded_up(dollars).ok_or_else(|| too_many(spent))
+    }
+
+    /// The cost in dollars before it is rounded.
+    pub fn exact_cost(&self, spent: &Spent<'_>, at: Timestamp) -> Result<Decimal, CostUnknown> {
+        let lines = self.lines(spent, at)?;
+        let per_million: Decimal = lines
+            .iter()
+            .map(|line| Decimal::from(line.tokens) * line.rate.0)
+            .sum();
+        Ok(per_million / Decimal::from(1_000_000))
+    }
+
+    /// What the cost is the sum of, classes without a token included.
     ///
     /// Classes lie inside their total (OpenAI's meaning); parts that exceed it are charged each at
     /// its own rate, and the rest counts as nothing.
-    pub fn cost(&self, spent: &Spent<'_>, at: Timestamp) -> Result<Money, CostUnknown> {
+    pub fn lines(&self, spent: &Spent<'_>, at: Timestamp) -> Result<[Line; 8], CostUnknown> {
         let usage = spent.usage;
         let row = self
             .row(usage.prompt, spent.service_tier, at)
@@ -130,34 +167,51 @@ impl Price {
             .completion
             .saturating_sub(usage.reasoning)
             .saturating_sub(usage.completion_image);
-        let classes = [
-            (plain_prompt, rates.input),
-            (usage.cached, rates.cached_input.unwrap_or(rates.input)),
-            (cache_write_5m, rates.cache_write_5m.unwrap_or(rates.input)),
-            (
-                usage.cache_write_1h,
-                rates
-                    .cache_write_1h
-                    .or(rates.cache_write_5m)
-                    .unwrap_or(rates.input),
+        let cache_write = rates.cache_write_5m.unwrap_or(rates.input);
+        let line = |class, tokens, rate: Option<PerMillion>, otherwise| Line {
+            class,
+            tokens,
+            rate: rate.unwrap_or(otherwise),
+        };
+        let lines = [
+            line(TokenClass::Input, plain_prompt, None, rates.input),
+            line(
+                TokenClass::CachedInput,
+                usage.cached,
+                rates.cached_input,
+                rates.input,
             ),
-            (usage.prompt_audio, rates.audio_input.unwrap_or(rates.input)),
-            (plain_completion, rates.output),
-            (usage.reasoning, rates.reasoning.unwrap_or(rates.output)),
-            (usage.completion_image, rates.image_output.unwrap_or(rates.output)),
+            line(TokenClass::CacheWrite5m, cache_write_5m, None, cache_write),
+            line(
+                TokenClass::CacheWrite1h,
+                usage.cache_write_1h,
+                rates.cache_write_1h,
+                cache_write,
+            ),
+            line(
+                TokenClass::AudioInput,
+                usage.prompt_audio,
+                rates.audio_input,
+                rates.input,
+            ),
+            line(TokenClass::Output, plain_completion, None, rates.output),
+            line(
+                TokenClass::Reasoning,
+                usage.reasoning,
+                rates.reasoning,
+                rates.output,
+            ),
+            line(
+                TokenClass::ImageOutput,
+                usage.completion_image,
+                rates.image_output,
+                rates.output,
+            ),
         ];
-        let mut per_million = Decimal::ZERO;
-        for (tokens, rate) in classes {
-            if tokens > MOST_TOKENS {
-                return Err(CostUnknown::TooManyTokens { tokens });
-            }
-            per_million += Decimal::from(tokens) * rate.0;
+        match lines.iter().find(|line| line.tokens > MOST_TOKENS) {
+            Some(line) => Err(CostUnknown::TooManyTokens { tokens: line.tokens }),
+            None => Ok(lines),
         }
-        Money::from_dollars_rounded_up(per_million / Decimal::from(1_000_000)).ok_or(
-            CostUnknown::TooManyTokens {
-                tokens: usage.prompt.max(usage.completion),
-            },
-        )
     }
 
     fn row(&self, prompt_tokens: u64, service_tier: Option<&str>, at: Timestamp) -> Option<&PriceRow> {
@@ -174,6 +228,27 @@ impl Price {
                 && when.from.is_none_or(|from| from <= moment.date())
                 && when.until.is_none_or(|until| moment.date() <= until)
         })
+    }
+}
+
+fn too_many(spent: &Spent<'_>) -> CostUnknown {
+    CostUnknown::TooManyTokens {
+        tokens: spent.usage.prompt.max(spent.usage.completion),
+    }
+}
+
+impl TokenClass {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::CachedInput => "cached_input",
+            Self::CacheWrite5m => "cache_write_5m",
+            Self::CacheWrite1h => "cache_write_1h",
+            Self::AudioInput => "audio_input",
+            Self::Output => "output",
+            Self::Reasoning => "reasoning",
+            Self::ImageOutput => "image_output",
+        }
     }
 }
 

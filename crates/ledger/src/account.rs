@@ -7,7 +7,7 @@ use std::fmt;
 use jiff::Timestamp;
 use tollgate_catalog::money::Money;
 
-use crate::limits::Limits;
+use crate::{charge::Multiplier, limits::Limits};
 
 /// An account's number in the database: never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +41,8 @@ pub struct Account {
     pub unlimited: bool,
     /// Credit given, less what was charged; below zero where more was used up than could be foreseen.
     pub balance: Money,
+    /// How many times the price it pays.
+    pub multiplier: Multiplier,
     /// Bounds on all of its keys together.
     pub limits: Limits,
 }

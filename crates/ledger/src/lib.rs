@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod api_key;
+pub mod charge;
 pub mod key;
 pub mod limits;
 pub mod output_history;
@@ -13,9 +14,12 @@ pub mod period;
 pub mod purse;
 pub mod reservation;
 pub mod spending;
+pub mod usage_record;
 
 pub use account::{Account, AccountId};
 pub use api_key::{AllowedModels, AllowedNetworks, ApiKey, KeySettings, Reserve, Unusable};
+pub use charge::{Charge, Multiplier};
 pub use key::{KeyHash, KeyId, KeyPrefix, KeyText, NotAKey};
 pub use limits::{Budget, Limits, Meters, PerMinute, Period};
 pub use output_history::Histories;
+pub use usage_record::{RequestId, UsageRecord};

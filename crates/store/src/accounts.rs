@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection};
 use tollgate_catalog::money::Money;
-use tollgate_ledger::{Account, AccountId, Limits};
+use tollgate_ledger::{Account, AccountId, Limits, charge::Multiplier};
 
 use crate::{
     database::Store,
@@ -29,6 +29,8 @@ pub struct NewAccount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AccountSettings {
     pub unlimited: bool,
+    /// How many times the price it pays.
+    pub multiplier: Multiplier,
     pub limits: Limits,
 }
 
@@ -40,10 +42,10 @@ impl Store {
         raise_version(&mut transaction).await?;
         let limits = LimitColumns::from(&new.settings.limits);
         let row: AccountRow = sqlx::query_as(
-            "INSERT INTO accounts (id, name, created_at, unlimited, balance_nanos, requests_per_minute,
-                                   tokens_per_minute, concurrency, budget_nanos, budget_per)
-             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, 0, $4, $5, $6, $7, $8 FROM accounts
-             RETURNING id, name, created_at, unlimited, balance_nanos, requests_per_minute,
+            "INSERT INTO accounts (id, name, created_at, unlimited, balance_nanos, price_multiplier,
+                                   requests_per_minute, tokens_per_minute, concurrency, budget_nanos, budget_per)
+             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, 0, $9, $4, $5, $6, $7, $8 FROM accounts
+             RETURNING id, name, created_at, unlimited, balance_nanos, price_multiplier, requests_per_minute,
                        tokens_per_minute, concurrency, budget_nanos, budget_per",
         )
         .bind(&new.name)
@@ -54,6 +56,7 @@ impl Store {
         .bind(limits.concurrency)
         .bind(limits.budget_nanos)
         .bind(limits.budget_per)
+        .bind(new.settings.multiplier.to_string())
         .fetch_one(&mut *transaction)
         .await
         .map_err(|error| match error.as_database_error() {
@@ -67,8 +70,8 @@ impl Store {
     /// All accounts, the oldest first.
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         let rows: Vec<AccountRow> = sqlx::query_as(
-            "SELECT id, name, created_at, unlimited, balance_nanos, requests_per_minute, tokens_per_minute,
-                    concurrency, budget_nanos, budget_per
+            "SELECT id, name, created_at, unlimited, balance_nanos, price_multiplier, requests_per_minute,
+                    tokens_per_minute, concurrency, budget_nanos, budget_per
              FROM accounts ORDER BY id",
         )
         .fetch_all(&self.pool)
@@ -95,6 +98,7 @@ impl Store {
         let mut account = account_named(&mut transaction, name).await?;
         let mut settings = AccountSettings {
             unlimited: account.unlimited,
+            multiplier: account.multiplier,
             limits: account.limits,
         };
         change(&mut settings)?;
@@ -102,7 +106,7 @@ impl Store {
         sqlx::query(
             "UPDATE accounts
              SET unlimited = $2, requests_per_minute = $3, tokens_per_minute = $4, concurrency = $5,
-                 budget_nanos = $6, budget_per = $7
+                 budget_nanos = $6, budget_per = $7, price_multiplier = $8
              WHERE id = $1",
         )
         .bind(account.id.get())
@@ -112,11 +116,13 @@ impl Store {
         .bind(limits.concurrency)
         .bind(limits.budget_nanos)
         .bind(limits.budget_per)
+        .bind(settings.multiplier.to_string())
         .execute(&mut *transaction)
         .await
         .map_err(ChangeAccountError::from)?;
         transaction.commit().await.map_err(ChangeAccountError::from)?;
         account.unlimited = settings.unlimited;
+        account.multiplier = settings.multiplier;
         account.limits = settings.limits;
         Ok(account)
     }
@@ -127,8 +133,8 @@ pub(crate) async fn account_named(
     name: &str,
 ) -> Result<Account, ChangeAccountError> {
     let row: Option<AccountRow> = sqlx::query_as(
-        "SELECT id, name, created_at, unlimited, balance_nanos, requests_per_minute, tokens_per_minute,
-                concurrency, budget_nanos, budget_per
+        "SELECT id, name, created_at, unlimited, balance_nanos, price_multiplier, requests_per_minute,
+                tokens_per_minute, concurrency, budget_nanos, budget_per
          FROM accounts WHERE name = $1",
     )
     .bind(name)
@@ -148,6 +154,7 @@ struct AccountRow {
     created_at: Option<i64>,
     unlimited: i64,
     balance_nanos: i64,
+    price_multiplier: String,
     #[sqlx(flatten)]
     limits: LimitColumns,
 }
@@ -163,6 +170,7 @@ impl AccountRow {
             created: reader.maybe_time("created_at", self.created_at)?,
             unlimited: reader.flag("unlimited", self.unlimited)?,
             balance: Money::from_nanos(self.balance_nanos),
+            multiplier: reader.required("price_multiplier", &self.price_multiplier)?,
             limits: reader.limits(&self.limits)?,
             name: self.name,
         })

@@ -7,7 +7,9 @@
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 use tollgate_catalog::money::Money;
-use tollgate_ledger::{AccountId, ApiKey, KeyHash, KeyId, KeyPrefix, KeySettings, Limits};
+use tollgate_ledger::{
+    AccountId, ApiKey, KeyHash, KeyId, KeyPrefix, KeySettings, Limits, charge::Multiplier,
+};
 
 use self::row::{FoundRow, KeyRow, SettingColumns};
 use crate::{database::Store, error::StoreError};
@@ -53,6 +55,8 @@ pub(crate) struct FoundKey {
     pub(crate) account_limits: Limits,
     /// What the account was given, less corrections; `None`: it may spend what it does not have.
     pub(crate) account_credit: Option<Money>,
+    /// How many times the price the account pays.
+    pub(crate) multiplier: Multiplier,
 }
 
 /// What is read of a key, from `api_keys`, `accounts` and `api_key_texts AS texts`.
@@ -218,6 +222,7 @@ impl Store {
                accounts.budget_nanos AS account_budget_nanos,
                accounts.budget_per AS account_budget_per,
                accounts.unlimited AS account_unlimited,
+               accounts.price_multiplier AS account_price_multiplier,
                (SELECT CAST(coalesce(sum(amount_nanos), 0) AS BIGINT) FROM ledger_entries
                 WHERE ledger_entries.account_id = accounts.id AND kind <> 'charge') AS account_credit_nanos
              FROM versions

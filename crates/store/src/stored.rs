@@ -67,6 +67,14 @@ impl Reader {
             .transpose()
     }
 
+    pub(crate) fn required<T: std::str::FromStr>(
+        self,
+        column: &'static str,
+        text: &str,
+    ) -> Result<T, StoreError> {
+        text.parse().map_err(|_| self.damaged(column))
+    }
+
     pub(crate) fn limits(self, columns: &LimitColumns) -> Result<Limits, StoreError> {
         let per_minute = |column, count| Ok::<_, StoreError>(self.count(column, count)?.map(PerMinute::new));
         let budget = match (columns.budget_nanos, &columns.budget_per) {

@@ -28,6 +28,7 @@ use tokio::{
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{
     AccountId, ApiKey, Histories, KeyHash, KeyId, Limits, Meters, Period, Unusable,
+    charge::Multiplier,
     limits::{Bounded, Funds, InFlight, Owner},
     spending::{Spending, Spent},
 };
@@ -65,6 +66,8 @@ pub struct WarmKey {
     account_limits: Limits,
     /// What the account was given, less corrections; `None`: it may spend what it does not have.
     account_credit: Option<Money>,
+    /// How many times the price the account pays.
+    pub multiplier: Multiplier,
     /// The same counts however often the key is read anew.
     meters: Meters,
     account_meters: Meters,
@@ -283,6 +286,7 @@ impl Shared {
             account: key.account,
             account_limits: key.account_limits,
             account_credit: key.account_credit,
+            multiplier: key.multiplier,
             version,
         });
         self.known.insert(*hash, Arc::clone(&key));

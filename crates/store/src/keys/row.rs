@@ -112,6 +112,7 @@ struct Found {
     account_limits: LimitColumns,
     account_unlimited: i64,
     account_credit: i64,
+    multiplier: String,
 }
 
 impl<'r> FromRow<'r, SqliteRow> for FoundRow {
@@ -135,6 +136,7 @@ impl<'r> FromRow<'r, SqliteRow> for FoundRow {
             account_limits,
             account_unlimited: row.try_get("account_unlimited")?,
             account_credit: row.try_get("account_credit_nanos")?,
+            multiplier: row.try_get("account_price_multiplier")?,
         });
         Ok(Self { version, found })
     }
@@ -159,6 +161,7 @@ impl Found {
             key: self.key.read()?,
             account: AccountId::new(self.account),
             account_limits: of_account.limits(&self.account_limits)?,
+            multiplier: of_account.required("price_multiplier", &self.multiplier)?,
             account_credit: (!is_unlimited).then(|| Money::from_nanos(self.account_credit)),
         })
     }

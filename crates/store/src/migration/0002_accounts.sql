@@ -8,6 +8,8 @@ CREATE TABLE accounts (
     unlimited           BIGINT NOT NULL CHECK (unlimited IN (0, 1)),
     -- The sum of the account's entries in the ledger; changed with them in one transaction.
     balance_nanos       BIGINT NOT NULL,
+    -- How many times the price the account pays, as a decimal number.
+    price_multiplier    TEXT   NOT NULL,
     requests_per_minute BIGINT CHECK (requests_per_minute > 0),
     tokens_per_minute   BIGINT CHECK (tokens_per_minute > 0),
     concurrency         BIGINT CHECK (concurrency > 0),
@@ -16,7 +18,7 @@ CREATE TABLE accounts (
     CHECK ((budget_nanos IS NULL) = (budget_per IS NULL))
 );
 
-INSERT INTO accounts (id, name, unlimited, balance_nanos) VALUES (1, 'default', 1, 0);
+INSERT INTO accounts (id, name, unlimited, balance_nanos, price_multiplier) VALUES (1, 'default', 1, 0, '1');
 
 -- Only ever added to.
 CREATE TABLE ledger_entries (

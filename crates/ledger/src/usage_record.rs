@@ -1,0 +1,128 @@
+//! What one finished request says for the books.
+//!
+//! Made once at its end, written to the spool before the client sees that end, and from there to the
+//! database. Money in it is final: a price that changes later changes nothing here.
+//! Not here: how it is written down (`store`).
+
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
+
+use jiff::Timestamp;
+use tollgate_catalog::money::Money;
+use tollgate_chat::usage::Usage;
+
+use crate::{account::AccountId, key::KeyId};
+
+/// One finished request.
+///
+/// Texts are short names; the spool keeps their first 128 bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRecord<'a> {
+    pub request: RequestId,
+    pub account: AccountId,
+    pub key: KeyId,
+    /// The model that was asked for, by its public ID.
+    pub model: Cow<'a, str>,
+    /// The provider's name for the model that answered. Empty: none did.
+    pub served_model: Cow<'a, str>,
+    /// Empty where no channel answered, as is the channel.
+    pub provider: Cow<'a, str>,
+    pub channel: Cow<'a, str>,
+    /// The tier that answered, as the answer names it.
+    pub service_tier: Option<Cow<'a, str>>,
+    /// When the request came, in whole microseconds. It counts to this moment's day.
+    pub started: Timestamp,
+    /// Until the answer's end, in whole microseconds.
+    pub duration: Duration,
+    /// Until the answer's first output, in whole microseconds. `None`: there was none.
+    pub first_output: Option<Duration>,
+    pub stream: bool,
+    /// [`UsageRecord::OK`], [`UsageRecord::CLIENT_GONE`] or the code of the error that the client saw.
+    pub outcome: Cow<'a, str>,
+    /// Tokens of the answer.
+    pub usage: Usage,
+    /// Whether the tokens were counted by the gate, since the provider told none.
+    pub estimated: bool,
+    /// Which price was used. `None`: there was none.
+    pub price_version: Option<Cow<'a, str>>,
+    /// What was held before the request was sent; the part of the charge beyond it is an overrun.
+    pub held: Money,
+    /// What the client pays, which is not negative. `None`: unknown, for want of a price.
+    pub charge: Option<Money>,
+    /// What the answer cost the operator. `None`: unknown, for want of a price.
+    pub cost: Option<Money>,
+    /// What attempts cost the operator beside that, whose output nobody was given.
+    pub lost_cost: Money,
+}
+
+impl UsageRecord<'_> {
+    /// The outcome where the client had the whole answer.
+    pub const OK: &'static str = "ok";
+    /// The outcome where the client did not wait for the end.
+    pub const CLIENT_GONE: &'static str = "client_gone";
+
+    /// What was charged beyond what was held.
+    pub fn overrun(&self) -> Money {
+        let charge = self.charge.unwrap_or_default().nanos();
+        Money::from_nanos(charge.saturating_sub(self.held.nanos()).max(0))
+    }
+
+    /// When the answer ended.
+    pub fn ended(&self) -> Timestamp {
+        self.started
+            .saturating_add(self.duration)
+            .unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// The gate's own ID of a request: unique, and what the books go by.
+///
+/// Its text is `req_` and at least 29 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(u128);
+
+impl RequestId {
+    const MARK: &str = "req_";
+    const DIGITS: usize = 29;
+
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:0width$x}", Self::MARK, self.0, width = Self::DIGITS)
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = NotRequestId;
+
+    /// Reads the one text that each ID has.
+    fn from_str(text: &str) -> Result<Self, NotRequestId> {
+        let digits = text.strip_prefix(Self::MARK).ok_or(NotRequestId)?;
+        let lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let is_written_so = match digits.len() {
+            Self::DIGITS => true,
+            30..=32 => !digits.starts_with('0'),
+            _ => false,
+        };
+        if !is_written_so || !digits.bytes().all(lower_hex) {
+            return Err(NotRequestId);
+        }
+        u128::from_str_radix(digits, 16)
+            .map(Self)
+            .map_err(|_| NotRequestId)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a request ID of this gate: expected `req_` and 29 hexadecimal digits")]
+pub struct NotRequestId;
+
+#[cfg(test)]
+mod tests;
