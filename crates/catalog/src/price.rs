@@ -22,6 +22,8 @@ const MOST_TOKENS: u64 = 1_000_000_000_000;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Price {
     rows: Vec<PriceRow>,
+    /// The rates of each row in one line, for the books.
+    versions: Vec<Arc<str>>,
 }
 
 /// Rates, and when they hold.
@@ -116,7 +118,8 @@ pub enum CostUnknown {
 impl Price {
     /// A price of these rows, in the order in which a later one overrides an earlier.
     pub fn new(rows: Vec<PriceRow>) -> Self {
-        Self { rows }
+        let versions = rows.iter().map(|row| row.rates.to_string().into()).collect();
+        Self { rows, versions }
     }
 
     /// A price that depends on nothing.
@@ -214,12 +217,23 @@ impl Price {
         }
     }
 
+    /// The rates that hold, in one line such as `in=3 cached=0.3 out=15`: what a bill is traced back to when prices
+    /// have long changed.
+    pub fn version(&self, spent: &Spent<'_>, at: Timestamp) -> Option<&Arc<str>> {
+        let place = self.place(spent.usage.prompt, spent.service_tier, at)?;
+        self.versions.get(place)
+    }
+
     fn row(&self, prompt_tokens: u64, service_tier: Option<&str>, at: Timestamp) -> Option<&PriceRow> {
+        self.rows.get(self.place(prompt_tokens, service_tier, at)?)
+    }
+
+    fn place(&self, prompt_tokens: u64, service_tier: Option<&str>, at: Timestamp) -> Option<usize> {
         let tier = service_tier.filter(|tier| !matches!(*tier, "default" | "standard" | "auto"));
         let moment = TimeZone::UTC.to_datetime(at);
         let minute = moment.hour() as u16 * 60 + moment.minute() as u16;
         let weekday = moment.weekday().to_monday_one_offset() as u8;
-        self.rows.iter().rev().find(|row| {
+        self.rows.iter().rposition(|row| {
             let when = &row.when;
             (when.above_prompt_tokens == 0 || prompt_tokens > when.above_prompt_tokens)
                 && when.service_tier.as_deref() == tier
@@ -249,6 +263,28 @@ impl TokenClass {
             Self::Reasoning => "reasoning",
             Self::ImageOutput => "image_output",
         }
+    }
+}
+
+impl fmt::Display for Rates {
+    /// Dollars per million tokens, of the classes that have a figure of their own.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let figures = [
+            ("in", Some(self.input)),
+            ("cached", self.cached_input),
+            ("write5m", self.cache_write_5m),
+            ("write1h", self.cache_write_1h),
+            ("audio", self.audio_input),
+            ("out", Some(self.output)),
+            ("reasoning", self.reasoning),
+            ("image", self.image_output),
+        ];
+        let figures = figures.into_iter().filter_map(|(class, rate)| Some((class, rate?)));
+        for (place, (class, rate)) in figures.enumerate() {
+            let space = if place == 0 { "" } else { " " };
+            write!(f, "{space}{class}={}", rate.0.normalize())?;
+        }
+        Ok(())
     }
 }
 

@@ -205,7 +205,7 @@ impl LeftBehind {
             let how = reads.iter().map(|read| read.how).max().unwrap_or(How::Complete);
             let usages = reads.iter().filter_map(|read| read.usage).chain(self.counted);
             if let Some(usage) = usages.reduce(Usage::plus) {
-                settlement.count(usage);
+                settlement.count(usage, false);
             }
             gate.metrics.abandoned_left();
             gate.metrics.abandoned_ended(how.as_str());

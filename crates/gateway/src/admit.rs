@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_ledger::limits::{self, Expected, HeldTokens, Places, Taken};
-use tollgate_store::WarmKey;
+use tollgate_store::{WarmKey, spool::Room};
 
 pub use self::money::{HeldMoney, is_payable};
 use crate::{error::GateError, gate::Gate, route::Route, story::Story};
@@ -26,6 +26,8 @@ pub struct Admission {
 pub struct HeldOfLimits {
     pub tokens: HeldTokens,
     pub money: HeldMoney,
+    /// For its record in the books; `None` where there are no books.
+    pub room: Option<Room>,
 }
 
 /// Whether there is a place now. Asked before anything of the body is read: an overloaded gate has to refuse at less
@@ -62,9 +64,14 @@ pub fn admit(
     let mut held = HeldOfLimits {
         tokens,
         money: HeldMoney::default(),
+        room: None,
     };
-    match money::hold(gate, key, request, route, story, Timestamp::now()) {
-        Ok(money) => held.money = money,
+    let booked = room(gate).and_then(|room| {
+        let money = money::hold(gate, key, request, route, story, Timestamp::now())?;
+        Ok((room, money))
+    });
+    match booked {
+        Ok((room, money)) => (held.room, held.money) = (room, money),
         Err(refusal) => {
             held.tokens.settle(0, gate.keys.now());
             return Err(refusal);
@@ -75,6 +82,14 @@ pub fn admit(
         _of_key: places,
         held,
     })
+}
+
+/// Room for the request's record in the books, so that whatever is begun can be booked.
+fn room(gate: &Gate) -> Result<Option<Room>, GateError> {
+    let Some(spool) = &gate.spool else {
+        return Ok(None);
+    };
+    spool.reserve().map(Some).ok_or(GateError::NoRoom)
 }
 
 impl Admission {

@@ -8,10 +8,11 @@ use std::{
 use arc_swap::ArcSwap;
 use http::HeaderValue;
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
 use tollgate_catalog::{Catalog, channel::ChannelSettings};
 use tollgate_engine::Engine;
-use tollgate_store::{Store, WarmKeys};
+use tollgate_store::{Spool, Store, WarmKeys, warm::Books};
 
 use crate::{
     abandoned::{Abandoned, AbandonedSettings},
@@ -67,6 +68,8 @@ pub struct GateSettings {
     pub idempotency: IdempotencySettings,
     pub abandoned: AbandonedSettings,
     pub explain: StorySettings,
+    /// Where the days and months of budgets begin at midnight.
+    pub time_zone: TimeZone,
 }
 
 /// When the embedded model answers.
@@ -84,6 +87,8 @@ pub struct Gate {
     pub(crate) settings: GateSettings,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) store: Store,
+    /// `None`: nobody is answered, so there is nothing to book.
+    pub(crate) spool: Option<Spool>,
     pub(crate) keys: WarmKeys,
     pub(crate) channels: ArcSwap<Channels>,
     pub(crate) engine: Option<Arc<Engine>>,
@@ -111,13 +116,20 @@ impl Gate {
         settings: GateSettings,
         catalog: Arc<Catalog>,
         store: Store,
+        spool: Option<Spool>,
         channels: Vec<ChannelSettings>,
         engine: Option<Arc<Engine>>,
         telemetry: Option<Telemetry>,
     ) -> Arc<Self> {
         let openapi = tollgate_catalog::openapi::openapi(&catalog).to_string().into();
         Arc::new(Self {
-            keys: WarmKeys::start(store.clone()),
+            keys: WarmKeys::start(
+                store.clone(),
+                Books {
+                    time_zone: settings.time_zone.clone(),
+                    spool: spool.clone(),
+                },
+            ),
             channels: ArcSwap::from_pointee(Channels::new(
                 &catalog,
                 channels,
@@ -139,6 +151,7 @@ impl Gate {
             settings,
             catalog,
             store,
+            spool,
             engine,
         })
     }

@@ -9,6 +9,7 @@ mod admit;
 mod attempt;
 mod authenticate;
 mod body;
+mod books;
 mod buffered;
 mod channel;
 mod channel_test;

@@ -53,7 +53,7 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
     let Outcome::Whole { answer, held } = attempted.outcome else {
         return refuse(GateError::ProviderMalformed, settlement);
     };
-    settlement.count(answer.usage);
+    settlement.count(answer.usage, answer.usage_is_estimated);
     let mut finishes = Finishes::default();
     for finish in &answer.finishes {
         finishes.add(finish.reason);

@@ -3,19 +3,24 @@
 //! Armed before the first attempt. An explicit end says how it went; a drop means that the client
 //! went away, and is counted as such.
 
-use std::{mem::take, sync::Arc, time::Instant};
+use std::{
+    mem::take,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::StatusCode;
-use tollgate_catalog::{contract::ValidRequest, model::Model};
+use tollgate_catalog::{contract::ValidRequest, model::Model, money::Money};
 use tollgate_chat::usage::Usage;
 use tollgate_dialects::Note;
-use tollgate_ledger::limits::HeldTokens;
+use tollgate_ledger::UsageRecord;
 use tollgate_store::WarmKey;
 use tracing::{debug, info};
 
 use crate::{
     abandoned::Departure,
-    admit::Admission,
+    admit::{Admission, HeldOfLimits},
+    books::Bill,
     error::{Failure, GateError},
     gate::Gate,
     idempotency::Fate,
@@ -23,9 +28,9 @@ use crate::{
 };
 
 /// The outcome where the client did not wait for the end.
-const CLIENT_GONE: &str = "client_gone";
+const CLIENT_GONE: &str = UsageRecord::CLIENT_GONE;
 /// The outcome where it has the whole answer, or is about to.
-const OK: &str = "ok";
+const OK: &str = UsageRecord::OK;
 
 /// A request under way. It holds the admission until it ends.
 pub struct Settlement {
@@ -34,6 +39,7 @@ pub struct Settlement {
     key: Arc<WarmKey>,
     model: Arc<Model>,
     stream: bool,
+    choices: u32,
     /// What is known so far of how it ends; of the notes, in the order in which they were known.
     end: End,
     settled: bool,
@@ -44,7 +50,7 @@ pub struct Settlement {
     /// Until the client has its answer or is gone.
     admission: Option<Admission>,
     /// What its limits hold, until it is known what was used.
-    tokens: HeldTokens,
+    held: HeldOfLimits,
 }
 
 impl Settlement {
@@ -63,11 +69,12 @@ impl Settlement {
             key: Arc::clone(key),
             model: Arc::clone(&request.model),
             stream: request.stream,
+            choices: request.n,
             end: End::default(),
             settled: false,
             fate,
             departure: (gate.channels.load().any_bills_on).then(|| Departure::new(gate.settings.abandoned)),
-            tokens: admission.take_tokens(),
+            held: admission.take_held(),
             admission: Some(admission),
         }
     }
@@ -120,9 +127,10 @@ impl Settlement {
         &self.end.notes
     }
 
-    /// Notes the provider's counts; the last ones hold.
-    pub fn count(&mut self, usage: Usage) {
+    /// Notes how many tokens were used; the last counts hold. `estimated`: the provider did not count them.
+    pub fn count(&mut self, usage: Usage, estimated: bool) {
         self.end.usage = Some(usage);
+        self.end.usage_is_estimated = estimated;
     }
 
     /// The client has, or is about to have, the whole answer.
@@ -159,12 +167,13 @@ impl Settlement {
             key: Arc::clone(&self.key),
             model: Arc::clone(&self.model),
             stream: self.stream,
+            choices: self.choices,
             end: take(&mut self.end),
             settled: false,
             fate: self.fate.take(),
             departure: None,
             admission: None,
-            tokens: take(&mut self.tokens),
+            held: take(&mut self.held),
         }
     }
 
@@ -187,9 +196,11 @@ impl Settlement {
         let metrics = &self.gate.metrics;
         metrics.request_ended(outcome, seconds);
         let usage = end.usage.unwrap_or_default();
-        if !self.tokens.is_empty() {
-            self.tokens.settle(usage.total(), self.gate.keys.now());
+        if !self.held.tokens.is_empty() {
+            self.held.tokens.settle(usage.total(), self.gate.keys.now());
         }
+        let bill = self.book(ended.duration_since(story.arrived));
+        let end = &self.end;
         let attempts = story.log_attempts(outcome == OK);
         let first = end
             .first_output
@@ -211,6 +222,7 @@ impl Settlement {
             completion_tokens = usage.completion,
             reasoning_tokens = some(usage.reasoning),
             first_output_ms = first,
+            charge = bill.charge.filter(|charge| *charge != Money::ZERO).map(tracing::field::display),
             duration_ms = (seconds * 1_000.0) as u64,
             "request ended"
         );
@@ -218,8 +230,36 @@ impl Settlement {
             let notes: Vec<String> = end.notes.iter().map(ToString::to_string).collect();
             debug!(request_id = story.id.as_str(), notes = %notes.join(", "), "request changed on its way");
         }
-        story.ends(take(&mut self.end));
+        self.end.bill = Some(bill);
+        self.story.ends(take(&mut self.end));
         self.gate.ended(&self.story);
+    }
+}
+
+impl Settlement {
+    /// Writes the request into the books, counts what it costs as spent, and gives back what was held for it.
+    fn book(&mut self, took: Duration) -> Bill {
+        let HeldOfLimits { money, room, .. } = take(&mut self.held);
+        let (story, end, key) = (&self.story, &self.end, &self.key);
+        let came = story.id.arrival();
+        let bill = story.read(|pages| {
+            let bill = Bill::of(end, pages, key, money.amount, came);
+            if let (Some(room), Some(record)) = (room, bill.record(story, end, pages, key, took)) {
+                // Where it is kept, the spool sees to.
+                room.append(&record);
+            }
+            bill
+        });
+        for funds in key.funds() {
+            funds.spending.spend(bill.charge.unwrap_or_default(), came);
+        }
+        if let Some(usage) = end.usage.filter(|_| end.outcome == OK && key.is_held_to_limits()) {
+            let choices = u64::from(self.choices.max(1));
+            key.histories
+                .of(&self.model.id)
+                .add(usage.completion.div_ceil(choices));
+        }
+        bill
     }
 }
 

@@ -25,7 +25,7 @@ use tollgate_chat::{event::FinishReason, usage::Usage};
 use tollgate_dialects::Note;
 use tollgate_store::WarmKey;
 
-use crate::{error::GateError, request_id::RequestId};
+use crate::{books::Bill, error::GateError, request_id::RequestId};
 pub use attempt::{Attempt, AttemptMark, AttemptPen, OK};
 use route::Considered;
 pub use route::Why;
@@ -77,6 +77,10 @@ pub struct End {
     pub served: Option<Arc<Model>>,
     pub first_output: Option<Instant>,
     pub usage: Option<Usage>,
+    /// Whether the gate counted the tokens, since the provider did not.
+    pub usage_is_estimated: bool,
+    /// `None`: the request was refused before anything was held for it.
+    pub bill: Option<Bill>,
     pub finishes: Finishes,
     pub sent: Sent,
     pub notes: Vec<Note>,

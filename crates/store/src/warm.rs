@@ -115,6 +115,11 @@ impl WarmKey {
         self.funds().iter().any(Funds::are_bounded)
     }
 
+    /// Whether how long its answers are decides about what is held.
+    pub fn is_held_to_limits(&self) -> bool {
+        self.is_limited() || self.counts_money()
+    }
+
     /// What it may spend, and has spent.
     pub fn funds(&self) -> [Funds<'_>; 2] {
         [

@@ -270,7 +270,8 @@ impl Streaming {
                     Ok(Some(Ok(events))) => {
                         self.writer.write(events, &mut out);
                         // In case the client goes away before the end.
-                        self.settlement.count(self.writer.usage());
+                        self.settlement
+                            .count(self.writer.usage(), self.writer.usage.is_none());
                         if out.len() >= COUNTED_FROM && self.memory.grow_to(out.len()).is_err() {
                             return (self.broken(Failure::MemoryFull, BytesMut::new()), None);
                         }
@@ -288,7 +289,8 @@ impl Streaming {
 
     fn complete(mut self, mut out: BytesMut) -> Bytes {
         self.writer.finish(&mut out);
-        self.settlement.count(self.writer.usage());
+        self.settlement
+                            .count(self.writer.usage(), self.writer.usage.is_none());
         let came = Came {
             choices: self.writer.ended.total(),
             uncounted: self.writer.usage.is_none(),
@@ -314,8 +316,9 @@ impl Streaming {
 
     /// An error object ends the stream; there is no `[DONE]`, which would look like success.
     fn fail(mut self, error: GateError, mut out: BytesMut) -> Bytes {
-        if let Some(usage) = self.writer.usage {
-            self.settlement.count(usage);
+        if self.writer.usage.is_some() || self.writer.output_bytes > 0 {
+            self.settlement
+                .count(self.writer.usage(), self.writer.usage.is_none());
         }
         write_event(&mut out, error.body().to_json().as_bytes());
         self.settlement.finished(self.writer.ended);

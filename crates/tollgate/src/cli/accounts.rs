@@ -4,12 +4,12 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde::Serialize;
 use tollgate_catalog::money::Money;
-use tollgate_ledger::Account;
+use tollgate_ledger::{Account, Multiplier};
 use tollgate_store::{AccountSettings, NewAccount, Store};
 
 use super::{
     AlwaysJson, Listing,
-    limits::{LimitArgs, LimitRow, in_words, remark_on_budget},
+    limits::{LimitArgs, LimitRow, in_words},
     value::{name, seconds},
 };
 use crate::{config::Config, error::CliError, print};
@@ -72,6 +72,9 @@ struct SettingArgs {
         default_missing_value = "true"
     )]
     unlimited: Option<bool>,
+    /// How many times the price it pays, such as 1.15; a new account's is 1
+    #[arg(long, value_name = "TIMES", value_parser = multiplier)]
+    price_multiplier: Option<Multiplier>,
     #[command(flatten)]
     limits: LimitArgs,
 }
@@ -104,12 +107,15 @@ pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
 
 impl SettingArgs {
     fn is_empty(&self) -> bool {
-        self.unlimited.is_none() && self.limits.is_empty()
+        self.unlimited.is_none() && self.price_multiplier.is_none() && self.limits.is_empty()
     }
 
     fn change(&self, settings: &mut AccountSettings) -> Result<(), CliError> {
         if let Some(unlimited) = self.unlimited {
             settings.unlimited = unlimited;
+        }
+        if let Some(multiplier) = self.price_multiplier {
+            settings.multiplier = multiplier;
         }
         self.limits.change(&mut settings.limits)
     }
@@ -126,9 +132,8 @@ async fn create(asked: Create, store: &Store) -> Result<(), CliError> {
     let account = store.create_account(new).await?;
     print::remark(&format!("Made account `{}`.", account.name));
     if !account.unlimited {
-        print::remark("Its credit is kept and shown; requests are not charged to it yet.");
+        print::remark("It has no credit yet; give it some with: tollgate accounts credit");
     }
-    remark_on_budget(&account.limits);
     Ok(())
 }
 
@@ -159,7 +164,6 @@ async fn update(asked: Update, store: &Store) -> Result<(), CliError> {
     let change = |settings: &mut AccountSettings| asked.settings.change(settings);
     let account = store.update_account(&asked.name, change).await?;
     print::remark(&format!("Changed account `{}`.", account.name));
-    remark_on_budget(&account.limits);
     Ok(())
 }
 
@@ -182,6 +186,7 @@ struct Row<'a> {
     unlimited: bool,
     /// In dollars.
     balance: String,
+    price_multiplier: String,
     /// Null: it came with the database.
     created: Option<String>,
     #[serde(flatten)]
@@ -195,10 +200,16 @@ impl<'a> Row<'a> {
             name: &account.name,
             unlimited: account.unlimited,
             balance: account.balance.to_string(),
+            price_multiplier: account.multiplier.to_string(),
             created: account.created.map(seconds),
             limits: LimitRow::from(&account.limits),
         }
     }
+}
+
+fn multiplier(text: &str) -> Result<Multiplier, String> {
+    text.parse()
+        .map_err(|error: tollgate_ledger::charge::NotMultiplier| error.to_string())
 }
 
 fn amount(text: &str) -> Result<Money, String> {

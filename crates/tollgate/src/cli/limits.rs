@@ -8,7 +8,7 @@ use tollgate_catalog::money::Money;
 use tollgate_ledger::{Budget, Limits, PerMinute, Period};
 
 use super::value::{Lifted, or_none};
-use crate::{error::CliError, print};
+use crate::error::CliError;
 
 /// Limits to set; `none` lifts one.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub struct LimitArgs {
     /// Most requests at once, or none
     #[arg(long, value_name = "N", value_parser = or_none::<NonZeroU32>)]
     concurrency: Option<Lifted<NonZeroU32>>,
-    /// Most dollars to spend, such as 25.00, or none; requests are not held to it yet
+    /// Most dollars to spend, such as 25.00, or none
     #[arg(long, value_name = "DOLLARS", value_parser = budget)]
     budget: Option<Lifted<Money>>,
     /// What the budget is for: total, day or month; a new budget's is total
@@ -77,13 +77,6 @@ impl LimitArgs {
             }
             (Some(_), None) => Err(CliError::PeriodWithoutBudget),
         }
-    }
-}
-
-/// Says what a limit does not do yet.
-pub fn remark_on_budget(limits: &Limits) {
-    if limits.budget.is_some() {
-        print::remark("The budget is kept and shown; requests are not held to it yet.");
     }
 }
 

@@ -31,7 +31,7 @@ pub struct SettingArgs {
     expires_in: Option<Lifted<SignedDuration>>,
     #[command(flatten)]
     limits: LimitArgs,
-    /// What is held of a budget for a request: expected or full; nothing is held yet
+    /// What is held of a budget for a request: expected or full
     #[arg(long, value_name = "HOW")]
     reserve: Option<Reserve>,
     /// Answer with a 400 where a parameter would be left out or changed

@@ -1,0 +1,118 @@
+//! What a finished request says for the books: who used what, and what it is charged.
+//!
+//! Made once, when the request is settled, and written to the spool before the client has the end of its answer.
+//! A request that failed costs its client nothing, also after a part of the answer: what it used is the operator's
+//! cost. Whoever leaves pays for what was produced until then.
+//! Not here: the arithmetic (`ledger`), and how records get into the database (`store`).
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tollgate_catalog::{money::Money, price::Spent};
+use tollgate_ledger::{Charge, UsageRecord};
+use tollgate_store::WarmKey;
+
+use crate::{
+    sandbox::SANDBOX,
+    story::{Attempt, End, Pages, Story},
+};
+
+/// What a request came to, in money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bill {
+    /// Before the request was sent.
+    pub held: Money,
+    /// `None`: the price is not known.
+    pub charge: Option<Money>,
+    /// What the provider asks of the operator. `None`: the price is not known.
+    pub cost: Option<Money>,
+    /// The rates, as the catalogue or the channel has them. `None`: there was nothing to pay, or no price.
+    pub rates: Option<Arc<str>>,
+    /// Whether the gate counted the tokens, since the provider did not.
+    pub estimated: bool,
+}
+
+impl Bill {
+    /// The bill of a request that ended like this. `pages`: the story of the request, for who answered it.
+    pub fn of(end: &End, pages: &Pages, key: &WarmKey, held: Money, came: Timestamp) -> Self {
+        let nothing = Self {
+            held,
+            charge: Some(Money::ZERO),
+            cost: Some(Money::ZERO),
+            rates: None,
+            estimated: end.usage_is_estimated,
+        };
+        let paid = pages.paid();
+        let (Some(usage), Some(serving)) = (end.usage, paid.and_then(|attempt| attempt.serving.as_ref()))
+        else {
+            return nothing;
+        };
+        let Some(price) = &serving.price else {
+            return Self {
+                charge: None,
+                cost: None,
+                ..nothing
+            };
+        };
+        // A tier of service that the price does not have costs what the standard one does.
+        let spent = Spent {
+            usage,
+            service_tier: None,
+        };
+        let charged = Charge::of(price, &spent, came, key.multiplier).ok();
+        let is_paid = matches!(end.outcome, UsageRecord::OK | UsageRecord::CLIENT_GONE);
+        let charged = charged.map(|charge| match is_paid {
+            true => charge,
+            false => charge.waived(),
+        });
+        Self {
+            charge: charged.map(|charge| charge.charge),
+            cost: charged.map(|charge| charge.cost),
+            rates: price.version(&spent, came).cloned(),
+            ..nothing
+        }
+    }
+
+    /// What is written down of it.
+    pub fn record<'a>(
+        &'a self,
+        story: &'a Story,
+        end: &'a End,
+        pages: &'a Pages,
+        key: &'a WarmKey,
+        took: Duration,
+    ) -> Option<UsageRecord<'a>> {
+        let answered = pages.paid();
+        let model = pages.model.as_ref()?;
+        Some(UsageRecord {
+            request: story.id.as_str().parse().ok()?,
+            account: key.account,
+            key: key.key.id,
+            model: Cow::Borrowed(model.id.as_str()),
+            served_model: answered.map_or("", Attempt::provider_model).into(),
+            provider: answered
+                .map_or("", |attempt| {
+                    attempt.provider().map_or(SANDBOX, |provider| &provider.name)
+                })
+                .into(),
+            channel: answered
+                .map_or("", |attempt| attempt.served.channel.as_str())
+                .into(),
+            service_tier: None,
+            started: story.id.arrival(),
+            duration: took,
+            first_output: end
+                .first_output
+                .map(|at| at.saturating_duration_since(story.arrived)),
+            stream: pages.stream,
+            outcome: Cow::Borrowed(end.outcome),
+            usage: end.usage.unwrap_or_default(),
+            estimated: self.estimated,
+            price_version: self.rates.as_deref().map(Cow::Borrowed),
+            held: self.held,
+            charge: self.charge,
+            cost: self.cost,
+            lost_cost: Money::ZERO,
+        })
+    }
+}
