@@ -13,6 +13,7 @@ use crate::{
     database::Store,
     error::StoreError,
     keys::raise_version,
+    usage::{Mischarge, MiscountedAccount},
 };
 
 /// A balance that is not the sum of its entries.
@@ -30,6 +31,20 @@ pub struct Verified {
     pub entries: u64,
     /// None where everything is right.
     pub discrepancies: Vec<Discrepancy>,
+    /// Requests that are not charged what their record says: none where everything is right. At most
+    /// [`Verified::MOST_MISCHARGES`] are named.
+    pub mischarges: Vec<Mischarge>,
+    /// Accounts whose usage by day is not what was charged to them: none where everything is right.
+    pub miscounted: Vec<MiscountedAccount>,
+}
+
+impl Verified {
+    pub const MOST_MISCHARGES: u32 = 100;
+
+    /// Whether the books hold.
+    pub fn holds(&self) -> bool {
+        self.discrepancies.is_empty() && self.mischarges.is_empty() && self.miscounted.is_empty()
+    }
 }
 
 impl Store {
@@ -84,9 +99,10 @@ impl Store {
         Ok(account)
     }
 
-    /// Adds up every entry, and compares the sums with the balances.
+    /// Adds up every entry, and compares the sums with the balances; and compares the charges with the records
+    /// of usage and with the sums by day.
     pub async fn verify_ledger(&self) -> Result<Verified, StoreError> {
-        // One statement, hence one state of the database.
+        // Each look is one statement, hence at one state of the database.
         let rows: Vec<SumRow> = sqlx::query_as(
             "SELECT accounts.name, accounts.balance_nanos, count(ledger_entries.id) AS entries,
                     CAST(coalesce(sum(ledger_entries.amount_nanos), 0) AS BIGINT) AS sum_nanos
@@ -109,6 +125,8 @@ impl Store {
                     sum_of_entries: Money::from_nanos(row.sum_nanos),
                 })
                 .collect(),
+            mischarges: self.mischarges(Verified::MOST_MISCHARGES).await?,
+            miscounted: self.miscounted_accounts().await?,
         })
     }
 }

@@ -13,7 +13,7 @@ pub enum StoreError {
     #[error("{table}, row {id}: {column} holds a value that cannot be")]
     Damaged {
         table: &'static str,
-        id: i64,
+        id: String,
         column: &'static str,
     },
     /// More look-ups wait for the database than are let in.

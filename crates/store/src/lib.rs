@@ -1,4 +1,4 @@
-//! What outlives a request: the database, and what is kept of it in memory.
+//! What outlives a request: the database, what is kept of it in memory, and the books' way into it.
 //!
 //! Nothing of the database library leaves this crate: functions take and return the types of
 //! `ledger`. Queries stand in the file of their table, one text for every database.
@@ -11,8 +11,10 @@ pub mod data_dir;
 mod database;
 mod error;
 mod keys;
+pub mod spool;
 mod stored;
 mod url;
+mod usage;
 pub mod warm;
 
 pub use accounts::{AccountSettings, ChangeAccountError, CreateAccountError, NewAccount};
@@ -21,5 +23,9 @@ pub use data_dir::{DataDirError, DataDirLock};
 pub use database::{OpenError, Store};
 pub use error::{DatabaseFault, StoreError};
 pub use keys::{ChangeKeyError, CreateKeyError, ListedKey, NewKey, NewText};
+pub use spool::{Applier, Spool, SpoolError};
 pub use url::{DatabaseUrl, DatabaseUrlError};
+pub use usage::{
+    Mischarge, MiscountedAccount, Named, StoredUsage, UsageBy, UsageFilter, UsageGroup, UsageOf, UsageSums,
+};
 pub use warm::{WarmKey, WarmKeys};

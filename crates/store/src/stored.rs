@@ -22,7 +22,7 @@ impl Reader {
     pub(crate) fn damaged(self, column: &'static str) -> StoreError {
         StoreError::Damaged {
             table: self.table,
-            id: self.id,
+            id: self.id.to_string(),
             column,
         }
     }

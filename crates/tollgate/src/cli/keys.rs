@@ -8,7 +8,6 @@ use tollgate_store::{NewKey, NewText, Store};
 use self::{settings::SettingArgs, shown::Row};
 use super::{
     AlwaysJson, Listing,
-    limits::remark_on_budget,
     value::{name, seconds, time},
 };
 use crate::{config::Config, error::CliError, print};
@@ -131,7 +130,6 @@ async fn create(asked: Create, config: &Config, store: &Store) -> Result<(), Cli
         key.name,
         end.unwrap_or_default()
     ));
-    remark_on_budget(&key.settings.limits);
     Ok(())
 }
 
@@ -172,7 +170,6 @@ async fn update(asked: Update, config: &Config, store: &Store) -> Result<(), Cli
     let change = |of_key: &mut KeySettings| settings.change(of_key, now);
     let key = store.update_key(&name, change).await?;
     print::remark(&format!("Changed key `{}` ({}…).", key.name, key.prefix));
-    remark_on_budget(&key.settings.limits);
     Ok(())
 }
 

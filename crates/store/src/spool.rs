@@ -1,0 +1,232 @@
+//! The books' way to disk: every finished request is in a file before its answer ends.
+//!
+//! A request that is let in has room for its record ([`Spool::reserve`]), in files that lie on disk filled with
+//! zeros, so that a full disk or a database that is away refuses new requests and loses none. At its end the
+//! record is one `write` ([`Room::append`]), which outlives the process however that ends. A thread of the
+//! spool's own syncs what was written ten times a second: a power cut may take the last tenth.
+//!
+//! A task applies the records to the database, in their order, each once ([`Applier`]); files of which all is
+//! applied are removed. Files left by another run are looked through when the spool is opened, and applied
+//! before anything else.
+//! Not here: what a record says (`tollgate_ledger::usage_record`), and what applying means ([`crate::usage`]).
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use tollgate_ledger::UsageRecord;
+
+use self::{append::Shared, record::MAX_FRAME, segment::FIRST_FRAME};
+
+mod append;
+mod apply;
+mod keep;
+pub(crate) mod record;
+mod replay;
+mod segment;
+
+pub(crate) use append::Position;
+pub use apply::Applier;
+
+const MIB: u64 = 1_024 * 1_024;
+
+/// How much disk the spool may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Of all files together.
+    max_bytes: u64,
+    /// Room for records that is made before it is asked for.
+    ahead_bytes: u64,
+    segment_bytes: u64,
+}
+
+impl Limits {
+    /// About 3 million requests that are not in the database yet.
+    pub const DEFAULT_MB: u32 = 1_024;
+    /// Below this there is no room for many requests at once.
+    pub const LEAST_MB: u32 = 32;
+
+    /// Files of `mb` mebibytes together, at least [`Self::LEAST_MB`].
+    ///
+    /// 16 of them are taken at once: room for 10,000 requests under way. More follow as they are needed.
+    pub fn of_mb(mb: u32) -> Self {
+        Self {
+            max_bytes: u64::from(mb.max(Self::LEAST_MB)) * MIB,
+            ahead_bytes: 12 * MIB,
+            segment_bytes: 4 * MIB,
+        }
+    }
+
+    /// Bytes of records that a new segment is counted with; it takes up to a frame more.
+    fn capacity(&self) -> u64 {
+        self.segment_bytes - FIRST_FRAME - MAX_FRAME as u64
+    }
+}
+
+/// What is done where a file is not as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDamage {
+    /// The spool is not opened.
+    Refuse,
+    /// What stands before the damage is taken; the whole file is kept beside it, as `.damaged`.
+    SetAside,
+}
+
+/// The spool, open. Clones are the same; the last one that goes closes it.
+#[derive(Debug, Clone)]
+pub struct Spool(Arc<Owned>);
+
+#[derive(Debug)]
+struct Owned {
+    shared: Arc<Shared>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What an earlier run left.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Left {
+    /// Records in files; some of them may be in the database already.
+    pub records: u64,
+    /// Bytes of writes that a crash cut short, and nobody was told of.
+    pub torn_bytes: u64,
+    /// Files that were set aside.
+    pub damaged: Vec<PathBuf>,
+}
+
+/// How full the spool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Of records that are not in the database yet.
+    pub waiting_bytes: u64,
+    /// Of all files, empty room included.
+    pub disk_bytes: u64,
+    pub max_bytes: u64,
+    /// Records that could not be written so far.
+    pub in_memory: usize,
+    /// Whether there is room for a request.
+    pub has_room: bool,
+}
+
+/// Room for one record. Dropped without [`Room::append`] it is free again.
+#[derive(Debug)]
+#[must_use = "the room is free again as soon as this is dropped"]
+pub struct Room {
+    shared: Arc<Shared>,
+    used: bool,
+}
+
+/// Where a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// In its file: it outlives the process.
+    InFile,
+    /// In memory, since the file could not be written; that is tried again, and no more requests are let in.
+    InMemory,
+}
+
+impl Spool {
+    /// Opens the spool in `dir`, made where it is missing, and looks through what an earlier run left there.
+    ///
+    /// Blocks: reads every file that is there, and writes and syncs 16 MiB. One process at a time may have
+    /// the folder ([`crate::DataDirLock`]).
+    pub fn open(dir: &Path, limits: Limits, on_damage: OnDamage) -> Result<(Self, Left), SpoolError> {
+        let (shared, left) = Shared::open(dir, limits, on_damage)?;
+        let shared = Arc::new(shared);
+        let keeper = {
+            let shared = Arc::clone(&shared);
+            thread::Builder::new()
+                .name("spool".to_owned())
+                .spawn(move || shared.keep())
+                .map_err(|source| unusable(dir, source))?
+        };
+        let owned = Owned {
+            shared,
+            keeper: Mutex::new(Some(keeper)),
+        };
+        Ok((Self(Arc::new(owned)), left))
+    }
+
+    /// Room for a request's record. `None`: no request can be taken now.
+    pub fn reserve(&self) -> Option<Room> {
+        self.0.shared.reserve().then(|| Room {
+            shared: Arc::clone(&self.0.shared),
+            used: false,
+        })
+    }
+
+    pub fn standing(&self) -> Standing {
+        self.0.shared.standing()
+    }
+
+    /// Syncs everything, and ends the spool's thread. Blocks. Rooms that are still held can be used, but what
+    /// they write is synced by nobody.
+    pub fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl Owned {
+    fn close(&self) {
+        self.shared.end_keeping();
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(keeper) = keeper {
+            // It has logged why, if it ended by a panic.
+            let _ = keeper.join();
+        }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Room {
+    /// Writes the record of the request that the room was for: one `write`, a few microseconds.
+    pub fn append(mut self, record: &UsageRecord<'_>) -> Kept {
+        self.used = true;
+        self.shared.append(record::frame(record))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if !self.used {
+            self.shared.give_back(MAX_FRAME);
+        }
+    }
+}
+
+/// Why the spool cannot be opened or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    #[error("the spool {} cannot be used: {source}", path.display())]
+    Unusable { path: PathBuf, source: io::Error },
+    #[error(
+        "{} is damaged at byte {offset}, after {records} whole records; with --skip-damaged those are taken and the \
+         file is set aside",
+        path.display()
+    )]
+    Damaged {
+        path: PathBuf,
+        offset: u64,
+        /// Whole records before that.
+        records: u64,
+    },
+    #[error("{} was written by a newer tollgate", path.display())]
+    Newer { path: PathBuf },
+}
+
+fn unusable(path: &Path, source: io::Error) -> SpoolError {
+    SpoolError::Unusable {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

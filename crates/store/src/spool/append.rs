@@ -1,0 +1,235 @@
+//! Room, and writing into it.
+//!
+//! Room is counted in bytes, in one number that admission takes from by compare-and-swap: each request takes as
+//! much as the largest record, and what it does not use comes back with its end. The number covers the segment
+//! that is written to and the empty ones behind it, so whoever was given room finds it in a file.
+
+use std::{
+    collections::VecDeque,
+    io, mem,
+    path::PathBuf,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+};
+
+use super::{
+    Kept, Limits, Standing,
+    record::MAX_FRAME,
+    segment::{FIRST_FRAME, Segment},
+};
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) dir: PathBuf,
+    pub(super) limits: Limits,
+    /// Bytes of room that nobody was given.
+    free: AtomicI64,
+    /// Whether room runs low, and nobody has looked after that yet.
+    pub(super) wants_segment: AtomicBool,
+    /// Whether what was written cannot be brought to disk. Nothing is let in meanwhile.
+    pub(super) in_trouble: AtomicBool,
+    state: Mutex<State>,
+    /// For the thread that keeps the files: there is something to do.
+    pub(super) work: Condvar,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    /// What is written to, and up to where.
+    pub(super) current: Arc<Segment>,
+    pub(super) end: u64,
+    /// Empty ones, in the order in which they follow.
+    pub(super) spares: VecDeque<Segment>,
+    /// Those before the current one, the oldest first.
+    pub(super) closed: VecDeque<Closed>,
+    /// Segments of this run that are full and not synced to their end.
+    pub(super) unsynced: Vec<(Arc<Segment>, u64)>,
+    /// Applied, and to be removed.
+    pub(super) removable: Vec<Closed>,
+    /// Whether something was written since the last sync.
+    pub(super) dirty: bool,
+    /// Frames that could not be written.
+    pub(super) kept: VecDeque<Vec<u8>>,
+    /// Everything before this is in the database.
+    pub(super) applied: Position,
+    pub(super) disk_bytes: u64,
+    pub(super) closing: bool,
+}
+
+/// A segment that is no more written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Closed {
+    pub(super) number: u64,
+    pub(super) path: PathBuf,
+    /// Where its last frame ends.
+    pub(super) end: u64,
+    /// Of the file.
+    pub(super) bytes: u64,
+}
+
+/// A place between two records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Position {
+    pub(crate) segment: u64,
+    pub(crate) offset: u64,
+}
+
+impl Shared {
+    pub(super) fn new(
+        dir: PathBuf,
+        limits: Limits,
+        mut segments: VecDeque<Segment>,
+        closed: VecDeque<Closed>,
+    ) -> Self {
+        let room = limits.capacity() * segments.len() as u64;
+        let of_closed: u64 = closed.iter().map(|closed| closed.bytes).sum();
+        let disk_bytes = of_closed + limits.segment_bytes * segments.len() as u64;
+        let current = segments.pop_front().expect("a spool has at least one segment");
+        Self {
+            dir,
+            limits,
+            free: AtomicI64::new(room.cast_signed()),
+            wants_segment: AtomicBool::new(false),
+            in_trouble: AtomicBool::new(false),
+            state: Mutex::new(State {
+                current: Arc::new(current),
+                end: FIRST_FRAME,
+                spares: segments,
+                closed,
+                unsynced: Vec::new(),
+                removable: Vec::new(),
+                dirty: false,
+                kept: VecDeque::new(),
+                applied: Position::default(),
+                disk_bytes,
+                closing: false,
+            }),
+            work: Condvar::new(),
+        }
+    }
+
+    /// Takes room for one record.
+    pub(super) fn reserve(&self) -> bool {
+        if self.in_trouble.load(Ordering::Acquire) {
+            return false;
+        }
+        let most = MAX_FRAME as i64;
+        let take = |free: i64| (free >= most).then_some(free - most);
+        let before = self.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
+        let left = before.map_or_else(|free| free, |free| free - most);
+        if left < self.limits.ahead_bytes.cast_signed() {
+            self.want_segment();
+        }
+        before.is_ok()
+    }
+
+    pub(super) fn give_back(&self, bytes: usize) {
+        self.add_room(bytes as u64);
+    }
+
+    pub(super) fn add_room(&self, bytes: u64) {
+        self.free.fetch_add(bytes.cast_signed(), Ordering::AcqRel);
+    }
+
+    pub(super) fn free(&self) -> i64 {
+        self.free.load(Ordering::Acquire)
+    }
+
+    fn want_segment(&self) {
+        if !self.wants_segment.swap(true, Ordering::AcqRel) {
+            // With the lock, so that the keeper is not between its look and its sleep.
+            drop(self.lock());
+            self.work.notify_one();
+        }
+    }
+
+    /// Writes a frame for which there is room.
+    pub(super) fn append(&self, frame: Vec<u8>) -> Kept {
+        let mut state = self.lock();
+        let is_first = !state.dirty && state.kept.is_empty();
+        // In the order in which they ended.
+        let written = state.kept.is_empty() && self.write(&mut state, &frame).is_ok();
+        if !written {
+            self.in_trouble.store(true, Ordering::Release);
+            state.kept.push_back(frame);
+        }
+        drop(state);
+        if is_first {
+            self.work.notify_one();
+        }
+        if written { Kept::InFile } else { Kept::InMemory }
+    }
+
+    /// Writes a frame, and gives back the room that it leaves. After an error everything is as it was: what
+    /// stands in the file after `end` is written over.
+    pub(super) fn write(&self, state: &mut State, frame: &[u8]) -> io::Result<()> {
+        if state.end + MAX_FRAME as u64 > self.limits.segment_bytes {
+            let next = state.spares.pop_front().ok_or(io::ErrorKind::StorageFull)?;
+            let full = mem::replace(&mut state.current, Arc::new(next));
+            let end = mem::replace(&mut state.end, FIRST_FRAME);
+            // It took a little more than it was counted with.
+            self.add_room((end - FIRST_FRAME).saturating_sub(self.limits.capacity()));
+            state.closed.push_back(Closed {
+                number: full.number,
+                path: full.path.clone(),
+                end,
+                bytes: self.limits.segment_bytes,
+            });
+            state.unsynced.push((full, end));
+        }
+        state.current.write(frame, state.end)?;
+        state.end += frame.len() as u64;
+        state.dirty = true;
+        self.give_back(MAX_FRAME - frame.len());
+        Ok(())
+    }
+
+    /// Notes that everything before `position` is in the database, for good.
+    pub(super) fn applied(&self, position: Position) {
+        let mut state = self.lock();
+        state.applied = position;
+        while state
+            .closed
+            .front()
+            .is_some_and(|closed| closed.number < position.segment)
+        {
+            let closed = state.closed.pop_front();
+            state.removable.extend(closed);
+        }
+        state
+            .unsynced
+            .retain(|(segment, _)| segment.number >= position.segment);
+        let has_work = !state.removable.is_empty();
+        drop(state);
+        if has_work {
+            self.work.notify_one();
+        }
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let state = self.lock();
+        let applied = state.applied;
+        let waiting = |number: u64, end: u64| match number == applied.segment {
+            true => end.saturating_sub(applied.offset),
+            false => end - FIRST_FRAME,
+        };
+        let of_closed: u64 = state
+            .closed
+            .iter()
+            .map(|closed| waiting(closed.number, closed.end))
+            .sum();
+        Standing {
+            waiting_bytes: of_closed + waiting(state.current.number, state.end),
+            disk_bytes: state.disk_bytes,
+            max_bytes: self.limits.max_bytes,
+            in_memory: state.kept.len(),
+            has_room: !self.in_trouble.load(Ordering::Acquire) && self.free() >= MAX_FRAME as i64,
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
