@@ -128,6 +128,14 @@ impl Gate {
     pub async fn restart(&mut self) {
         self.signal(Signal::Terminate);
         assert_eq!(self.ended().await, Some(0), "{}", self.logs());
+        self.start_again().await;
+    }
+
+    /// Starts the process anew, once it has ended, with the same configuration.
+    ///
+    /// # Panics
+    /// Where it does not come up again.
+    pub async fn start_again(&mut self) {
         self.process = self.setup.serve();
         let listening = self.process.listening().await;
         (self.data, self.admin) = (listening.data, listening.admin);

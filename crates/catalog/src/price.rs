@@ -279,7 +279,9 @@ impl fmt::Display for Rates {
             ("reasoning", self.reasoning),
             ("image", self.image_output),
         ];
-        let figures = figures.into_iter().filter_map(|(class, rate)| Some((class, rate?)));
+        let figures = figures
+            .into_iter()
+            .filter_map(|(class, rate)| Some((class, rate?)));
         for (place, (class, rate)) in figures.enumerate() {
             let space = if place == 0 { "" } else { " " };
             write!(f, "{space}{class}={}", rate.0.normalize())?;

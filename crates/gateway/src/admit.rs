@@ -10,7 +10,7 @@ use tollgate_catalog::contract::ValidRequest;
 use tollgate_ledger::limits::{self, Expected, HeldTokens, Places, Taken};
 use tollgate_store::{WarmKey, spool::Room};
 
-pub use self::money::{HeldMoney, is_payable};
+pub use self::money::HeldMoney;
 use crate::{error::GateError, gate::Gate, route::Route, story::Story};
 
 /// A place among the requests under way, and what is held of the limits. Dropping it gives the place back.

@@ -5,6 +5,7 @@ pub mod health;
 pub mod models;
 pub mod openapi;
 pub mod requests;
+pub mod usage;
 
 use http::{HeaderValue, StatusCode, header};
 

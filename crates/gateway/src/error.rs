@@ -113,6 +113,8 @@ pub enum GateError {
     AnswerNotKept,
     #[error("{}", limit_reached(.0))]
     Limit(Refusal),
+    #[error("the parameter `{param}` in the address {problem}")]
+    Query { param: String, problem: &'static str },
     #[error("{}", too_little_money(.0))]
     NoMoney(NoMoney),
     #[error("{}", no_price(model, field.as_deref()))]
@@ -275,6 +277,7 @@ impl GateError {
                 Short::Held => row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, no_money_code(refusal)),
             },
             Self::NoPrice { .. } => row(StatusCode::FORBIDDEN, PERMISSION, "model_price_missing"),
+            Self::Query { .. } => row(StatusCode::BAD_REQUEST, INVALID, "invalid_query"),
             Self::UnboundedPrompt => row(StatusCode::BAD_REQUEST, INVALID, "unbounded_prompt"),
             Self::NoRoom => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "spool_full"),
             Self::TooManyInFlight | Self::MemoryFull => {
@@ -318,6 +321,7 @@ impl GateError {
             Self::UnknownModel { .. } | Self::RetiredModel { .. } | Self::ModelNotAllowed { .. } => {
                 (Some("model".to_owned()), None)
             }
+            Self::Query { param, .. } => (Some(param.clone()), None),
             Self::NoPrice { field, .. } => (Some(field.clone().unwrap_or_else(|| "model".to_owned())), None),
             Self::UnboundedPrompt => (Some("messages".to_owned()), None),
             Self::Unsupported(unsupported) => (Some(unsupported.param.clone()), None),

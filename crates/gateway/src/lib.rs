@@ -43,6 +43,6 @@ pub use route::{RoutingSettings, Strategy};
 pub use server::{serve, serve_admin};
 pub use story::{
     kept::StorySettings,
-    told::{ToldAnswer, ToldAttempt, ToldChannel, ToldError, ToldKey, ToldStory, ToldUsage},
+    told::{ToldAnswer, ToldAttempt, ToldBill, ToldChannel, ToldError, ToldKey, ToldStory, ToldUsage},
 };
 pub use telemetry::{Telemetry, TelemetryError, TelemetrySettings};

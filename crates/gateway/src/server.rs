@@ -29,7 +29,7 @@ use tracing::{debug, warn};
 use crate::{
     body::{Response, discard, whole},
     client_address::client_address,
-    endpoints::{channels, health, models, openapi, requests},
+    endpoints::{channels, health, models, openapi, requests, usage},
     error::GateError,
     gate::{Gate, GateSettings},
     idempotency::X_TOLLGATE_REPLAYED,
@@ -65,7 +65,15 @@ const CHANNELS: &str = "/admin/v1/channels";
 /// With a request's ID after it.
 const REQUESTS: &str = "/admin/v1/requests/";
 /// Every path of the data plane, for the nearest one in a 404.
-const ROUTES: [&str; 5] = [CHAT_COMPLETIONS, MODELS, "/openapi.json", "/healthz", "/readyz"];
+const USAGE: &str = "/v1/usage";
+const ROUTES: [&str; 6] = [
+    CHAT_COMPLETIONS,
+    MODELS,
+    USAGE,
+    "/openapi.json",
+    "/healthz",
+    "/readyz",
+];
 
 /// Serves the data plane until `shutdown`. From then on it is not ready, and each answer is its connection's last; after
 /// a while it takes nothing new, and lets requests under way end.
@@ -185,10 +193,11 @@ async fn dispatch(
     match path {
         CHAT_COMPLETIONS if method == Method::POST => chat_completions(gate, request, story).await,
         CHAT_COMPLETIONS => Err(wrong_method(&method, path, "POST")),
-        MODELS | "/openapi.json" | "/healthz" | "/readyz" if method != Method::GET => {
+        MODELS | USAGE | "/openapi.json" | "/healthz" | "/readyz" if method != Method::GET => {
             Err(wrong_method(&method, path, "GET"))
         }
         MODELS => models::list(&gate, request.headers(), story.client).await,
+        USAGE => usage::usage(&gate, request.headers(), request.uri().query(), story).await,
         "/openapi.json" => Ok(openapi::openapi(&gate)),
         "/healthz" => Ok(health::healthz()),
         "/readyz" => Ok(health::readyz(&gate).await),

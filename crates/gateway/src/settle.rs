@@ -190,17 +190,17 @@ impl Settlement {
             departure.settled();
         }
         self.end.outcome = outcome;
+        let ended = self.end.left.unwrap_or_else(Instant::now);
+        let took = ended.duration_since(self.story.arrived);
+        let bill = self.book(took);
         let (story, end) = (&self.story, &self.end);
-        let ended = end.left.unwrap_or_else(Instant::now);
-        let seconds = ended.duration_since(story.arrived).as_secs_f64();
+        let seconds = took.as_secs_f64();
         let metrics = &self.gate.metrics;
         metrics.request_ended(outcome, seconds);
         let usage = end.usage.unwrap_or_default();
         if !self.held.tokens.is_empty() {
             self.held.tokens.settle(usage.total(), self.gate.keys.now());
         }
-        let bill = self.book(ended.duration_since(story.arrived));
-        let end = &self.end;
         let attempts = story.log_attempts(outcome == OK);
         let first = end
             .first_output

@@ -13,6 +13,7 @@ use crate::{
     database::Store,
     error::StoreError,
     keys::raise_version,
+    stored::Reader,
     usage::{Mischarge, MiscountedAccount},
 };
 
@@ -47,7 +48,38 @@ impl Verified {
     }
 }
 
+/// One entry of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerEntry {
+    pub id: i64,
+    /// Name of the account.
+    pub account: String,
+    /// `top_up`, `correction` or `charge`.
+    pub kind: String,
+    /// What was added to the balance.
+    pub amount: Money,
+    /// The request that was charged for.
+    pub request: Option<String>,
+    pub note: Option<String>,
+    pub created: Timestamp,
+}
+
 impl Store {
+    /// The entries after the one with this number, in the order in which they were written; at most `most` of them.
+    pub async fn ledger_entries(&self, after: i64, most: u32) -> Result<Vec<LedgerEntry>, StoreError> {
+        let rows: Vec<EntryRow> = sqlx::query_as(
+            "SELECT entries.id, accounts.name AS account, entries.kind, entries.amount_nanos, entries.request_id,
+                    entries.note, entries.created_at
+             FROM ledger_entries AS entries JOIN accounts ON accounts.id = entries.account_id
+             WHERE entries.id > $1 ORDER BY entries.id LIMIT $2",
+        )
+        .bind(after)
+        .bind(i64::from(most))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(EntryRow::read).collect()
+    }
+
     /// Gives credit to an account, or takes some back where `amount` is negative; gives its balance after that.
     pub async fn credit(
         &self,
@@ -138,6 +170,35 @@ fn reach(amount: Money) -> (i64, i64) {
         i64::MIN.saturating_sub(nanos.min(0)),
         i64::MAX.saturating_sub(nanos.max(0)),
     )
+}
+
+#[derive(FromRow)]
+struct EntryRow {
+    id: i64,
+    account: String,
+    kind: String,
+    amount_nanos: i64,
+    request_id: Option<String>,
+    note: Option<String>,
+    created_at: i64,
+}
+
+impl EntryRow {
+    fn read(self) -> Result<LedgerEntry, StoreError> {
+        let reader = Reader {
+            table: "ledger_entries",
+            id: self.id,
+        };
+        Ok(LedgerEntry {
+            id: self.id,
+            account: self.account,
+            kind: self.kind,
+            amount: Money::from_nanos(self.amount_nanos),
+            request: self.request_id,
+            note: self.note,
+            created: reader.time("created_at", self.created_at)?,
+        })
+    }
 }
 
 #[derive(FromRow)]

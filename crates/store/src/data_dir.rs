@@ -12,6 +12,7 @@ use std::{
 };
 
 const LOCK_FILE: &str = "tollgate.lock";
+const GATE_FILE: &str = "gate.id";
 
 /// The data directory, held by this process until dropped.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ const LOCK_FILE: &str = "tollgate.lock";
 pub struct DataDirLock {
     /// Open for the sake of its lock.
     _file: File,
+    dir: PathBuf,
 }
 
 impl DataDirLock {
@@ -52,8 +54,40 @@ impl DataDirLock {
         file.set_len(0)
             .and_then(|()| write!(file, "{}", process::id()))
             .map_err(unusable)?;
-        Ok(Self { _file: file })
+        Ok(Self {
+            _file: file,
+            dir: dir.to_owned(),
+        })
     }
+}
+
+impl DataDirLock {
+    /// The name by which the books know the gate of this directory: 16 hexadecimal digits, made of `random` the first
+    /// time and kept from then on.
+    pub fn gate(&self, random: [u8; 8]) -> Result<String, DataDirError> {
+        let unusable = |source| DataDirError::Unusable {
+            dir: self.dir.clone(),
+            source,
+        };
+        let path = self.dir.join(GATE_FILE);
+        match fs::read_to_string(&path) {
+            Ok(name) if is_gate(name.trim()) => return Ok(name.trim().to_owned()),
+            // One that was cut short by a crash was of no use yet: what it names is written after it.
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(unusable(error)),
+        }
+        let name = format!("{:016x}", u64::from_be_bytes(random));
+        let mut file = File::create(&path).map_err(unusable)?;
+        file.write_all(name.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(unusable)?;
+        Ok(name)
+    }
+}
+
+fn is_gate(name: &str) -> bool {
+    name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The process that says it holds the lock, where it can be read.

@@ -18,7 +18,7 @@ mod usage;
 pub mod warm;
 
 pub use accounts::{AccountSettings, ChangeAccountError, CreateAccountError, NewAccount};
-pub use credit::{Discrepancy, Verified};
+pub use credit::{Discrepancy, LedgerEntry, Verified};
 pub use data_dir::{DataDirError, DataDirLock};
 pub use database::{OpenError, Store};
 pub use error::{DatabaseFault, StoreError};

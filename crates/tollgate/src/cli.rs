@@ -19,6 +19,7 @@ mod ledger;
 mod limits;
 mod models;
 mod serve;
+mod usage;
 mod value;
 
 const EXAMPLES: &str = "\
@@ -46,7 +47,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Answer requests until SIGTERM or Ctrl-C; SIGHUP reads the configuration again
-    Serve,
+    Serve(serve::Serve),
     /// Read the configuration and say what it comes to, without starting anything
     Check,
     /// Make, change and revoke API keys; a running gate knows within a second
@@ -58,6 +59,8 @@ enum Command {
     /// Check the books
     #[command(subcommand)]
     Ledger(ledger::Command),
+    /// Add up what was used and what it cost
+    Usage(usage::Usage),
     /// List the configured channels, and try them
     #[command(subcommand)]
     Channels(channels::Command),
@@ -90,11 +93,12 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         None => ConfigFile::Default,
     };
     match cli.command {
-        Command::Serve => serve::run(&file).await,
+        Command::Serve(asked) => serve::run(asked, &file).await,
         Command::Check => check::run(&load(&file)?),
         Command::Keys(command) => keys::run(command, &load(&file)?).await,
         Command::Accounts(command) => accounts::run(command, &load(&file)?).await,
         Command::Ledger(command) => ledger::run(command, &load(&file)?).await,
+        Command::Usage(asked) => usage::run(asked, &load(&file)?).await,
         Command::Channels(command) => channels::run(command, &load(&file)?).await,
         Command::Explain(command) => explain::run(command, &load(&file)?).await,
         Command::Models(command) => models::run(command, &load(&file)?).await,

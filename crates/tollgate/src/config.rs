@@ -40,6 +40,7 @@ mod routing;
 mod sandbox;
 mod server;
 mod source;
+mod spool;
 mod telemetry;
 mod warning;
 
@@ -90,6 +91,7 @@ pub struct Config {
     catalog_files: Vec<CatalogFile>,
     pub channels: Channels,
     pub accounting: Accounting,
+    pub spool: tollgate_store::spool::Limits,
     pub explain: StorySettings,
     /// `None`: nothing is sent to a collector.
     pub telemetry: Option<TelemetrySettings>,
@@ -124,6 +126,7 @@ impl Config {
         if self.catalog_files != running.catalog_files {
             fields.push("catalog.files");
         }
+        fields.extend(spool::differences(&self.spool, &running.spool));
         fields.extend(self.accounting.differences(&running.accounting));
         fields.extend(explain::differences(&self.explain, &running.explain));
         let telemetry = (self.telemetry.as_ref(), running.telemetry.as_ref());
@@ -163,6 +166,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let routing_table = document.table("routing", &mut mistakes);
     let floors = routing::SpeedFloors::of(&routing_table);
     let routing = routing::resolve(routing_table, &mut mistakes);
+    let spool = spool::resolve(document.table("spool", &mut mistakes), &mut mistakes);
     let accounting = accounting::resolve(document.table("accounting", &mut mistakes), &mut mistakes);
     let explain = explain::resolve(document.table("explain", &mut mistakes));
     let telemetry = telemetry::resolve(document.table("telemetry", &mut mistakes), &mut mistakes);
@@ -192,6 +196,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
         catalog_files: catalog_files.expect("files that are missing are a mistake"),
         channels: channels.expect("a catalogue that is missing is a mistake"),
         accounting,
+        spool,
         explain,
         telemetry,
         log,
@@ -221,7 +226,7 @@ fn read(file: &ConfigFile) -> Result<(Option<PathBuf>, String), ConfigError> {
 /// The tables that there are, and their fields.
 #[derive(Debug)]
 struct Tables {
-    singles: [(&'static str, &'static [&'static str]); 13],
+    singles: [(&'static str, &'static [&'static str]); 14],
     channels: &'static [&'static str],
 }
 
@@ -241,6 +246,7 @@ impl Tables {
                 ("idempotency", field_names::<idempotency::IdempotencyTable>()),
                 ("routing", field_names::<routing::RoutingTable>()),
                 ("catalog", field_names::<catalog::CatalogTable>()),
+                ("spool", field_names::<spool::SpoolTable>()),
                 ("accounting", field_names::<accounting::AccountingTable>()),
                 ("explain", field_names::<explain::ExplainTable>()),
                 ("telemetry", field_names::<telemetry::TelemetryTable>()),

@@ -7,7 +7,7 @@ use tollgate_engine::pull::PullError;
 use tollgate_gateway::TelemetryError;
 use tollgate_store::{
     ChangeAccountError, ChangeKeyError, CreateAccountError, CreateKeyError, DataDirError, OpenError,
-    StoreError,
+    SpoolError, StoreError,
 };
 
 use crate::config::ConfigErrors;
@@ -21,6 +21,8 @@ pub enum CliError {
     DataDir(#[from] DataDirError),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -37,8 +39,8 @@ pub enum CliError {
     PeriodWithoutBudget,
     #[error("neither the catalogue nor a channel has a model `{model}`")]
     NoSuchModel { model: String, nearest: Option<String> },
-    #[error("{accounts} accounts have a balance that is not the sum of their entries")]
-    LedgerDiffers { accounts: usize },
+    #[error("the books do not agree with themselves")]
+    LedgerDiffers,
     #[error("`{field}`: cannot listen on {address}: {cause}")]
     Listen {
         field: &'static str,

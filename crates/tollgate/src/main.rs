@@ -13,6 +13,7 @@ use crate::{cli::Cli, error::CliError};
 mod admin_client;
 mod cli;
 mod config;
+mod csv;
 mod error;
 mod logging;
 mod print;

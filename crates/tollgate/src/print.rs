@@ -23,6 +23,12 @@ pub fn json<T: Serialize>(value: &T) -> Result<(), CliError> {
 }
 
 /// A result for people: columns without lines between them.
+/// One value as JSON in one line.
+pub fn json_line<T: Serialize>(value: &T) -> Result<(), CliError> {
+    let text = serde_json::to_string(value).map_err(|error| CliError::Runtime(error.into()))?;
+    line(&text)
+}
+
 pub fn table<const COLUMNS: usize>(
     head: [&str; COLUMNS],
     rows: impl IntoIterator<Item = [String; COLUMNS]>,

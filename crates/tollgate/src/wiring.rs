@@ -9,8 +9,8 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time};
 use tollgate_engine::{Engine, EngineSettings, Presence};
 use tollgate_gateway::{Gate, GateSettings, SandboxPolicy, Telemetry, serve, serve_admin};
-use tollgate_store::{DataDirLock, Store};
-use tracing::warn;
+use tollgate_store::{Applier, DataDirLock, Spool, Store, spool::OnDamage};
+use tracing::{info, warn};
 
 use crate::{
     config::{Config, CorsOrigins, Limits, Sandbox},
@@ -24,6 +24,8 @@ const DURATION_BUCKETS: [f64; 14] = [
 ];
 /// The same for the time between two pieces of a stream.
 const INTERVAL_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+/// How long the end of a gate waits for the database to take its last records.
+const LAST_RECORDS: Duration = Duration::from_secs(5);
 /// How often collected metrics are put together; without it they pile up until somebody asks.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
@@ -39,14 +41,18 @@ pub struct Running {
     data_plane: JoinSet<()>,
     servers: JoinSet<()>,
     store: Store,
+    spool: Spool,
+    applier: Applier,
     _data_dir: DataDirLock,
 }
 
 impl Running {
-    /// Starts everything. When it returns, connections are taken.
-    pub async fn start(config: &Config) -> Result<Self, CliError> {
+    /// Starts everything. When it returns, connections are taken, and what an earlier run left in the spool is in the
+    /// database.
+    pub async fn start(config: &Config, on_damage: OnDamage) -> Result<Self, CliError> {
         let data_dir = DataDirLock::take(&config.server.data_dir)?;
         let store = Store::open(&config.database).await?;
+        let (spool, applier) = books(config, on_damage, &store, &data_dir).await?;
         let listener = bind("server.listen", config.server.listen).await?;
         let admin_listener = bind("server.admin_listen", config.server.admin_listen).await?;
         let address = listener.local_addr().map_err(CliError::Runtime)?;
@@ -61,6 +67,7 @@ impl Running {
             settings(config),
             Arc::clone(&config.catalog),
             store.clone(),
+            Some(spool.clone()),
             config.channels.enabled.clone(),
             Some(Arc::new(engine)),
             config.telemetry.as_ref().map(Telemetry::start).transpose()?,
@@ -89,6 +96,8 @@ impl Running {
             data_plane,
             servers,
             store,
+            spool,
+            applier,
             _data_dir: data_dir,
         })
     }
@@ -102,6 +111,10 @@ impl Running {
         self.admin_shutdown.send_replace(true);
         while self.servers.join_next().await.is_some() {}
         self.gate.stop_telemetry().await;
+        self.applier.finish(LAST_RECORDS).await;
+        let spool = self.spool;
+        // An error says that it panicked, and has been logged.
+        let _ = tokio::task::spawn_blocking(move || spool.close()).await;
         self.store.close().await;
     }
 }
@@ -114,10 +127,38 @@ pub async fn gate(config: &Config) -> Result<Arc<Gate>, CliError> {
         settings(config),
         Arc::clone(&config.catalog),
         store,
+        None,
         channels,
         None,
         None,
     ))
+}
+
+/// The spool, and the task that brings its records to the database.
+async fn books(
+    config: &Config,
+    on_damage: OnDamage,
+    store: &Store,
+    data_dir: &DataDirLock,
+) -> Result<(Spool, Applier), CliError> {
+    let random = getrandom::u64().map_err(|error| CliError::Runtime(error.into()))?;
+    let gate = data_dir.gate(random.to_be_bytes())?;
+    let (dir, limits) = (config.server.data_dir.join("spool"), config.spool);
+    let opening = tokio::task::spawn_blocking(move || Spool::open(&dir, limits, on_damage));
+    let (spool, left) = opening.await.map_err(|error| CliError::Runtime(error.into()))??;
+    for path in &left.damaged {
+        warn!(path = %path.display(), "a damaged file of the spool was set aside; what follows its damage is not in the books");
+    }
+    let zone = config.accounting.time_zone.clone();
+    let applier = Applier::start(store.clone(), &spool, gate, zone).await?;
+    if left.records > 0 {
+        info!(
+            records = left.records,
+            "applying what an earlier run left in the spool"
+        );
+    }
+    applier.replayed().await;
+    Ok((spool, applier))
 }
 
 /// The embedded model's engine. It starts whether the model is there or not: the model may be
@@ -225,5 +266,6 @@ fn settings(config: &Config) -> GateSettings {
         idempotency: config.idempotency.clone(),
         routing: config.routing.clone(),
         explain: config.explain.clone(),
+        time_zone: config.accounting.time_zone.clone(),
     }
 }

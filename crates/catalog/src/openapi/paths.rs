@@ -9,6 +9,7 @@ pub(super) fn paths(pages: &[Page<'_>]) -> Value {
         "/v1/chat/completions": { "post": chat_completions(pages) },
         "/v1/models": { "get": models() },
         "/v1/models/{id}": { "get": one_model() },
+        "/v1/usage": { "get": usage() },
         "/openapi.json": { "get": document() },
         "/healthz": { "get": healthz() },
         "/readyz": { "get": readyz() },
@@ -221,6 +222,82 @@ fn one_model() -> Value {
             "description": "The model's ID.",
             "schema": { "type": "string" },
         }],
+        "responses": responses,
+    })
+}
+
+fn usage() -> Value {
+    let mut responses = errors(&[400, 401, 403, 405, 500, 503]);
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    let count = json!({ "type": "integer", "minimum": 0 });
+    let budget = json!({
+        "type": ["object", "null"],
+        "description": "Amounts in dollars; null where there is no budget.",
+        "required": ["amount", "per", "spent", "held", "left"],
+        "properties": {
+            "amount": text("What may be spent."),
+            "per": { "enum": ["total", "day", "month"] },
+            "spent": text("What was charged."),
+            "held": text("Held by requests under way."),
+            "left": text("The amount without what was charged."),
+        },
+    });
+    let row = json!({
+        "type": "object",
+        "required": ["requests", "failed_requests", "prompt_tokens", "cached_tokens", "completion_tokens",
+            "reasoning_tokens", "charge"],
+        "properties": {
+            "day": { "type": "string", "format": "date" },
+            "model": text("The model's ID."),
+            "requests": count,
+            "failed_requests": count,
+            "prompt_tokens": count,
+            "cached_tokens": count,
+            "completion_tokens": count,
+            "reasoning_tokens": count,
+            "charge": text("In dollars."),
+        },
+    });
+    let schema = json!({
+        "type": "object",
+        "required": ["object", "key", "account", "budget", "account_budget", "balance", "time_zone", "from",
+            "until", "data"],
+        "properties": {
+            "object": { "const": "usage" },
+            "key": text("The key's name."),
+            "account": text("The name of the account that owns it."),
+            "budget": budget,
+            "account_budget": budget,
+            "balance": {
+                "type": ["string", "null"],
+                "description": "What is left of the account's credit, in dollars; null where nothing bounds it.",
+            },
+            "time_zone": text("Where the days begin at midnight."),
+            "from": { "type": "string", "format": "date" },
+            "until": { "type": "string", "format": "date" },
+            "data": { "type": "array", "items": row },
+        },
+    });
+    responses.insert("200".into(), json_answer("What was used and charged.", schema));
+    let day = |name: &str, description: &str| {
+        json!({
+            "name": name, "in": "query", "description": description,
+            "schema": { "type": "string", "format": "date" },
+        })
+    };
+    json!({
+        "operationId": "getUsage",
+        "tags": ["usage"],
+        "summary": "What this API key has used, and may still spend",
+        "parameters": [
+            day("from", "First day; 29 days ago where it is left out."),
+            day("until", "Last day; today where it is left out."),
+            {
+                "name": "by", "in": "query",
+                "description": "What to tell apart: `day`, `model`, or both with a comma between them.",
+                "schema": { "type": "string", "default": "day,model" },
+            },
+        ],
         "responses": responses,
     })
 }

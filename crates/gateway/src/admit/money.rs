@@ -34,7 +34,7 @@ const UNBOUNDED_OUTPUT: u64 = 1_000_000;
 #[derive(Debug, Default)]
 pub struct HeldMoney {
     /// By key and account, wherever they are bounded.
-    holds: Vec<Hold>,
+    _holds: Vec<Hold>,
     pub amount: Money,
 }
 
@@ -86,18 +86,14 @@ pub fn hold(
         amount = amount.max(most);
     }
     let holds = funds::hold(&key.funds(), amount, now).map_err(GateError::NoMoney)?;
-    Ok(HeldMoney { holds, amount })
-}
-
-impl HeldMoney {
-    /// Whether nothing was asked for.
-    pub fn is_nothing(&self) -> bool {
-        self.holds.is_empty()
-    }
+    Ok(HeldMoney {
+        _holds: holds,
+        amount,
+    })
 }
 
 /// Whether it can be said what the request costs there, or need not be.
-pub fn is_payable(server: &Server, request: &ValidRequest) -> bool {
+fn is_payable(server: &Server, request: &ValidRequest) -> bool {
     server.channel.settings.allow_unpriced
         || server
             .serving

@@ -35,9 +35,37 @@ pub async fn page(gate: &Gate) -> String {
         "Memory of bodies and held answers under way; its bound is limits.buffered_mb",
     );
     page.value(&[], gate.buffered.used() as u64);
+    spool(gate, &mut page);
     channels(gate, &mut page);
     models(gate, &mut page);
     page.0
+}
+
+fn spool(gate: &Gate, page: &mut Page) {
+    let Some(spool) = &gate.spool else { return };
+    let standing = spool.standing();
+    page.gauge(
+        "tollgate_spool_waiting_bytes",
+        "Records of requests that are not in the database yet",
+    );
+    page.value(&[], standing.waiting_bytes);
+    page.gauge(
+        "tollgate_spool_size_bytes",
+        "Disk that the spool takes; its bound is spool.size_mb",
+    );
+    page.value(&[], standing.disk_bytes);
+    page.gauge("tollgate_spool_max_bytes", "Disk that the spool may take");
+    page.value(&[], standing.max_bytes);
+    page.gauge(
+        "tollgate_spool_in_memory_records",
+        "Records that could not be written to the disk so far",
+    );
+    page.value(&[], standing.in_memory as u64);
+    page.gauge(
+        "tollgate_spool_has_room",
+        "1 while requests are taken; 0 while they are refused since nothing could be booked",
+    );
+    page.value(&[], u64::from(standing.has_room));
 }
 
 fn channels(gate: &Gate, page: &mut Page) {

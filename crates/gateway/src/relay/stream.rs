@@ -290,7 +290,7 @@ impl Streaming {
     fn complete(mut self, mut out: BytesMut) -> Bytes {
         self.writer.finish(&mut out);
         self.settlement
-                            .count(self.writer.usage(), self.writer.usage.is_none());
+            .count(self.writer.usage(), self.writer.usage.is_none());
         let came = Came {
             choices: self.writer.ended.total(),
             uncounted: self.writer.usage.is_none(),

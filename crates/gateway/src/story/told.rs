@@ -12,7 +12,7 @@ use super::{
     attempt::{Attempt, OK},
     route::{Considered, Whom},
 };
-use crate::{channel::Served, sandbox::SANDBOX};
+use crate::{books::Bill, channel::Served, sandbox::SANDBOX};
 
 /// All that is known of one request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct ToldStory {
     /// `ok`, `client_gone`, or the error's code.
     pub outcome: String,
     pub answer: ToldAnswer,
+    /// Null where nothing was held for it and nothing charged.
+    pub bill: Option<ToldBill>,
     /// The ID of the request whose answer this one got, by its `Idempotency-Key`.
     pub repeats: Option<String>,
     /// What was done in another way than asked, as in `x-tollgate-notes`.
@@ -83,6 +85,21 @@ pub struct ToldUsage {
     pub cache_write_1h_tokens: u64,
     pub completion_tokens: u64,
     pub reasoning_tokens: u64,
+}
+
+/// Amounts are in dollars.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToldBill {
+    /// Before the request was sent.
+    pub held: String,
+    /// Null: the price is not known.
+    pub charge: Option<String>,
+    /// What the provider asks of the operator; null: the price is not known.
+    pub cost: Option<String>,
+    /// In dollars per million tokens.
+    pub rates: Option<String>,
+    /// Whether the gate counted the tokens.
+    pub estimated: bool,
 }
 
 /// A channel, or a whole model, that was thought of.
@@ -142,6 +159,7 @@ impl Story {
             stream: pages.stream,
             outcome: end.map_or("under_way", |end| end.outcome).to_owned(),
             answer: pages.answer(self),
+            bill: end.and_then(|end| end.bill.as_ref()).map(ToldBill::of),
             repeats: end
                 .and_then(|end| end.repeats.as_ref())
                 .map(|id| id.as_str().to_owned()),
@@ -270,6 +288,18 @@ impl ToldAttempt {
             first_byte_ms: attempt.head.map(|head| millis(head.at)),
             first_output_ms: attempt.output.map(millis),
             ended_ms: attempt.ended.map_or(0, millis),
+        }
+    }
+}
+
+impl ToldBill {
+    fn of(bill: &Bill) -> Self {
+        Self {
+            held: bill.held.to_string(),
+            charge: bill.charge.map(|charge| charge.to_string()),
+            cost: bill.cost.map(|cost| cost.to_string()),
+            rates: bill.rates.as_deref().map(str::to_owned),
+            estimated: bill.estimated,
         }
     }
 }

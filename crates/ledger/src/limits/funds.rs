@@ -8,7 +8,7 @@ use tollgate_catalog::money::Money;
 
 use super::{Budget, Owner, Period};
 use crate::{
-    purse::{Hold, Short},
+    purse::{Hold, Purse, Short},
     spending::Spending,
 };
 
@@ -37,7 +37,48 @@ pub struct NoMoney {
     pub short: Short,
 }
 
+/// How an amount stands that bounds what is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub most: Money,
+    pub spent: Money,
+    /// Spent, or held by requests under way.
+    pub used: Money,
+}
+
+impl Standing {
+    fn of(most: Money, purse: &Purse) -> Self {
+        Self {
+            most,
+            spent: purse.spent(),
+            used: purse.used(),
+        }
+    }
+
+    /// By requests under way.
+    pub fn held(&self) -> Money {
+        Money::from_nanos(self.used.nanos().saturating_sub(self.spent.nanos()).max(0))
+    }
+
+    /// What is not spent; below zero after an overrun.
+    pub fn left(&self) -> Money {
+        Money::from_nanos(self.most.nanos().saturating_sub(self.spent.nanos()))
+    }
+}
+
 impl Funds<'_> {
+    /// How the budget stands, and what it is for.
+    pub fn budget_standing(&self, now: Timestamp) -> Option<(Period, Standing)> {
+        let Budget { amount, per } = self.budget?;
+        Some((per, Standing::of(amount, &self.spending.purse(per, now))))
+    }
+
+    /// How credit stands, where it bounds anything.
+    pub fn credit_standing(&self, now: Timestamp) -> Option<Standing> {
+        let purse = self.spending.purse(Period::Total, now);
+        self.credit.map(|credit| Standing::of(credit, &purse))
+    }
+
     /// Whether anything bounds what is spent.
     pub fn are_bounded(&self) -> bool {
         self.budget.is_some() || self.credit.is_some()

@@ -50,6 +50,7 @@ async fn what_is_read_back_is_what_was_written() {
     let (_dir, store) = store().await;
     let settings = AccountSettings {
         unlimited: true,
+        multiplier: "1.15".parse().unwrap(),
         limits: some_limits(),
     };
 

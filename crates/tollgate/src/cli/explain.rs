@@ -1,7 +1,7 @@
 //! `tollgate explain`: what became of one request, as the running gate remembers it.
 
 use clap::Args;
-use tollgate_gateway::{ToldAnswer, ToldAttempt, ToldChannel, ToldStory};
+use tollgate_gateway::{ToldAnswer, ToldAttempt, ToldBill, ToldChannel, ToldStory};
 
 use super::Listing;
 use crate::{
@@ -135,11 +135,37 @@ fn summary(story: &ToldStory) -> String {
             format!("{read} prompt{prompt}, {written} completion{completion}"),
         ));
     }
+    if let Some(bill) = &story.bill {
+        lines.push(("bill", in_money(bill)));
+    }
     for (number, note) in story.notes.iter().enumerate() {
         lines.push((if number == 0 { "changed" } else { "" }, visible(note)));
     }
     let lines = lines.iter().map(|(name, value)| format!("{name:<13}{value}"));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What was held and charged.
+fn in_money(bill: &ToldBill) -> String {
+    let mut parts = vec![match (&bill.charge, &bill.rates) {
+        (Some(charge), Some(rates)) => format!("${charge} at {rates}"),
+        (Some(charge), None) => format!("${charge}"),
+        (None, _) => "no price is known, nothing is charged".to_owned(),
+    }];
+    if let Some(cost) = bill
+        .cost
+        .as_ref()
+        .filter(|cost| Some(*cost) != bill.charge.as_ref())
+    {
+        parts.push(format!("${cost} to the operator"));
+    }
+    if bill.held != "0.00" {
+        parts.push(format!("${} were held", bill.held));
+    }
+    if bill.estimated {
+        parts.push("tokens counted here".to_owned());
+    }
+    parts.join(", ")
 }
 
 /// What reached the client.
@@ -185,6 +211,8 @@ fn state(channel: &ToldChannel) -> String {
         Some("channel_rests") => "credential or quota: resting",
         Some("model_rests") => "rate limit: resting",
         Some("full") => "as many attempts as it may have",
+        Some("no_price") => "nobody knows what it costs there",
+        Some("not_for_key") => "the API key may not call it",
         Some("not_served") => "nobody serves it",
         Some("not_allowed") => "its contract does not allow the request",
         Some(other) => other,

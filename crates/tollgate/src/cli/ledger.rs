@@ -1,35 +1,116 @@
 //! `tollgate ledger`: the books.
 
-use clap::Subcommand;
-use tollgate_store::Store;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use tollgate_store::{LedgerEntry, Store};
 
-use crate::{config::Config, error::CliError, print};
+use super::value::seconds;
+use crate::{config::Config, csv, error::CliError, print};
+
+/// Entries that are read at once.
+const PAGE: u32 = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Add up every entry of the ledger, and compare the sums with the accounts' balances
+    /// Add up every entry of the ledger and every charge, and compare the sums with balances, records and days
     Verify,
+    /// Print every entry of the ledger, the oldest first: top-ups, corrections and charges
+    Export(Export),
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Print a JSON object a line in place of CSV
+    #[arg(long)]
+    json: bool,
 }
 
 pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
-    let Command::Verify = command;
     let store = Store::open(&config.database).await?;
-    let verified = store.verify_ledger().await;
+    let done = match command {
+        Command::Verify => verify(&store).await,
+        Command::Export(asked) => export(&asked, &store).await,
+    };
     store.close().await;
-    let verified = verified?;
+    done
+}
+
+async fn verify(store: &Store) -> Result<(), CliError> {
+    let verified = store.verify_ledger().await?;
     for wrong in &verified.discrepancies {
         print::line(&format!(
             "{}: the balance is ${}, and its entries come to ${}",
             wrong.account, wrong.balance, wrong.sum_of_entries
         ))?;
     }
-    if !verified.discrepancies.is_empty() {
-        return Err(CliError::LedgerDiffers {
-            accounts: verified.discrepancies.len(),
-        });
+    for wrong in &verified.mischarges {
+        let booked = match wrong.booked {
+            Some(booked) => format!("${booked} is booked"),
+            None => "nothing is booked".to_owned(),
+        };
+        print::line(&format!(
+            "{}: the record says ${}, and {booked}",
+            wrong.request, wrong.charge
+        ))?;
+    }
+    for wrong in &verified.miscounted {
+        print::line(&format!(
+            "account {}: its days come to ${}, and its charges to ${}",
+            wrong.account, wrong.charge_by_days, wrong.charge_by_entries
+        ))?;
+    }
+    if !verified.holds() {
+        return Err(CliError::LedgerDiffers);
     }
     print::line(&format!(
-        "{} entries, {} accounts: every balance is the sum of its entries",
+        "{} entries, {} accounts: every balance is the sum of its entries, and every charge is its record's",
         verified.entries, verified.accounts
     ))
+}
+
+async fn export(asked: &Export, store: &Store) -> Result<(), CliError> {
+    let mut after = 0;
+    let mut is_first = true;
+    loop {
+        let entries = store.ledger_entries(after, PAGE).await?;
+        let Some(last) = entries.last() else {
+            return Ok(());
+        };
+        after = last.id;
+        let rows: Vec<Row<'_>> = entries.iter().map(Row::of).collect();
+        if asked.json {
+            for row in &rows {
+                print::json_line(row)?;
+            }
+        } else {
+            csv::print(&rows, is_first)?;
+        }
+        is_first = false;
+    }
+}
+
+/// An entry as it is printed. Amounts are in dollars, negative where the account had less after it.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: i64,
+    created: String,
+    account: &'a str,
+    kind: &'a str,
+    amount: String,
+    request_id: Option<&'a str>,
+    note: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    fn of(entry: &'a LedgerEntry) -> Self {
+        Self {
+            id: entry.id,
+            created: seconds(entry.created),
+            account: &entry.account,
+            kind: &entry.kind,
+            amount: entry.amount.to_string(),
+            request_id: entry.request.as_deref(),
+            note: entry.note.as_deref(),
+        }
+    }
 }

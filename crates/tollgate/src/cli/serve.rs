@@ -1,5 +1,7 @@
 //! `tollgate serve`: the gate, until it is told to end.
 
+use clap::Args;
+use tollgate_store::spool::OnDamage;
 use tracing::{error, info, warn};
 
 use crate::{
@@ -11,12 +13,23 @@ use crate::{
     wiring::Running,
 };
 
-pub async fn run(file: &ConfigFile) -> Result<(), CliError> {
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Start although a file of the spool is damaged: what stands before the damage is taken, the file is set aside
+    #[arg(long)]
+    skip_damaged: bool,
+}
+
+pub async fn run(asked: Serve, file: &ConfigFile) -> Result<(), CliError> {
     let mut config = cli::load(file)?;
     let _log = logging::start(&config.log).map_err(CliError::Runtime)?;
     log_warnings(&config);
     let mut signals = Signals::listen().map_err(CliError::Runtime)?;
-    let running = Running::start(&config).await?;
+    let on_damage = match asked.skip_damaged {
+        true => OnDamage::SetAside,
+        false => OnDamage::Refuse,
+    };
+    let running = Running::start(&config, on_damage).await?;
     // The data plane comes last: whoever waits for it knows both.
     print::line(&format!("admin on http://{}", running.admin_address))?;
     print::line(&format!("listening on http://{}", running.address))?;

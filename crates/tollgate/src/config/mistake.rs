@@ -136,6 +136,8 @@ pub enum Mistake {
     },
     #[error("`hedge_percentile` must be 50 to 99, or 0 for none")]
     HedgePercentile,
+    #[error("`size_mb` must be at least {least}: below that there is no room for many requests at once")]
+    SpoolSize { least: u32 },
     #[error("no time zone has the name `{name}`; names are such as Europe/Berlin or UTC")]
     UnknownTimeZone { name: String },
     #[error(transparent)]

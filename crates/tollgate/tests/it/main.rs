@@ -26,6 +26,7 @@ mod idempotency;
 mod key_limits;
 mod keys;
 mod metrics;
+mod money;
 mod notes;
 mod operation;
 mod pages;

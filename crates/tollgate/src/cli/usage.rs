@@ -1,0 +1,212 @@
+//! `tollgate usage`: what was used and what it cost, added up.
+
+use clap::Args;
+use jiff::civil::Date;
+use serde::Serialize;
+use tollgate_store::{ChangeAccountError, ChangeKeyError, Store, UsageBy, UsageFilter, UsageGroup, UsageOf};
+
+use super::value::name;
+use crate::{config::Config, csv, error::CliError, print};
+
+/// Rows that are printed at most; more is a question for `--from` and `--until`.
+const ROWS_MAX: u32 = 100_000;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tollgate usage --by day,model --from 2026-11-01
+  tollgate usage --account research --by key --csv > november.csv")]
+pub struct Usage {
+    /// What to tell apart: day, account, key, model, channel, with commas between them, or nothing
+    #[arg(long, value_name = "WHAT", default_value = "account,key,model", value_parser = by)]
+    by: UsageBy,
+    /// Only what this account's keys used
+    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "key")]
+    account: Option<String>,
+    /// Only what this key used
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    key: Option<String>,
+    /// Only of this model, by its public ID
+    #[arg(long, value_name = "ID")]
+    model: Option<String>,
+    /// Only over this channel
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+    /// First day, such as 2026-11-01, in the time zone of the books
+    #[arg(long, value_name = "DAY")]
+    from: Option<Date>,
+    /// Last day
+    #[arg(long, value_name = "DAY")]
+    until: Option<Date>,
+    /// Print JSON
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// Print CSV
+    #[arg(long)]
+    csv: bool,
+}
+
+pub async fn run(asked: Usage, config: &Config) -> Result<(), CliError> {
+    let store = Store::open(&config.database).await?;
+    let groups = groups(&asked, &store).await;
+    store.close().await;
+    let groups = groups?;
+    let rows: Vec<Row<'_>> = groups.iter().map(Row::of).collect();
+    if asked.json {
+        return print::json(&rows);
+    }
+    if asked.csv {
+        return csv::print(&rows, true);
+    }
+    if rows.is_empty() {
+        print::remark("Nothing was used.");
+        return Ok(());
+    }
+    table(&rows, asked.by)
+}
+
+async fn groups(asked: &Usage, store: &Store) -> Result<Vec<UsageGroup>, CliError> {
+    let of = match (&asked.account, &asked.key) {
+        (Some(account), _) => {
+            let account = store.account(account).await.map_err(|error| match error {
+                ChangeAccountError::Store(error) => CliError::from(error),
+                error => CliError::from(error),
+            })?;
+            UsageOf::Account(account.id)
+        }
+        (None, Some(key)) => {
+            let key = store.key(key).await.map_err(|error| match error {
+                ChangeKeyError::Store(error) => CliError::from(error),
+                error => CliError::from(error),
+            })?;
+            UsageOf::Key(key.key.id)
+        }
+        (None, None) => UsageOf::Everyone,
+    };
+    let filter = UsageFilter {
+        of,
+        model: asked.model.clone(),
+        channel: asked.channel.clone(),
+        from: asked.from,
+        until: asked.until,
+    };
+    Ok(store.usage(&filter, asked.by, ROWS_MAX).await?)
+}
+
+fn by(text: &str) -> Result<UsageBy, String> {
+    let mut by = UsageBy::default();
+    if text == "nothing" {
+        return Ok(by);
+    }
+    for word in text.split(',') {
+        let apart = match word {
+            "day" => &mut by.day,
+            "account" => &mut by.account,
+            "key" => &mut by.key,
+            "model" => &mut by.model,
+            "channel" => &mut by.channel,
+            _ => {
+                return Err(
+                    "expected day, account, key, model or channel, with commas between them".to_owned(),
+                );
+            }
+        };
+        *apart = true;
+    }
+    Ok(by)
+}
+
+/// Sums as `--json` and `--csv` show them. Amounts are in dollars.
+#[derive(Serialize)]
+struct Row<'a> {
+    /// Null: not told apart by it; so are the others.
+    day: Option<String>,
+    account: Option<&'a str>,
+    key: Option<&'a str>,
+    model: Option<&'a str>,
+    channel: Option<&'a str>,
+    requests: u64,
+    failed: u64,
+    /// Those whose tokens were counted by the gate.
+    estimated: u64,
+    /// Those without a price.
+    unpriced: u64,
+    prompt_tokens: u64,
+    cached_tokens: u64,
+    cache_write_tokens: u64,
+    cache_write_1h_tokens: u64,
+    completion_tokens: u64,
+    reasoning_tokens: u64,
+    charge: String,
+    cost: String,
+}
+
+impl<'a> Row<'a> {
+    fn of(group: &'a UsageGroup) -> Self {
+        let sums = &group.sums;
+        let name = |name: &'a Option<String>| name.as_deref().unwrap_or("(gone)");
+        Self {
+            day: group.day.map(|day| day.to_string()),
+            account: group.account.as_ref().map(|account| name(&account.name)),
+            key: group.key.as_ref().map(|key| name(&key.name)),
+            model: group.model.as_deref(),
+            channel: group.channel.as_deref(),
+            requests: sums.requests,
+            failed: sums.failed,
+            estimated: sums.estimated,
+            unpriced: sums.unpriced,
+            prompt_tokens: sums.usage.prompt,
+            cached_tokens: sums.usage.cached,
+            cache_write_tokens: sums.usage.cache_write,
+            cache_write_1h_tokens: sums.usage.cache_write_1h,
+            completion_tokens: sums.usage.completion,
+            reasoning_tokens: sums.usage.reasoning,
+            charge: sums.charge.to_string(),
+            cost: sums.cost.to_string(),
+        }
+    }
+}
+
+fn table(rows: &[Row<'_>], by: UsageBy) -> Result<(), CliError> {
+    let whose = |row: &Row<'_>| {
+        let parts = [
+            (by.day, row.day.clone()),
+            (by.account, row.account.map(str::to_owned)),
+            (by.key, row.key.map(str::to_owned)),
+            (by.model, row.model.map(str::to_owned)),
+            (by.channel, row.channel.map(str::to_owned)),
+        ];
+        let parts = parts.into_iter().filter(|(apart, _)| *apart).map(|(_, part)| {
+            part.filter(|part| !part.is_empty())
+                .unwrap_or_else(|| "-".to_owned())
+        });
+        let parts: Vec<String> = parts.collect();
+        match parts.is_empty() {
+            true => "all".to_owned(),
+            false => parts.join("  "),
+        }
+    };
+    let rows = rows.iter().map(|row| {
+        [
+            whose(row),
+            row.requests.to_string(),
+            row.failed.to_string(),
+            row.prompt_tokens.to_string(),
+            row.completion_tokens.to_string(),
+            format!("${}", row.charge),
+            format!("${}", row.cost),
+        ]
+    });
+    print::table(
+        [
+            "OF",
+            "REQUESTS",
+            "FAILED",
+            "PROMPT",
+            "COMPLETION",
+            "CHARGE",
+            "COST",
+        ],
+        rows,
+    )
+}
