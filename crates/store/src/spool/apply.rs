@@ -29,6 +29,8 @@ const APPLY_EVERY: Duration = Duration::from_millis(500);
 const RETRY_AT_MOST: Duration = Duration::from_secs(5);
 
 /// Applies a spool's records. Dropped, it stops at once, and what is left is applied after the next start.
+///
+/// Finish it before the spool is closed: files that are applied after that stay until the next start.
 #[derive(Debug)]
 pub struct Applier {
     /// Up to where everything is in the database.
@@ -68,8 +70,6 @@ impl Applier {
         let (progress, applied) = watch::channel(Position::default());
         let run = Run {
             store,
-            // Keeps the files looked after as long as they are applied.
-            _spool: spool.clone(),
             shared,
             book: Arc::new(Book { gate, zone }),
             position,
@@ -108,7 +108,6 @@ impl Drop for Applier {
 
 struct Run {
     store: Store,
-    _spool: Spool,
     shared: Arc<Shared>,
     book: Arc<Book>,
     /// Up to where everything is in the database.

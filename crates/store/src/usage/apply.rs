@@ -367,4 +367,4 @@ fn chunks<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,1 +1,390 @@
 #![allow(clippy::unwrap_used)]
+
+use std::{
+    collections::BTreeSet,
+    future::{self, Future},
+    pin::pin,
+    task::Poll,
+};
+
+use proptest::{prelude::*, strategy::ValueTree};
+use tollgate_catalog::money::Money;
+use tollgate_ledger::{Account, KeyId};
+
+use super::*;
+use crate::{
+    keys::tests::{at, store},
+    spool::record::tests::{any_record, record},
+    usage::{UsageBy, UsageFilter, UsageOf, UsageSums},
+};
+
+pub(crate) fn book() -> Book {
+    Book {
+        gate: "gate-1".to_owned(),
+        zone: TimeZone::UTC,
+    }
+}
+
+pub(crate) fn place(offset: u64) -> Position {
+    Position { segment: 7, offset }
+}
+
+async fn balance(store: &Store) -> Money {
+    store.account(Account::DEFAULT).await.unwrap().balance
+}
+
+async fn sums(store: &Store) -> UsageSums {
+    let all = store
+        .usage(&UsageFilter::default(), UsageBy::default(), 10)
+        .await
+        .unwrap();
+    all.first().map_or_else(UsageSums::default, |group| group.sums)
+}
+
+/// Everything that applying changes.
+async fn books(store: &Store) -> (Money, UsageSums, u64, usize) {
+    let verified = store.verify_ledger().await.unwrap();
+    assert!(verified.holds(), "{verified:?}");
+    let records: i64 = sqlx::query_scalar("SELECT count(*) FROM usage_records")
+        .fetch_one(&store.pool)
+        .await
+        .unwrap();
+    (
+        balance(store).await,
+        sums(store).await,
+        verified.entries,
+        usize::try_from(records).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn a_request_is_charged_counted_and_shown() {
+    let (_dir, store) = store().await;
+    let first = record(1);
+
+    let applied = store
+        .apply_usage(&book(), std::slice::from_ref(&first), place(2))
+        .await
+        .unwrap();
+
+    assert_eq!(applied, Applied { new: 1, unbooked: 0 });
+    assert_eq!(balance(&store).await, Money::from_nanos(-1_500));
+    let found = store.usage_record(first.request).await.unwrap().unwrap();
+    assert_eq!((found.gate.as_str(), &found.record), ("gate-1", &first));
+    let expected = UsageSums {
+        requests: 1,
+        usage: first.usage,
+        charge: Money::from_nanos(1_500),
+        cost: Money::from_nanos(1_000),
+        ..UsageSums::default()
+    };
+    assert_eq!(sums(&store).await, expected);
+    assert_eq!(store.spool_position("gate-1").await.unwrap(), place(2));
+    assert_eq!(store.spool_position("gate-2").await.unwrap(), Position::default());
+    assert!(store.verify_ledger().await.unwrap().holds());
+}
+
+#[tokio::test]
+async fn any_record_is_stored_as_it_is() {
+    let (_dir, store) = store().await;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut records = Vec::new();
+    for _ in 0..200 {
+        let mut record = any_record().new_tree(&mut runner).unwrap().current();
+        // What no request takes, and no column holds.
+        for span in [Some(&mut record.duration), record.first_output.as_mut()]
+            .into_iter()
+            .flatten()
+        {
+            *span = (*span).min(std::time::Duration::from_micros(i64::MAX.cast_unsigned()));
+        }
+        records.push(record);
+    }
+
+    let applied = store.apply_usage(&book(), &records, place(2)).await.unwrap();
+
+    assert_eq!(applied.new, 200);
+    for record in &records {
+        let found = store.usage_record(record.request).await.unwrap().unwrap();
+        let mut expected = record.clone();
+        let bounded = |tokens: u64| tokens.min(1_000_000_000_000);
+        let usage = &mut expected.usage;
+        for tokens in [
+            &mut usage.prompt,
+            &mut usage.completion,
+            &mut usage.cached,
+            &mut usage.cache_write,
+            &mut usage.cache_write_1h,
+            &mut usage.prompt_audio,
+            &mut usage.prompt_image,
+            &mut usage.prompt_video,
+            &mut usage.reasoning,
+            &mut usage.completion_audio,
+            &mut usage.completion_image,
+            &mut usage.accepted_prediction,
+            &mut usage.rejected_prediction,
+        ] {
+            *tokens = bounded(*tokens);
+        }
+        assert_eq!(found.record, expected);
+    }
+}
+
+#[tokio::test]
+async fn what_is_applied_again_in_any_pieces_changes_nothing() {
+    let (_dir, store) = store().await;
+    let records: Vec<_> = (0..150).map(record).collect();
+    store.apply_usage(&book(), &records, place(150)).await.unwrap();
+    let once = books(&store).await;
+    assert_eq!(once.0, Money::from_nanos(-150 * 1_500));
+    assert_eq!((once.1.requests, once.2, once.3), (150, 150, 150));
+
+    for (from, to) in [(0, 150), (0, 1), (149, 150), (3, 77), (70, 90)] {
+        let again = store.apply_usage(&book(), &records[from..to], place(150)).await;
+        assert_eq!(again.unwrap(), Applied::default());
+    }
+
+    assert_eq!(books(&store).await, once);
+}
+
+#[tokio::test]
+async fn pieces_that_overlap_come_to_the_same_as_all_at_once() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for _ in 0..8 {
+        let (_dir, store) = store().await;
+        let records: Vec<_> = (0..100).map(record).collect();
+        let pieces = prop::collection::vec((0_usize..100, 0_usize..40), 1..12)
+            .new_tree(&mut runner)
+            .unwrap()
+            .current();
+        let mut covered = BTreeSet::new();
+        for (from, length) in pieces {
+            let piece = &records[from..(from + length).min(100)];
+            covered.extend(piece.iter().map(|record| record.request));
+            // The same record twice in one batch as well.
+            let doubled: Vec<_> = piece.iter().chain(piece.first()).cloned().collect();
+            store.apply_usage(&book(), &doubled, place(1)).await.unwrap();
+        }
+
+        let (balance, sums, entries, stored) = books(&store).await;
+
+        let count = covered.len();
+        assert_eq!(balance.nanos(), -1_500 * i64::try_from(count).unwrap());
+        assert_eq!(
+            (sums.requests, entries, stored),
+            (count as u64, count as u64, count)
+        );
+    }
+}
+
+#[tokio::test]
+async fn applying_that_is_cut_off_at_any_moment_has_done_nothing_or_all() {
+    let (_dir, store) = store().await;
+    let (book, records) = (book(), (0..80).map(record).collect::<Vec<_>>());
+    let mut done = 0_u64;
+    for steps in 1..60 {
+        // when it is polled so many times and dropped
+        let mut left = steps;
+        let mut applying = pin!(store.apply_usage(&book, &records, place(steps)));
+        let finished = future::poll_fn(|context| match applying.as_mut().poll(context) {
+            Poll::Ready(result) => Poll::Ready(Some(result.unwrap())),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => {
+                left -= 1;
+                Poll::Pending
+            }
+        })
+        .await;
+        let position = store.spool_position("gate-1").await.unwrap();
+        let (_, sums, entries, stored) = books(&store).await;
+        if finished.is_some() || position == place(steps) {
+            done = 80;
+        }
+        assert_eq!(
+            (sums.requests, entries, stored),
+            (done, done, done as usize),
+            "after {steps} steps"
+        );
+    }
+    assert_eq!(done, 80, "so many steps are enough");
+}
+
+#[tokio::test]
+async fn gates_that_apply_at_once_book_everything_once() {
+    let (_dir, store) = store().await;
+    let mut gates = tokio::task::JoinSet::new();
+    for gate in 0..4_u32 {
+        let store = store.clone();
+        gates.spawn(async move {
+            let book = Book {
+                gate: format!("gate-{gate}"),
+                zone: TimeZone::UTC,
+            };
+            for batch in 0..10 {
+                // Half of each batch is another gate's as well.
+                let from = (gate * 10 + batch) * 5;
+                let records: Vec<_> = (from..from + 10).map(record).collect();
+                store.apply_usage(&book, &records, place(1)).await.unwrap();
+            }
+        });
+    }
+    gates.join_all().await;
+
+    let (balance, sums, entries, stored) = books(&store).await;
+
+    assert_eq!((sums.requests, entries, stored), (205, 205, 205));
+    assert_eq!(balance, Money::from_nanos(-205 * 1_500));
+}
+
+#[tokio::test]
+async fn a_record_of_an_account_that_is_not_here_is_kept_and_the_others_are_charged() {
+    let (_dir, store) = store().await;
+    let stranger = UsageRecord {
+        account: AccountId::new(99),
+        ..record(2)
+    };
+    let records = [record(1), stranger.clone(), record(3)];
+
+    let applied = store.apply_usage(&book(), &records, place(1)).await.unwrap();
+
+    assert_eq!(applied, Applied { new: 3, unbooked: 1 });
+    assert_eq!(balance(&store).await, Money::from_nanos(-3_000));
+    assert!(store.usage_record(stranger.request).await.unwrap().is_some());
+    let verified = store.verify_ledger().await.unwrap();
+    assert!(!verified.holds());
+    let [wrong] = &verified.mischarges[..] else {
+        panic!("one is not charged: {verified:?}");
+    };
+    assert_eq!(wrong.request, stranger.request.to_string());
+    assert_eq!((wrong.charge, wrong.booked), (Money::from_nanos(1_500), None));
+    assert_eq!(sums(&store).await.charge, Money::from_nanos(3_000));
+}
+
+#[tokio::test]
+async fn a_charge_that_no_balance_can_hold_is_kept_and_not_wrapped() {
+    let (_dir, store) = store().await;
+    let most = UsageRecord {
+        charge: Some(Money::from_nanos(i64::MAX)),
+        cost: Some(Money::from_nanos(i64::MAX)),
+        ..record(1)
+    };
+    let more = UsageRecord {
+        request: record(2).request,
+        ..most.clone()
+    };
+
+    let first = store.apply_usage(&book(), &[most], place(1)).await.unwrap();
+    let second = store.apply_usage(&book(), &[more], place(2)).await.unwrap();
+
+    assert_eq!((first.unbooked, second.unbooked), (0, 1));
+    assert_eq!(balance(&store).await, Money::from_nanos(-i64::MAX));
+    let sums = sums(&store).await;
+    assert_eq!((sums.requests, sums.charge), (2, Money::from_nanos(i64::MAX)));
+    assert_eq!(
+        sums.cost,
+        Money::from_nanos(i64::MAX),
+        "it stays at the most there is"
+    );
+}
+
+#[tokio::test]
+async fn what_was_pruned_and_comes_again_is_not_charged_again() {
+    let (_dir, store) = store().await;
+    let records = [record(1), record(2)];
+    store.apply_usage(&book(), &records, place(1)).await.unwrap();
+    let before = sums(&store).await;
+    let pruned = store.prune_usage(jiff::Timestamp::MAX, 100).await.unwrap();
+    assert_eq!(pruned, 2);
+    assert!(
+        store.verify_ledger().await.unwrap().holds(),
+        "pruning is no fault"
+    );
+
+    store.apply_usage(&book(), &records, place(1)).await.unwrap();
+
+    assert_eq!(balance(&store).await, Money::from_nanos(-3_000));
+    assert_eq!(sums(&store).await, before);
+    assert!(store.verify_ledger().await.unwrap().holds());
+}
+
+#[tokio::test]
+async fn a_request_counts_to_the_day_on_which_it_came_where_the_operator_is() {
+    let (_dir, store) = store().await;
+    let book = Book {
+        zone: TimeZone::fixed(jiff::tz::offset(8)),
+        ..book()
+    };
+    let at = |number, time: &str| UsageRecord {
+        started: time.parse().unwrap(),
+        ..record(number)
+    };
+    let records = [
+        at(1, "2026-11-18T15:59:59.999999Z"),
+        at(2, "2026-11-18T16:00:00Z"),
+        at(3, "2026-11-19T15:59:00Z"),
+    ];
+
+    store.apply_usage(&book, &records, place(1)).await.unwrap();
+
+    let by = UsageBy {
+        day: true,
+        ..UsageBy::default()
+    };
+    let days = store.usage(&UsageFilter::default(), by, 10).await.unwrap();
+    let days: Vec<_> = days
+        .iter()
+        .map(|group| (group.day.unwrap().to_string(), group.sums.requests))
+        .collect();
+    assert_eq!(days, [("2026-11-18".to_owned(), 1), ("2026-11-19".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn requests_without_a_price_or_a_charge_are_counted_and_not_entered() {
+    let (_dir, store) = store().await;
+    let unpriced = UsageRecord {
+        charge: None,
+        cost: None,
+        price_version: None,
+        ..record(1)
+    };
+    let waived = UsageRecord {
+        charge: Some(Money::ZERO),
+        lost_cost: Money::from_nanos(7),
+        outcome: "provider_stream_cut".into(),
+        estimated: true,
+        ..record(2)
+    };
+
+    store
+        .apply_usage(&book(), &[unpriced, waived], place(1))
+        .await
+        .unwrap();
+
+    let sums = sums(&store).await;
+    assert_eq!(
+        (sums.requests, sums.unpriced, sums.failed, sums.estimated),
+        (2, 1, 1, 1)
+    );
+    assert_eq!((sums.charge, sums.cost), (Money::ZERO, Money::from_nanos(1_007)));
+    let verified = store.verify_ledger().await.unwrap();
+    assert!(verified.holds());
+    assert_eq!(verified.entries, 0);
+}
+
+#[tokio::test]
+async fn credit_and_charges_meet_in_one_balance() {
+    let (_dir, store) = store().await;
+    let credit = Money::from_nanos(10_000);
+    store.credit(Account::DEFAULT, credit, None, at(5)).await.unwrap();
+
+    let records: Vec<_> = (0..4).map(record).collect();
+    store.apply_usage(&book(), &records, place(1)).await.unwrap();
+
+    assert_eq!(balance(&store).await, Money::from_nanos(4_000));
+    let charged = store
+        .charged_since(UsageOf::Key(KeyId::new(1)), None)
+        .await
+        .unwrap();
+    assert_eq!(charged, Money::from_nanos(6_000));
+    assert_eq!(store.verify_ledger().await.unwrap().entries, 5);
+}
