@@ -74,15 +74,29 @@ impl UsageRecord<'_> {
     }
 }
 
-/// The gate's own ID of a request: unique, and what the books go by.
+/// The gate's own ID of a request: unique, in the order of time, and what the books go by.
 ///
-/// Its text is `req_` and at least 29 hexadecimal digits.
+/// Its text is `req_` and at least 29 hexadecimal digits, in the same order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(u128);
 
 impl RequestId {
     const MARK: &str = "req_";
     const DIGITS: usize = 29;
+
+    /// The ID of a request that came at `unix_millis`: time, a number drawn once per process (its lowest 40 bits
+    /// count), and the process's counter, so that no number has to be drawn for each request.
+    pub fn new(unix_millis: u64, process: u64, count: u32) -> Self {
+        let time = u128::from(unix_millis & 0x0fff_ffff_ffff) << 72;
+        let process = u128::from(process & 0xff_ffff_ffff) << 32;
+        Self(time | process | u128::from(count))
+    }
+
+    /// The least ID of requests that came at `moment` or after.
+    pub fn first_at(moment: Timestamp) -> Self {
+        let millis = moment.as_millisecond().max(0);
+        Self::new(millis.cast_unsigned(), 0, 0)
+    }
 
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(u128::from_be_bytes(bytes))

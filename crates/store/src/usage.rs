@@ -217,15 +217,15 @@ impl Store {
         Ok(Money::from_nanos(nanos))
     }
 
-    /// Removes at most `most` records of requests that came before `before`, and says how many those were.
+    /// Removes at most `most` records of requests that came before `before` by their IDs, and says how many those were.
     /// Their sums and their entries in the ledger stay.
     pub async fn prune_usage(&self, before: Timestamp, most: u32) -> Result<u64, StoreError> {
         let removed = sqlx::query(
             "DELETE FROM usage_records WHERE request_id IN (
-                 SELECT request_id FROM usage_records WHERE started_at_us < $1 ORDER BY started_at_us LIMIT $2
+                 SELECT request_id FROM usage_records WHERE request_id < $1 ORDER BY request_id LIMIT $2
              )",
         )
-        .bind(before.as_microsecond())
+        .bind(RequestId::first_at(before).to_string())
         .bind(i64::from(most))
         .execute(&self.pool)
         .await?;

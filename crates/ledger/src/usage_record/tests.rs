@@ -37,3 +37,22 @@ fn an_id_as_the_gate_makes_it_keeps_its_digits() {
         Ok(text.to_owned())
     );
 }
+
+#[test]
+fn ids_and_their_texts_are_in_the_order_of_time() {
+    let at = |millis: i64| Timestamp::from_millisecond(millis).unwrap_or_default();
+    let ids = [
+        RequestId::first_at(Timestamp::MIN),
+        RequestId::new(1_763_467_200_000, u64::MAX, u32::MAX),
+        RequestId::first_at(at(1_763_467_200_001)),
+        RequestId::new(1_763_467_200_001, 7, 1),
+        RequestId::new(1_763_467_200_001, 7, 2),
+        RequestId::first_at(at(1_763_467_200_002)),
+        RequestId::first_at(Timestamp::MAX),
+    ];
+
+    assert!(ids.is_sorted());
+    let texts = ids.map(|id| id.to_string());
+    assert!(texts.is_sorted(), "{texts:?}");
+    assert_eq!(texts[3], "req_19a96d60601000000000700000001");
+}

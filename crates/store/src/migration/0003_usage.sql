@@ -1,7 +1,8 @@
 -- What requests used and cost. Moments and spans are microseconds, moments since 1970 (UTC); amounts are
 -- whole nano-dollars. No amount means that there was no price.
 
--- One row a request. Old ones are removed; their sums stay in usage_days.
+-- One row a request. Old ones are removed; their sums stay in usage_days. IDs begin with the moment at which the
+-- request came, so that the oldest are found without an index of their own.
 CREATE TABLE usage_records (
     request_id                 TEXT   NOT NULL PRIMARY KEY,
     gate                       TEXT   NOT NULL,
@@ -38,8 +39,6 @@ CREATE TABLE usage_records (
     cost_nanos                 BIGINT,
     lost_cost_nanos            BIGINT NOT NULL
 );
-
-CREATE INDEX usage_records_started ON usage_records (started_at_us);
 
 -- Sums by the day on which requests came, in the operator's time zone (YYYY-MM-DD).
 CREATE TABLE usage_days (

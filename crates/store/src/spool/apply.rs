@@ -22,7 +22,7 @@ use super::{
 use crate::{database::Store, error::StoreError, usage::apply::Book};
 
 /// Records of one transaction.
-const BATCH: usize = 500;
+const BATCH: usize = 512;
 /// How long records gather.
 const APPLY_EVERY: Duration = Duration::from_millis(500);
 /// Longest pause after a failure.

@@ -5,18 +5,21 @@
 //! its balance would leave the range of an amount, the record is kept without an entry, the log says so, and
 //! `ledger verify` goes on saying so.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::LazyLock,
+};
 
 use jiff::tz::TimeZone;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
 use tollgate_ledger::{AccountId, UsageRecord};
 use tracing::error;
 
 use super::row::{TokenColumns, micros};
 use crate::{database::Store, error::StoreError, spool::Position};
 
-/// Rows of one statement, by size: few different texts, so that they stay prepared.
-const CHUNKS: [usize; 3] = [64, 8, 1];
+/// Rows of one statement: few different numbers, so that statements stay prepared.
+const ROWS: [usize; 4] = [128, 32, 8, 1];
 
 /// Where the applied records came from, and how they are counted.
 #[derive(Debug, Clone)]
@@ -58,24 +61,33 @@ impl Store {
         records: &[UsageRecord<'_>],
         next: Position,
     ) -> Result<Applied, StoreError> {
+        match self.try_apply(book, records, next, Expect::New).await? {
+            Some(applied) => Ok(applied),
+            // Some were there: after a crash, or with a position that was lost.
+            None => Ok(self
+                .try_apply(book, records, next, Expect::Any)
+                .await?
+                .unwrap_or_default()),
+        }
+    }
+
+    /// `None`: it was expected that all records are new, some are not, and nothing is done.
+    async fn try_apply(
+        &self,
+        book: &Book,
+        records: &[UsageRecord<'_>],
+        next: Position,
+        expect: Expect,
+    ) -> Result<Option<Applied>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         // First, since this is the row that makes writers wait for each other.
         sqlx::query("UPDATE versions SET value = value + 1 WHERE name = 'ledger_entries'")
             .execute(&mut *transaction)
             .await?;
-        let inserted = insert_records(&mut transaction, book, records).await?;
-        let mut seen = HashSet::new();
-        let mut new: Vec<NewRecord<'_>> = records
-            .iter()
-            .map(|record| (record, record.request.to_string()))
-            // A batch may hold a record twice.
-            .filter(|(_, id)| inserted.contains(id) && seen.insert(id.clone()))
-            .map(|(record, id)| NewRecord {
-                record,
-                id,
-                charge: record.charge.map_or(0, |charge| charge.nanos().max(0)),
-            })
-            .collect();
+        let rows: Vec<NewRecord<'_>> = records.iter().map(NewRecord::from).collect();
+        let Some(mut new) = insert_records(&mut transaction, book, rows, expect).await? else {
+            return Ok(None);
+        };
         let bookable = accounts_with_reach(&mut transaction, &new).await?;
         let mut applied = Applied {
             new: new.len(),
@@ -93,11 +105,14 @@ impl Store {
                 applied.unbooked += 1;
             }
         }
-        let entered = insert_entries(&mut transaction, &new).await?;
+        let (charged, mut counted): (Vec<_>, Vec<_>) = new.into_iter().partition(|record| record.charge > 0);
         // One that was charged before its record was pruned is not counted again.
-        new.retain(|record| record.charge == 0 || entered.contains(&record.id));
-        lower_balances(&mut transaction, &new).await?;
-        add_to_days(&mut transaction, book, &new).await?;
+        let Some(entered) = insert_entries(&mut transaction, charged, expect).await? else {
+            return Ok(None);
+        };
+        lower_balances(&mut transaction, &entered).await?;
+        counted.extend(entered);
+        add_to_days(&mut transaction, book, &counted).await?;
         sqlx::query(
             "INSERT INTO spool_positions (gate, segment, byte_offset) VALUES ($1, $2, $3)
              ON CONFLICT (gate) DO UPDATE SET segment = excluded.segment, byte_offset = excluded.byte_offset",
@@ -108,8 +123,17 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(applied)
+        Ok(Some(applied))
     }
+}
+
+/// What is expected of records before they are inserted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    /// That none of them is there. They are inserted many at once, and it is noticed where that is wrong.
+    New,
+    /// Nothing. Each is inserted by itself, which tells whether it was there.
+    Any,
 }
 
 /// A record that was not in the database.
@@ -120,15 +144,25 @@ struct NewRecord<'a> {
     charge: i64,
 }
 
-/// The IDs of those that were not there.
-async fn insert_records(
+impl<'a> From<&'a UsageRecord<'a>> for NewRecord<'a> {
+    fn from(record: &'a UsageRecord<'a>) -> Self {
+        Self {
+            record,
+            id: record.request.to_string(),
+            charge: record.charge.map_or(0, |charge| charge.nanos().max(0)),
+        }
+    }
+}
+
+/// Those that were not there.
+async fn insert_records<'a>(
     connection: &mut SqliteConnection,
     book: &Book,
-    records: &[UsageRecord<'_>],
-) -> Result<HashSet<String>, sqlx::Error> {
-    let mut inserted = HashSet::with_capacity(records.len());
-    for chunk in chunks(records) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
+    rows: Vec<NewRecord<'a>>,
+    expect: Expect,
+) -> Result<Option<Vec<NewRecord<'a>>>, sqlx::Error> {
+    static TEXTS: LazyLock<Texts<33>> = LazyLock::new(|| {
+        Texts::new(
             "INSERT INTO usage_records (
                  request_id, gate, account_id, key_id, started_at_us, duration_us, first_output_us, model,
                  served_model, provider, channel, service_tier, stream, outcome, prompt_tokens,
@@ -137,38 +171,132 @@ async fn insert_records(
                  completion_audio_tokens, completion_image_tokens, accepted_prediction_tokens,
                  rejected_prediction_tokens, estimated, price_version, held_nanos, charge_nanos, cost_nanos,
                  lost_cost_nanos
-             ) ",
-        );
-        insert.push_values(chunk, |mut row, record| {
-            row.push_bind(record.request.to_string())
-                .push_bind(&book.gate)
-                .push_bind(record.account.get())
-                .push_bind(record.key.get())
-                .push_bind(record.started.as_microsecond())
-                .push_bind(micros(record.duration))
-                .push_bind(record.first_output.map(micros))
-                .push_bind(&*record.model)
-                .push_bind(&*record.served_model)
-                .push_bind(&*record.provider)
-                .push_bind(&*record.channel)
-                .push_bind(record.service_tier.as_deref())
-                .push_bind(i64::from(record.stream))
-                .push_bind(&*record.outcome);
+             ) VALUES ",
+        )
+    });
+    insert(
+        connection,
+        &TEXTS,
+        rows,
+        expect,
+        |mut row, NewRecord { record, id, .. }| {
+            row = row
+                .bind(id.clone())
+                .bind(book.gate.clone())
+                .bind(record.account.get())
+                .bind(record.key.get())
+                .bind(record.started.as_microsecond())
+                .bind(micros(record.duration))
+                .bind(record.first_output.map(micros))
+                .bind(record.model.to_string())
+                .bind(record.served_model.to_string())
+                .bind(record.provider.to_string())
+                .bind(record.channel.to_string())
+                .bind(record.service_tier.as_ref().map(ToString::to_string))
+                .bind(i64::from(record.stream))
+                .bind(record.outcome.to_string());
             for tokens in TokenColumns::from(&record.usage).in_order() {
-                row.push_bind(tokens);
+                row = row.bind(tokens);
             }
-            row.push_bind(i64::from(record.estimated))
-                .push_bind(record.price_version.as_deref())
-                .push_bind(record.held.nanos())
-                .push_bind(record.charge.map(|charge| charge.nanos()))
-                .push_bind(record.cost.map(|cost| cost.nanos()))
-                .push_bind(record.lost_cost.nanos());
-        });
-        insert.push(" ON CONFLICT (request_id) DO NOTHING RETURNING request_id");
-        let ids: Vec<String> = insert.build_query_scalar().fetch_all(&mut *connection).await?;
-        inserted.extend(ids);
+            row.bind(i64::from(record.estimated))
+                .bind(record.price_version.as_ref().map(ToString::to_string))
+                .bind(record.held.nanos())
+                .bind(record.charge.map(|charge| charge.nanos()))
+                .bind(record.cost.map(|cost| cost.nanos()))
+                .bind(record.lost_cost.nanos())
+        },
+    )
+    .await
+}
+
+/// Those of requests that were not charged before.
+async fn insert_entries<'a>(
+    connection: &mut SqliteConnection,
+    rows: Vec<NewRecord<'a>>,
+    expect: Expect,
+) -> Result<Option<Vec<NewRecord<'a>>>, sqlx::Error> {
+    static TEXTS: LazyLock<Texts<6>> = LazyLock::new(|| {
+        Texts::new(
+            "INSERT INTO ledger_entries (id, account_id, kind, amount_nanos, request_id, created_at) VALUES ",
+        )
+    });
+    if rows.is_empty() {
+        return Ok(Some(rows));
     }
-    Ok(inserted)
+    let mut entry: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM ledger_entries")
+        .fetch_one(&mut *connection)
+        .await?;
+    insert(
+        connection,
+        &TEXTS,
+        rows,
+        expect,
+        |row, NewRecord { record, id, charge }| {
+            entry += 1;
+            row.bind(entry)
+                .bind(record.account.get())
+                .bind("charge")
+                .bind(-charge)
+                .bind(id.clone())
+                .bind(record.ended().as_second())
+        },
+    )
+    .await
+}
+
+type Statement = Query<'static, Sqlite, SqliteArguments>;
+
+/// Inserts rows, and gives back those that were not there.
+async fn insert<'a, const COLUMNS: usize>(
+    connection: &mut SqliteConnection,
+    texts: &'static Texts<COLUMNS>,
+    mut rows: Vec<NewRecord<'a>>,
+    expect: Expect,
+    mut bind: impl FnMut(Statement, &NewRecord<'a>) -> Statement,
+) -> Result<Option<Vec<NewRecord<'a>>>, sqlx::Error> {
+    let mut inserted = Vec::with_capacity(rows.len());
+    while !rows.is_empty() {
+        let (size, text) = texts.for_rows(match expect {
+            Expect::New => rows.len(),
+            Expect::Any => 1,
+        });
+        let rest = rows.split_off(size);
+        let statement = rows.iter().fold(sqlx::query(text), &mut bind);
+        let affected = statement.execute(&mut *connection).await?.rows_affected();
+        if affected == size as u64 {
+            inserted.append(&mut rows);
+        } else if size > 1 {
+            return Ok(None);
+        }
+        rows = rest;
+    }
+    Ok(Some(inserted))
+}
+
+/// One statement for each number of rows that is inserted at once.
+struct Texts<const COLUMNS: usize>([(usize, String); ROWS.len()]);
+
+impl<const COLUMNS: usize> Texts<COLUMNS> {
+    /// `insert` is all that stands before the values.
+    fn new(insert: &str) -> Self {
+        // Without numbers, which SQLite would look up by their names, each among all before it; PostgreSQL wants
+        // them, and finds them at once.
+        let row = format!("({})", vec!["?"; COLUMNS].join(", "));
+        Self(ROWS.map(|rows| {
+            let values = vec![row.as_str(); rows].join(", ");
+            (
+                rows,
+                format!("{insert}{values} ON CONFLICT (request_id) DO NOTHING"),
+            )
+        }))
+    }
+
+    /// The text for as many rows as there is one for, up to `rows`, which is not 0.
+    fn for_rows(&'static self, rows: usize) -> (usize, &'static str) {
+        let fits = self.0.iter().find(|(size, _)| *size <= rows);
+        let (size, text) = fits.unwrap_or(&self.0[ROWS.len() - 1]);
+        (*size, text)
+    }
 }
 
 /// Those accounts that are there, and whose balance stays in reach with everything that is to be booked.
@@ -200,39 +328,6 @@ fn charges(new: &[NewRecord<'_>]) -> BTreeMap<AccountId, Option<i64>> {
         *sum = sum.and_then(|sum| sum.checked_add(record.charge));
     }
     charges
-}
-
-/// The IDs of requests that were not charged before.
-async fn insert_entries(
-    connection: &mut SqliteConnection,
-    new: &[NewRecord<'_>],
-) -> Result<HashSet<String>, sqlx::Error> {
-    let charged: Vec<&NewRecord<'_>> = new.iter().filter(|record| record.charge > 0).collect();
-    let mut entered = HashSet::with_capacity(charged.len());
-    if charged.is_empty() {
-        return Ok(entered);
-    }
-    let mut id: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM ledger_entries")
-        .fetch_one(&mut *connection)
-        .await?;
-    for chunk in chunks(&charged) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO ledger_entries (id, account_id, kind, amount_nanos, request_id, created_at) ",
-        );
-        insert.push_values(chunk, |mut row, record| {
-            id += 1;
-            row.push_bind(id)
-                .push_bind(record.record.account.get())
-                .push_bind("charge")
-                .push_bind(-record.charge)
-                .push_bind(&record.id)
-                .push_bind(record.record.ended().as_second());
-        });
-        insert.push(" ON CONFLICT (request_id) DO NOTHING RETURNING request_id");
-        let ids: Vec<String> = insert.build_query_scalar().fetch_all(&mut *connection).await?;
-        entered.extend(ids);
-    }
-    Ok(entered)
 }
 
 async fn lower_balances(connection: &mut SqliteConnection, new: &[NewRecord<'_>]) -> Result<(), sqlx::Error> {
@@ -354,16 +449,6 @@ fn days<'a>(book: &Book, new: &'a [NewRecord<'a>]) -> BTreeMap<DayKey<'a>, Day> 
         }
     }
     days
-}
-
-/// Pieces of sizes that occur again and again.
-fn chunks<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = CHUNKS.into_iter().find(|size| *size <= items.len())?;
-        let (chunk, rest) = items.split_at(size);
-        items = rest;
-        Some(chunk)
-    })
 }
 
 #[cfg(test)]

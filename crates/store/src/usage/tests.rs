@@ -31,13 +31,12 @@ async fn sixteen() -> (TempDir, Store) {
         .map(|number| {
             let bit = |place: u32| number >> place & 1;
             UsageRecord {
+                request: id(number),
                 account: AccountId::new(i64::from(bit(0)) + 1),
                 key: KeyId::new(i64::from(bit(0)) + 1),
                 model: ["gpt-4o", "claude-sonnet-4-6"][bit(1) as usize].into(),
                 channel: ["a", "b"][bit(2) as usize].into(),
-                started: ["2026-11-18T10:00:00Z", "2026-11-19T10:00:00Z"][bit(3) as usize]
-                    .parse()
-                    .unwrap(),
+                started: came(number),
                 charge: Some(Money::from_nanos(1 << number)),
                 ..record(number)
             }
@@ -45,6 +44,16 @@ async fn sixteen() -> (TempDir, Store) {
         .collect();
     store.apply_usage(&book(), &records, place(1)).await.unwrap();
     (dir, store)
+}
+
+/// When one of the sixteen came, and its ID.
+fn came(number: u32) -> Timestamp {
+    let moments = ["2026-11-18T10:00:00Z", "2026-11-19T10:00:00Z"];
+    moments[usize::from(bit(number, 3))].parse().unwrap()
+}
+
+fn id(number: u32) -> RequestId {
+    RequestId::new(came(number).as_millisecond().cast_unsigned(), 1, number)
 }
 
 /// The charges of those of the sixteen for which `is` holds.
@@ -231,9 +240,9 @@ async fn records_are_pruned_by_age_some_at_a_time_and_their_sums_stay() {
     }
 
     assert_eq!(pruned, [5, 3, 0]);
-    let stays = store.usage_record(record(8).request).await.unwrap();
+    let stays = store.usage_record(id(8)).await.unwrap();
     assert!(stays.is_some(), "it came on the second day");
-    assert!(store.usage_record(record(7).request).await.unwrap().is_none());
+    assert!(store.usage_record(id(7)).await.unwrap().is_none());
     assert_eq!(
         charges(&store, &UsageFilter::default(), UsageBy::default()).await,
         before
@@ -284,7 +293,7 @@ async fn each_query_finds_its_rows_by_an_index() {
     for query in [
         "SELECT sum(charge_nanos) FROM usage_days WHERE key_id = $1 AND day >= $2",
         "SELECT sum(charge_nanos) FROM usage_days WHERE account_id = $1 AND day >= $2",
-        "SELECT request_id FROM usage_records WHERE started_at_us < $1 ORDER BY started_at_us LIMIT $2",
+        "SELECT request_id FROM usage_records WHERE request_id < $1 ORDER BY request_id LIMIT $2",
         "SELECT * FROM usage_records WHERE request_id = $1",
     ] {
         let plan: Vec<(i64, i64, i64, String)> =
