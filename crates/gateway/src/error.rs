@@ -15,14 +15,14 @@ use tollgate_catalog::{
 use tollgate_chat::{error::ErrorBody, request::BodyError};
 use tollgate_dialects::{Fault, Missing, Unsupported};
 use tollgate_ledger::{
-    limits::{Limit, NoMoney, Owner, Refusal},
+    limits::{Fund, Limit, NoMoney, Owner, Refusal},
     purse::Short,
 };
 use tollgate_store::StoreError;
 
 pub use self::shown::{BLOT, shown_code};
 use self::{
-    limit::{limit_reached, no_money_code, no_price, too_little_money},
+    limit::{limit_reached, no_price, too_little_money},
     shown::{shown, shown_param},
 };
 use crate::{
@@ -272,9 +272,21 @@ impl GateError {
                     "account_concurrency_limit_exceeded",
                 ),
             },
-            Self::NoMoney(refusal) => match refusal.short {
-                Short::Spent => row(StatusCode::PAYMENT_REQUIRED, QUOTA, no_money_code(refusal)),
-                Short::Held => row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, no_money_code(refusal)),
+            Self::NoMoney(refusal) => match (refusal.short, refusal.owner, refusal.fund) {
+                (Short::Spent, Owner::Key, _) => row(StatusCode::PAYMENT_REQUIRED, QUOTA, "budget_exceeded"),
+                (Short::Spent, Owner::Account, Fund::Budget(_)) => {
+                    row(StatusCode::PAYMENT_REQUIRED, QUOTA, "account_budget_exceeded")
+                }
+                (Short::Spent, Owner::Account, Fund::Credit) => {
+                    row(StatusCode::PAYMENT_REQUIRED, QUOTA, "account_credit_exceeded")
+                }
+                (Short::Held, Owner::Key, _) => row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "budget_held"),
+                (Short::Held, Owner::Account, Fund::Budget(_)) => {
+                    row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "account_budget_held")
+                }
+                (Short::Held, Owner::Account, Fund::Credit) => {
+                    row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "account_credit_held")
+                }
             },
             Self::NoPrice { .. } => row(StatusCode::FORBIDDEN, PERMISSION, "model_price_missing"),
             Self::Query { .. } => row(StatusCode::BAD_REQUEST, INVALID, "invalid_query"),

@@ -41,17 +41,6 @@ pub fn too_little_money(refusal: &NoMoney) -> String {
     }
 }
 
-pub fn no_money_code(refusal: &NoMoney) -> &'static str {
-    match (refusal.short, refusal.owner, refusal.fund) {
-        (Short::Spent, Owner::Key, _) => "budget_exceeded",
-        (Short::Spent, Owner::Account, Fund::Budget(_)) => "account_budget_exceeded",
-        (Short::Spent, Owner::Account, Fund::Credit) => "account_credit_exceeded",
-        (Short::Held, Owner::Key, _) => "budget_held",
-        (Short::Held, Owner::Account, Fund::Budget(_)) => "account_budget_held",
-        (Short::Held, Owner::Account, Fund::Credit) => "account_credit_held",
-    }
-}
-
 /// What the client reads where nobody can tell what its request costs.
 pub fn no_price(model: &str, field: Option<&str>) -> String {
     match field {
