@@ -220,6 +220,22 @@ fn what_cannot_be_written_waits_in_memory_and_nobody_else_is_let_in() {
     assert_eq!(spool.standing().in_memory, 0);
 }
 
+#[test]
+fn what_ends_after_a_record_that_waits_in_memory_waits_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    // Without the thread that would write what waits.
+    let (shared, _) = Shared::open(dir.path(), limits(64), OnDamage::Refuse).unwrap();
+    assert!([shared.reserve(), shared.reserve()].iter().all(|given| *given));
+    let full = Arc::new(shared.lock().current.on_full_disk());
+    let good = std::mem::replace(&mut shared.lock().current, full);
+    assert_eq!(shared.append(record::frame(&record(0))), Kept::InMemory);
+
+    shared.lock().current = good;
+
+    assert_eq!(shared.append(record::frame(&record(1))), Kept::InMemory);
+    assert_eq!(shared.lock().kept.len(), 2);
+}
+
 /// A file system of its own, gone with the value.
 struct SmallDisk(PathBuf);
 
