@@ -6,7 +6,7 @@
 //! `ledger verify` goes on saying so.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::LazyLock,
 };
 
@@ -15,8 +15,11 @@ use sqlx::{Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
 use tollgate_ledger::{AccountId, UsageRecord};
 use tracing::error;
 
+use self::days::add_to_days;
 use super::row::{TokenColumns, micros};
 use crate::{database::Store, error::StoreError, spool::Position};
+
+mod days;
 
 /// Rows of one statement: few different numbers, so that statements stay prepared.
 const ROWS: [usize; 4] = [128, 32, 8, 1];
@@ -339,116 +342,6 @@ async fn lower_balances(connection: &mut SqliteConnection, new: &[NewRecord<'_>]
             .await?;
     }
     Ok(())
-}
-
-/// What is added to one row of `usage_days`.
-#[derive(Default)]
-struct Day {
-    requests: i64,
-    failed: i64,
-    estimated: i64,
-    unpriced: i64,
-    tokens: [i64; 13],
-    charge: i64,
-    cost: i64,
-}
-
-async fn add_to_days(
-    connection: &mut SqliteConnection,
-    book: &Book,
-    new: &[NewRecord<'_>],
-) -> Result<(), sqlx::Error> {
-    for ((key, day, account, model, channel), sums) in days(book, new) {
-        let mut upsert = sqlx::query(
-            "INSERT INTO usage_days (
-                 key_id, day, account_id, model, channel, requests, failed, estimated, unpriced, prompt_tokens,
-                 completion_tokens, cached_tokens, cache_write_tokens, cache_write_1h_tokens,
-                 prompt_audio_tokens, prompt_image_tokens, prompt_video_tokens, reasoning_tokens,
-                 completion_audio_tokens, completion_image_tokens, accepted_prediction_tokens,
-                 rejected_prediction_tokens, charge_nanos, cost_nanos
-             ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                       $21, $22, $23, $24)
-             ON CONFLICT (key_id, day, account_id, model, channel) DO UPDATE SET
-                 requests = usage_days.requests + excluded.requests,
-                 failed = usage_days.failed + excluded.failed,
-                 estimated = usage_days.estimated + excluded.estimated,
-                 unpriced = usage_days.unpriced + excluded.unpriced,
-                 prompt_tokens = usage_days.prompt_tokens + excluded.prompt_tokens,
-                 completion_tokens = usage_days.completion_tokens + excluded.completion_tokens,
-                 cached_tokens = usage_days.cached_tokens + excluded.cached_tokens,
-                 cache_write_tokens = usage_days.cache_write_tokens + excluded.cache_write_tokens,
-                 cache_write_1h_tokens = usage_days.cache_write_1h_tokens + excluded.cache_write_1h_tokens,
-                 prompt_audio_tokens = usage_days.prompt_audio_tokens + excluded.prompt_audio_tokens,
-                 prompt_image_tokens = usage_days.prompt_image_tokens + excluded.prompt_image_tokens,
-                 prompt_video_tokens = usage_days.prompt_video_tokens + excluded.prompt_video_tokens,
-                 reasoning_tokens = usage_days.reasoning_tokens + excluded.reasoning_tokens,
-                 completion_audio_tokens = usage_days.completion_audio_tokens + excluded.completion_audio_tokens,
-                 completion_image_tokens = usage_days.completion_image_tokens + excluded.completion_image_tokens,
-                 accepted_prediction_tokens =
-                     usage_days.accepted_prediction_tokens + excluded.accepted_prediction_tokens,
-                 rejected_prediction_tokens =
-                     usage_days.rejected_prediction_tokens + excluded.rejected_prediction_tokens,
-                 charge_nanos = usage_days.charge_nanos + excluded.charge_nanos,
-                 cost_nanos = CASE WHEN usage_days.cost_nanos > 9223372036854775807 - excluded.cost_nanos
-                                   THEN 9223372036854775807
-                                   ELSE usage_days.cost_nanos + excluded.cost_nanos END",
-        )
-        .bind(key)
-        .bind(day)
-        .bind(account)
-        .bind(model)
-        .bind(channel)
-        .bind(sums.requests)
-        .bind(sums.failed)
-        .bind(sums.estimated)
-        .bind(sums.unpriced);
-        for tokens in sums.tokens {
-            upsert = upsert.bind(tokens);
-        }
-        upsert
-            .bind(sums.charge)
-            .bind(sums.cost)
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
-}
-
-/// Key, day, account, model and channel.
-type DayKey<'a> = (i64, String, i64, &'a str, &'a str);
-
-fn days<'a>(book: &Book, new: &'a [NewRecord<'a>]) -> BTreeMap<DayKey<'a>, Day> {
-    let mut days: BTreeMap<DayKey<'_>, Day> = BTreeMap::new();
-    // Most requests of a batch are of one day.
-    let mut names: HashMap<jiff::civil::Date, String> = HashMap::new();
-    for NewRecord { record, charge, .. } in new {
-        let date = book.zone.to_datetime(record.started).date();
-        let day = names.entry(date).or_insert_with(|| date.to_string()).clone();
-        let key = (
-            record.key.get(),
-            day,
-            record.account.get(),
-            &*record.model,
-            &*record.channel,
-        );
-        let sums = days.entry(key).or_default();
-        sums.requests += 1;
-        sums.failed += i64::from(record.outcome != UsageRecord::OK);
-        sums.estimated += i64::from(record.estimated);
-        sums.unpriced += i64::from(record.charge.is_none());
-        for (sum, tokens) in sums
-            .tokens
-            .iter_mut()
-            .zip(TokenColumns::from(&record.usage).in_order())
-        {
-            *sum += tokens;
-        }
-        sums.charge += charge;
-        for cost in [record.cost.unwrap_or_default(), record.lost_cost] {
-            sums.cost = sums.cost.saturating_add(cost.nanos().max(0));
-        }
-    }
-    days
 }
 
 #[cfg(test)]
