@@ -198,9 +198,6 @@ impl Settlement {
         let metrics = &self.gate.metrics;
         metrics.request_ended(outcome, seconds);
         let usage = end.usage.unwrap_or_default();
-        if !self.held.tokens.is_empty() {
-            self.held.tokens.settle(usage.total(), self.gate.keys.now());
-        }
         let attempts = story.log_attempts(outcome == OK);
         let first = end
             .first_output
@@ -239,7 +236,15 @@ impl Settlement {
 impl Settlement {
     /// Writes the request into the books, counts what it costs as spent, and gives back what was held for it.
     fn book(&mut self, took: Duration) -> Bill {
-        let HeldOfLimits { money, room, .. } = take(&mut self.held);
+        let HeldOfLimits {
+            mut tokens,
+            money,
+            room,
+        } = take(&mut self.held);
+        if !tokens.is_empty() {
+            let used = self.end.usage.unwrap_or_default().total();
+            tokens.settle(used, self.gate.keys.now());
+        }
         let (story, end, key) = (&self.story, &self.end, &self.key);
         let came = story.id.arrival();
         let bill = story.read(|pages| {

@@ -249,7 +249,7 @@ fn an_account_is_shown_as_it_was_made_with_its_balance_in_dollars() {
     done(&verified);
     assert_eq!(
         verified.stdout,
-        "2 entries, 2 accounts: every balance is the sum of its entries\n"
+        "2 entries, 2 accounts: every balance is the sum of its entries, and every charge is its record's\n"
     );
 }
 
@@ -276,15 +276,34 @@ fn an_account_that_there_is_not_is_named() {
 }
 
 #[test]
-fn what_is_kept_and_not_yet_held_to_is_said() {
+fn how_an_account_gets_its_first_credit_is_said() {
     let folder = Folder::new();
 
-    let key = folder.run(&["keys", "create", "--name", "app", "--budget", "25"]);
     let account = folder.run(&["accounts", "create", "--name", "team"]);
+    let unlimited = folder.run(&["accounts", "create", "--name", "own", "--unlimited"]);
 
-    assert!(key.stderr.contains("requests are not held to it yet"), "{key:?}");
+    assert!(account.stderr.contains("tollgate accounts credit"), "{account:?}");
+    assert!(!unlimited.stderr.contains("credit"), "{unlimited:?}");
+}
+
+#[test]
+fn a_multiplier_is_kept_as_it_was_written() {
+    let folder = Folder::new();
+    done(&folder.run(&[
+        "accounts",
+        "create",
+        "--name",
+        "team",
+        "--price-multiplier",
+        "1.15",
+    ]));
+    let shown = json_of(&folder.run(&["accounts", "show", "--name", "team"]));
+    assert_eq!(shown["price_multiplier"], "1.15");
+
+    let wrong = folder.run(&["accounts", "update", "--name", "team", "--price-multiplier=-1"]);
+    assert_eq!(wrong.code, Some(2));
     assert!(
-        account.stderr.contains("requests are not charged to it yet"),
-        "{account:?}"
+        wrong.stderr.contains("expected a number from 0 to 1000"),
+        "{wrong:?}"
     );
 }

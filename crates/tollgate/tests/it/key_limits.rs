@@ -39,7 +39,7 @@ fn wait(answer: &Answer) -> u64 {
 }
 
 async fn account(gate: &Gate, args: &[&str]) {
-    let command: Vec<&str> = ["accounts", "create"]
+    let command: Vec<&str> = ["accounts", "create", "--unlimited"]
         .into_iter()
         .chain(args.iter().copied())
         .collect();
