@@ -76,7 +76,7 @@ def test_a_tool_exchange_survives_thinking(thinkers, model, streamed, sent_back)
 
 
 @WAYS
-@pytest.mark.parametrize("model", [model for model in MODELS if not model.startswith("minimax")])
+@pytest.mark.parametrize("model", MODELS)
 def test_a_tool_exchange_survives_a_gate_that_has_forgotten(thinkers, forgetful, model, streamed):
     message, _ = ask(thinkers, streamed, **question(model))
 

@@ -45,7 +45,7 @@ impl Rules<'_> {
             || traits.assistant_without_content
             || (traits.assistant_extras && !quirks.drop_message_fields.is_empty())
             || (traits.reasoning_content && history != ReasoningHistory::Pass)
-            || (traits.tool_calls && history == ReasoningHistory::Require)
+            || (traits.tool_calls && wants_thoughts)
             || (wants_thoughts && !self.context.states.is_empty())
             || traits.null_members
             || ((traits.foreign_state || traits.assistant_images) && !quirks.foreign_state)

@@ -58,8 +58,20 @@ fn the_clients_own_thoughts_count_before_kept_ones_and_these_before_a_space() {
 
 #[test]
 fn a_turn_without_calls_gets_its_thoughts_back_and_needs_none() {
+    for (history, expected) in [
+        (ReasoningHistory::Require, json!({"reasoning_content": "kept"})),
+        (
+            ReasoningHistory::Details,
+            json!({"reasoning_details": [{"text": "kept"}]}),
+        ),
+    ] {
+        gets_back_without_calls(history, &expected);
+    }
+}
+
+fn gets_back_without_calls(reasoning_history: ReasoningHistory, expected: &Value) {
     let quirks = Quirks {
-        reasoning_history: ReasoningHistory::Require,
+        reasoning_history,
         ..Quirks::default()
     };
     let messages = json!([
@@ -69,12 +81,13 @@ fn a_turn_without_calls_gets_its_thoughts_back_and_needs_none() {
     let states = kept("kept");
     let encode = |states| encode_knowing(&request, &serving_with(quirks.clone()), states, &Fetched::new());
     let sent = body(&encode(&states).unwrap());
-    assert_eq!(sent["messages"][1]["reasoning_content"], "kept");
+    let mut turn = messages[1].clone();
+    turn.as_object_mut()
+        .unwrap()
+        .extend(expected.as_object().unwrap().clone());
+    assert_eq!(sent["messages"][1], turn);
     let sent = body(&encode(&TurnStates::new()).unwrap());
-    assert!(
-        sent["messages"][1].get("reasoning_content").is_none(),
-        "only calls need thoughts"
-    );
+    assert_eq!(sent["messages"][1], messages[1], "only calls need thoughts");
 }
 
 #[test]
@@ -93,7 +106,12 @@ fn thoughts_go_as_details_where_the_provider_says_so() {
             json!([{"text": "own"}]),
         ),
         (kept("kept"), json!({}), json!([{"text": "kept"}])),
-        (TurnStates::new(), json!({}), Value::Null),
+        (TurnStates::new(), json!({}), json!([{"text": " "}])),
+        (
+            TurnStates::new(),
+            json!({"reasoning_details": [{"type": "reasoning.encrypted", "data": "x", "format": "google-gemini-v1"}]}),
+            json!([{"text": " "}]),
+        ),
     ] {
         let message = turn(Details, &states, members.clone());
         assert_eq!(message["reasoning_details"], expected, "{members}");

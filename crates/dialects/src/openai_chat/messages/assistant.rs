@@ -71,20 +71,15 @@ impl<'a> MessageEditor<'_, 'a> {
                 self.edit.set("reasoning_content", other);
             }
             (None, None) => {
-                let called = self
-                    .message
-                    .present("tool_calls")
-                    .is_some_and(|calls| calls != "[]");
-                let kept = self
-                    .kept_thoughts()
-                    .or_else(|| called.then(|| "\" \"".to_owned()));
-                if let Some(text) = kept {
+                if let Some(text) = self.kept_thoughts().or_else(|| self.stand_in()) {
                     self.edit.set("reasoning_content", text);
                 }
             }
         }
     }
 
+    /// As in [`Self::thoughts_as_text`], in the form of a detail.
+    ///
     /// Details that another family's provider gave go: it alone can read them.
     fn thoughts_as_details(&mut self) {
         let details = items(self.message.present("reasoning_details").unwrap_or_default());
@@ -103,12 +98,18 @@ impl<'a> MessageEditor<'_, 'a> {
             if own.len() < details.len() {
                 self.edit.set("reasoning_details", format!("[{}]", own.join(",")));
             }
-        } else if let Some(text) = text.or_else(|| self.kept_thoughts()) {
+        } else if let Some(text) = text.or_else(|| self.kept_thoughts()).or_else(|| self.stand_in()) {
             self.edit
                 .set("reasoning_details", format!("[{{\"text\":{text}}}]"));
         } else {
             self.edit.remove_named("reasoning_details");
         }
+    }
+
+    /// What passes for the thoughts of a turn that called a tool and whose own are lost, as a JSON string.
+    fn stand_in(&self) -> Option<String> {
+        let calls = self.message.present("tool_calls")?;
+        (calls != "[]").then(|| "\" \"".to_owned())
     }
 
     /// The thoughts that came with this turn, as a JSON string.
