@@ -175,6 +175,9 @@ impl Quirks {
         if dialect != DialectName::OpenaiChat {
             self.legacy_functions = false;
         }
+        if dialect == DialectName::Gemini {
+            self.omit.push("parallel_tool_calls".to_owned());
+        }
         self
     }
 

@@ -161,7 +161,7 @@ pub fn serving_for<'s>(request: &ValidRequest, serving: &'s Serving) -> Cow<'s, 
     if request.tools == 0 || serving.other.is_none() {
         return Cow::Borrowed(serving);
     }
-    let forces = thinking::forced_form(&request.tool_choice);
+    let forces = thinking::forced_form(&thinking::choice_to_send(request, &serving.quirks));
     let thinks = thinking::decide(request, &serving.quirks, forces).thinks;
     let other = thinks.then(|| serving.in_other_dialect()).flatten();
     other.map_or(Cow::Borrowed(serving), Cow::Owned)

@@ -2,6 +2,7 @@
 //!
 //! Not here: parameters with a rule of their own, and in which order a dialect asks.
 
+use serde_json::Value;
 use tollgate_catalog::{
     contract::ValidRequest,
     quirks::{Quirks, Range},
@@ -9,6 +10,34 @@ use tollgate_catalog::{
 use tollgate_chat::object::items;
 
 use crate::request::{Note, Unsupported};
+
+/// Values, as JSON, that say the same as leaving the parameter out. What `functions` are there to be called
+/// says the rest of `function_call`; sampling that has a rule of its own ([`nearest`]) is not asked about.
+const NO_EFFECT: &[(&str, &str)] = &[
+    ("frequency_penalty", "0"),
+    ("function_call", "\"auto\""),
+    ("function_call", "\"none\""),
+    ("functions", "[]"),
+    ("logit_bias", "{}"),
+    ("logprobs", "false"),
+    ("metadata", "{}"),
+    ("modalities", "[\"text\"]"),
+    ("n", "1"),
+    ("parallel_tool_calls", "true"),
+    ("presence_penalty", "0"),
+    ("prompt_cache_key", "\"\""),
+    ("safety_identifier", "\"\""),
+    ("service_tier", "\"auto\""),
+    ("stop", "[]"),
+    ("store", "false"),
+    ("stream", "false"),
+    ("stream_options", "{}"),
+    ("tools", "[]"),
+    ("top_logprobs", "0"),
+    ("user", "\"\""),
+    ("user_id", "\"\""),
+    ("verbosity", "\"medium\""),
+];
 
 /// Whether this model's provider does not take the parameter, so that a request with it fails.
 pub fn refuses(quirks: &Quirks, name: &str, thinks: bool) -> bool {
@@ -81,17 +110,24 @@ pub fn no_functions(name: &str) -> Unsupported {
     )
 }
 
-/// Whether a value says the same as leaving the parameter out.
+/// Whether a value says the same as leaving the parameter out, by OpenAI's description of it. Of a parameter
+/// that nobody knows, no value does.
 pub fn has_no_effect(name: &str, value: &str) -> bool {
-    match value {
-        "false" | "[]" | "{}" | "\"\"" | "0" | "0.0" => name != "seed",
-        "1" => name == "n",
-        // What is to be called is said by `functions`; these leave it at that.
-        "\"none\"" | "\"auto\"" => name == "function_call",
-        _ => {
-            name == "modalities"
-                && serde_json::from_str(value).is_ok_and(|kinds: Vec<String>| kinds == ["text"])
-        }
+    let rows = NO_EFFECT.iter().filter(|(listed, _)| *listed == name);
+    let mut rows = rows.filter_map(|(_, nothing)| serde_json::from_str(nothing).ok());
+    // Others' values may be megabytes, and are not read.
+    let Some(first) = rows.next() else { return false };
+    let Ok(value) = serde_json::from_str(value) else {
+        return false;
+    };
+    same(&first, &value) || rows.any(|nothing| same(&nothing, &value))
+}
+
+/// Whether two values are alike, numbers by what they are worth.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one.as_f64(), other.as_f64()) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other,
     }
 }
 

@@ -8,7 +8,7 @@ use tollgate_catalog::{
 };
 use tollgate_chat::object::Object;
 
-use crate::request::Note;
+use crate::{conversation, request::Note};
 
 /// The members by which a client speaks of thinking.
 pub const SWITCHES: [&str; 4] = [
@@ -64,6 +64,29 @@ pub fn forced_form(choice: &ToolChoice) -> Option<ToolChoiceForm> {
         ToolChoice::Named(_) => Some(ToolChoiceForm::Named),
         ToolChoice::Auto | ToolChoice::None => None,
     }
+}
+
+/// The tool choice as it goes out, unless it has to be asked for in words. With one tool, `required` and its
+/// name mean the same, so the one counts that the provider takes: if it can, while the model thinks.
+pub fn choice_to_send(request: &ValidRequest, quirks: &Quirks) -> ToolChoice {
+    let asked = &request.tool_choice;
+    let Some(form) = forced_form(asked).filter(|_| request.tools > 0) else {
+        return asked.clone();
+    };
+    let takes = |form| quirks.tool_choices.contains(&form);
+    let always_takes = |form| takes(form) && quirks.tool_choices_while_thinking.contains(&form);
+    if always_takes(form) {
+        return asked.clone();
+    }
+    let tools = conversation::tools(request.request.get("tools").unwrap_or_default());
+    let other = match (&*tools, asked) {
+        ([only], ToolChoice::Required) => ToolChoice::Named(only.name.to_string()),
+        ([only], ToolChoice::Named(name)) if *name == only.name => ToolChoice::Required,
+        _ => return asked.clone(),
+    };
+    let other_is_better =
+        forced_form(&other).is_some_and(|other| always_takes(other) || (takes(other) && !takes(form)));
+    if other_is_better { other } else { asked.clone() }
 }
 
 /// Whether a forced tool choice switches thinking off: the two exclude each other, and the client did not

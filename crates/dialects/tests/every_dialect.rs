@@ -6,6 +6,7 @@
 mod harness;
 
 mod every_dialect {
+    mod no_effect;
     mod recorded;
     mod streamed_unasked;
 }

@@ -13,12 +13,14 @@ use super::{
 };
 use crate::{
     conversation::{self, Message, PartKind},
+    parameter::{has_no_effect, omits},
     request::{Note, Unsupported},
     thinking::{self, Decision},
 };
 
 const ONE_OBJECT: &str = "Answer with one JSON object and nothing else: no words around it, no code fence.";
 const ONE_VALUE: &str = "Answer with one JSON value and nothing else: no words around it, no code fence.";
+const ONE_CALL: &str = "Call at most one tool in an answer; further calls have to wait for its result.";
 /// Parameters whose answer holds more than events can say, so that it cannot be told anew.
 const UNTELLABLE: [&str; 3] = ["functions", "modalities", "web_search_options"];
 
@@ -50,12 +52,13 @@ pub enum FormatPlan {
 /// Decides for one request and provider. Fails with the first parameter that can neither be sent nor
 /// emulated.
 pub fn plan(request: &ValidRequest, quirks: &Quirks) -> Result<Plan, Unsupported> {
-    let forces = thinking::forced_form(&request.tool_choice).filter(|_| request.tools > 0);
+    let tool_choice = thinking::choice_to_send(request, quirks);
+    let forces = thinking::forced_form(&tool_choice).filter(|_| request.tools > 0);
     let mut plan = Plan {
         thinking: thinking::decide(request, quirks, forces),
         stop: request.stop.clone(),
         format: FormatPlan::Native(request.response_format),
-        tool_choice: request.tool_choice.clone(),
+        tool_choice,
         instructions: Vec::new(),
         emulated: Emulated::default(),
         notes: Vec::new(),
@@ -63,6 +66,7 @@ pub fn plan(request: &ValidRequest, quirks: &Quirks) -> Result<Plan, Unsupported
     plan.stop(quirks);
     plan.tool_choice(request, quirks)?;
     plan.format(request, quirks)?;
+    plan.one_call(request, quirks);
     plan.keep_stop_out_of_calls(request, quirks);
     plan.check_emulated(request)?;
     Ok(plan)
@@ -96,8 +100,7 @@ impl Plan {
             && (!self.thinking.thinks || quirks.tool_choices_while_thinking.contains(&form))
     }
 
-    /// Where a call cannot be forced: by naming the only tool, by demanding any of one, else by words
-    /// and a look at the answer.
+    /// Where a call cannot be forced: by words and a look at the answer.
     fn tool_choice(&mut self, request: &ValidRequest, quirks: &Quirks) -> Result<(), Unsupported> {
         let Some(form) = thinking::forced_form(&self.tool_choice).filter(|_| request.tools > 0) else {
             return Ok(());
@@ -114,25 +117,6 @@ impl Plan {
                  thinking off, or let the model choose",
             ));
         }
-        let tools = conversation::tools(request.request.get("tools").unwrap_or_default());
-        let only = match &*tools {
-            [only] => Some(only.name.to_string()),
-            _ => None,
-        };
-        match (&self.tool_choice, only) {
-            (ToolChoice::Required, Some(only)) if self.takes(ToolChoiceForm::Named, quirks) => {
-                self.tool_choice = ToolChoice::Named(only);
-                self.look_for_named(quirks);
-                return Ok(());
-            }
-            (ToolChoice::Named(name), Some(only))
-                if *name == only && self.takes(ToolChoiceForm::Required, quirks) =>
-            {
-                self.tool_choice = ToolChoice::Required;
-                return Ok(());
-            }
-            _ => {}
-        }
         let (words, call) = match std::mem::take(&mut self.tool_choice) {
             ToolChoice::Named(name) => (
                 format!("Call the tool `{name}` in this answer; do not answer in text alone."),
@@ -147,6 +131,19 @@ impl Plan {
         self.emulated.call = Some(call);
         self.notes.push(Note::Emulated("tool_choice".to_owned()));
         Ok(())
+    }
+
+    /// Where nothing keeps the provider from several calls at once, it is asked to make one, and what it
+    /// makes beyond that does not get through. The model calls the others later, once it has the first result.
+    fn one_call(&mut self, request: &ValidRequest, quirks: &Quirks) {
+        const NAME: &str = "parallel_tool_calls";
+        let may_call = request.tools > 0 && request.tool_choice != ToolChoice::None;
+        let asked = may_call && request.request.get(NAME) == Some("false");
+        if asked && omits(quirks, NAME, self.thinking.thinks) {
+            self.emulated.one_call = true;
+            self.instructions.push(ONE_CALL.to_owned());
+            self.notes.push(Note::Emulated(NAME.to_owned()));
+        }
     }
 
     /// A provider may call another tool than the one that it is told to.
@@ -237,7 +234,7 @@ impl Plan {
         }
         let asked = |name: &str| {
             let value = request.request.get(name);
-            value.filter(|value| !matches!(*value, "false" | "0" | "[]") && !is_only_text(value))
+            value.filter(|value| *value != "null" && !has_no_effect(name, value))
         };
         let cuts_text =
             !self.emulated.stop.is_empty() || self.emulated.schema.is_some() || self.emulated.json_object;
@@ -319,11 +316,6 @@ fn schema_of(request: &ValidRequest) -> (String, String) {
         name.unwrap_or_else(|| "answer".to_owned()),
         schema.unwrap_or("{\"type\":\"object\"}").to_owned(),
     )
-}
-
-/// Whether `modalities` ask for what every answer has.
-fn is_only_text(value: &str) -> bool {
-    serde_json::from_str(value).is_ok_and(|kinds: Vec<String>| kinds == ["text"])
 }
 
 /// Whether some text of the messages names JSON.

@@ -9,7 +9,7 @@ use tollgate_chat::object::Object;
 use super::{body::Members, media::note, thinking, tools};
 use crate::{
     emulate::{FormatPlan, Plan, Schema},
-    parameter::{not_taken, omits, refuses},
+    parameter::{has_no_effect, not_taken, omits, refuses},
     request::{Context, Note, Unsupported},
 };
 
@@ -207,19 +207,5 @@ impl Writer<'_> {
         let member = tools::response_schema_member(self.quirks);
         config.set(member, cleaned.schema);
         Ok(())
-    }
-}
-
-/// Whether a value says the same as leaving the parameter out. Asked about members with a rule of their
-/// own too (`parameter::has_no_effect` is not): a temperature of 0 says much.
-fn has_no_effect(name: &str, value: &str) -> bool {
-    match value {
-        "false" | "[]" | "{}" | "\"\"" => true,
-        "0" | "0.0" => matches!(name, "frequency_penalty" | "presence_penalty" | "top_logprobs"),
-        "\"none\"" | "\"auto\"" => matches!(name, "function_call" | "service_tier"),
-        _ => {
-            name == "modalities"
-                && serde_json::from_str(value).is_ok_and(|kinds: Vec<String>| kinds == ["text"])
-        }
     }
 }

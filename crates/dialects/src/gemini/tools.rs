@@ -134,7 +134,6 @@ pub(super) fn write(
         if !quirks.tools {
             return Err(Unsupported::new("tools", "this model's provider takes no tools"));
         }
-        one_call(request, plan, notes);
         tools = conversation::tools(request.request.get("tools").unwrap_or_default());
     }
     let offered = tools.len();
@@ -170,19 +169,6 @@ pub(super) fn write(
 #[serde(rename_all = "camelCase")]
 struct Tools<'a> {
     function_declarations: Vec<Declaration<'a>>,
-}
-
-/// Nothing keeps Gemini from several calls at once: it is asked to make one, and what it makes beyond
-/// that does not get through. The model calls the others later, once it has the first result.
-fn one_call(request: &ValidRequest, plan: &mut Plan, notes: &mut Vec<Note>) {
-    if request.request.get("parallel_tool_calls") != Some("false") || request.tool_choice == ToolChoice::None
-    {
-        return;
-    }
-    plan.emulated.one_call = true;
-    plan.instructions
-        .push("Call at most one tool in an answer; further calls have to wait for its result.".to_owned());
-    note(notes, Note::Emulated("parallel_tool_calls".to_owned()));
 }
 
 fn declaration<'a>(

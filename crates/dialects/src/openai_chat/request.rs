@@ -134,6 +134,7 @@ impl<'a> Encoder<'_, 'a> {
             "stream_options" => self.stream_options(index, value),
             "response_format" => self.response_format(index, value),
             "tools" | "tool_choice" | "parallel_tool_calls" if self.drops_tools() => self.edit.remove(index),
+            "parallel_tool_calls" if self.plan.emulated.one_call => self.edit.remove(index),
             "tools" => self.tools(value)?,
             "tool_choice" => self.tool_choice(index, value),
             "cache_control" if !self.quirks.cache_control => {

@@ -240,7 +240,7 @@ impl Encoder<'_> {
     /// The forerunners of tools: without functions to call, nothing that is said of them counts.
     fn legacy_functions(&mut self, name: &str, value: &str) -> Result<(), Unsupported> {
         let none = !has_functions(self.request);
-        if (none && name == "functions") || matches!(value, "\"none\"" | "\"auto\"") {
+        if (none && name == "functions") || has_no_effect(name, value) {
             return Ok(());
         }
         Err(no_functions(name))

@@ -3,12 +3,15 @@ use serde_json::{Value, json};
 use tollgate_catalog::{
     contract::{ResponseFormatAsked, ToolChoice, ValidRequest, check::CheckLimits},
     load::builtin,
-    quirks::{Quirks, ResponseFormat, ToolChoiceForm},
+    quirks::{Quirks, ResponseFormat, ThinkingForm, ToolChoiceForm},
 };
 use tollgate_chat::request::ChatRequest;
 
 use super::{FormatPlan, Plan, plan};
-use crate::{emulate::RequiredCall, request::Unsupported};
+use crate::{
+    emulate::RequiredCall,
+    request::{Note, Unsupported},
+};
 
 fn valid(members: Value) -> ValidRequest {
     let mut body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]});
@@ -328,4 +331,99 @@ fn a_named_tool_is_looked_for_where_the_provider_may_call_another() {
             .emulated
             .is_nothing()
     );
+}
+
+/// Thinks unless told otherwise, and can be told to call a tool by its name alone, and only while it does not.
+fn named_without_thoughts() -> Quirks {
+    use ToolChoiceForm::{Auto, Named, None};
+    Quirks {
+        tool_choices: vec![Auto, None, Named],
+        tool_choices_while_thinking: vec![Auto, None],
+        thinking: ThinkingForm::EnableThinking,
+        thinks_by_default: true,
+        ..Quirks::default()
+    }
+}
+
+#[test]
+fn with_one_tool_required_and_its_name_mean_the_same_also_for_thinking() {
+    let named = json!({"type": "function", "function": {"name": "f"}});
+    for choice in [json!("required"), named] {
+        let members = json!({"tools": tools(&["f"]), "tool_choice": choice});
+        let plan = planned(&named_without_thoughts(), members.clone()).unwrap();
+        assert_eq!(plan.tool_choice, ToolChoice::Named("f".to_owned()), "{members}");
+        assert!(
+            !plan.thinking.thinks && plan.emulated.is_nothing(),
+            "it can be forced: {members}"
+        );
+        assert_eq!(
+            plan.thinking.notes,
+            [Note::Omitted("thinking".to_owned())],
+            "{members}"
+        );
+
+        let mut thinking = members;
+        thinking["enable_thinking"] = json!(true);
+        let refused = planned(&named_without_thoughts(), thinking.clone()).unwrap_err();
+        assert_eq!(refused.param, "tool_choice", "{thinking}");
+    }
+}
+
+#[test]
+fn of_two_ways_to_say_it_the_one_that_leaves_the_thoughts_is_taken() {
+    use ToolChoiceForm::{Auto, Named, Required};
+    let quirks = Quirks {
+        tool_choices: vec![Auto, Named, Required],
+        tool_choices_while_thinking: vec![Auto, Named],
+        ..named_without_thoughts()
+    };
+    let members = json!({"tools": tools(&["f"]), "tool_choice": "required", "enable_thinking": true});
+    let plan = planned(&quirks, members).unwrap();
+    assert_eq!(plan.tool_choice, ToolChoice::Named("f".to_owned()));
+    assert!(plan.thinking.thinks);
+}
+
+#[test]
+fn a_call_of_any_of_several_tools_is_asked_for_in_words_and_the_model_may_think() {
+    for thinking in [Value::Null, json!(true)] {
+        let members =
+            json!({"tools": tools(&["f", "g"]), "tool_choice": "required", "enable_thinking": thinking});
+        let plan = planned(&named_without_thoughts(), members).unwrap();
+        assert_eq!(plan.emulated.call, Some(RequiredCall::Any));
+        assert!(plan.thinking.thinks && plan.thinking.notes.is_empty());
+    }
+}
+
+#[test]
+fn one_call_at_a_time_is_seen_to_where_the_provider_does_not_take_the_wish() {
+    let deaf = Quirks {
+        omit: vec!["parallel_tool_calls".to_owned()],
+        ..Quirks::default()
+    };
+    let asked = json!({"tools": tools(&["f"]), "parallel_tool_calls": false});
+    let plan = planned(&deaf, asked.clone()).unwrap();
+    assert!(plan.emulated.one_call && plan.instructions.len() == 1);
+    assert_eq!(notes(&plan), ["emulated:parallel_tool_calls"]);
+    for (quirks, members, why) in [
+        (&Quirks::default(), asked, "it takes the wish"),
+        (
+            &deaf,
+            json!({"tools": tools(&["f"]), "parallel_tool_calls": true}),
+            "that is no wish",
+        ),
+        (&deaf, json!({"tools": tools(&["f"])}), "nobody asked"),
+        (
+            &deaf,
+            json!({"parallel_tool_calls": false}),
+            "there is nothing to call",
+        ),
+        (
+            &deaf,
+            json!({"tools": tools(&["f"]), "tool_choice": "none", "parallel_tool_calls": false}),
+            "nothing may be called",
+        ),
+    ] {
+        let plan = planned(quirks, members).unwrap();
+        assert!(plan.emulated.is_nothing() && plan.notes.is_empty(), "{why}");
+    }
 }
