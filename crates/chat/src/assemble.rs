@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::{
     answer::Answer,
     chunk::{AnswerShape, Head, image},
-    event::{EventKind, Finish, FinishReason, Unshown},
+    event::{EventKind, Finish, Unshown},
     json::quote,
     usage::Usage,
 };
@@ -19,6 +19,8 @@ use crate::{
 pub struct Assembler {
     choices: BTreeMap<u32, Choice>,
     usage: Option<Usage>,
+    /// Whether some of `usage` is an estimate.
+    usage_is_estimated: bool,
     unshown: BTreeSet<Unshown>,
 }
 
@@ -92,6 +94,7 @@ impl Assembler {
                 choice.finish = Some(finish);
             }
             EventKind::Usage(usage) => self.usage = Some(usage),
+            EventKind::UsageEstimated => self.usage_is_estimated = true,
         }
     }
 
@@ -139,7 +142,7 @@ impl Assembler {
         Answer {
             json: Bytes::from(json),
             usage,
-            usage_is_estimated: self.usage.is_none(),
+            usage_is_estimated: self.usage.is_none() || self.usage_is_estimated,
             finishes,
             unshown: self.unshown,
         }
@@ -166,10 +169,7 @@ impl Choice {
             message.push_str(&quote(reasoning));
         }
         if !self.tool_calls.is_empty() {
-            let cut = self
-                .finish
-                .as_ref()
-                .is_some_and(|finish| finish.reason == FinishReason::Length);
+            let cut = self.finish.as_ref().is_some_and(|finish| finish.reason.cuts());
             let calls: Vec<String> = self.tool_calls.values().map(|call| call.to_json(cut)).collect();
             message.push_str(&format!(",\"tool_calls\":[{}]", calls.join(",")));
         }
@@ -200,7 +200,7 @@ impl Choice {
 }
 
 impl ToolCall {
-    /// `cut`: the limit ended the answer, so what came of the arguments is told as it is.
+    /// `cut`: the limit or a filter ended the answer, so what came of the arguments is told as it is.
     fn to_json(&self, cut: bool) -> String {
         // Providers write nothing for a call without arguments; parsers expect an object.
         let arguments = if self.arguments.trim().is_empty() && !cut {

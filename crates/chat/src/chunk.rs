@@ -85,6 +85,7 @@ impl ChunkWriter {
         let (choice, delta, finish) = match event {
             EventKind::Start(_)
             | EventKind::Usage(_)
+            | EventKind::UsageEstimated
             | EventKind::Other { .. }
             | EventKind::Unshown { .. }
             | EventKind::State { .. }

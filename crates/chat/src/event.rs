@@ -69,13 +69,15 @@ pub enum EventKind {
     Finish(Finish),
     /// The provider's counts so far; the last one counts.
     Usage(Usage),
+    /// Some of these counts are an estimate: the provider does not give them.
+    UsageEstimated,
 }
 
 impl EventKind {
     /// The choice that this is said of; `None` for what is said of the whole answer.
     pub fn choice(&self) -> Option<u32> {
         match self {
-            Self::Start(_) | Self::Usage(_) => None,
+            Self::Start(_) | Self::Usage(_) | Self::UsageEstimated => None,
             Self::Text { choice, .. }
             | Self::Refusal { choice, .. }
             | Self::Reasoning { choice, .. }
@@ -105,7 +107,8 @@ impl EventKind {
             | Self::State { .. }
             | Self::BlockEnd { .. }
             | Self::Finish(_)
-            | Self::Usage(_) => false,
+            | Self::Usage(_)
+            | Self::UsageEstimated => false,
         }
     }
 }
@@ -215,6 +218,11 @@ pub enum FinishReason {
 }
 
 impl FinishReason {
+    /// Whether the answer was cut off, so that a call may have ended in the middle of its arguments.
+    pub fn cuts(self) -> bool {
+        matches!(self, Self::Length | Self::ContentFilter)
+    }
+
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

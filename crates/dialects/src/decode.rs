@@ -104,7 +104,7 @@ impl Dialect {
             }
             Self::OpenaiResponses => openai_responses::answer::events(body, quirks)?,
             Self::AnthropicMessages => anthropic_messages::answer::events(body, quirks)?,
-            Self::Gemini => gemini::answer::events(body, undo.choices)?,
+            Self::Gemini => gemini::answer::events(body, undo.choices, presentation.estimated_prompt_tokens)?,
         };
         let mut put_back = PutBack::new(undo.clone());
         let mut out = Vec::with_capacity(events.len());
@@ -139,7 +139,11 @@ impl Dialect {
             Self::AnthropicMessages => {
                 Reader::AnthropicMessages(anthropic_messages::stream::Decoder::new(quirks, event_limit))
             }
-            Self::Gemini => Reader::Gemini(gemini::stream::Decoder::new(choices, event_limit)),
+            Self::Gemini => Reader::Gemini(gemini::stream::Decoder::new(
+                choices,
+                presentation.estimated_prompt_tokens,
+                event_limit,
+            )),
         };
         StreamDecoder {
             reader,

@@ -8,12 +8,19 @@ use tollgate_chat::{event::EventKind, object::items};
 use super::candidates::Candidates;
 use crate::fault::{Fault, FaultKind};
 
-/// The events of a whole answer with status 200; `choices`: how many were asked for, where that is known. A stream's array counts too, since the API gives one
+/// The events of a whole answer with status 200. A stream's array counts too, since the API gives one
 /// where `alt=sse` got lost.
-pub fn events(body: &Bytes, choices: Option<NonZeroU32>) -> Result<Vec<EventKind>, Fault> {
+///
+/// `choices`: how many were asked for, where that is known. `estimated_prompt`: tokens of the prompt, for an
+/// answer that does not count them.
+pub fn events(
+    body: &Bytes,
+    choices: Option<NonZeroU32>,
+    estimated_prompt: u64,
+) -> Result<Vec<EventKind>, Fault> {
     let text = std::str::from_utf8(body).map_err(|_| malformed("the answer is not UTF-8"))?;
     let text = text.trim();
-    let mut candidates = Candidates::new(choices);
+    let mut candidates = Candidates::new(choices, estimated_prompt);
     let mut events = Vec::new();
     if text.starts_with('[') {
         let responses =

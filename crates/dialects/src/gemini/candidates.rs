@@ -15,7 +15,10 @@ use tollgate_chat::{
 };
 
 use self::choice::Choice;
-use super::{fault, usage};
+use super::{
+    fault,
+    usage::{self, Prompt},
+};
 use crate::{
     conversation::text,
     fault::{Fault, FaultKind},
@@ -30,11 +33,13 @@ pub(super) struct Candidates {
     response_id: Option<String>,
     choices: BTreeMap<u32, Choice>,
     usage: Option<Usage>,
+    prompt: Prompt,
 }
 
 impl Candidates {
-    /// An answer to a request for `asked` choices; `None`: nobody knows how many.
-    pub fn new(asked: Option<NonZeroU32>) -> Self {
+    /// An answer to a request for `asked` choices (`None`: nobody knows how many) whose prompt has about so many
+    /// tokens.
+    pub fn new(asked: Option<NonZeroU32>, estimated_prompt: u64) -> Self {
         let most = CHOICES_LIMIT as u32;
         Self {
             asked: asked.map_or(most, |asked| asked.get().min(most)),
@@ -42,6 +47,7 @@ impl Candidates {
             response_id: None,
             choices: BTreeMap::new(),
             usage: None,
+            prompt: Prompt::Estimated(estimated_prompt),
         }
     }
 
@@ -80,7 +86,8 @@ impl Candidates {
             let choice = self.choices.entry(index).or_default();
             choice.take(index, &candidate, self.response_id.as_deref(), events)?;
         }
-        if let Some(usage) = response.present("usageMetadata").and_then(usage::read) {
+        let counts = response.present("usageMetadata");
+        if let Some(usage) = counts.and_then(|json| usage::read(json, &mut self.prompt)) {
             self.usage = Some(usage);
             events.push(EventKind::Usage(usage));
         }
@@ -99,7 +106,11 @@ impl Candidates {
         for (index, choice) in std::mem::take(&mut self.choices) {
             choice.end(index, self.response_id.as_deref(), events)?;
         }
-        events.extend(self.usage.map(EventKind::Usage));
+        if let Some(usage) = self.usage {
+            events.push(EventKind::Usage(usage));
+            let is_estimated = matches!(self.prompt, Prompt::Estimated(_));
+            events.extend(is_estimated.then_some(EventKind::UsageEstimated));
+        }
         Ok(())
     }
 

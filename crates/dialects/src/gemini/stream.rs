@@ -16,11 +16,12 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// `choices`: how many were asked for, where that is known. `event_limit`: most bytes of one event.
-    pub fn new(choices: Option<NonZeroU32>, event_limit: usize) -> Self {
+    /// `choices`: how many were asked for, where that is known. `estimated_prompt`: tokens of the prompt, for
+    /// an answer that does not count them. `event_limit`: most bytes of one event.
+    pub fn new(choices: Option<NonZeroU32>, estimated_prompt: u64, event_limit: usize) -> Self {
         Self {
             framing: Framing::new(event_limit),
-            candidates: Candidates::new(choices),
+            candidates: Candidates::new(choices, estimated_prompt),
         }
     }
 

@@ -9,16 +9,42 @@ use tollgate_chat::{
 /// Counts beyond any model's context are not believed.
 const COUNT_LIMIT: f64 = 1e12;
 
-/// Reads `usageMetadata`. `None` where it counts nothing yet: Vertex's first events name a traffic type
-/// and no more.
-pub(super) fn read(json: &str) -> Option<Usage> {
+/// The client's prompt, what hosted tools read left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prompt {
+    Counted(u64),
+    /// By the gate: the provider has not told it.
+    Estimated(u64),
+}
+
+/// Reads `usageMetadata`. `known` stands in where it does not count the prompt, and becomes what it does
+/// count. `None` where it counts nothing yet: Vertex's first events name a traffic type and no more.
+pub(super) fn read(json: &str, known: &mut Prompt) -> Option<Usage> {
     let usage = Object::parse(json).ok()?;
     let count = |name| count(&usage, name);
     let total = count("totalTokenCount");
-    let own_prompt = count("promptTokenCount").or(total)?;
-    let prompt = own_prompt + count("toolUsePromptTokenCount").unwrap_or(0);
-    let thoughts = count("thoughtsTokenCount").unwrap_or(0);
-    let counted = count("candidatesTokenCount").unwrap_or(0) + thoughts;
+    let (candidates, thoughts) = (count("candidatesTokenCount"), count("thoughtsTokenCount"));
+    let (by_tools, cached) = (count("toolUsePromptTokenCount"), count("cachedContentTokenCount"));
+    let is_told = |count: &Option<u64>| count.is_some();
+    let own_prompt = count("promptTokenCount");
+    if ![total, candidates, thoughts, by_tools, cached, own_prompt]
+        .iter()
+        .any(is_told)
+    {
+        return None;
+    }
+    let thoughts = thoughts.unwrap_or(0);
+    let by_tools = by_tools.unwrap_or(0);
+    let counted = candidates.unwrap_or(0) + thoughts;
+    // What the total has beyond the other parts is the prompt.
+    if let Some(own) = own_prompt.or(total.map(|total| total.saturating_sub(counted + by_tools))) {
+        *known = Prompt::Counted(own);
+    }
+    let prompt = by_tools
+        + match *known {
+            Prompt::Counted(own) => own,
+            Prompt::Estimated(about) => about.max(cached.unwrap_or(0)),
+        };
     // What the total has beyond the parts was written and is not told apart.
     let completion = counted.max(total.unwrap_or(0).saturating_sub(prompt));
 
@@ -29,7 +55,7 @@ pub(super) fn read(json: &str) -> Option<Usage> {
     Some(Usage {
         prompt,
         completion,
-        cached: count("cachedContentTokenCount").unwrap_or(0).min(prompt),
+        cached: cached.unwrap_or(0).min(prompt),
         prompt_audio: read.audio,
         prompt_image: read.image,
         prompt_video: read.video,

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tollgate_chat::event::EventKind;
 
-use super::fixtures::{answer, assembled, decode_answer, decode_stream, shown};
+use super::fixtures::{answer, assembled, decode_answer, decode_stream, shown, stream};
 
 fn one(candidate: Value, usage: Value) -> Value {
     answer(&json!({"candidates": [candidate], "usageMetadata": usage, "responseId": "r_2"}))
@@ -45,6 +46,77 @@ fn tokens_that_only_the_total_knows_were_written() {
     assert_eq!(
         (&usage["prompt_tokens"], &usage["completion_tokens"]),
         (&json!(10), &json!(100))
+    );
+}
+
+/// What is counted where the provider told this, and whether some of it is the gate's own count.
+fn counted(usage: Value) -> ([u64; 4], bool) {
+    let body = json!({
+        "candidates": [{"content": {"parts": [{"text": "a longer answer"}]}, "finishReason": "STOP"}],
+        "usageMetadata": usage,
+    });
+    let whole = decode_answer(&Bytes::from(body.to_string())).unwrap().answer;
+    let streamed = stream(&[body]).kinds();
+    let is_estimated = streamed.contains(&EventKind::UsageEstimated);
+    let (told, usage) = (assembled(streamed)["usage"].take(), shown(&whole)["usage"].take());
+    if usage["completion_tokens"] != 4 {
+        assert_eq!(told, usage, "whole and streamed count alike");
+        assert_eq!(is_estimated, whole.usage_is_estimated);
+    }
+    let count = |count: &Value| count.as_u64().unwrap_or_default();
+    let counts = [
+        count(&usage["prompt_tokens"]),
+        count(&usage["completion_tokens"]),
+        count(&usage["prompt_tokens_details"]["cached_tokens"]),
+        count(&usage["completion_tokens_details"]["reasoning_tokens"]),
+    ];
+    (counts, whole.usage_is_estimated)
+}
+
+#[test]
+fn only_the_counts_that_are_missing_are_estimated() {
+    for (usage, counts, is_estimated) in [
+        (
+            json!({"candidatesTokenCount": 23, "thoughtsTokenCount": 67}),
+            [3, 90, 0, 67],
+            true,
+        ),
+        (json!({"thoughtsTokenCount": 67}), [3, 67, 0, 67], true),
+        (
+            json!({"candidatesTokenCount": 23, "cachedContentTokenCount": 64}),
+            [64, 23, 64, 0],
+            true,
+        ),
+        (
+            json!({"candidatesTokenCount": 23, "toolUsePromptTokenCount": 10}),
+            [13, 23, 0, 0],
+            true,
+        ),
+        (
+            json!({"candidatesTokenCount": 23, "totalTokenCount": 30}),
+            [7, 23, 0, 0],
+            false,
+        ),
+        (json!({"totalTokenCount": 30}), [30, 0, 0, 0], false),
+        (json!({"promptTokenCount": 30}), [30, 0, 0, 0], false),
+        (json!({"trafficType": "ON_DEMAND"}), [3, 4, 0, 0], true),
+    ] {
+        assert_eq!(counted(usage.clone()), (counts, is_estimated), "{usage}");
+    }
+}
+
+#[test]
+fn a_prompt_that_was_counted_once_stays_counted() {
+    let part = |usage: Value, reason: Value| json!({"candidates": [{"content": {"parts": [{"text": "a"}]}, "finishReason": reason}], "usageMetadata": usage});
+    let told = stream(&[
+        part(json!({"promptTokenCount": 30}), Value::Null),
+        part(json!({"candidatesTokenCount": 23}), json!("STOP")),
+    ]);
+    assert!(!told.kinds().contains(&EventKind::UsageEstimated));
+    let usage = assembled(told.kinds())["usage"].take();
+    assert_eq!(
+        (&usage["prompt_tokens"], &usage["completion_tokens"]),
+        (&json!(30), &json!(23))
     );
 }
 

@@ -168,16 +168,24 @@ fn said(responses: &[Value]) -> BTreeMap<u64, Said> {
     choices
 }
 
-/// Prompt, completion, cached and reasoning tokens; none where Vertex counted nothing.
+/// Prompt, completion, cached and reasoning tokens; none where Vertex counted nothing, and our estimate of a
+/// prompt that was not counted.
 fn counted(responses: &[Value]) -> [u64; 4] {
     let usage = responses.iter().map(|response| &response["usageMetadata"]);
-    let Some(usage) = usage.rev().find(|usage| usage.get("promptTokenCount").is_some()) else {
+    let counts = |usage: &&Value| {
+        let mut names = ["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount"].into_iter();
+        names.any(|name| usage.get(name).is_some())
+    };
+    let Some(usage) = usage.rev().find(counts) else {
         return [0; 4];
     };
     let count = |name: &str| usage[name].as_u64().unwrap_or_default();
-    let prompt = count("promptTokenCount") + count("toolUsePromptTokenCount");
     let completion = count("candidatesTokenCount") + count("thoughtsTokenCount");
-    assert_eq!(count("totalTokenCount"), prompt + completion);
+    let mut prompt = count("promptTokenCount") + count("toolUsePromptTokenCount");
+    match usage.get("promptTokenCount") {
+        Some(_) => assert_eq!(count("totalTokenCount"), prompt + completion),
+        None => prompt = presentation().estimated_prompt_tokens,
+    }
     [
         prompt,
         completion,

@@ -43,6 +43,8 @@ pub struct Writer {
     shape: AnswerShape,
     include_usage: bool,
     usage: Option<Usage>,
+    /// Whether some of `usage` is an estimate.
+    usage_is_estimated: bool,
     estimated_prompt_tokens: u64,
     /// Bytes of output so far, for an estimate where the provider counts nothing.
     output_bytes: u64,
@@ -61,6 +63,7 @@ impl Writer {
             shape: shape_of(request),
             include_usage: request.include_usage,
             usage: None,
+            usage_is_estimated: false,
             estimated_prompt_tokens: request.estimated_prompt_tokens(),
             output_bytes: 0,
             choices: request.n,
@@ -76,6 +79,7 @@ impl Writer {
             match &kind {
                 EventKind::Start(start) if self.chunks.is_none() => self.head.adopt(start),
                 EventKind::Usage(usage) => self.usage = Some(*usage),
+                EventKind::UsageEstimated => self.usage_is_estimated = true,
                 EventKind::Text { text, .. }
                 | EventKind::Refusal { text, .. }
                 | EventKind::Reasoning { text, .. }
@@ -293,7 +297,7 @@ impl Streaming {
             .count(self.writer.usage(), self.writer.usage.is_none());
         let came = Came {
             choices: self.writer.ended.total(),
-            uncounted: self.writer.usage.is_none(),
+            uncounted: self.writer.usage.is_none() || self.writer.usage_is_estimated,
             unshown: &self.writer.unshown,
         };
         self.settlement.note(came.notes(self.writer.choices));

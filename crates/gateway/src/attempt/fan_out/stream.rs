@@ -178,6 +178,7 @@ impl MergedStream {
                     }
                     *usage = self.sum();
                 }
+                EventKind::UsageEstimated => {}
                 EventKind::Text { choice, text }
                 | EventKind::Refusal { choice, text }
                 | EventKind::Reasoning { choice, text }
