@@ -29,6 +29,7 @@ pub fn events(body: &Bytes, _quirks: &Quirks) -> Result<Vec<EventKind>, Fault> {
     let mut turn = Turn::default();
     for block in content {
         let block = Object::parse(block).map_err(|_| malformed("a content block is not an object"))?;
+        turn.fill_arguments(&mut events);
         tell(&block, &mut turn, &mut events)?;
     }
     let stop = stop_of(&message).said()?;
@@ -62,8 +63,15 @@ fn tell(block: &Object<'_>, turn: &mut Turn, events: &mut Vec<EventKind>) -> Res
         Some("redacted_thinking") => turn.thought(block.text().to_owned()),
         Some("tool_use") => {
             let (id, name) = name_of_call(block)?;
-            let input = block.present("input").unwrap_or("{}");
-            turn.call(id, name, input.to_owned(), events);
+            match block.present("input").filter(|input| !says_nothing(input)) {
+                Some(input) => {
+                    turn.call(id, name, input.to_owned(), events);
+                }
+                None => {
+                    let index = turn.call(id, name, String::new(), events);
+                    turn.no_arguments(index);
+                }
+            }
         }
         _ => return Ok(()),
     }
@@ -74,6 +82,11 @@ fn tell(block: &Object<'_>, turn: &mut Turn, events: &mut Vec<EventKind>) -> Res
 /// Whether a thinking block can be sent back: a thought that was cut off has no signature.
 fn is_signed(block: &Object<'_>) -> bool {
     text(block, "signature").is_some_and(|signature| !signature.is_empty())
+}
+
+/// Whether the `input` of a call is empty: it may have been cut off before it began.
+pub(super) fn says_nothing(input: &str) -> bool {
+    Object::parse(input).is_ok_and(|input| input.members().is_empty())
 }
 
 /// ID and name of a `tool_use` block. Fails where either is missing: nobody could answer the call.

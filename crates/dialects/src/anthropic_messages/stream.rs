@@ -16,7 +16,7 @@ use tollgate_chat::{
 };
 
 use super::{
-    answer::{malformed, name_of_call, stop_of, string},
+    answer::{malformed, name_of_call, says_nothing, stop_of, string},
     citations::Cited,
     fault,
     finish::Stop,
@@ -189,6 +189,7 @@ impl Decoder {
 
     fn block_start(&mut self, data: &Object<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         self.open_answer(events);
+        self.turn.fill_arguments(events);
         let block = inner(data, "content_block").ok_or_else(|| malformed("a block starts with no block"))?;
         let opened = match text(&block, "type").as_deref() {
             Some("text") => {
@@ -298,8 +299,10 @@ impl Decoder {
             }
             Some(Block::Call { index, input, pieces }) => {
                 self.held = self.held.saturating_sub(input.len());
-                if !pieces {
-                    self.turn.arguments(index, input, events);
+                match (pieces, says_nothing(&input)) {
+                    (true, _) => {}
+                    (false, true) => self.turn.no_arguments(index),
+                    (false, false) => self.turn.arguments(index, input, events),
                 }
             }
         }

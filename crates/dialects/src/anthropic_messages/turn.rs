@@ -16,6 +16,8 @@ pub struct Turn {
     /// Characters of text.
     chars: u64,
     order: OrderWriter,
+    /// A call that has ended without arguments.
+    without_arguments: Option<u32>,
 }
 
 impl Turn {
@@ -86,6 +88,19 @@ impl Turn {
                 name: None,
                 arguments,
             });
+        }
+    }
+
+    /// A call has ended without arguments. Where it is the last of an answer that was cut off, they may have
+    /// been to come; else they are an empty object, which whoever ends the answer sees to.
+    pub fn no_arguments(&mut self, index: u32) {
+        self.without_arguments = Some(index);
+    }
+
+    /// Another block begins: the call before it was whole.
+    pub fn fill_arguments(&mut self, events: &mut Vec<EventKind>) {
+        if let Some(index) = self.without_arguments.take() {
+            self.arguments(index, "{}".to_owned(), events);
         }
     }
 

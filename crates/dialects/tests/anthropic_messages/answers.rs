@@ -245,6 +245,40 @@ fn a_call_that_the_limit_cut_is_passed_on_as_far_as_it_came() {
 }
 
 #[test]
+fn a_call_that_the_limit_cut_before_its_arguments_has_none() {
+    let empty = |index: u64, id: &str| {
+        [
+            start(
+                index,
+                json!({"type": "tool_use", "id": id, "name": "f", "input": {}}),
+            ),
+            delta(index, json!({"type": "input_json_delta", "partial_json": ""})),
+            stop(index),
+        ]
+    };
+    let blocks = [empty(0, "a"), empty(1, "b")].concat();
+    let use_of = |id: &str| json!({"type": "tool_use", "id": id, "name": "f", "input": {}});
+    for (reason, last) in [("max_tokens", ""), ("tool_use", "{}")] {
+        let told = events(&stream(&blocks, reason));
+        let arguments = |wanted: u32| -> String {
+            let calls = calls(&told).into_iter();
+            calls
+                .filter(|(index, ..)| *index == wanted)
+                .map(|(.., piece)| piece)
+                .collect()
+        };
+        assert_eq!(arguments(0), "{}", "another call came after it: {reason}");
+        assert_eq!(arguments(1), last, "{reason}");
+
+        let whole = json!({"type": "message", "content": [use_of("a"), use_of("b")], "stop_reason": reason});
+        let (told, _) = answer(&whole).unwrap();
+        let calls = &told["choices"][0]["message"]["tool_calls"];
+        assert_eq!(calls[0]["function"]["arguments"], "{}", "{reason}");
+        assert_eq!(calls[1]["function"]["arguments"], last, "{reason}");
+    }
+}
+
+#[test]
 fn thoughts_are_kept_as_whole_blocks_where_they_stood() {
     let blocks = [
         start(
