@@ -17,6 +17,7 @@ use tollgate_chat::{
 };
 
 use self::media::Waiting;
+pub use self::media::place_of_stored;
 use super::nulls;
 use crate::{
     conversation::{self, Message, without_signature},
@@ -86,7 +87,7 @@ pub fn edit<'a>(
         false => conversation::messages(messages),
     };
     let mut waiting = Waiting::default();
-    let mut nameless = false;
+    let (mut nameless, mut lost_mark) = (false, false);
     for (at, message) in list.iter().enumerate() {
         let Ok(object) = Object::parse(message) else {
             continue;
@@ -106,8 +107,10 @@ pub fn edit<'a>(
             turns: &turns,
             joined: joined.map(String::as_str).collect(),
             waiting: &mut waiting,
+            lost_mark: false,
         };
         editor.members(edits)?;
+        lost_mark |= editor.lost_mark;
         editor.edit.finish(edits);
         waiting.after(message);
     }
@@ -118,7 +121,7 @@ pub fn edit<'a>(
     let left_out = [
         (
             "cache_control",
-            rules.traits.cache_control && !rules.quirks.cache_control,
+            lost_mark || (rules.traits.cache_control && !rules.quirks.cache_control),
         ),
         ("name", nameless),
     ];
@@ -167,6 +170,8 @@ struct MessageEditor<'e, 'a> {
     /// Instructions that join this message's text.
     joined: Vec<&'e str>,
     waiting: &'e mut Waiting<'a>,
+    /// Whether a mark for the prompt cache went with the part that it stood on.
+    lost_mark: bool,
 }
 
 impl<'a> MessageEditor<'_, 'a> {

@@ -80,8 +80,9 @@ pub fn encode(
 fn check_messages(request: &ValidRequest, quirks: &Quirks, context: &Context<'_>) -> Result<(), Unsupported> {
     let traits = &request.traits;
     if let Some(message) = traits.provider_file.filter(|_| !context.provider_files) {
+        let list = request.request.get("messages").unwrap_or_default();
         return Err(Unsupported::new(
-            format!("messages[{message}].content"),
+            messages::place_of_stored(list, message as usize),
             "references into a provider's own storage are not allowed here; send the data itself or a public URL",
         ));
     }

@@ -308,3 +308,64 @@ fn state_in_googles_form_stays_away_from_others() {
         assert_eq!(passes, foreign_state, "{message}");
     }
 }
+
+#[test]
+fn a_mark_for_the_cache_that_goes_with_its_part_is_noted_once() {
+    let quirks = Quirks {
+        text_part_arrays: false,
+        ..Quirks::default()
+    };
+    let marked = json!({"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}});
+    let messages = json!([
+        {"role": "system", "content": [marked]},
+        {"role": "user", "content": [marked, {"type": "text", "text": "Hi"}]},
+    ]);
+    let request = encode_with(quirks.clone(), "gpt-4o", json!({"messages": messages})).unwrap();
+    assert_eq!(body(&request)["messages"][0]["content"], "s");
+    assert_eq!(notes(&request), ["omitted:cache_control"]);
+
+    let plain = json!([{"role": "user", "content": [{"type": "text", "text": "Hi", "cache_control": null}]}]);
+    let request = encode_with(quirks, "gpt-4o", json!({"messages": plain})).unwrap();
+    assert_eq!(notes(&request), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_in_the_providers_own_storage_is_refused_by_the_place_of_its_part() {
+    let text = json!({"type": "text", "text": "Hi"});
+    let content = |part: Value| json!({"role": "user", "content": [text, part]});
+    let system = json!({"role": "system", "content": "Be brief."});
+    for (messages, param) in [
+        (
+            json!([
+                system,
+                content(json!({"type": "file", "file": {"file_id": "file-abc"}}))
+            ]),
+            "messages[1].content[1]",
+        ),
+        (
+            json!([content(
+                json!({"type": "file", "file": {"file_data": "gs://a/b.pdf"}})
+            )]),
+            "messages[0].content[1]",
+        ),
+        (
+            json!([content(
+                json!({"type": "image_url", "image_url": {"url": "ms://abc"}})
+            )]),
+            "messages[0].content[1]",
+        ),
+        (
+            json!([content(
+                json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "file_id": "f"}})
+            )]),
+            "messages[0].content[1]",
+        ),
+        (
+            json!([{"role": "user", "content": "Hi"}, {"role": "assistant", "audio": {"id": "audio_1"}}]),
+            "messages[1].audio",
+        ),
+    ] {
+        let refused = encode_with(Quirks::default(), "gpt-4o", json!({"messages": messages})).unwrap_err();
+        assert_eq!(refused.param, param);
+    }
+}

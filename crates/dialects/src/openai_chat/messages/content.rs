@@ -25,6 +25,7 @@ impl<'a> MessageEditor<'_, 'a> {
         if !quirks.text_part_arrays
             && let Some(text) = joined_text(&parts)
         {
+            self.lost_mark |= self.rules.traits.cache_control && parts.iter().any(|part| is_marked(part));
             self.edit.set("content", self.with_instructions(text));
             return Ok(());
         }
@@ -137,6 +138,11 @@ fn nothing(null_content: bool) -> &'static str {
 
 fn is_image(part: &str) -> bool {
     Object::parse(part).is_ok_and(|part| part.get("type") == Some("\"image_url\""))
+}
+
+/// Whether a part bears a mark for the prompt cache.
+fn is_marked(part: &str) -> bool {
+    Object::parse(part).is_ok_and(|part| part.present("cache_control").is_some())
 }
 
 /// The texts of parts that are all text, a line each.

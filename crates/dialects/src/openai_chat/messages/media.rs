@@ -4,7 +4,7 @@ use tollgate_catalog::quirks::MediaSource;
 use tollgate_chat::{
     edit::{Edits, ObjectEdit},
     json::quote,
-    object::Object,
+    object::{Object, items},
 };
 
 use super::{MessageEditor, nulls};
@@ -47,6 +47,41 @@ impl<'a> Waiting<'a> {
             edits.replace(&last[last.len()..], message);
         }
     }
+}
+
+/// Where the message of that index refers into a provider's own storage, as a path for the client.
+pub fn place_of_stored(messages: &str, at: usize) -> String {
+    let message = items(messages).unwrap_or_default().get(at).copied();
+    let message = message.and_then(|message| Object::parse(message).ok());
+    let content = message.as_ref().and_then(|message| message.present("content"));
+    let parts = items(content.unwrap_or_default()).unwrap_or_default();
+    let place = parts.iter().position(|part| is_stored(part));
+    match place {
+        Some(place) => format!("messages[{at}].content[{place}]"),
+        None if message.is_some_and(|message| message.present("audio").is_some()) => {
+            format!("messages[{at}].audio")
+        }
+        None => format!("messages[{at}].content"),
+    }
+}
+
+/// Whether a part names its medium by an ID, or by an address that is neither data nor on the web.
+fn is_stored(part: &str) -> bool {
+    const HOLDERS: [&str; 4] = ["image_url", "video_url", "input_audio", "file"];
+    const ADDRESSES: [&str; 3] = ["url", "file_data", "data"];
+    let Ok(part) = Object::parse(part) else {
+        return false;
+    };
+    let holders = HOLDERS.into_iter().filter_map(|name| part.present(name));
+    let is_elsewhere = |address: &str| address.contains("://") && !is_web(address);
+    holders
+        .filter_map(|holder| Object::parse(holder).ok())
+        .any(|holder| {
+            let addresses = ADDRESSES
+                .into_iter()
+                .filter_map(|name| conversation::text(&holder, name));
+            holder.present("file_id").is_some() || addresses.into_iter().any(|address| is_elsewhere(&address))
+        })
 }
 
 impl MessageEditor<'_, '_> {
