@@ -5,6 +5,7 @@
 //! Sending, timeouts and retries live in the gateway.
 
 pub mod anthropic_messages;
+mod arguments;
 mod client_param;
 pub mod conversation;
 pub mod data_uri;

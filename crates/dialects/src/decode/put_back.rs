@@ -4,18 +4,11 @@
 use std::collections::{HashMap, HashSet};
 
 use tollgate_chat::{
-    event::{EventKind, Finish, FinishReason},
+    event::{EventKind, Finish},
     surrogates::Mender,
 };
 
-use crate::{
-    emulate::Emulator,
-    fault::{Fault, FaultKind},
-    request::Undo,
-};
-
-/// Most bytes of all calls' arguments in one answer.
-const ARGUMENTS_LIMIT: usize = 16 * 1024 * 1024;
+use crate::{arguments, emulate::Emulator, fault::Fault, request::Undo};
 
 #[derive(Debug)]
 pub struct PutBack {
@@ -76,12 +69,7 @@ impl PutBack {
                     let so_far = self.arguments.entry((*choice, *index)).or_default();
                     *arguments = so_far.mender.push(std::mem::take(arguments));
                     so_far.text.push_str(arguments);
-                    if self.held > ARGUMENTS_LIMIT {
-                        return Err(Fault::new(
-                            FaultKind::Malformed,
-                            "the arguments of tool calls are endless",
-                        ));
-                    }
+                    arguments::check_bytes(self.held)?;
                 }
                 EventKind::Finish(finish) => self.end_calls(finish, out)?,
                 _ => {}
@@ -98,7 +86,7 @@ impl PutBack {
         let ended = self.arguments.extract_if(|(of, _), _| *of == choice);
         let mut ended: Vec<_> = ended.map(|((_, index), said)| (index, said)).collect();
         ended.sort_unstable_by_key(|(index, _)| *index);
-        let is_cut = matches!(finish.reason, FinishReason::Length | FinishReason::ContentFilter);
+        let is_cut = finish.reason.cuts();
         for (index, Arguments { text, mut mender }) in ended {
             let mut rest = mender.end();
             let text = text + &rest;
@@ -114,11 +102,8 @@ impl PutBack {
                     arguments: rest,
                 });
             }
-            if !is_cut && !text.trim().is_empty() && !is_object(&text) {
-                return Err(Fault::new(
-                    FaultKind::Malformed,
-                    "a tool call's arguments are not a JSON object",
-                ));
+            if !is_cut && !text.trim().is_empty() {
+                arguments::check_object(&text)?;
             }
         }
         Ok(())
@@ -133,10 +118,6 @@ fn make_unique(ids: &mut HashSet<(u32, String)>, choice: u32, id: &mut String) {
         number += 1;
         *id = format!("{given}_{number}");
     }
-}
-
-fn is_object(text: &str) -> bool {
-    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok()
 }
 
 #[cfg(test)]

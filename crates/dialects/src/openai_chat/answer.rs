@@ -19,7 +19,7 @@ use super::{
     usage,
 };
 use crate::{
-    Presentation, conversation,
+    Presentation, arguments, conversation,
     fault::{Fault, FaultKind},
     think_tags::{Piece, ThinkTags},
 };
@@ -155,7 +155,7 @@ fn edit_choice(
     if message.get("content").is_none() {
         edit.append("content", "null");
     } else if quirks.think_tags && reasoning.is_none() {
-        split_thinking(&message, &mut edit);
+        split_thinking(&message, ThinkTags::of(quirks), &mut edit);
     }
     if message.get("refusal").is_none() {
         edit.append("refusal", "null");
@@ -185,11 +185,14 @@ fn edit_choice(
                 other
             }
         };
-        let arguments = if call.is_blank() && reason != FinishReason::Length {
-            "{}"
-        } else {
-            &call.arguments
+        let arguments = match (call.is_blank(), reason.cuts()) {
+            (true, true) if !call.custom => "",
+            (true, false) => "{}",
+            _ => &*call.arguments,
         };
+        if !reason.cuts() && !call.custom {
+            arguments::check_object(arguments)?;
+        }
         call.rewrite(
             None,
             Some(&id),
@@ -223,11 +226,10 @@ fn edit_choice(
     Ok((finish, output_bytes))
 }
 
-fn split_thinking(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
+fn split_thinking(message: &Object<'_>, mut tags: ThinkTags, edit: &mut ObjectEdit<'_, '_>) {
     let Some(content) = message.read::<String>("content") else {
         return;
     };
-    let mut tags = ThinkTags::default();
     let mut pieces = Vec::new();
     tags.split(&content, &mut pieces);
     tags.end(&mut pieces);

@@ -13,14 +13,14 @@ use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::{
     chunk::CHOICES_LIMIT,
     edit::{Edits, ObjectEdit},
-    event::{Event, EventKind, Finish, FinishReason, Start, Wire},
+    event::{Event, EventKind, Finish, Start, Wire},
     object::{Object, member_items},
     sse::{SseEvent, SseReader},
 };
 
 use self::{
     calls::Calls,
-    delta::{bare_delta, has_other_content, split_thinking},
+    delta::{Next, bare_delta, has_other_content, split_thinking},
 };
 use super::{
     answer::{PRIVATE_MEMBERS, drop_foreign_tier},
@@ -40,7 +40,8 @@ pub struct Decoder {
     reader: Option<SseReader>,
     presentation: Presentation,
     excludes_reasoning: bool,
-    think_tags: bool,
+    /// What sorts the content of a new choice, where there is something to sort.
+    think_tags: Option<ThinkTags>,
     keeps_details: bool,
     started: bool,
     choices: BTreeMap<u32, Choice>,
@@ -51,7 +52,7 @@ pub struct Decoder {
 #[derive(Debug, Default)]
 struct Choice {
     calls: Calls,
-    tags: ThinkTags,
+    tags: Option<ThinkTags>,
     finished: bool,
 }
 
@@ -61,7 +62,7 @@ impl Decoder {
             reader: Some(SseReader::new(event_limit)),
             presentation,
             excludes_reasoning: quirks.usage_excludes_reasoning,
-            think_tags: quirks.think_tags,
+            think_tags: quirks.think_tags.then(|| ThinkTags::of(quirks)),
             keeps_details: quirks.foreign_state,
             started: false,
             choices: BTreeMap::new(),
@@ -256,7 +257,10 @@ impl Decoder {
         if opens && self.choices.len() >= CHOICES_LIMIT {
             return Err(malformed("too many choices"));
         }
-        let state = self.choices.entry(index).or_default();
+        let state = self.choices.entry(index).or_insert_with(|| Choice {
+            tags: self.think_tags.clone(),
+            ..Choice::default()
+        });
         let before = kinds.len();
 
         let empty = Object::parse("{}").map_err(|_| malformed("no delta"))?;
@@ -278,9 +282,19 @@ impl Decoder {
         }
         let reasoning = message::unify_reasoning(&delta, self.keeps_details, &mut edit)?;
         let (reasoning, content) = message::unify_content(&delta, reasoning, &mut edit)?;
-        let (reasoning, text) = match self.think_tags && reasoning.is_none() {
-            true => split_thinking(&mut state.tags, content, reason.is_some(), &delta, &mut edit),
-            false => (reasoning, content),
+        let (reasoning, text) = match &mut state.tags {
+            Some(tags) if reasoning.is_none() => {
+                let next = match (reason.is_some(), pieces.is_empty()) {
+                    (true, _) => Next::End,
+                    (false, true) => Next::More,
+                    (false, false) => Next::Call,
+                };
+                split_thinking(tags, content, next, &delta, &mut edit)
+            }
+            tags => {
+                tags.iter_mut().for_each(ThinkTags::thoughts_came);
+                (reasoning, content)
+            }
         };
         let bare_delta = (!has_delta).then(|| bare_delta(opens, reasoning.as_deref(), text.as_deref()));
         if let Some(text) = reasoning.filter(|text| !text.is_empty()) {
@@ -308,8 +322,8 @@ impl Decoder {
         for piece in &pieces {
             kinds.push(state.calls.piece(piece, index, answer_id, reason, edits)?);
         }
-        if reason.is_some_and(|reason| reason != FinishReason::Length) {
-            state.calls.fill_arguments(index, events);
+        if reason.is_some_and(|reason| !reason.cuts()) {
+            state.calls.end(index, events)?;
         }
         for name in ["refusal", "audio", "function_call"] {
             if delta.get(name) == Some("null") {

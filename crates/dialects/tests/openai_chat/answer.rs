@@ -200,3 +200,37 @@ fn a_call_without_arguments_has_an_empty_object_whatever_the_host_writes() {
         );
     }
 }
+
+#[test]
+fn arguments_that_end_as_no_object_are_a_fault_unless_the_answer_was_cut_off() {
+    let called = |arguments: &str, finish: &str| {
+        let call =
+            json!({"id": "call_1", "type": "function", "function": {"name": "f", "arguments": arguments}});
+        decode(&answer(json!({"content": null, "tool_calls": [call]}), finish))
+    };
+    for arguments in ["{\"ci", "[1]", "7", "{} {}", "{a:1}"] {
+        for finish in ["tool_calls", "stop"] {
+            let fault = called(arguments, finish).err();
+            assert_eq!(
+                fault.map(|fault| fault.kind),
+                Some(FaultKind::Malformed),
+                "{arguments} {finish}"
+            );
+        }
+    }
+    for (arguments, finish) in [
+        ("{\"ci", "length"),
+        ("{\"ci", "content_filter"),
+        ("", "length"),
+        ("", "content_filter"),
+        (" {\"a\": {}} ", "tool_calls"),
+        ("{\"half\":\"\\ud800\"}", "tool_calls"),
+    ] {
+        let message = message(&called(arguments, finish).unwrap());
+        let kept = &message["tool_calls"][0]["function"]["arguments"];
+        assert_eq!(kept, arguments, "{finish}");
+    }
+    let custom = json!({"id": "call_1", "type": "custom", "custom": {"name": "f", "input": "hello"}});
+    let body = answer(json!({"content": null, "tool_calls": [custom]}), "tool_calls");
+    assert!(decode(&body).is_ok(), "free text is no arguments");
+}

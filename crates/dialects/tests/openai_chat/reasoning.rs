@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use tollgate_catalog::quirks::Quirks;
 
-use super::streamed::{chunk, read, read_with, stop};
+use super::{
+    fixtures::{decode_answer, shown},
+    streamed::{chunk, read, read_with, stop},
+};
 
 #[test]
 fn reasoning_by_any_name_becomes_reasoning_content() {
@@ -81,6 +84,68 @@ fn empty_reasoning_does_not_keep_think_tags_in_the_content() {
             "{name}"
         );
     }
+}
+
+/// As MiniMax's, which always thinks.
+fn always_thinks() -> Quirks {
+    Quirks {
+        thinks_by_default: true,
+        thinking_optional: false,
+        ..think_tags()
+    }
+}
+
+fn says(pieces: &[Value]) -> Vec<Value> {
+    let mut chunks: Vec<Value> = pieces
+        .iter()
+        .map(|delta| chunk(delta.clone(), Value::Null))
+        .collect();
+    chunks.push(stop());
+    chunks
+}
+
+#[test]
+fn thoughts_whose_opening_tag_is_missing_are_told_where_the_model_always_thinks() {
+    let chunks = says(&[
+        json!({"role": "assistant", "content": "ab"}),
+        json!({"content": "c</thi"}),
+        json!({"content": "nk>he"}),
+        json!({"content": "llo"}),
+    ]);
+    let read = read_with(always_thinks(), false, &chunks).unwrap();
+    assert_eq!(
+        (read.reasoning().as_str(), read.text().as_str()),
+        ("abc", "hello")
+    );
+    let other = read_with(think_tags(), false, &chunks).unwrap();
+    assert_eq!(other.text(), "abc</think>hello", "another model's own words");
+
+    let body = json!({"choices": [{"message": {"content": "abc</think>hello"}, "finish_reason": "stop"}]});
+    let whole = shown(&decode_answer(&body.to_string(), &always_thinks()).unwrap());
+    let message = &whole["choices"][0]["message"];
+    assert_eq!(
+        (&message["reasoning_content"], &message["content"]),
+        (&json!("abc"), &json!("hello"))
+    );
+}
+
+#[test]
+fn text_that_may_be_a_thought_is_told_before_a_call_and_not_held_after_real_thoughts() {
+    let call =
+        json!({"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let chunks = says(&[json!({"content": "Let me see."}), json!({"tool_calls": [call]})]);
+    let read = read_with(always_thinks(), false, &chunks).unwrap();
+    assert_eq!(
+        read.chunks[1]["choices"][0]["delta"]["content"], "Let me see.",
+        "with the call at the latest"
+    );
+
+    let chunks = says(&[
+        json!({"reasoning_details": [{"text": "hm"}]}),
+        json!({"content": "Yes"}),
+    ]);
+    let read = read_with(always_thinks(), false, &chunks).unwrap();
+    assert_eq!(read.chunks[1]["choices"][0]["delta"]["content"], "Yes", "at once");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! What hosts do to tool calls in a stream, one trap a test.
 
 use serde_json::{Value, json};
+use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::event::FinishReason;
+use tollgate_dialects::{Fault, FaultKind};
 
-use super::streamed::{chunk, read};
+use super::streamed::{Read, chunk, read, read_with};
 
 #[test]
 fn finish_and_arguments_in_one_chunk_are_both_kept() {
@@ -173,4 +175,64 @@ fn the_same_id_without_an_index_goes_on_with_its_call() {
         chunk(json!({"tool_calls": [call("1}")]}), json!("tool_calls")),
     ]);
     assert_eq!(read.arguments(0), "{\"x\":1}");
+}
+
+/// Reads a stream with one call of these arguments, in two pieces.
+fn read_call(arguments: &str, finish: &str) -> Result<Read, Fault> {
+    let (first, rest) = arguments.split_at(arguments.len() / 2);
+    let call = json!({"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": first}});
+    let more = json!({"index": 0, "function": {"arguments": rest}});
+    let chunks = [
+        chunk(json!({"role": "assistant", "tool_calls": [call]}), Value::Null),
+        chunk(json!({"tool_calls": [more]}), Value::Null),
+        chunk(json!({}), json!(finish)),
+    ];
+    read_with(Quirks::default(), false, &chunks)
+}
+
+#[test]
+fn arguments_that_end_as_no_object_are_a_fault_unless_the_answer_was_cut_off() {
+    for arguments in ["{\"ci", "[1]", "7", "\"a\"", "{} {}", "{\"a\":1}}", "{a:1}"] {
+        for finish in ["tool_calls", "stop"] {
+            let fault = read_call(arguments, finish).err();
+            assert_eq!(
+                fault.map(|fault| fault.kind),
+                Some(FaultKind::Malformed),
+                "{arguments} {finish}"
+            );
+        }
+        for finish in ["length", "content_filter"] {
+            let read = read_call(arguments, finish).unwrap();
+            assert_eq!(read.arguments(0), arguments, "as far as they came: {finish}");
+        }
+    }
+    for arguments in ["{}", " {\"a\": [1, {\"b\": \"}\"}]} \n", "{\"half\":\"\\ud800\"}"] {
+        assert_eq!(
+            read_call(arguments, "tool_calls").unwrap().arguments(0),
+            arguments
+        );
+    }
+}
+
+#[test]
+fn a_call_in_one_chunk_with_the_finish_is_looked_at_too() {
+    let call = json!({"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{\"ci"}});
+    let at_once = chunk(json!({"tool_calls": [call]}), json!("tool_calls"));
+    let fault = read_with(Quirks::default(), false, &[at_once]).err();
+    assert_eq!(fault.map(|fault| fault.kind), Some(FaultKind::Malformed));
+}
+
+#[test]
+fn the_input_of_a_tool_that_takes_free_text_is_any_text() {
+    let call =
+        json!({"index": 0, "id": "call_1", "type": "custom", "custom": {"name": "f", "input": "hello"}});
+    let read = read(&[chunk(json!({"tool_calls": [call]}), json!("tool_calls"))]);
+    assert_eq!(read.arguments(0), "hello");
+}
+
+#[test]
+fn a_call_without_arguments_that_was_cut_off_gets_none() {
+    for finish in ["length", "content_filter"] {
+        assert_eq!(read_call("", finish).unwrap().arguments(0), "", "{finish}");
+    }
 }

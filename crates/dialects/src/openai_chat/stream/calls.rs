@@ -7,6 +7,7 @@ use tollgate_chat::{
 };
 
 use crate::{
+    arguments,
     fault::Fault,
     openai_chat::{
         answer::{made_up_id, unrepeated},
@@ -19,7 +20,11 @@ const TOOL_CALLS_LIMIT: usize = 1_024;
 
 /// The calls of one choice so far.
 #[derive(Debug, Default)]
-pub struct Calls(Vec<Call>);
+pub struct Calls {
+    calls: Vec<Call>,
+    /// Bytes of their arguments.
+    held: usize,
+}
 
 #[derive(Debug)]
 struct Call {
@@ -28,7 +33,10 @@ struct Call {
     /// The ID that the client knows, where it is not the provider's.
     own_id: Option<String>,
     has_name: bool,
-    has_arguments: bool,
+    /// As far as they came.
+    arguments: String,
+    /// Takes free text in place of arguments.
+    custom: bool,
 }
 
 impl Call {
@@ -40,7 +48,7 @@ impl Call {
 
 impl Calls {
     pub fn any(&self) -> bool {
-        !self.0.is_empty()
+        !self.calls.is_empty()
     }
 
     /// Edits a piece of a tool call and says what it holds.
@@ -53,7 +61,7 @@ impl Calls {
         edits: &mut Edits<'_>,
     ) -> Result<EventKind, Fault> {
         let known = self.position_of(piece);
-        let index = known.unwrap_or(self.0.len());
+        let index = known.unwrap_or(self.calls.len());
         if index >= TOOL_CALLS_LIMIT {
             return Err(malformed("too many tool calls"));
         }
@@ -62,37 +70,39 @@ impl Calls {
         if opens {
             let made_up = || made_up_id(answer_id, choice, index as u32);
             let mut own_id = piece.id.is_none().then(made_up);
-            let is_taken = |id: &str| self.0.iter().any(|call| call.id() == Some(id));
+            let is_taken = |id: &str| self.calls.iter().any(|call| call.id() == Some(id));
             if let Some(told) = own_id.as_ref().or(piece.id.as_ref()).filter(|id| is_taken(id)) {
                 let same = self
-                    .0
+                    .calls
                     .iter()
                     .filter(|call| call.provider_id.as_ref() == Some(told));
                 let times = same.count().max(1) as u32;
                 own_id = Some(unrepeated(told, times, is_taken));
             }
             id = own_id.clone().or_else(|| piece.id.clone());
-            self.0.push(Call {
+            self.calls.push(Call {
                 provider_index: piece.index,
                 provider_id: piece.id.clone(),
                 own_id,
                 has_name: false,
-                has_arguments: false,
+                arguments: String::new(),
+                custom: piece.custom,
             });
         }
-        let call = &mut self.0[index];
+        let call = &mut self.calls[index];
         // Once, whenever it comes: clients glue the pieces of a name together.
         let name = piece.name.clone().filter(|_| !call.has_name);
         call.has_name |= name.is_some();
-        let blank = !call.has_arguments && piece.is_blank();
-        call.has_arguments |= !blank;
-        let ends = reason.is_some_and(|reason| reason != FinishReason::Length);
+        let blank = call.arguments.trim().is_empty() && piece.is_blank();
+        let ends = reason.is_some_and(|reason| !reason.cuts());
         let arguments = match (blank, ends) {
             (true, true) => "{}",
             (true, false) if piece.arguments.trim() == "null" => "",
             _ => &*piece.arguments,
         };
-        call.has_arguments |= ends;
+        call.arguments.push_str(arguments);
+        self.held += arguments.len();
+        arguments::check_bytes(self.held)?;
         piece.rewrite(
             Some(index as u32),
             id.as_deref(),
@@ -115,19 +125,24 @@ impl Calls {
         let same_id = |call: &Call| piece.id.is_none() || call.provider_id == piece.id;
         match piece.index {
             Some(_) => self
-                .0
+                .calls
                 .iter()
                 .rposition(|call| call.provider_index == piece.index && same_id(call)),
-            None if piece.id.is_some() => self.0.iter().rposition(|call| call.provider_id == piece.id),
-            None if piece.name.is_some() && self.0.last().is_none_or(|call| call.has_name) => None,
-            None => self.0.len().checked_sub(1),
+            None if piece.id.is_some() => self.calls.iter().rposition(|call| call.provider_id == piece.id),
+            None if piece.name.is_some() && self.calls.last().is_none_or(|call| call.has_name) => None,
+            None => self.calls.len().checked_sub(1),
         }
     }
 
-    /// Gives `{}` to calls that end without arguments, since parsers expect an object.
-    pub fn fill_arguments(&mut self, choice: u32, events: &mut Vec<Event>) {
-        for (index, call) in self.0.iter_mut().enumerate() {
-            if !std::mem::replace(&mut call.has_arguments, true) {
+    /// The end of a choice that was not cut off: calls without arguments get `{}`, since parsers expect an
+    /// object. Fails where the arguments of one are none.
+    pub fn end(&mut self, choice: u32, events: &mut Vec<Event>) -> Result<(), Fault> {
+        let calls = self.calls.iter_mut().enumerate();
+        for (index, call) in calls.filter(|(_, call)| !call.custom) {
+            if !call.arguments.trim().is_empty() {
+                arguments::check_object(&call.arguments)?;
+            } else {
+                call.arguments = "{}".to_owned();
                 events.push(Event::new(EventKind::ToolCall {
                     choice,
                     index: index as u32,
@@ -137,5 +152,6 @@ impl Calls {
                 }));
             }
         }
+        Ok(())
     }
 }

@@ -22,11 +22,22 @@ pub fn bare_delta(opens: bool, reasoning: Option<&str>, text: Option<&str>) -> S
     format!("{{{}}}", members.join(","))
 }
 
+/// What comes after a piece of content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// More content, as far as anybody knows.
+    More,
+    /// A call.
+    Call,
+    /// Nothing.
+    End,
+}
+
 /// Sorts a piece of content with `<think>` tags. Returns reasoning and text.
 pub fn split_thinking<'a>(
     tags: &mut ThinkTags,
     content: Option<Cow<'a, str>>,
-    ends: bool,
+    next: Next,
     delta: &Object<'_>,
     edit: &mut ObjectEdit<'_, '_>,
 ) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
@@ -34,8 +45,10 @@ pub fn split_thinking<'a>(
     if let Some(content) = &content {
         tags.split(content, &mut pieces);
     }
-    if ends {
-        tags.end(&mut pieces);
+    match next {
+        Next::More => {}
+        Next::Call => tags.interrupt(&mut pieces),
+        Next::End => tags.end(&mut pieces),
     }
     let (mut reasoning, mut text) = (String::new(), String::new());
     for piece in pieces {
