@@ -182,16 +182,10 @@ pub struct State {
 pub enum Place {
     /// Before all text and calls.
     Start,
-    /// On the text, which it belongs to.
-    OnText,
     /// On that image.
     OnImage(u32),
-    /// By itself, right before that call.
-    BeforeCall(u32),
     /// On that call.
     OnCall(u32),
-    /// By itself, after everything else.
-    End,
     /// Nowhere by itself: it says how everything in the turn followed each other.
     Order,
 }

@@ -70,7 +70,7 @@ fn state_and_borders_of_blocks_never_reach_a_client() {
         EventKind::State {
             choice: 0,
             state: State {
-                place: Place::OnText,
+                place: Place::Start,
                 json: "{\"signature\":\"s\"}".into(),
             },
         },

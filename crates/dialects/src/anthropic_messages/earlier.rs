@@ -135,7 +135,8 @@ impl<'a> EarlierTurn<'a> {
                     let words = words.into_iter().flatten();
                     words.chain(call).for_each(|block| put(block, &mut waiting));
                 }
-                Step::Gone => {}
+                // Messages draws none.
+                Step::Image(_) | Step::Gone => {}
             }
         }
         let rest = said.flatten().chain(calls.into_iter().flatten());

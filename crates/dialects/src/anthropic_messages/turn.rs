@@ -111,7 +111,7 @@ impl Turn {
 
     /// The end of the answer: says what of it has to come back.
     pub fn end(&mut self, events: &mut Vec<EventKind>) {
-        events.extend(std::mem::take(&mut self.order).finish());
+        events.extend(std::mem::take(&mut self.order).finish(CHOICE));
     }
 
     pub fn block_end(&self, events: &mut Vec<EventKind>) {

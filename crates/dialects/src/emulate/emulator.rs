@@ -162,7 +162,7 @@ impl Taking<'_> {
         match event {
             EventKind::State { ref state, .. } => {
                 let call = match state.place {
-                    Place::BeforeCall(call) | Place::OnCall(call) => Some(call),
+                    Place::OnCall(call) => Some(call),
                     _ => None,
                 };
                 if self.keeps(state.place) && call <= self.choice.last_call {
@@ -256,10 +256,8 @@ impl Taking<'_> {
     /// State of a call goes where the call goes.
     fn keeps(&self, place: Place) -> bool {
         match place {
-            Place::BeforeCall(call) | Place::OnCall(call) => {
-                self.emulated.content_tool.is_none() && !self.is_beyond_one(call)
-            }
-            Place::Start | Place::OnText | Place::OnImage(_) | Place::End | Place::Order => true,
+            Place::OnCall(call) => self.emulated.content_tool.is_none() && !self.is_beyond_one(call),
+            Place::Start | Place::OnImage(_) | Place::Order => true,
         }
     }
 

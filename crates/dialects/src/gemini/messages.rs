@@ -1,8 +1,9 @@
 //! The client's messages as `contents`: two sides that take turns.
 
+mod order;
 mod signatures;
 
-use std::{borrow::Cow, collections::HashMap};
+use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 use tollgate_chat::{json::quote, object::Object};
@@ -149,12 +150,6 @@ impl<'a> Writer<'a, '_> {
             true => Signatures::default(),
             false => Signatures::of(assistant, self.states.of(assistant)),
         };
-        let mut parts: Vec<Part<'a>> = signatures
-            .before
-            .iter()
-            .filter_map(|json| standing(json))
-            .collect();
-
         let mut said = self.parts(assistant.at, &assistant.parts)?;
         let mut images = signatures.on_images;
         for (index, part) in said
@@ -173,22 +168,29 @@ impl<'a> Writer<'a, '_> {
                 }),
             }
         }
-        parts.extend(said);
 
+        let mut called = Vec::with_capacity(assistant.calls.len());
         let mut calls = signatures.on_calls;
         for (index, call) in assistant.calls.iter().enumerate() {
             let mut signature = calls.remove(&(index as u32));
             if signature.is_none() && index == 0 && current && self.media.quirks.call_signatures {
                 signature = Some(signatures::PLACEHOLDER.to_owned());
             }
-            parts.push(Part {
+            called.push(Part {
                 function_call: Some(self.call(call)),
                 thought_signature: signature,
                 ..Part::default()
             });
         }
-        parts.extend(signatures.after.iter().filter_map(|json| standing(json)));
-        Ok(parts)
+        let Some(order) = signatures.order else {
+            said.extend(called);
+            return Ok(said);
+        };
+        if order.text_moved {
+            let at = assistant.at;
+            note(self.notes, Note::Moved(format!("messages[{at}].content")));
+        }
+        Ok(order::restored(order, said, called))
     }
 
     fn call(&mut self, call: &Call<'a>) -> FunctionCall<'a> {
@@ -323,15 +325,4 @@ fn object_or(text: &str, name: &str) -> Box<RawValue> {
         false => format!("{{{}:{}}}", quote(name), quote(text)),
     };
     RawValue::from_string(json).expect("an object of one string is JSON")
-}
-
-/// A part that holds nothing but a signature.
-fn standing<'a>(json: &str) -> Option<Part<'a>> {
-    let part = Object::parse(json).ok()?;
-    Some(Part {
-        text: Some(Cow::Borrowed("")),
-        thought: part.present("thought") == Some("true"),
-        thought_signature: Some(part.read("thoughtSignature")?),
-        ..Part::default()
-    })
 }

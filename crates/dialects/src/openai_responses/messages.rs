@@ -160,7 +160,8 @@ impl Writer<'_> {
         for step in order.steps {
             match step {
                 Step::Thought(json) => waiting.push(json),
-                Step::Gone => waiting.clear(),
+                // No image of its own goes back to where it stood.
+                Step::Image(_) | Step::Gone => waiting.clear(),
                 Step::Call(place) => {
                     self.think(&mut waiting);
                     if let Some(call) = turn.calls.get(place) {

@@ -67,7 +67,7 @@ pub fn state(items: Vec<TurnItem>, in_order: bool) -> Option<EventKind> {
             TurnItem::Other => waiting.clear(),
         }
     }
-    order.finish()
+    order.finish(0)
 }
 
 /// Bytes of all texts; `None` where there are none.

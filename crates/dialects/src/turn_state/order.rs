@@ -30,6 +30,8 @@ enum Block {
     },
     /// The call of that index.
     Call(u32),
+    /// The image of that index.
+    Image(u32),
 }
 
 /// The order of a turn while it is read.
@@ -76,6 +78,10 @@ impl OrderWriter {
         self.push(Block::Call(index), 0);
     }
 
+    pub fn image(&mut self, index: u32) {
+        self.push(Block::Image(index), 0);
+    }
+
     fn push(&mut self, block: Block, bytes: usize) {
         self.held = self.held.saturating_add(bytes + BLOCK_BYTES);
         if self.held <= ORDER_LIMIT {
@@ -83,22 +89,22 @@ impl OrderWriter {
         }
     }
 
-    /// The order as state of its turn. `None` where a chat message says as much, or where it is longer than
+    /// The order as state of the choice's turn. `None` where a chat message says as much, or where it is longer than
     /// any provider's.
-    pub fn finish(self) -> Option<EventKind> {
+    pub fn finish(self, choice: u32) -> Option<EventKind> {
         let place = |wanted: fn(&Block) -> bool| self.blocks.iter().position(wanted);
-        let first_call = place(|block| matches!(block, Block::Call(_)));
+        let first_other = place(|block| matches!(block, Block::Call(_) | Block::Image(_)));
         let last_text = self
             .blocks
             .iter()
             .rposition(|block| matches!(block, Block::Text { .. }));
-        let has_text_between = first_call.is_some_and(|call| last_text > Some(call));
+        let has_text_between = first_other.is_some_and(|other| last_text > Some(other));
         if self.held > ORDER_LIMIT || !(self.has_state || has_text_between) {
             return None;
         }
         let json = serde_json::to_string(&self.blocks).ok()?;
         Some(EventKind::State {
-            choice: 0,
+            choice,
             state: State {
                 place: Place::Order,
                 json: json.into(),
@@ -122,6 +128,8 @@ pub enum Step {
     },
     /// The client's call of that place in its list.
     Call(usize),
+    /// The client's image of that place among its images.
+    Image(usize),
     /// A text or a call that the client left out.
     Gone,
 }
@@ -175,6 +183,7 @@ impl Order {
                 },
             },
             Block::Call(index) => call(*index).map_or(Step::Gone, Step::Call),
+            Block::Image(index) => Step::Image(*index as usize),
         });
         Some(Self {
             steps: steps.collect(),

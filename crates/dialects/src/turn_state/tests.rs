@@ -101,14 +101,14 @@ fn a_turn_without_calls_is_found_again_by_what_it_said() {
             json!({"content": [{"type": "image_url", "image_url": {"url": drawn}}]}),
         ),
     ] {
-        let events = events.into_iter().chain([state(0, Place::End, "s")]);
+        let events = events.into_iter().chain([state(0, Place::Start, "s")]);
         assert_eq!(found(&collect(events), message.clone()), Some(1), "{message}");
     }
 }
 
 #[test]
 fn another_turn_has_another_key() {
-    let turns = collect([text(0, "Hello."), state(0, Place::End, "s")]);
+    let turns = collect([text(0, "Hello."), state(0, Place::Start, "s")]);
     for message in [
         json!({"content": "Hello"}),
         json!({"content": null}),

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tollgate_dialects::{
-    Context, conversation,
+    Context, ProviderRequest, conversation,
     turn_state::{KeptTurn, TurnStates},
 };
 
-use super::fixtures::{alone, body, decode_answer, encode_knowing, sent, serving, stream, valid};
+use super::fixtures::{alone, body, decode_answer, encode_knowing, notes, sent, serving, stream, valid};
 
 const MODEL: &str = "gemini-3-flash-preview";
 
@@ -28,6 +28,10 @@ fn states(turns: &[KeptTurn], messages: &Value) -> TurnStates {
 
 /// What goes out for `messages` when an answer of these parts came before.
 fn next_turn(parts: Value, messages: Value) -> Value {
+    body(&next_request(parts, messages))["contents"].take()
+}
+
+fn next_request(parts: Value, messages: Value) -> ProviderRequest {
     let kept = decode_answer(&Bytes::from(whole(parts).to_string()))
         .unwrap()
         .turns;
@@ -36,8 +40,7 @@ fn next_turn(parts: Value, messages: Value) -> Value {
         ..alone()
     };
     let request = valid(MODEL, json!({ "messages": messages }));
-    let encoded = encode_knowing(&request, &serving(MODEL), &known).unwrap();
-    body(&encoded)["contents"].take()
+    encode_knowing(&request, &serving(MODEL), &known).unwrap()
 }
 
 fn called(ids: [&str; 2]) -> Value {
@@ -94,6 +97,83 @@ fn a_signature_that_stood_by_itself_comes_back_by_itself() {
             {"text": "", "thoughtSignature": "bGFzdA=="},
         ])
     );
+}
+
+/// A conversation in which the model said this.
+fn said(text: &str, more: Value) -> Value {
+    let mut turn = json!({"role": "assistant", "content": text});
+    turn.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    json!([{"role": "user", "content": "go"}, turn, {"role": "user", "content": "on"}])
+}
+
+#[test]
+fn every_part_of_a_turn_comes_back_in_its_place_with_its_own_signature() {
+    let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let image = |data: &str| json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{data}")}});
+    let drawn = |data: &str, signature: &str| json!({"inlineData": {"mimeType": "image/png", "data": data}, "thoughtSignature": signature});
+    for (parts, messages) in [
+        (
+            json!([{"text": "A", "thoughtSignature": "czE="}, {"text": "B"}, {"text": "", "thoughtSignature": "czI="}]),
+            said("AB", json!({})),
+        ),
+        (
+            json!([{"text": "Ä", "thoughtSignature": "czE="}, {"text": "B", "thoughtSignature": "czI="}]),
+            said("ÄB", json!({})),
+        ),
+        (
+            json!([
+                {"functionCall": {"id": "a", "name": "f", "args": {}}, "thoughtSignature": "czE="},
+                {"text": "after"},
+                {"functionCall": {"id": "b", "name": "f", "args": {}}},
+            ]),
+            said("after", json!({"tool_calls": [call("a"), call("b")]})),
+        ),
+        (
+            json!([drawn("b25l", "czE="), {"text": "and"}, drawn("dHdv", "czI="), {"text": "done", "thoughtSignature": "czM="}]),
+            said("anddone", json!({"images": [image("b25l"), image("dHdv")]})),
+        ),
+    ] {
+        let mut messages = messages;
+        if let Some(calls) = messages[1]["tool_calls"].as_array().cloned() {
+            let results = calls
+                .iter()
+                .map(|call| json!({"role": "tool", "tool_call_id": call["id"], "content": "1"}));
+            let list = messages.as_array_mut().unwrap();
+            list.truncate(2);
+            list.extend(results);
+        }
+        let contents = next_turn(parts.clone(), messages);
+        assert_eq!(contents[1]["parts"], parts);
+    }
+}
+
+#[test]
+fn a_text_that_the_client_changed_goes_where_it_began_and_that_is_noted() {
+    let parts = json!([
+        {"text": "A"},
+        {"functionCall": {"id": "a", "name": "f", "args": {}}, "thoughtSignature": "czE="},
+        {"text": "B", "thoughtSignature": "czI="},
+    ]);
+    let call = json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    for (content, expected, noted) in [
+        (json!("changed"), json!([{"text": "changed"}, parts[1]]), true),
+        (Value::Null, json!([parts[1]]), false),
+    ] {
+        let messages = json!([
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": content, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "a", "content": "1"},
+        ]);
+        let request = next_request(parts.clone(), messages);
+        assert_eq!(body(&request)["contents"][1]["parts"], expected);
+        assert_eq!(
+            notes(&request) == ["moved:messages[1].content"],
+            noted,
+            "{expected}"
+        );
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tollgate_catalog::quirks::Quirks;
-use tollgate_chat::event::{EventKind, FinishReason, Place, Unshown};
+use tollgate_chat::event::{EventKind, FinishReason, Unshown};
 use tollgate_dialects::{Context, FaultKind, Undo};
 
 use super::fixtures::{
@@ -119,19 +119,6 @@ fn a_cut_is_taken_back_by_more_parts_and_by_nothing_else() {
     assert_eq!(finish(&later), ["finish stop"]);
     let filtered = [last(json!([{"text": "one"}]), "SAFETY"), last(json!([]), "STOP")];
     assert_eq!(finish(&filtered), ["finish content_filter"]);
-}
-
-#[test]
-fn a_signature_on_an_empty_text_belongs_to_the_text_before_it() {
-    let streamed = stream(&[
-        response(json!([{"text": "Hello"}])),
-        last(json!([{"text": "", "thoughtSignature": "c2ln"}]), "STOP"),
-    ]);
-    let [turn] = &streamed.turns[..] else {
-        panic!("one turn has state: {:?}", streamed.turns);
-    };
-    assert_eq!(turn.state.pieces[0].place, Place::OnText);
-    assert_eq!(&*turn.state.pieces[0].json, r#"{"thoughtSignature":"c2ln"}"#);
 }
 
 #[test]

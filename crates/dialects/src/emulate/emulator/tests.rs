@@ -151,11 +151,7 @@ fn state_of_the_content_tools_call_goes_with_the_call() {
             json: "{}".into(),
         },
     };
-    let events = [
-        state(Place::Start),
-        state(Place::BeforeCall(0)),
-        state(Place::OnCall(0)),
-    ];
+    let events = [state(Place::Start), state(Place::OnCall(0))];
     assert_eq!(emulate(&by_tool(), events).unwrap(), [state(Place::Start)]);
 }
 

@@ -15,7 +15,7 @@ use super::{
     },
     malformed,
 };
-use crate::{conversation::text, data_uri, fault::Fault};
+use crate::{conversation::text, data_uri, fault::Fault, turn_state::order::OrderWriter};
 
 /// Most calls of one choice.
 const CALLS_LIMIT: u32 = 1_024;
@@ -33,6 +33,7 @@ pub(super) struct Choice {
     /// Whether more came after the end that was said.
     goes_on: bool,
     grounding: Grounding,
+    order: OrderWriter,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +126,7 @@ impl Choice {
         signature: Option<&str>,
         events: &mut Vec<EventKind>,
     ) {
+        let (bytes, state) = (text.len(), signature.map(signed));
         if !text.is_empty() {
             let block = if is_thought { Block::Thought } else { Block::Text };
             self.open(choice, Some(block), events);
@@ -137,19 +139,15 @@ impl Choice {
                 }
             });
         }
-        let Some(signature) = signature else { return };
-        let (place, json) = if is_thought {
-            let part = format!("{{\"text\":\"\",\"thought\":true,\"thoughtSignature\":{signature}}}");
-            (Place::Start, part)
-        } else if self.calls > 0 {
-            (
-                Place::End,
-                format!("{{\"text\":\"\",\"thoughtSignature\":{signature}}}"),
-            )
-        } else {
-            (Place::OnText, signed(signature))
-        };
-        push_state(choice, place, json, events);
+        match (state, bytes) {
+            (Some(state), 1..) if !is_thought => self.order.framed_text(bytes, state, true),
+            // A signature by itself, which thoughts that are text leave behind too.
+            (Some(_), _) => self
+                .order
+                .thought(standing(is_thought, signature.unwrap_or_default())),
+            (None, 1..) if !is_thought => self.order.text(bytes),
+            (None, _) => {}
+        }
     }
 
     fn image(
@@ -178,6 +176,7 @@ impl Choice {
         self.says_something = true;
         let url = data_uri::join(&media_type, &base64);
         events.push(EventKind::Image { choice, url });
+        self.order.image(self.images);
         if let Some(signature) = signature {
             push_state(choice, Place::OnImage(self.images), signed(signature), events);
         }
@@ -236,6 +235,7 @@ impl Choice {
         self.says_something = true;
         let made_up = || made_up_id(response_id, choice, index, &call, signature.unwrap_or_default());
         let id = call.id.clone().unwrap_or_else(made_up);
+        self.order.call(index);
         events.push(EventKind::ToolCall {
             choice,
             index,
@@ -279,6 +279,7 @@ impl Choice {
             choice,
             kind: Unshown::Annotations,
         }));
+        events.extend(std::mem::take(&mut self.order).finish(choice));
         let reason = match ended.reason {
             FinishReason::Stop if self.calls > 0 => FinishReason::ToolCalls,
             reason => reason,
@@ -311,6 +312,12 @@ fn is_empty_text(part: &str) -> bool {
 /// What is laid over the part that carries a signature, given as JSON.
 fn signed(signature: &str) -> String {
     format!("{{\"thoughtSignature\":{signature}}}")
+}
+
+/// A part of nothing but a signature.
+fn standing(is_thought: bool, signature: &str) -> String {
+    let thought = if is_thought { ",\"thought\":true" } else { "" };
+    format!("{{\"text\":\"\"{thought},\"thoughtSignature\":{signature}}}")
 }
 
 fn push_state(choice: u32, place: Place, json: String, events: &mut Vec<EventKind>) {

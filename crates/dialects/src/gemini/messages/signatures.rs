@@ -5,7 +5,10 @@ use std::collections::HashMap;
 
 use tollgate_chat::{event::Place, object::Object};
 
-use crate::{conversation::Assistant, turn_state::TurnState};
+use crate::{
+    conversation::Assistant,
+    turn_state::{TurnState, order::Order},
+};
 
 /// Google's own word for calls whose signature is lost, such as those that another model made.
 pub(super) const PLACEHOLDER: &str = "skip_thought_signature_validator";
@@ -13,13 +16,11 @@ pub(super) const PLACEHOLDER: &str = "skip_thought_signature_validator";
 /// Signatures by what they stand on. Calls and images are counted from 0.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Signatures {
-    /// Whole parts that come first, as JSON.
-    pub before: Vec<String>,
     pub on_text: Option<String>,
     pub on_images: HashMap<u32, String>,
     pub on_calls: HashMap<u32, String>,
-    /// Whole parts that come last, as JSON.
-    pub after: Vec<String>,
+    /// How everything followed each other, with the signatures of texts and those that stood by themselves.
+    pub order: Option<Order>,
 }
 
 impl Signatures {
@@ -29,7 +30,7 @@ impl Signatures {
         if sent != Self::default() {
             return sent;
         }
-        state.map(Self::kept).unwrap_or_default()
+        state.map(|state| Self::kept(turn, state)).unwrap_or_default()
     }
 
     fn sent(turn: &Assistant<'_>) -> Self {
@@ -72,22 +73,22 @@ impl Signatures {
         }
     }
 
-    fn kept(state: &TurnState) -> Self {
-        let mut kept = Self::default();
+    fn kept(turn: &Assistant<'_>, state: &TurnState) -> Self {
+        let mut kept = Self {
+            order: Order::of(turn, state),
+            ..Self::default()
+        };
         for piece in &state.pieces {
             let signature = || {
                 let piece = Object::parse(&piece.json).ok()?;
                 piece.read::<String>("thoughtSignature")
             };
             match piece.place {
-                Place::Start | Place::BeforeCall(_) => kept.before.push(piece.json.to_string()),
-                Place::End => kept.after.push(piece.json.to_string()),
-                // The last one of a text covers all of it.
-                Place::OnText => kept.on_text = signature().or(kept.on_text),
                 Place::OnImage(index) => kept.on_images.extend(signature().map(|text| (index, text))),
                 Place::OnCall(index) => kept.on_calls.extend(signature().map(|text| (index, text))),
-                // Other dialects'.
                 Place::Order => {}
+                // Of thoughts that are text.
+                Place::Start => {}
             }
         }
         kept
