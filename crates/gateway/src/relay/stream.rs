@@ -167,6 +167,11 @@ impl Writer {
         })
     }
 
+    /// Whether some of [`Self::usage`] is an estimate.
+    fn is_estimate(&self) -> bool {
+        self.usage.is_none() || self.usage_is_estimated
+    }
+
     /// From the first chunk on, every chunk says the same of the whole answer.
     fn chunks(&mut self) -> &mut ChunkWriter {
         self.chunks
@@ -275,7 +280,7 @@ impl Streaming {
                         self.writer.write(events, &mut out);
                         // In case the client goes away before the end.
                         self.settlement
-                            .count(self.writer.usage(), self.writer.usage.is_none());
+                            .count(self.writer.usage(), self.writer.is_estimate());
                         if out.len() >= COUNTED_FROM && self.memory.grow_to(out.len()).is_err() {
                             return (self.broken(Failure::MemoryFull, BytesMut::new()), None);
                         }
@@ -294,10 +299,10 @@ impl Streaming {
     fn complete(mut self, mut out: BytesMut) -> Bytes {
         self.writer.finish(&mut out);
         self.settlement
-            .count(self.writer.usage(), self.writer.usage.is_none());
+            .count(self.writer.usage(), self.writer.is_estimate());
         let came = Came {
             choices: self.writer.ended.total(),
-            uncounted: self.writer.usage.is_none() || self.writer.usage_is_estimated,
+            uncounted: self.writer.is_estimate(),
             unshown: &self.writer.unshown,
         };
         self.settlement.note(came.notes(self.writer.choices));
@@ -322,7 +327,7 @@ impl Streaming {
     fn fail(mut self, error: GateError, mut out: BytesMut) -> Bytes {
         if self.writer.usage.is_some() || self.writer.output_bytes > 0 {
             self.settlement
-                .count(self.writer.usage(), self.writer.usage.is_none());
+                .count(self.writer.usage(), self.writer.is_estimate());
         }
         write_event(&mut out, error.body().to_json().as_bytes());
         self.settlement.finished(self.writer.ended);
