@@ -15,6 +15,7 @@ use toktrie::{InferenceCapabilities, SimpleVob, TokEnv, TokRxInfo, TokTrie, Toke
 use crate::load::Language;
 
 pub use grammar::Grammar;
+pub(crate) use grammar::quoted;
 
 mod grammar;
 
@@ -44,6 +45,9 @@ impl fmt::Debug for Form {
 /// States of the lexer that a form may come to, about two kilobytes each.
 const LEXER_STATES: usize = 20_000;
 
+/// Ways to go on from one place, such as members of which any may come next.
+const WAYS_ON: usize = 8_000;
+
 /// Makes forms for one vocabulary.
 pub(crate) struct FormMaker(ParserFactory);
 
@@ -70,6 +74,7 @@ impl FormMaker {
         factory.quiet();
         *factory.limits_mut() = ParserLimits {
             max_lexer_states: LEXER_STATES,
+            max_items_in_row: WAYS_ON,
             ..ParserLimits::default()
         };
         Ok(Self(factory))

@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
+pub use aside::aside;
 pub use conversation::PromptError;
 pub use form::{Form, FormError, Grammar};
 pub use generation::{Fault, FinishReason, Finished, Generation, Step};
@@ -43,6 +44,7 @@ use schedule::Shared;
 
 pub mod pull;
 
+mod aside;
 mod conversation;
 mod form;
 mod forward;

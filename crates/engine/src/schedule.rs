@@ -21,7 +21,7 @@ use crate::prefixes::Prefixes;
 use crate::queue::{Job, Queue};
 use crate::sequence::{Next, Sequence};
 
-mod priority;
+pub(crate) mod priority;
 pub(crate) mod shares;
 
 /// What the engine thread and its callers both see.

@@ -20,6 +20,7 @@ use write::{Room, Writer};
 mod alternatives;
 mod array;
 mod disjoint;
+mod extent;
 mod fits;
 mod fragment;
 mod kinds;
@@ -70,6 +71,7 @@ impl JsonForm {
     }
 
     fn of_all(schema: &Value, also: &[&Value]) -> Result<Self, Unfollowable> {
+        extent::check(schema)?;
         let recursive = reference::recursive(schema)?;
         let mut found = None;
         for left in LEVELS {

@@ -13,7 +13,7 @@ mod wanted;
 
 use std::sync::Arc;
 
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::sync::Semaphore;
 use tollgate_catalog::{
     channel::ChannelName,
     contract::{ResponseFormatAsked, ValidRequest},
@@ -21,7 +21,7 @@ use tollgate_catalog::{
 };
 use tollgate_chat::{assemble::Assembler, event::EventKind, usage::Usage};
 use tollgate_dialects::{Fault, FaultKind, Note, Presentation, Unsupported};
-use tollgate_engine::{Engine, Form, LoadError, Presence, Prompt, Refused, Turn};
+use tollgate_engine::{Engine, Form, LoadError, Presence, Prompt, Refused, Turn, aside};
 use tracing::error;
 
 use self::{
@@ -175,10 +175,11 @@ async fn read(request: &ValidRequest) -> Result<(Vec<Function>, Wanted), GateErr
         return Err(GateError::SandboxFailed);
     };
     let request = request.clone();
-    let reading = spawn_blocking(move || {
+    let reading = aside(move || {
         let _place = place;
         read(&request)
     });
+    let reading = reading.map_err(|error| no_thread(&error))?;
     reading.await.unwrap_or(Err(GateError::SandboxFailed))
 }
 
@@ -209,7 +210,7 @@ async fn make_ready(
     let engine = Arc::clone(engine);
     // What is not waited for any more is given up, and until then it keeps its place.
     let (waits, waited_for) = tokio::sync::oneshot::channel::<std::convert::Infallible>();
-    let ready = spawn_blocking(move || {
+    let ready = aside(move || {
         let _place = place;
         let is_wanted = || !waits.is_closed();
         if let Some(limit) = limit {
@@ -231,7 +232,7 @@ async fn make_ready(
         let form = wanted.form(&engine)?;
         Ok(Some((turns, form, biases_known)))
     });
-    let readied = ready.await;
+    let readied = ready.map_err(|error| no_thread(&error))?.await;
     drop(waited_for);
     let (turns, form, biases_known) = match readied {
         Ok(Ok(Some(readied))) => readied,
@@ -253,6 +254,11 @@ async fn make_ready(
         notes.push(Note::Omitted("logit_bias".to_owned()));
     }
     Ok((turns, form))
+}
+
+fn no_thread(error: &std::io::Error) -> GateError {
+    error!(%error, "no thread for what the embedded model needs");
+    GateError::SandboxFailed
 }
 
 fn presence(engine: &Engine, id: &RequestId) -> Result<Presence, GateError> {

@@ -31,7 +31,13 @@ impl Grammar {
     pub(super) fn to_lark(&self) -> String {
         let mut rules = Rules::default();
         let start = rules.add(self);
-        let mut lark = format!("start: {start}\nTEXT: /(?s:.*)/\n");
+        let mut lark = String::from("start:");
+        // The library compiles a rule where it is first named, on the stack. Naming each one after those that
+        // it is made of keeps that flat; none of these comes into the answer.
+        for number in 0..rules.rules.len() {
+            let _ = write!(lark, " rule{number}~0");
+        }
+        let _ = writeln!(lark, " {start}\nTEXT: /(?s:.*)/");
         for (number, rule) in rules.rules.iter().enumerate() {
             let _ = writeln!(lark, "rule{number}{rule}");
         }
@@ -115,9 +121,9 @@ fn number_of(list: &mut Vec<String>, known: &mut HashMap<String, usize>, text: S
     list.len() - 1
 }
 
-/// A Lark string, which is written like one of JSON.
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+/// A Lark string, which is written like one of JSON, but for a letter that the library does not read there.
+pub(crate) fn quoted(text: &str) -> String {
+    Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 /// The schema of a text or number with the library's own member that settles white space.

@@ -111,3 +111,20 @@ fn what_can_only_come_next_is_known() {
         "{text}"
     );
 }
+
+#[test]
+fn any_letter_may_stand_in_a_name_or_value() {
+    let maker = maker();
+    for letter in [
+        "\u{7f}", "\u{0}", "\u{1f}", "\u{85}", "\u{2028}", "\\", "\\x41", "\"", "/", "😀",
+    ] {
+        let schema = json!({
+            "properties": {letter: {"const": letter}, "b": {"enum": [letter, "x"]}},
+            "required": [letter, "b"],
+        });
+        let form = maker.form(&json_form(&schema)).unwrap();
+        let text = serde_json::Value::from(letter);
+        let whole = format!("{{{text}: {text}, \"b\": {text}}}");
+        assert!(takes(&form, &whole, &maker), "{whole}");
+    }
+}

@@ -6,7 +6,7 @@ const NICE: i32 = 15;
 
 /// Lowers the calling thread's priority. Where that fails it works on as it is.
 #[cfg(target_os = "linux")]
-pub(super) fn lower() {
+pub(crate) fn lower() {
     // On Linux this is the thread's own, as nice values are (sched(7)); POSIX has one for the process.
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::warn!(%error, "the embedded model's threads keep their priority");
@@ -15,4 +15,4 @@ pub(super) fn lower() {
 
 /// Elsewhere a nice value is the whole process's, which is none of the engine's business.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn lower() {}
+pub(crate) fn lower() {}

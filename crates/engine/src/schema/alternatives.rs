@@ -14,6 +14,9 @@ use super::{Unfollowable, write::Writer};
 /// Most ways through the unions of one value.
 const ALTERNATIVES: usize = 128;
 
+/// Most schemas that hold for one value together.
+const TOGETHER: usize = 128;
+
 /// Keywords that restrict a value in ways that cannot be kept to letter by letter.
 const UNKNOWN: [&str; 17] = [
     "$dynamicRef",
@@ -100,6 +103,10 @@ impl<'a> Writer<'a> {
             if open.seen.contains(&fragment.address()) {
                 continue;
             }
+            if open.seen.len() == TOGETHER {
+                let reason = format!("makes more than {TOGETHER} schemas hold for one value");
+                return Err(too_much(&fragment.place, "allOf", reason));
+            }
             open.seen.push(fragment.address());
             let map = match fragment.schema {
                 Value::Bool(true) => continue,
@@ -143,6 +150,9 @@ impl<'a> Writer<'a> {
                     continue;
                 }
                 let branches = part.list(name)?;
+                if branches.len() > ALTERNATIVES {
+                    return Err(part.refused(name, format!("has more than {ALTERNATIVES} branches")));
+                }
                 if branches.is_empty() {
                     return Err(part.empty(name, "has no branch"));
                 }
@@ -201,16 +211,25 @@ fn nothing(place: &str) -> Unfollowable {
 
 fn too_many(union: &[Fragment<'_>]) -> Trouble {
     let place = union.first().map_or("", |branch| &branch.place);
+    too_much(
+        place,
+        "anyOf",
+        "makes too many combinations with other unions".to_owned(),
+    )
+}
+
+/// The trouble with the keyword that holds a list, or names, of schemas, one of which stands here.
+fn too_much(place: &str, otherwise: &str, reason: String) -> Trouble {
     let mut names: Vec<&str> = place.rsplitn(3, '/').collect();
     names.reverse();
     let (before, keyword) = match names.as_slice() {
         [before, keyword, _] => (*before, *keyword),
-        _ => ("", "anyOf"),
+        _ => ("", otherwise),
     };
     Trouble::Refused(Unfollowable {
         keyword: keyword.to_owned(),
         place: shown(before),
-        reason: "makes too many combinations with other unions".to_owned(),
+        reason,
     })
 }
 

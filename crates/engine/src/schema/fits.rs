@@ -30,6 +30,12 @@ pub(super) fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
+/// Whether a value is listed; told at once where it was taken from the list.
+fn is_one_of(value: &Value, values: &[Value]) -> bool {
+    values.as_ptr_range().contains(&std::ptr::from_ref(value))
+        || values.iter().any(|other| same(other, value))
+}
+
 fn fits(root: &Value, value: &Value, schema: &Value, depth: usize) -> bool {
     match schema {
         Value::Object(map) if depth < DEPTH => fits_map(root, value, map, depth),
@@ -50,7 +56,7 @@ fn fits_map(root: &Value, value: &Value, map: &Map<String, Value>, depth: usize)
         && list("anyOf").is_none_or(|any| any.iter().any(&holds))
         && list("oneOf").is_none_or(|one| one.iter().filter(|schema| holds(schema)).count() == 1)
         && map.get("const").is_none_or(|only| same(only, value))
-        && list("enum").is_none_or(|values| values.iter().any(|other| same(other, value)))
+        && list("enum").is_none_or(|values| is_one_of(value, values))
         && map.get("type").is_none_or(|kind| is_of_type(value, kind))
         && match value {
             Value::Number(number) => fits_number(number, map),

@@ -88,6 +88,18 @@ impl<'a> Keywords<'a> {
         Ok(map.iter().map(inside).collect())
     }
 
+    /// The schema that a keyword holds by this name.
+    pub(super) fn member(&self, keyword: &str, name: &str) -> Result<Option<Fragment<'a>>, Trouble> {
+        let Some(value) = self.get(keyword) else {
+            return Ok(None);
+        };
+        let map = value
+            .as_object()
+            .ok_or_else(|| self.refused(keyword, "is no object"))?;
+        let inside = |schema| Fragment::inside(&self.place, &[keyword, name], schema);
+        Ok(map.get(name).map(inside))
+    }
+
     /// A keyword's count: a whole number from 0 on, also where it is written `2.0`.
     pub(super) fn count(&self, name: &str) -> Result<Option<u64>, Trouble> {
         let Some(value) = self.get(name) else {

@@ -1,11 +1,14 @@
 //! Values that a schema names one by one: `const` and `enum`.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::fits::fits_all;
 use super::fragment::{Keywords, Trouble};
 use super::number::is_exact;
 use super::rules::Part;
+use crate::form::quoted;
 
 /// Named values, and who names them.
 pub(super) struct Candidates<'k, 'a> {
@@ -48,13 +51,14 @@ pub(super) fn part(
 ) -> Result<Part, Trouble> {
     let fitting = named.values.iter().filter(|value| fits_all(root, value, parts));
     let mut texts: Vec<String> = Vec::new();
+    let mut seen: HashSet<String> = HashSet::new();
     for value in fitting {
         if let Some(number) = inexact(value) {
             let reason = format!("names {number}, which cannot be written exactly");
             return Err(named.part.refused(named.keyword, reason));
         }
         let text = in_one_line(value);
-        if !texts.contains(&text) {
+        if seen.insert(text.clone()) {
             texts.push(text);
         }
     }
@@ -69,7 +73,7 @@ pub(super) fn part(
 
 /// One of several texts.
 pub(super) fn one_of(texts: &[String]) -> Part {
-    let quoted = texts.iter().map(|text| Value::from(text.as_str()).to_string());
+    let quoted = texts.iter().map(|text| quoted(text));
     Part::Terminal(quoted.collect::<Vec<_>>().join(" | "))
 }
 

@@ -1,5 +1,7 @@
 //! Objects: members in the order of the schema, and how many.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::fragment::{Fragment, Keywords, Trouble, tightest};
@@ -12,6 +14,9 @@ use super::write::{Room, Writer};
 const MANY: u64 = 1_000;
 /// Most members times how many of them are counted.
 const COUNTED: u64 = 10_000;
+
+/// Most members that may be left out: all that may come next are looked at.
+const OPTIONAL: usize = 1_000;
 
 /// A member that may come, or has to.
 struct Member {
@@ -30,38 +35,36 @@ impl<'a> Writer<'a> {
     ) -> Result<usize, Trouble> {
         let required = required(parts)?;
         let mut names: Vec<&str> = Vec::new();
+        let mut seen: HashSet<&str> = HashSet::new();
         for part in parts {
-            for (name, _) in part.named("properties")? {
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
+            let own = part.named("properties")?.into_iter().map(|(name, _)| name);
+            names.extend(own.filter(|name| seen.insert(name)));
         }
         let named = names.len();
-        names.extend(
-            required
-                .iter()
-                .map(|(name, _)| *name)
-                .filter(|name| !names.contains(name))
-                .collect::<Vec<_>>(),
-        );
+        names.extend(required.iter().copied().filter(|name| seen.insert(name)));
+        let required: HashSet<&str> = required.into_iter().collect();
 
         let mut members = Vec::new();
         for name in &names {
-            let needs = required.iter().find(|(other, _)| other == name);
+            let is_needed = required.contains(name);
             match self.value(member(parts, name)?, room.in_object(), depth + 1) {
                 Ok(value) => members.push(Member {
                     name: Part::Literal(format!("{}: ", Value::from(*name))),
                     value,
-                    required: needs.is_some(),
+                    required: is_needed,
                 }),
                 Err(Trouble::Empty(problem)) => {
-                    if needs.is_some() {
+                    if is_needed {
                         return Err(Trouble::Empty(problem));
                     }
                 }
                 Err(refused) => return Err(refused),
             }
+        }
+        if members.iter().filter(|member| !member.required).count() > OPTIONAL {
+            let speaker = parts.iter().find(|part| part.get("properties").is_some());
+            let reason = format!("names more than {OPTIONAL} members that may be left out");
+            return Err(speaker.unwrap_or(&parts[0]).refused("properties", reason));
         }
         let least = tightest(parts, "minProperties", |a, b| a > b)?;
         let most = tightest(parts, "maxProperties", |a, b| a < b)?;
@@ -127,12 +130,8 @@ impl<'a> Writer<'a> {
                 keys.map_err(|_| part.refused(keyword, format!("has {pattern:?}, which {NO_PATTERN}")))?;
             let mut schemas = Vec::new();
             for part in parts {
-                let own = part.named(keyword)?;
-                let own = own.into_iter().find(|(other, _)| other == pattern);
-                schemas.extend(
-                    own.map(|(_, schema)| schema)
-                        .or_else(|| part.one("additionalProperties")),
-                );
+                let own = part.member(keyword, pattern)?;
+                schemas.extend(own.or_else(|| part.one("additionalProperties")));
             }
             self.add_open(members, keys, schemas, room, depth)?;
         }
@@ -210,11 +209,7 @@ pub(super) fn member<'a>(parts: &[Keywords<'a>], name: &str) -> Result<Vec<Fragm
     let mut said = Vec::new();
     for part in parts {
         let before = said.len();
-        let own = part
-            .named("properties")?
-            .into_iter()
-            .find(|(other, _)| *other == name);
-        said.extend(own.map(|(_, schema)| schema));
+        said.extend(part.member("properties", name)?);
         for (pattern, schema) in part.named("patternProperties")? {
             let fits = Pattern::search(pattern).matches(name);
             let refused = |_| {
@@ -236,8 +231,10 @@ pub(super) fn member<'a>(parts: &[Keywords<'a>], name: &str) -> Result<Vec<Fragm
 
 type Named<'k, 'a> = Vec<(&'a str, &'k Keywords<'a>)>;
 
-fn required<'k, 'a>(parts: &'k [Keywords<'a>]) -> Result<Named<'k, 'a>, Trouble> {
-    let mut names: Named<'k, 'a> = Vec::new();
+/// The members that have to be there, each once.
+fn required<'a>(parts: &[Keywords<'a>]) -> Result<Vec<&'a str>, Trouble> {
+    let mut names = Vec::new();
+    let mut seen = HashSet::new();
     for part in parts {
         let Some(value) = part.get("required") else {
             continue;
@@ -245,11 +242,7 @@ fn required<'k, 'a>(parts: &'k [Keywords<'a>]) -> Result<Named<'k, 'a>, Trouble>
         let list = value.as_array().map(|list| list.iter().map(Value::as_str));
         let list = list.and_then(|names| names.collect::<Option<Vec<_>>>());
         let list = list.ok_or_else(|| part.refused("required", "is no list of names"))?;
-        for name in list {
-            if !names.iter().any(|(other, _)| *other == name) {
-                names.push((name, part));
-            }
-        }
+        names.extend(list.into_iter().filter(|name| seen.insert(*name)));
     }
     Ok(names)
 }

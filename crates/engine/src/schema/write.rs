@@ -12,7 +12,7 @@ use super::{Unfollowable, literal, number, text};
 
 /// How deep values may stand within each other, and how many rules there may be.
 const DEPTH: usize = 48;
-const RULES: usize = 40_000;
+const RULES: usize = 20_000;
 
 /// Most letters of a text and items of an array, where nothing is said, by how many arrays it stands in.
 const LETTERS: [u64; 3] = [160, 60, 30];
