@@ -190,7 +190,22 @@ impl<'a> Writer<'a> {
 fn is_restricting(part: &Keywords<'_>, name: &str) -> bool {
     match part.get(name) {
         None => false,
-        Some(value) => !(name == "uniqueItems" && *value == Value::Bool(false)),
+        Some(value) => match name {
+            "uniqueItems" => *value != Value::Bool(false),
+            "propertyNames" => !is_any(value, true),
+            "contentSchema" => !is_any(value, false),
+            _ => true,
+        },
+    }
+}
+
+/// Whether a schema says nothing but, of names, that they are texts: so records are written.
+fn is_any(schema: &Value, of_names: bool) -> bool {
+    match schema {
+        Value::Object(map) => map
+            .iter()
+            .all(|(keyword, value)| of_names && keyword == "type" && value == "string"),
+        other => *other == Value::Bool(true),
     }
 }
 

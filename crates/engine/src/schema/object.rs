@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::fragment::{Fragment, Keywords, Trouble, tightest};
 use super::open_keys;
 use super::rules::Part;
-use super::text::{NO_PATTERN, Pattern};
+use super::text::{Pattern, no_pattern};
 use super::write::{Room, Writer};
 
 /// Members beyond which a limit is none.
@@ -126,8 +126,9 @@ impl<'a> Writer<'a> {
                 return Err(part.refused(keyword, "has patterns that may fit the same name"));
             }
             let keys = open_keys::by_pattern(pattern, names);
-            let keys =
-                keys.map_err(|_| part.refused(keyword, format!("has {pattern:?}, which {NO_PATTERN}")))?;
+            let keys = keys.map_err(|_| {
+                part.refused(keyword, format!("has {pattern:?}, which {}", no_pattern(pattern)))
+            })?;
             let mut schemas = Vec::new();
             for part in parts {
                 let own = part.member(keyword, pattern)?;
@@ -215,7 +216,7 @@ pub(super) fn member<'a>(parts: &[Keywords<'a>], name: &str) -> Result<Vec<Fragm
             let refused = |_| {
                 part.refused(
                     "patternProperties",
-                    format!("has {pattern:?}, which {NO_PATTERN}"),
+                    format!("has {pattern:?}, which {}", no_pattern(pattern)),
                 )
             };
             if fits.map_err(refused)? {

@@ -189,6 +189,26 @@ fn what_cannot_be_kept_to_is_named_with_its_place() {
             json!({"properties": {"a/b": {"type": "string", "pattern": "(?=a)b"}}}),
             "`pattern` at `/properties/a~1b`",
         ),
+        (
+            json!({"type": "string", "pattern": "(?<!a)b"}),
+            "`pattern` at `/` cannot be followed: it looks ahead or back",
+        ),
+        (
+            json!({"type": "string", "pattern": "(a)\\1"}),
+            "it refers to a group",
+        ),
+        (
+            json!({"type": "string", "pattern": "\\bfoo\\b"}),
+            "it asks where a word begins or ends",
+        ),
+        (
+            json!({"type": "string", "pattern": "^{[a-z]+}$"}),
+            "it is no regular expression that can be read",
+        ),
+        (
+            json!({"propertyNames": {"type": "string", "maxLength": 3}}),
+            "`propertyNames`",
+        ),
         (json!({"$ref": "#/$defs/absent"}), "`$ref`"),
         (json!({"$ref": "other.json"}), "`$ref`"),
         (json!({"type": "text"}), "`type`"),
@@ -234,6 +254,22 @@ fn keywords_that_restrict_nothing_are_no_reason_to_refuse() {
         json!({"type": "string", "minLength": 2.0, "maxLength": 1e18}),
         &["\"ab\""],
         &["\"a\""],
+    );
+    for remark in ["password", "binary", "path"] {
+        judge.assert(
+            json!({"type": "string", "format": remark, "minLength": 1}),
+            &["\"ab\""],
+            &["\"\"", "1"],
+        );
+    }
+    judge.assert(
+        json!({
+            "type": "object",
+            "propertyNames": {"type": "string"},
+            "additionalProperties": {"type": "string", "contentMediaType": "application/json", "contentSchema": {}},
+        }),
+        &[r#"{"a": "1"}"#],
+        &[r#"{"a": 1}"#],
     );
 }
 
@@ -393,6 +429,17 @@ fn texts_and_formats_come_to_an_end() {
         &["\"/a/b\""],
         &["\"a\""],
     );
+    // A class has no classes in it, and no sums of some.
+    judge.assert(
+        json!({"type": "string", "pattern": "^[[:alpha:]]$"}),
+        &["\"a]\"", "\"[]\""],
+        &["\"A\"", "\"z\""],
+    );
+    judge.assert(
+        json!({"type": "string", "pattern": "^[a&&b]$"}),
+        &["\"a\"", "\"&\"", "\"b\""],
+        &["\"c\""],
+    );
     for (format, right, wrong) in [
         (
             "date-time",
@@ -407,6 +454,13 @@ fn texts_and_formats_come_to_an_end() {
         ("ipv4", "10.0.0.255", "10.0.0.256"),
         ("ipv6", "1:2:3:4:5:6:7:8", "1:2"),
         ("uuid", "123e4567-e89b-12d3-a456-426614174000", "123"),
+        (
+            "uuid4",
+            "123e4567-e89b-42d3-a456-426614174000",
+            "123e4567-e89b-12d3-a456-426614174000",
+        ),
+        ("base64", "QUJD", "QUJ"),
+        ("regex", "abc", "("),
         ("uri", "https://example.org/a/b?c=d", "example"),
     ] {
         let quoted = |text: &str| format!("\"{text}\"");

@@ -10,6 +10,7 @@ use super::fragment::{Keywords, Trouble, tightest};
 use super::rules::Part;
 use super::write::Room;
 
+mod classes;
 mod format;
 
 /// Letters up to which a limit counts as one; no answer is that long.
@@ -29,7 +30,10 @@ pub(super) struct NoPattern;
 impl Pattern {
     /// The `pattern` of a schema, which may stand anywhere in the text.
     pub(super) fn search(pattern: &str) -> Self {
-        Self(RegexAst::SearchRegex(regex_to_lark(pattern, "dw")))
+        Self(RegexAst::SearchRegex(regex_to_lark(
+            &classes::plain(pattern),
+            "dw",
+        )))
     }
 
     fn of_length(least: u64, most: Option<u64>) -> Self {
@@ -126,8 +130,13 @@ pub(super) fn leaf(patterns: &[String], least: u64, most: Option<u64>) -> Part {
     }
     match patterns {
         [] => {}
-        [only] => schema["pattern"] = json!(only),
-        all => schema["allOf"] = all.iter().map(|pattern| json!({"pattern": pattern})).collect(),
+        [only] => schema["pattern"] = json!(classes::plain(only)),
+        all => {
+            let all = all
+                .iter()
+                .map(|pattern| json!({"pattern": classes::plain(pattern)}));
+            schema["allOf"] = all.collect();
+        }
     }
     Part::Json(schema.to_string())
 }
@@ -147,6 +156,9 @@ fn patterns<'k, 'a>(parts: &'k [Keywords<'a>]) -> Result<Patterns<'k, 'a>, Troub
             let text = value
                 .as_str()
                 .ok_or_else(|| part.refused(keyword, "is no text"))?;
+            if keyword == "format" && format::is_remark(text) {
+                continue;
+            }
             let source = match keyword {
                 "format" => format::pattern(text)
                     .ok_or_else(|| part.refused(keyword, format!("is {text:?}, which is not known")))?,
@@ -157,7 +169,7 @@ fn patterns<'k, 'a>(parts: &'k [Keywords<'a>]) -> Result<Patterns<'k, 'a>, Troub
             }
             let pattern = Pattern::search(&source);
             if !pattern.is_understood() {
-                return Err(part.refused(keyword, NO_PATTERN));
+                return Err(part.refused(keyword, no_pattern(&source)));
             }
             all = Some(match all {
                 None => ((keyword, part), pattern),
@@ -169,6 +181,23 @@ fn patterns<'k, 'a>(parts: &'k [Keywords<'a>]) -> Result<Patterns<'k, 'a>, Troub
     Ok((sources, all))
 }
 
-/// What is wrong with most patterns that cannot be followed.
-pub(super) const NO_PATTERN: &str =
-    "is no regular expression that can be followed: it must not look ahead or back, nor refer to a group";
+/// What is wrong with a pattern that cannot be followed; completes "the keyword ...".
+pub(super) fn no_pattern(pattern: &str) -> String {
+    let has = |signs: &[&str]| signs.iter().any(|sign| pattern.contains(sign));
+    let is_group = |digit: char| ('1'..='9').contains(&digit);
+    let refers = || {
+        pattern
+            .match_indices('\\')
+            .any(|(at, _)| pattern[at + 1..].starts_with(is_group))
+    };
+    let reason = if has(&["(?=", "(?!", "(?<=", "(?<!"]) {
+        "it looks ahead or back"
+    } else if refers() || has(&["\\k<", "(?P="]) {
+        "it refers to a group"
+    } else if has(&["\\b", "\\B"]) {
+        "it asks where a word begins or ends"
+    } else {
+        "it is no regular expression that can be read, or too large a one"
+    };
+    format!("cannot be followed: {reason}")
+}

@@ -7,6 +7,14 @@ const TIME: &str = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,3})?
 const HOST: &str = "[a-z][a-z0-9]{0,15}(?:-[a-z0-9]{1,10})?(?:\\.[a-z][a-z0-9]{1,15}){1,2}";
 const NUMBER: &str = "[1-9][0-9]?";
 
+/// Whether a format is a remark for people and programs: any text has it, or as good as any.
+pub(super) fn is_remark(format: &str) -> bool {
+    matches!(
+        format,
+        "password" | "binary" | "path" | "file-path" | "directory-path" | "textarea" | "markdown" | "html"
+    )
+}
+
 /// The pattern of a format, anchored; `None` for a format that is not known.
 pub(super) fn pattern(format: &str) -> Option<String> {
     let octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
@@ -24,6 +32,13 @@ pub(super) fn pattern(format: &str) -> Option<String> {
         "ipv4" => format!("(?:{octet}\\.){{3}}{octet}"),
         "ipv6" => "(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}".to_owned(),
         "uuid" => "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}".to_owned(),
+        "uuid1" | "uuid3" | "uuid4" | "uuid5" => {
+            let version = &format[4..];
+            format!("[0-9a-f]{{8}}-[0-9a-f]{{4}}-{version}[0-9a-f]{{3}}-[89ab][0-9a-f]{{3}}-[0-9a-f]{{12}}")
+        }
+        "base64" | "byte" => "(?:[A-Za-z0-9+/]{4}){1,8}".to_owned(),
+        // Letters alone are an expression by anybody's rules.
+        "regex" => "[A-Za-z0-9]{1,20}".to_owned(),
         "uri" | "iri" | "uri-reference" | "iri-reference" | "uri-template" => format!(
             "(?:https?|ftp|wss?)://{HOST}(?:/[A-Za-z0-9_~-]{{1,20}}){{0,4}}(?:\\.[a-z]{{2,4}})?\
              (?:\\?[a-z]{{1,12}}=[A-Za-z0-9]{{1,12}})?"
