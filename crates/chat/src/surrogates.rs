@@ -24,7 +24,8 @@ pub fn mended(json: &str) -> Cow<'_, str> {
     Cow::Owned(mended)
 }
 
-fn may_have_halves(json: &str) -> bool {
+/// Whether JSON has escapes of which one may be half a character: a quick look.
+pub fn may_have_halves(json: &str) -> bool {
     let escapes = memchr::memmem::find_iter(json.as_bytes(), b"\\u");
     let mut digits = escapes.filter_map(|at| json.as_bytes().get(at + 2));
     digits.any(|digit| matches!(digit, b'd' | b'D'))
@@ -77,6 +78,11 @@ impl Mender {
         }
         out.push_str(&text[at..]);
         out
+    }
+
+    /// Whether something waits for the next piece.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// What has waited, as it came: nothing follows that could tell.

@@ -1,6 +1,9 @@
 //! A whole answer: the provider's JSON, edited into our form.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+};
 
 use bytes::Bytes;
 use tollgate_catalog::{contract::estimated_tokens, quirks::Quirks};
@@ -10,6 +13,7 @@ use tollgate_chat::{
     event::{Finish, FinishReason},
     json::quote,
     object::{Object, member_items},
+    surrogates,
     usage::Usage,
 };
 
@@ -38,6 +42,9 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
     let text = std::str::from_utf8(body).map_err(|_| malformed("the answer is not UTF-8"))?;
     // DeepSeek sends blank lines while a request waits.
     let text = text.trim();
+    let mended = surrogates::mended(text);
+    let is_mended = matches!(&mended, Cow::Owned(mended) if mended != text);
+    let text = if is_mended { &*mended } else { text };
     let object = Object::parse(text)
         .map_err(|error| malformed(&format!("the answer is not a JSON object: {error}")))?;
     if let Some(fault) = fault::in_answer(&object) {
@@ -71,7 +78,7 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
     edit_envelope(&object, presentation, &mut edit);
     edit.set("usage", usage.to_json(&presentation.shape.usage));
     edit.finish(&mut edits);
-    let json = if edits.is_empty() {
+    let json = if edits.is_empty() && !is_mended {
         body.clone()
     } else {
         Bytes::from(edits.finish())

@@ -5,6 +5,7 @@
 
 mod calls;
 mod delta;
+mod halves;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ use tollgate_chat::{
 use self::{
     calls::Calls,
     delta::{Next, bare_delta, has_other_content, split_thinking},
+    halves::Halves,
 };
 use super::{
     answer::{PRIVATE_MEMBERS, drop_foreign_tier},
@@ -44,6 +46,7 @@ pub struct Decoder {
     think_tags: Option<ThinkTags>,
     keeps_details: bool,
     started: bool,
+    halves: Halves,
     choices: BTreeMap<u32, Choice>,
     done: bool,
 }
@@ -65,6 +68,7 @@ impl Decoder {
             think_tags: quirks.think_tags.then(|| ThinkTags::of(quirks)),
             keeps_details: quirks.foreign_state,
             started: false,
+            halves: Halves::default(),
             choices: BTreeMap::new(),
             done: false,
         }
@@ -116,12 +120,16 @@ impl Decoder {
             match event.data.trim_ascii() {
                 b"" => {}
                 b"[DONE]" => self.done = true,
-                _ => match parse(&event.data) {
-                    Ok(object) => self.chunk(&event.data, &object, events)?,
-                    // After the last finish nothing can be lost but counts.
-                    Err(_) if self.is_finished() => {}
-                    Err(fault) => return Err(fault),
-                },
+                _ => {
+                    let mended = self.halves.mend(&event.data);
+                    let data = mended.as_ref().unwrap_or(&event.data);
+                    match parse(data) {
+                        Ok(object) => self.chunk(data, &object, events)?,
+                        // After the last finish nothing can be lost but counts.
+                        Err(_) if self.is_finished() => {}
+                        Err(fault) => return Err(fault),
+                    }
+                }
             }
         }
         Ok(())

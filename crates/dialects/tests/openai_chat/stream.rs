@@ -181,9 +181,6 @@ fn what_a_chunk_says_and_nobody_can_read_is_a_fault() {
         assert_eq!(fault_of(&event), Some(FaultKind::Malformed), "{event}");
     }
     for event in [
-        r#"{"choices":[{"index":0,"delta":{"content":"\ud83d"},"finish_reason":null}]}"#,
-        r#"{"choices":[{"index":0,"delta":{"reasoning_content":"\ud83d"},"finish_reason":null}]}"#,
-        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"\ud83d"}}]},"finish_reason":null}]}"#,
         r#"{"choices":{"index":0,"delta":{"content":"a"}}}"#,
         r#"{"choices":"a"}"#,
     ] {
@@ -293,4 +290,79 @@ fn log_probabilities_and_images_are_told_beside_the_text() {
         3,
         "what is told in an event of its own has no chunk of its own"
     );
+}
+
+/// The texts of a stream whose chunks have deltas as they stand here, and what its chunks say of a member.
+fn with_deltas(deltas: &[&str], member: &str) -> (String, String) {
+    let mut decoder = stream_decoder();
+    let mut events = Vec::new();
+    for (number, delta) in deltas.iter().enumerate() {
+        let finish = if number + 1 == deltas.len() {
+            "\"stop\""
+        } else {
+            "null"
+        };
+        let chunk =
+            format!(r#"{{"id":"c","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#);
+        decoder
+            .read(Bytes::from(format!("data: {chunk}\n\n")), &mut events)
+            .unwrap();
+    }
+    decoder.end(&mut events).unwrap();
+    let (mut said, mut written) = (String::new(), String::new());
+    for event in &events {
+        match &event.kind {
+            EventKind::Text { text, .. } | EventKind::Reasoning { text, .. } => said.push_str(text),
+            EventKind::ToolCall { arguments, .. } => said.push_str(arguments),
+            _ => {}
+        }
+        if let Wire::Chunk(json) = &event.wire {
+            let chunk: Value = serde_json::from_slice(json).unwrap();
+            written.push_str(chunk["choices"][0]["delta"][member].as_str().unwrap_or_default());
+        }
+    }
+    (said, written)
+}
+
+#[test]
+fn a_character_cut_in_two_by_chunks_is_put_together_and_half_a_one_replaced() {
+    for (deltas, shown) in [
+        (
+            vec![r#"{"content":"a\ud83d"}"#, r#"{"content":"\ude00b"}"#, "{}"],
+            "a😀b",
+        ),
+        (
+            vec![
+                r#"{"content":"a\ud83d"}"#,
+                r#"{"role":"assistant"}"#,
+                r#"{"content":"\ude00b"}"#,
+            ],
+            "a😀b",
+        ),
+        (vec![r#"{"content":"a\ud83db"}"#, "{}"], "a\u{fffd}b"),
+        (
+            vec![r#"{"content":"a\ud83d"}"#, r#"{"content":"b"}"#],
+            "a\u{fffd}b",
+        ),
+        (vec![r#"{"content":"a\ud83d"}"#, "{}"], "a\u{fffd}"),
+        (vec![r#"{"content":"\ude00b"}"#, "{}"], "\u{fffd}b"),
+        (vec![r#"{"content":"\ud83d\ude00"}"#, "{}"], "😀"),
+    ] {
+        let (said, written) = with_deltas(&deltas, "content");
+        assert_eq!((said.as_str(), written.as_str()), (shown, shown), "{deltas:?}");
+    }
+    let thought = [
+        r#"{"reasoning_content":"t\ud83d"}"#,
+        r#"{"content":"\u0041"}"#,
+        "{}",
+    ];
+    assert_eq!(
+        with_deltas(&thought, "reasoning_content"),
+        ("t\u{fffd}A".to_owned(), "t\u{fffd}".to_owned())
+    );
+    let call = [
+        r#"{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{\"a\":\"\ud83d\"}"}}]}"#,
+        "{}",
+    ];
+    assert_eq!(with_deltas(&call, "content").0, "{\"a\":\"\u{fffd}\"}");
 }
