@@ -87,6 +87,9 @@ fn from_layers(base: &[Source<'_>], over: &[Source<'_>]) -> Result<Catalog, Cata
         read::file(*source, &mut layer, &problems);
         whole.lay(layer);
     }
+    if !problems.is_empty() {
+        resolve::references(&whole, &contracts, &problems);
+    }
     // A value that could not be read would be reported a second time, as missing.
     problems.into_result()?;
     resolve::catalog(whole, contracts)

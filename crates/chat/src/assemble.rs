@@ -156,9 +156,16 @@ impl Assembler {
 impl Choice {
     fn to_json(&self, index: u32, shape: &AnswerShape) -> String {
         let or_null = |text: Option<&str>| text.map_or_else(|| "null".to_owned(), quote);
+        // An answer that a stop text ended before its first letter is an empty one, not none.
+        let is_cut_to_nothing = self.tool_calls.is_empty()
+            && self
+                .finish
+                .as_ref()
+                .is_some_and(|finish| finish.matched_stop.is_some());
+        let text = self.text.as_deref().or(is_cut_to_nothing.then_some(""));
         let mut message = format!(
             "{{\"role\":\"assistant\",\"content\":{},\"refusal\":{}",
-            or_null(self.text.as_deref()),
+            or_null(text),
             or_null(self.refusal.as_deref()),
         );
         if !self.annotations.is_empty() {

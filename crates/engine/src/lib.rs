@@ -188,9 +188,10 @@ impl Engine {
         Ok(self.shared.language()?.tokenizer.len())
     }
 
-    /// Whether the model is there, by its name and length.
+    /// Whether the model is there, by its name and length. A file that was found damaged when it was read
+    /// stays so until it changes.
     pub fn presence(&self) -> io::Result<Presence> {
-        model_file::presence(&self.shared.settings.model_path)
+        self.shared.presence()
     }
 }
 

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -50,6 +51,23 @@ pub(crate) struct Note {
 /// The note's path: the model's, with `json` at the end.
 fn note_path(model: &Path) -> PathBuf {
     model.with_extension("json")
+}
+
+/// Tells one content of a file from the next, as far as that can be told without reading it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FileStamp {
+    modified: Option<SystemTime>,
+    bytes: u64,
+}
+
+impl FileStamp {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
+        Ok(Self {
+            modified: metadata.modified().ok(),
+            bytes: metadata.len(),
+        })
+    }
 }
 
 /// Looks whether a model is there and has the length that it must have.

@@ -5,6 +5,7 @@
 //! whose client has gone is dropped before the next step. A panic ends the requests that it happened in.
 
 use std::collections::VecDeque;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -17,6 +18,7 @@ use crate::form::{Form, FormError, FormMaker, Grammar};
 use crate::forward::{KvCache, Llama, PAGE, Slice};
 use crate::generation::Fault;
 use crate::load::{self, Language, LoadError};
+use crate::model_file::{self, FileStamp, Presence};
 use crate::prefixes::Prefixes;
 use crate::queue::{Job, Queue};
 use crate::sequence::{Next, Sequence};
@@ -32,6 +34,8 @@ pub(crate) struct Shared {
     /// Held while the language is read, so that only one reads it.
     reading: Mutex<()>,
     forms: OnceLock<Result<FormMaker, FormError>>,
+    /// What was wrong with the file's content when it was read last, and which file that was.
+    damage: Mutex<Option<(FileStamp, String)>>,
 }
 
 impl Shared {
@@ -42,7 +46,35 @@ impl Shared {
             language: OnceLock::new(),
             reading: Mutex::new(()),
             forms: OnceLock::new(),
+            damage: Mutex::new(None),
         }
+    }
+
+    /// As [`model_file::presence`], and remembers a file whose content was found wrong.
+    pub(crate) fn presence(&self) -> io::Result<Presence> {
+        let path = &self.settings.model_path;
+        let found = model_file::presence(path)?;
+        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(match (&found, &*damage) {
+            (Presence::Present { path, .. }, Some((stamp, reason))) if FileStamp::of(path)? == *stamp => {
+                Presence::Damaged {
+                    path: path.clone(),
+                    reason: reason.clone(),
+                }
+            }
+            _ => found,
+        })
+    }
+
+    /// Passes on what reading the file led to, and takes note of damage.
+    fn noted<T>(&self, read: Result<T, LoadError>) -> Result<T, LoadError> {
+        if let Err(LoadError::Damaged { path, reason }) = &read
+            && let Ok(stamp) = FileStamp::of(path)
+        {
+            let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            *damage = Some((stamp, reason.clone()));
+        }
+        read
     }
 
     /// How the model reads and writes text; read from its file by whoever comes first.
@@ -51,7 +83,7 @@ impl Shared {
         if let Some(language) = self.language.get() {
             return Ok(language.clone());
         }
-        let read = load::language(&self.settings.model_path)?;
+        let read = self.noted(load::language(&self.settings.model_path))?;
         Ok(self.language.get_or_init(|| Arc::new(read)).clone())
     }
 
@@ -291,7 +323,7 @@ fn pass(llama: &Llama, active: &mut [Sequence], counts: &[usize]) -> Vec<Option<
 impl Model {
     fn load(shared: &Shared) -> Result<Self, LoadError> {
         let began = Instant::now();
-        let llama = load::llama(&shared.settings.model_path)?;
+        let llama = shared.noted(load::llama(&shared.settings.model_path))?;
         let token = KvCache::bytes_for(&llama.sizes, PAGE) / PAGE;
         let model = Self {
             prefixes: Prefixes::new(shared.settings.prefix_bytes / token),

@@ -315,8 +315,17 @@ async fn a_damaged_model_fails_the_request_and_a_mended_one_works() {
         read(generation).await,
         Err(Fault::Load(LoadError::Damaged { .. }))
     ));
+    assert!(matches!(engine.presence(), Ok(Presence::Damaged { .. })));
+    assert!(matches!(
+        engine.generate(prompt("hello", at_most(1))),
+        Err(Refused::Model(LoadError::Damaged { .. }))
+    ));
 
     std::fs::write(model.path(), sound).unwrap();
+    let mended = std::time::SystemTime::now() + Duration::from_secs(2);
+    let file = std::fs::File::options().write(true).open(model.path()).unwrap();
+    file.set_modified(mended).unwrap();
+    assert!(matches!(engine.presence(), Ok(Presence::Present { .. })));
     ask(&engine, "hello", at_most(1)).await;
 }
 

@@ -155,8 +155,9 @@ fn check(request: &ValidRequest) -> Result<(), Unsupported> {
             return refuse(name, &format!("`{name}`, the older form of `{instead}`"));
         }
     }
-    if request.traits.provider_file.is_some() {
-        return refuse("messages", "references into a provider's storage");
+    if let Some(message) = request.traits.provider_file {
+        let param = format!("messages[{message}].content");
+        return refuse(&param, "references into a provider's storage");
     }
     Ok(())
 }

@@ -266,6 +266,8 @@ fn cors(gate: &Gate) -> CorsLayer {
                 X_REQUEST_ID,
                 X_TOLLGATE_REQUEST_ID,
                 header::RETRY_AFTER,
+                "retry-after-ms".parse().expect("a valid header name"),
+                "x-should-retry".parse().expect("a valid header name"),
                 "x-tollgate-channel".parse().expect("a valid header name"),
                 "x-tollgate-model".parse().expect("a valid header name"),
                 "x-tollgate-notes".parse().expect("a valid header name"),

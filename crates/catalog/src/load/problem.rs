@@ -93,6 +93,10 @@ impl Problems {
         );
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
     /// `Ok` where nothing was added.
     pub fn into_result(self) -> Result<(), CatalogErrors> {
         let mut problems = self.0.into_inner();

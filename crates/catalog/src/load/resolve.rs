@@ -57,6 +57,39 @@ pub(super) fn catalog(layer: Layer, contracts: Vec<Contract>) -> Result<Catalog,
     ))
 }
 
+/// Names what is referred to and not there. For files in which something else is wrong, too:
+/// [`catalog`] tells it of all others.
+pub(super) fn references(layer: &Layer, contracts: &[Contract], problems: &Problems) {
+    let contracts: Vec<&str> = contracts.iter().map(|contract| &*contract.name).collect();
+    for (id, draft) in &layer.models {
+        if let Some(name) = &draft.contract
+            && !contracts.contains(&&*name.value)
+        {
+            let problem = unknown("contract", &name.value, contracts.iter().copied());
+            problems.add(&name.place, format!("model.{id}.contract"), problem);
+        }
+        for serving in &draft.servings {
+            let path = format!("model.{id}.serving.{}", serving.provider);
+            if !layer.providers.contains_key(&serving.provider) {
+                let known = layer.providers.keys().map(String::as_str);
+                let problem = unknown("provider", &serving.provider, known);
+                problems.add(&serving.place, format!("{path}.provider"), problem);
+            }
+            if let Some(name) = &serving.quirk_set
+                && !layer.quirk_sets.contains_key(&name.value)
+            {
+                let known = layer.quirk_sets.keys().map(String::as_str);
+                let problem = unknown("quirk set", &name.value, known);
+                problems.add(&name.place, format!("{path}.quirk_set"), problem);
+            }
+        }
+    }
+}
+
+fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    format!("there is no {kind} `{name}`{}", suggestion(name, known))
+}
+
 fn provider(name: &str, draft: &ProviderDraft, problems: &Problems) -> Provider {
     let field = |key: &str| format!("provider.{name}.{key}");
     if draft.dialect.is_none() {
@@ -143,8 +176,8 @@ impl Resolver {
         };
         let found = self.contracts.get(&name.value);
         if found.is_none() {
-            let near = suggestion(&name.value, self.contracts.keys().map(String::as_str));
-            let problem = format!("there is no contract `{}`{near}", name.value);
+            let known = self.contracts.keys().map(String::as_str);
+            let problem = unknown("contract", &name.value, known);
             self.problems.add(&name.place, field, problem);
         }
         found.cloned()
@@ -153,8 +186,8 @@ impl Resolver {
     fn serving(&self, id: &str, draft: &ServingDraft) -> Option<Serving> {
         let path = format!("model.{id}.serving.{}", draft.provider);
         let Some(provider) = self.providers.get(&draft.provider) else {
-            let near = suggestion(&draft.provider, self.providers.keys().map(String::as_str));
-            let problem = format!("there is no provider `{}`{near}", draft.provider);
+            let known = self.providers.keys().map(String::as_str);
+            let problem = unknown("provider", &draft.provider, known);
             self.problems
                 .add(&draft.place, format!("{path}.provider"), problem);
             return None;
@@ -191,8 +224,8 @@ impl Resolver {
         let name = draft.quirk_set.as_ref()?;
         let set = self.quirk_sets.get(&name.value);
         if set.is_none() {
-            let near = suggestion(&name.value, self.quirk_sets.keys().map(String::as_str));
-            let problem = format!("there is no quirk set `{}`{near}", name.value);
+            let known = self.quirk_sets.keys().map(String::as_str);
+            let problem = unknown("quirk set", &name.value, known);
             self.problems
                 .add(&name.place, format!("{path}.quirk_set"), problem);
         }

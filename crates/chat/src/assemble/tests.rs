@@ -108,3 +108,26 @@ fn a_call_without_arguments_has_an_empty_object_unless_the_limit_cut_it() {
         assert_eq!(function["arguments"], expected, "{reason:?}");
     }
 }
+
+#[test]
+fn an_answer_that_a_stop_text_ended_at_once_is_an_empty_text() {
+    let finish = |matched_stop: Option<&str>| {
+        EventKind::Finish(Finish {
+            choice: 0,
+            reason: FinishReason::Stop,
+            matched_stop: matched_stop.map(str::to_owned),
+            provider_reason: None,
+        })
+    };
+    let content = |events: Vec<EventKind>| assembled(events)["choices"][0]["message"]["content"].clone();
+    assert_eq!(content(vec![finish(Some("H"))]), "");
+    assert_eq!(content(vec![finish(None)]), Value::Null);
+    let call = EventKind::ToolCall {
+        choice: 0,
+        index: 0,
+        id: Some("c".to_owned()),
+        name: Some("f".to_owned()),
+        arguments: String::new(),
+    };
+    assert_eq!(content(vec![call, finish(Some("H"))]), Value::Null);
+}

@@ -1,6 +1,6 @@
 //! `/v1/models`: what can be called with this key.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use http::{HeaderMap, StatusCode};
 use tollgate_catalog::{listing, model::Model};
@@ -32,9 +32,10 @@ pub async fn list(gate: &Gate, headers: &HeaderMap, client: IpAddr) -> Result<Re
     Ok(json(StatusCode::OK, body))
 }
 
-/// One model, if it can be called.
+/// One model, if it can be called; `id` as it stands in the path.
 pub async fn one(gate: &Gate, headers: &HeaderMap, client: IpAddr, id: &str) -> Result<Response, GateError> {
     let key = authenticate(gate, headers, client).await?;
+    let id = &*decoded(id);
     let model = find_model(gate, id)?;
     permit(&key.key, &model)?;
     if !is_served(gate, &model) {
@@ -49,4 +50,48 @@ pub async fn one(gate: &Gate, headers: &HeaderMap, client: IpAddr, id: &str) -> 
 
 fn is_served(gate: &Gate, model: &Model) -> bool {
     gate.sandbox_is_on() || !gate.channels.load().servers(&model.id).is_empty()
+}
+
+/// A part of a path without its `%` escapes (RFC 3986, 2.1); as it stands where they are none, or no UTF-8.
+fn decoded(part: &str) -> Cow<'_, str> {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let digits = rest
+            .get(..2)
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let byte = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        let Some(byte) = byte else {
+            return Cow::Borrowed(part);
+        };
+        bytes.push(byte);
+        rest = &rest[2..];
+    }
+    String::from_utf8(bytes).map_or(Cow::Borrowed(part), Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decoded;
+
+    #[test]
+    fn escapes_in_a_path_are_read_and_what_is_none_stays() {
+        for (part, id) in [
+            ("gpt-4o", "gpt-4o"),
+            ("org%2Fmy", "org/my"),
+            ("org/my", "org/my"),
+            ("m%202", "m 2"),
+            ("%C3%a9", "é"),
+            ("100%", "100%"),
+            ("%+1", "%+1"),
+            ("%ff", "%ff"),
+        ] {
+            assert_eq!(decoded(part), id);
+        }
+    }
 }

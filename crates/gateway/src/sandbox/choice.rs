@@ -102,7 +102,6 @@ impl Choice {
         let limit = sampling.max_tokens.unwrap_or(u32::MAX);
         let reasoning_limit = (limit / 2).min(REASONING_LIMIT);
         let (first, text_prompt) = if thinks && reasoning_limit > 0 {
-            sampling.max_tokens = Some(limit - reasoning_limit);
             let thought = Prompt {
                 turns: thinking_turns(&prompt.turns),
                 sampling: Sampling {
@@ -165,7 +164,10 @@ impl Choice {
             }
             Step::Text { text, logprobs } => Ok(Did::Said(self.text(text, logprobs))),
             Step::Done(finished) => match self.text_prompt.take() {
-                Some(prompt) => {
+                Some(mut prompt) => {
+                    // The text may use all that the thoughts left.
+                    let limit = &mut prompt.sampling.max_tokens;
+                    *limit = limit.map(|limit| limit.saturating_sub(finished.completion_tokens));
                     self.counts.reasoning = finished.completion_tokens;
                     self.counts.completion = finished.completion_tokens;
                     self.generation = self.engine.generate(prompt).map_err(ChoiceFailed::Refused)?;

@@ -147,7 +147,7 @@ fn channel(
         .and_then(|served| timeouts::resolve(written, timeouts, &served.models, mistakes));
     // Only now, so that everything wrong with the channel has been found.
     let (name, served) = (name?, served.filter(|_| all_priced)?);
-    let warnings = served.warnings(&name);
+    let warnings = served.warnings(&name, &provider);
     let settings = ChannelSettings {
         name,
         base_url: base_url?,

@@ -67,7 +67,7 @@ pub fn table<T: DeserializeOwned + Default>(
         let message = if SECRET.contains(&field) {
             "this is not the kind of value it takes".to_owned()
         } else {
-            error.message().to_owned()
+            in_words(error.message())
         };
         let byte = error.span().unwrap_or_else(|| value.span()).start;
         mistakes.add(
@@ -80,6 +80,24 @@ pub fn table<T: DeserializeOwned + Default>(
     }
     let whole = Spanned::new(0..0, DeValue::Table(readable));
     T::deserialize(ValueDeserializer::from(whole)).expect("every field was readable by itself")
+}
+
+/// Types of Rust in the TOML library's messages, and what an operator calls them.
+const IN_WORDS: [(&str, &str); 6] = [
+    ("a nonzero u16", "a whole number from 1 to 65535"),
+    ("a nonzero u32", "a whole number from 1 on"),
+    ("a nonzero u64", "a whole number from 1 on"),
+    ("expected u16", "expected a whole number from 0 to 65535"),
+    ("expected u32", "expected a whole number from 0 on"),
+    ("expected u64", "expected a whole number from 0 on"),
+];
+
+fn in_words(message: &str) -> String {
+    let mut words = message.to_owned();
+    for (rust, plain) in IN_WORDS {
+        words = words.replace(rust, plain);
+    }
+    words
 }
 
 /// Whether the value can be read as this field of `T`.

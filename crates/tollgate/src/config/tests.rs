@@ -317,6 +317,31 @@ fn a_channel_serves_what_the_catalogue_says_unless_it_names_models() {
 }
 
 #[test]
+fn a_model_at_the_wrong_provider_and_an_open_admin_listener_are_warned_of() {
+    let channel = |provider: &str, rest: &str| {
+        format!(
+            "[[channels]]\nname = \"{provider}\"\nprovider = \"{provider}\"\napi_key = \"k\"\nmodels = [\"gpt-4o\"]\n{rest}\n"
+        )
+    };
+    let warnings = |text: &str| -> Vec<String> {
+        let config = written(text).config();
+        let warnings = config.warnings(Date::constant(2026, 1, 1));
+        warnings.iter().map(Warning::to_string).collect()
+    };
+
+    assert_eq!(
+        warnings(&channel("deepseek", "")),
+        ["channel deepseek: the catalogue does not know gpt-4o at deepseek; it is asked for under that name"]
+    );
+    assert!(warnings(&channel("openai", "")).is_empty());
+    assert!(warnings(&channel("deepseek", "model_ids = { \"gpt-4o\" = \"mine\" }")).is_empty());
+    assert_eq!(
+        warnings("[server]\nadmin_listen = \"0.0.0.0:8701\"\n"),
+        ["server.admin_listen: 0.0.0.0:8701 can be reached from other machines, and asks for no key"]
+    );
+}
+
+#[test]
 fn every_provider_of_the_catalogue_can_be_a_channel_with_all_its_models() {
     for provider in ["anthropic", "gemini", "openai"] {
         let config = written(&format!(

@@ -1,6 +1,6 @@
 //! What an operator should know of a configuration that is right.
 
-use std::fmt;
+use std::{fmt, net::SocketAddr};
 
 use jiff::{Unit, civil::Date};
 use tollgate_catalog::{channel::ChannelName, model::ModelId};
@@ -19,6 +19,14 @@ pub enum Warning {
         model: ModelId,
         nearest: Option<String>,
     },
+    /// A channel names a model that the catalogue lists at others, not at its provider.
+    NotAtProvider {
+        channel: ChannelName,
+        model: ModelId,
+        provider: String,
+    },
+    /// The admin listener can be reached from other machines.
+    AdminExposed { address: SocketAddr },
     /// Nobody serves a model of `routing.fallbacks`.
     FallbackNotServed { model: ModelId },
     /// A model of a channel ends soon, or has ended.
@@ -54,8 +62,14 @@ impl Config {
         let retiring = retiring.into_iter().map(|(_, warning)| warning);
         retiring
             .chain(self.channels.warnings.iter().cloned())
+            .chain(self.admin_exposed())
             .chain(self.fallbacks_not_served())
             .collect()
+    }
+
+    fn admin_exposed(&self) -> Option<Warning> {
+        let address = self.server.admin_listen;
+        (!address.ip().is_loopback()).then_some(Warning::AdminExposed { address })
     }
 
     fn fallbacks_not_served(&self) -> impl Iterator<Item = Warning> {
@@ -97,6 +111,18 @@ impl fmt::Display for Warning {
                     None => Ok(()),
                 }
             }
+            Self::NotAtProvider {
+                channel,
+                model,
+                provider,
+            } => write!(
+                f,
+                "channel {channel}: the catalogue does not know {model} at {provider}; it is asked for under that name"
+            ),
+            Self::AdminExposed { address } => write!(
+                f,
+                "server.admin_listen: {address} can be reached from other machines, and asks for no key"
+            ),
             Self::FallbackNotServed { model } => {
                 write!(f, "routing.fallbacks: no channel serves {model}")
             }

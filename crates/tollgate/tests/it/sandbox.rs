@@ -205,6 +205,19 @@ async fn a_thinking_contract_has_its_reasoning() {
         "{usage:?}"
     );
     assert_eq!(off.summary().reasoning(), "");
+
+    let story = json!({
+        "enable_thinking": true,
+        "max_tokens": 100,
+        "messages": user("Tell me a long story about the sea."),
+    });
+    let story = gate.post(&short(QWEN, story)).await;
+    let usage = story.summary().usage.unwrap();
+    assert_eq!(story.json()["choices"][0]["finish_reason"], "length");
+    assert_eq!(
+        usage.completion_tokens, 100,
+        "the text may use all that the thoughts left: {usage:?}"
+    );
     assert!(
         gate.post(&short(DEEPSEEK, json!({"thinking": {"type": "disabled"}})))
             .await

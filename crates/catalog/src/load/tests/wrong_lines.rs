@@ -179,3 +179,27 @@ fn an_operators_mistake_is_found_in_the_operators_file() {
         "over.toml:6: model.acme-1.serving.acme.quirks.top_p: no number lies in this range"
     );
 }
+
+#[test]
+fn names_that_are_not_there_are_told_beside_values_that_are_wrong() {
+    insta::assert_snapshot!(errors(r#"
+[[provider]]
+name = "acme"
+dialect = "openai-chat"
+
+[[model]]
+id = "acme-1"
+owner = "acme"
+contract = "generel"
+colour = "red"
+
+[[model.serving]]
+provider = "acne"
+quirk_set = "thinker"
+"#), @r#"
+    own.toml:9: model.acme-1.contract: there is no contract `generel`; did you mean `general`?
+    own.toml:10: model.acme-1.colour: is not a known field
+    own.toml:13: model.acme-1.serving.acne.provider: there is no provider `acne`; did you mean `acme`?
+    own.toml:14: model.acme-1.serving.acne.quirk_set: there is no quirk set `thinker`
+"#);
+}

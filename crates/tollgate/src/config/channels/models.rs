@@ -1,6 +1,9 @@
 //! Which models a channel serves, and what the provider calls them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use tollgate_catalog::{Catalog, channel::ChannelName, model::ModelId, provider::Provider, serving::Serving};
 use toml::Spanned;
@@ -17,18 +20,26 @@ pub struct Served {
     pub models: BTreeMap<ModelId, Arc<Serving>>,
     /// Named models that the catalogue does not list, each with the nearest that it does.
     unlisted: Vec<(ModelId, Option<String>)>,
+    /// Named models that the catalogue lists, but not at this provider.
+    elsewhere: Vec<ModelId>,
 }
 
 impl Served {
-    pub fn warnings(&self, channel: &ChannelName) -> Vec<Warning> {
-        self.unlisted
+    pub fn warnings(&self, channel: &ChannelName, provider: &Provider) -> Vec<Warning> {
+        let elsewhere = self.elsewhere.iter().map(|model| Warning::NotAtProvider {
+            channel: channel.clone(),
+            model: model.clone(),
+            provider: provider.name.to_string(),
+        });
+        let unlisted = self
+            .unlisted
             .iter()
             .map(|(model, nearest)| Warning::NotInCatalog {
                 channel: channel.clone(),
                 model: model.clone(),
                 nearest: nearest.clone(),
-            })
-            .collect()
+            });
+        unlisted.chain(elsewhere).collect()
     }
 }
 
@@ -51,9 +62,22 @@ pub fn resolve(
         mistakes.add(start, Mistake::ModelsMissing { provider });
         return None;
     }
+    let renamed: BTreeSet<String> = model_ids.keys().map(|id| id.get_ref().clone()).collect();
     if !rename(&mut servings, model_ids, mistakes) {
         return None;
     }
+    // Whoever says what the provider calls it knows that it is there.
+    let is_elsewhere = |model: &&ModelId| {
+        let listed = catalog.model(model.as_str());
+        listed.is_some_and(|listed| {
+            listed
+                .servings
+                .iter()
+                .all(|known| known.provider != provider.name)
+        }) && !provider.serves_any_model
+            && !renamed.contains(model.as_str())
+    };
+    let elsewhere = servings.keys().filter(is_elsewhere).cloned().collect();
     let unlisted = servings
         .keys()
         .filter(|model| catalog.model(model.as_str()).is_none())
@@ -68,6 +92,7 @@ pub fn resolve(
     Some(Served {
         models: servings,
         unlisted,
+        elsewhere,
     })
 }
 
