@@ -31,8 +31,7 @@ impl<'a> Edits<'a> {
 
     /// Puts `json` in the place of `part`.
     pub fn replace(&mut self, part: &str, json: impl Into<String>) {
-        let range = self.range_of(part);
-        self.splices.push((range, json.into()));
+        self.splices.push((range_of(self.text, part), json.into()));
     }
 
     /// The edited text as pieces: slices of `body` between new bytes, so that a large body is not
@@ -60,8 +59,9 @@ impl<'a> Edits<'a> {
     /// The edited text in one piece.
     pub fn finish(mut self) -> String {
         self.sort();
-        let grown: usize = self.splices.iter().map(|(_, json)| json.len()).sum();
-        let mut edited = String::with_capacity(self.text.len() + grown);
+        let put_in: usize = self.splices.iter().map(|(_, json)| json.len()).sum();
+        let taken_out: usize = self.splices.iter().map(|(range, _)| range.len()).sum();
+        let mut edited = String::with_capacity(self.text.len() + put_in - taken_out);
         let mut at = 0;
         for (range, json) in &self.splices {
             edited.push_str(&self.text[at..range.start]);
@@ -81,14 +81,15 @@ impl<'a> Edits<'a> {
             "edits overlap"
         );
     }
+}
 
-    fn range_of(&self, part: &str) -> Range<usize> {
-        let start = (part.as_ptr() as usize)
-            .checked_sub(self.text.as_ptr() as usize)
-            .filter(|start| start + part.len() <= self.text.len())
-            .expect("an edited part lies inside the edited text");
-        start..start + part.len()
-    }
+/// Where `part`, a slice of `text`, stands in it.
+fn range_of(text: &str, part: &str) -> Range<usize> {
+    let start = (part.as_ptr() as usize)
+        .checked_sub(text.as_ptr() as usize)
+        .filter(|start| start + part.len() <= text.len())
+        .expect("an edited part lies inside the edited text");
+    start..start + part.len()
 }
 
 /// What becomes of one object's members.
@@ -164,17 +165,14 @@ impl<'o, 'a> ObjectEdit<'o, 'a> {
         if self.changes.is_empty() && self.appended.is_empty() {
             return;
         }
-        let members = self.object.members();
-        let whole = edits.range_of(self.object.text());
-        let ends: Vec<Range<usize>> = members
-            .iter()
-            .map(|member| edits.range_of(member.value))
-            .collect();
+        let (text, members) = (edits.text, self.object.members());
+        let whole = range_of(text, self.object.text());
+        let value_of = |index: usize| range_of(text, members[index].value);
         // A member's own text runs from the end of the one before it (or the brace), comma
         // included, to the end of its value.
         let own_start = |index: usize| match index {
             0 => whole.start + 1,
-            _ => ends[index - 1].end,
+            _ => value_of(index - 1).end,
         };
         let removed = |index: &usize| {
             let mut changes = self.changes.iter();
@@ -182,11 +180,11 @@ impl<'o, 'a> ObjectEdit<'o, 'a> {
         };
         let first_kept = (0..members.len()).find(|index| !removed(index));
         for (index, change) in self.changes {
-            let value = ends[index].clone();
+            let value = value_of(index);
             match change {
                 Change::Value(json) => edits.splices.push((value, json)),
                 Change::Name(name) => {
-                    let range = name_range(edits.text, own_start(index), value.start);
+                    let range = name_range(text, own_start(index), value.start);
                     edits.splices.push((range, name));
                 }
                 Change::Removed => edits.splices.push((own_start(index)..value.end, String::new())),
@@ -195,7 +193,7 @@ impl<'o, 'a> ObjectEdit<'o, 'a> {
         // Where everything before the first kept member goes, so does the comma before it.
         if let Some(first) = first_kept.filter(|first| *first > 0) {
             let start = own_start(first);
-            let comma = edits.text[start..]
+            let comma = text[start..]
                 .find(',')
                 .expect("a comma stands before every member but the first");
             edits.splices.push((start..start + comma + 1, String::new()));

@@ -196,5 +196,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 
 /// Writes `text` as a JSON string, quotes included.
 pub fn quote(text: &str) -> String {
+    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        return ["\"", text, "\""].concat();
+    }
     serde_json::to_string(text).expect("a string always serialises")
 }

@@ -20,7 +20,16 @@ const SHOWN_NAME: usize = 64;
 #[derive(Debug, Clone)]
 pub struct ChatRequest {
     body: ByteString,
-    members: Vec<(Box<str>, Range<usize>)>,
+    members: Vec<(Name, Range<usize>)>,
+}
+
+/// A member's name.
+#[derive(Debug, Clone)]
+enum Name {
+    /// As it stands in the body.
+    Plain(Range<usize>),
+    /// Decoded: it was written with escapes.
+    Escaped(Box<str>),
 }
 
 /// Why a body is not a request at all.
@@ -66,11 +75,18 @@ impl ChatRequest {
             }
         }
         let start = body.as_ptr() as usize;
+        let range_of = |part: &str| {
+            let from = part.as_ptr() as usize - start;
+            from..from + part.len()
+        };
         let members = members
             .into_iter()
             .map(|member| {
-                let from = member.value.as_ptr() as usize - start;
-                (member.name.into(), from..from + member.value.len())
+                let name = match member.name {
+                    Cow::Borrowed(name) => Name::Plain(range_of(name)),
+                    Cow::Owned(name) => Name::Escaped(name.into()),
+                };
+                (name, range_of(member.value))
             })
             .collect();
         Ok(Self { body, members })
@@ -94,9 +110,13 @@ impl ChatRequest {
 
     /// All members in the client's order, nulls included.
     pub fn members(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.members
-            .iter()
-            .map(|(name, range)| (&**name, &self.body[range.clone()]))
+        self.members.iter().map(|(name, range)| {
+            let name = match name {
+                Name::Plain(range) => &self.body[range.clone()],
+                Name::Escaped(name) => name,
+            };
+            (name, &self.body[range.clone()])
+        })
     }
 
     /// The body as an object that can be edited.

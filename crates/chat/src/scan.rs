@@ -28,7 +28,7 @@ pub(crate) fn members(text: &str, known: bool) -> Option<Vec<Member<'_>>> {
     let mut scan = Scan::of(text, known);
     let mut members = Vec::with_capacity(12);
     scan.object(|scan, name| {
-        let value = scan.skip_value(1)?;
+        let value = scan.value(1)?;
         members.push(Member { name, value });
         (members.len() <= MEMBERS_LIMIT).then_some(())
     })?;
@@ -41,7 +41,7 @@ pub(crate) fn items(text: &str, known: bool) -> Option<Vec<&str>> {
     let mut scan = Scan::of(text, known);
     let mut items = Vec::new();
     scan.array(|scan| {
-        items.push(scan.skip_value(1)?);
+        items.push(scan.value(1)?);
         Some(())
     })?;
     scan.end()?;
@@ -118,18 +118,12 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Crosses a member's name and the colon behind it.
-    fn name(&mut self) -> Option<Text<'a>> {
-        self.expect(b'"')?;
-        let name = self.string()?;
-        self.expect(b':')?;
-        Some(name)
-    }
-
     /// Crosses an object; `member` takes the value of each name.
     fn object(&mut self, mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Option<()>) -> Option<()> {
         self.between::<b'{', b'}'>(|scan| {
-            let name = scan.name()?.decode()?;
+            scan.expect(b'"')?;
+            let name = scan.string()?;
+            scan.expect(b':')?;
             member(scan, name)
         })
     }
@@ -140,27 +134,35 @@ impl<'a> Scan<'a> {
     }
 
     /// Crosses one value and gives its text.
-    fn skip_value(&mut self, depth: u8) -> Option<&'a str> {
-        let first = self.peek()?;
+    fn value(&mut self, depth: u8) -> Option<&'a str> {
+        self.peek()?;
         let from = self.at;
-        match first {
+        self.skip_value(depth)?;
+        Some(&self.text[from..self.at])
+    }
+
+    /// Crosses one value.
+    fn skip_value(&mut self, depth: u8) -> Option<()> {
+        match self.peek()? {
             b'"' => {
                 self.at += 1;
-                self.string()?;
+                self.skip_string()?;
             }
             b'{' | b'[' if self.known => self.skip_known()?,
             b'{' | b'[' if depth >= DEPTH_LIMIT => return None,
             b'{' => self.between::<b'{', b'}'>(|scan| {
-                scan.name()?;
-                scan.skip_value(depth + 1).map(drop)
+                scan.expect(b'"')?;
+                scan.skip_string()?;
+                scan.expect(b':')?;
+                scan.skip_value(depth + 1)
             })?,
-            b'[' => self.array(|scan| scan.skip_value(depth + 1).map(drop))?,
+            b'[' => self.array(|scan| scan.skip_value(depth + 1))?,
             b't' => self.word("true")?,
             b'f' => self.word("false")?,
             b'n' => self.word("null")?,
             _ => self.skip_number()?,
         }
-        Some(&self.text[from..self.at])
+        Some(())
     }
 
     /// Crosses an object or array of a known text: goes to the bracket that closes it.
@@ -171,7 +173,7 @@ impl<'a> Scan<'a> {
             self.at += 1;
             match byte {
                 b'"' => {
-                    self.string()?;
+                    self.skip_string()?;
                 }
                 b'{' | b'[' => open += 1,
                 b'}' | b']' => {
@@ -189,7 +191,7 @@ impl<'a> Scan<'a> {
         Some(match self.peek()? {
             b'"' => {
                 self.at += 1;
-                Json::String(self.string()?.decode()?)
+                Json::String(self.string()?)
             }
             b'{' | b'[' if depth >= DEPTH_LIMIT => return None,
             b'{' => {
@@ -215,24 +217,28 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// Crosses a string whose opening quote has been crossed.
-    fn string(&mut self) -> Option<Text<'a>> {
+    /// Crosses a string whose opening quote has been crossed, and decodes it.
+    fn string(&mut self) -> Option<Cow<'a, str>> {
         let from = self.at;
-        let mut escaped = false;
+        match self.skip_string()? {
+            Spelling::Plain => Some(Cow::Borrowed(&self.text[from..self.at - 1])),
+            Spelling::Escaped => serde_json::from_str(&self.text[from - 1..self.at]).ok(),
+        }
+    }
+
+    /// Crosses a string whose opening quote has been crossed.
+    fn skip_string(&mut self) -> Option<Spelling> {
+        let mut spelling = Spelling::Plain;
         loop {
             self.cross_plain()?;
             let found = self.byte(self.at)?;
             self.at += 1;
             if found == b'"' {
-                break;
+                return Some(spelling);
             }
-            escaped = true;
+            spelling = Spelling::Escaped;
             self.cross_escape()?;
         }
-        Some(Text {
-            quoted: &self.text[from - 1..self.at],
-            escaped,
-        })
     }
 
     /// Goes to the next quote or backslash. Control characters must not come before it.
@@ -350,19 +356,10 @@ fn special_bytes(word: u64) -> u64 {
     below(word, 0x20) | is(b'"') | is(b'\\')
 }
 
-/// A string as it stands, quotes included.
-struct Text<'a> {
-    quoted: &'a str,
-    escaped: bool,
-}
-
-impl<'a> Text<'a> {
-    fn decode(self) -> Option<Cow<'a, str>> {
-        match self.escaped {
-            false => Some(Cow::Borrowed(&self.quoted[1..self.quoted.len() - 1])),
-            true => serde_json::from_str(self.quoted).ok().map(Cow::Owned),
-        }
-    }
+/// How a string is written.
+enum Spelling {
+    Plain,
+    Escaped,
 }
 
 #[cfg(test)]

@@ -21,6 +21,9 @@ pub fn to_send(request: &ValidRequest, quirks: &Quirks) -> Vec<(&'static str, St
     const SAMPLING: [&str; 4] = ["temperature", "top_p", "frequency_penalty", "presence_penalty"];
 
     let contract = &request.model.contract;
+    if quirks.provider_defaults.is_empty() && !contract.sends_defaults() {
+        return Vec::new();
+    }
     let sent = |name: &str| request.request.get(name).is_some();
     let mut members = Vec::new();
 

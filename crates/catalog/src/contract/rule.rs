@@ -38,6 +38,8 @@ pub struct Contract {
     /// Name to place in `fields`.
     by_name: BTreeMap<Box<str>, usize>,
     required: Vec<Box<str>>,
+    /// Whether some default is sent to every provider.
+    sends_defaults: bool,
 }
 
 impl Contract {
@@ -59,6 +61,11 @@ impl Contract {
     /// Names of the parameters that must be there.
     pub fn required(&self) -> impl Iterator<Item = &str> {
         self.required.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether some default is sent to the provider even if the provider's own is not known.
+    pub fn sends_defaults(&self) -> bool {
+        self.sends_defaults
     }
 
     /// The documented default of the parameter `name`.

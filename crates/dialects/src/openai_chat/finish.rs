@@ -1,5 +1,7 @@
 //! Finish reasons of many hosts, as OpenAI's.
 
+use std::borrow::Cow;
+
 use tollgate_chat::event::FinishReason;
 
 use crate::fault::{Fault, FaultKind};
@@ -7,7 +9,11 @@ use crate::fault::{Fault, FaultKind};
 /// Reads a provider's word. `None`: not finished yet (some hosts write `""`). Fails where the word
 /// means that the provider broke off.
 pub fn read(word: &str, has_tool_calls: bool) -> Result<Option<FinishReason>, Fault> {
-    let reason = match &*word.to_ascii_lowercase() {
+    let lower = match word.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(word.to_ascii_lowercase()),
+        false => Cow::Borrowed(word),
+    };
+    let reason = match &*lower {
         "" => return Ok(None),
         "length" | "max_tokens" | "model_length" | "model_context_window_exceeded" => FinishReason::Length,
         "tool_calls" | "tool_use" | "tool_call" => FinishReason::ToolCalls,

@@ -124,7 +124,7 @@ impl<'a> Encoder<'_, 'a> {
         upstream_id: &str,
     ) -> Result<(), Unsupported> {
         match name {
-            "model" => self.set_if_different(name, value, &quote(upstream_id)),
+            "model" => self.model(value, upstream_id),
             "messages" => self.messages(value)?,
             "max_tokens" | "max_completion_tokens" => self.token_limit(index, name),
             "temperature" => self.number(index, name, value, self.quirks.temperature),
@@ -165,9 +165,10 @@ impl<'a> Encoder<'_, 'a> {
         }
     }
 
-    fn set_if_different(&mut self, name: &str, value: &str, json: &str) {
+    fn model(&mut self, value: &str, upstream_id: &str) {
+        let json = quote(upstream_id);
         if value != json {
-            self.edit.set(name, json);
+            self.edit.set("model", json);
         }
     }
 

@@ -1,6 +1,6 @@
 //! A provider's token counts in OpenAI's meaning.
 
-use tollgate_chat::{object::Object, usage::Usage};
+use tollgate_chat::{json::Json, object::Object, usage::Usage};
 
 /// Reads a `usage` object. `None` where it holds no counts.
 ///
@@ -73,6 +73,8 @@ pub fn read(json: &str, excludes_reasoning: bool) -> Option<Usage> {
 /// A count, whatever number it is spelt as; negative ones count as zero. Counts beyond any model's
 /// context are not believed.
 fn count(object: &Object<'_>, name: &str) -> Option<u64> {
-    let value: f64 = object.read(name)?;
-    Some(value.clamp(0.0, 1e12) as u64)
+    match Json::parse_member(object.present(name)?) {
+        Ok(Json::Number(number)) => Some(number.as_f64().clamp(0.0, 1e12) as u64),
+        _ => None,
+    }
 }

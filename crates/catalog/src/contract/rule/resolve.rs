@@ -79,6 +79,7 @@ pub(super) fn contract(file: &str, text: &str) -> Result<Contract, ContractError
         },
         shows_reasoning: page.answer.reasoning_content,
         examples,
+        sends_defaults: fields.iter().any(|field| field.send_default),
         by_name: fields
             .iter()
             .enumerate()
