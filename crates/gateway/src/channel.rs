@@ -122,9 +122,10 @@ impl Channels {
             let earlier = before
                 .and_then(|before| before.by_name.get(&settings.name))
                 .filter(|channel| same_connections(&channel.settings, &settings));
-            let client = earlier
-                .map(|channel| channel.client.clone())
-                .unwrap_or_else(|| ProviderClient::new(settings.connect_timeout, settings.proxy.as_ref()));
+            let client = earlier.map(|channel| channel.client.clone()).unwrap_or_else(|| {
+                let proxy = settings.proxy.as_ref();
+                ProviderClient::new(&settings.base_url, settings.connect_timeout, proxy)
+            });
             let health = earlier
                 .filter(|channel| same_health(&channel.settings, &settings))
                 .map(|channel| Arc::clone(&channel.health))

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use secrecy::ExposeSecret;
 use tollgate_catalog::channel::ChannelSettings;
 use tollgate_dialects::{Credential, Dialect};
+use url::Url;
 
 const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
 
@@ -25,8 +26,10 @@ pub struct Entrances {
 
 #[derive(Debug)]
 struct Entrance {
-    /// Credential, content type, the dialect's headers, the operator's own.
-    headers: HeaderMap,
+    /// Credential, content types, the dialect's headers, the operator's own; for whole answers.
+    whole: HeaderMap,
+    /// The same for streams.
+    streamed: HeaderMap,
     /// The address of the path that the dialect always names; made when it is first asked for.
     fixed: OnceLock<(&'static str, Uri)>,
 }
@@ -34,7 +37,8 @@ struct Entrance {
 impl Entrances {
     pub fn of(settings: &ChannelSettings) -> Self {
         let entrance = |dialect| Entrance {
-            headers: headers(settings, dialect),
+            whole: headers(settings, dialect, "application/json"),
+            streamed: headers(settings, dialect, "text/event-stream"),
             fixed: OnceLock::new(),
         };
         Self {
@@ -47,8 +51,12 @@ impl Entrances {
     }
 
     /// What each request in this dialect carries beside its body.
-    pub fn headers(&self, dialect: Dialect) -> &HeaderMap {
-        &self.entrance(dialect).headers
+    pub fn headers(&self, dialect: Dialect, streamed: bool) -> &HeaderMap {
+        let entrance = self.entrance(dialect);
+        match streamed {
+            true => &entrance.streamed,
+            false => &entrance.whole,
+        }
     }
 
     /// The whole address of a path. `None`: it cannot be written as one, because of the name that the
@@ -79,11 +87,23 @@ impl Entrances {
     }
 }
 
+/// What `Host` says of an address.
+pub fn host_of(base: &Url) -> HeaderValue {
+    let name = base.host_str().unwrap_or_default();
+    let host = match base.port() {
+        Some(port) => format!("{name}:{port}"),
+        None => name.to_owned(),
+    };
+    HeaderValue::try_from(host).expect("a URL's host is ASCII")
+}
+
 /// The headers that every request of a channel carries in this dialect. The configuration has checked
-/// that they can stand in a header; what cannot is left out.
-fn headers(settings: &ChannelSettings, dialect: Dialect) -> HeaderMap {
+/// that they can stand in a header; what cannot is left out. `accept`: what the provider is asked to answer with.
+fn headers(settings: &ChannelSettings, dialect: Dialect, accept: &'static str) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(settings.headers.len() + 8);
+    headers.insert(header::HOST, host_of(&settings.base_url));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     for (name, value) in dialect.headers() {

@@ -1,6 +1,7 @@
 //! The one place from which bytes go to providers.
 
 mod connect;
+mod pool;
 
 use std::{
     collections::VecDeque,
@@ -12,21 +13,20 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{Method, Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_rustls::ConfigBuilderExt;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_util::client::legacy::connect::HttpConnector;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout, timeout_at};
 use tollgate_catalog::channel::Proxy;
 use tollgate_dialects::ProviderRequest;
+use url::Url;
 
 use connect::{Connector, Wire};
+use pool::{Pool, SendError};
 
 use super::{
     headers::{retry_after, should_retry, spent_until},
@@ -38,18 +38,16 @@ use crate::{buffered::Held, channel::Server, error::Failure, health::Scope, stor
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
 /// How long an error's body is waited for: what matters comes with its head, and other channels are waiting.
 const ERROR_BODY_TIME: Duration = Duration::from_secs(2);
-/// How long a connection waits in the pool for its next request.
-const POOL_IDLE: Duration = Duration::from_secs(30);
 
 /// Connections to one channel's provider. Clones share them.
 #[derive(Debug, Clone)]
 pub struct ProviderClient {
-    inner: Client<Connector, Segments>,
+    pool: Pool,
 }
 
 impl ProviderClient {
-    /// Connections go through `proxy`, where there is one.
-    pub fn new(connect_timeout: Duration, proxy: Option<&Proxy>) -> Self {
+    /// `base`: where all of the channel's requests go; through `proxy`, where there is one.
+    pub fn new(base: &Url, connect_timeout: Duration, proxy: Option<&Proxy>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -59,14 +57,13 @@ impl ProviderClient {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(Wire::new(tcp, proxy));
-        let inner = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .build(Connector {
-                https,
-                limit: connect_timeout,
-            });
-        Self { inner }
+        let connector = Connector {
+            https,
+            limit: connect_timeout,
+        };
+        Self {
+            pool: Pool::new(connector, base),
+        }
     }
 }
 
@@ -101,7 +98,7 @@ pub async fn send(
     let limit = server.timeouts.first_byte;
     let streamed = request.streamed;
     let dialect = request.dialect;
-    let sending = server.channel.client.inner.request(build(server, request)?);
+    let sending = server.channel.client.pool.send(build(server, request)?);
     let response = if streamed {
         timeout(limit, sending)
             .await
@@ -109,9 +106,9 @@ pub async fn send(
     } else {
         sending.await
     };
-    let response = response.map_err(|error| match error.is_connect() {
-        true => Failure::Connect(root_cause(&error)),
-        false => Failure::Broken(root_cause(&error)),
+    let response = response.map_err(|error| match error {
+        SendError::Connect(error) => Failure::Connect(root_cause(&*error)),
+        SendError::Broken(error) => Failure::Broken(root_cause(&error)),
     })?;
     mark.head(response.status().as_u16());
     if response.status() == StatusCode::OK {
@@ -135,11 +132,6 @@ pub async fn send(
 }
 
 fn build(server: &Server, request: ProviderRequest) -> Result<Request<Segments>, Failure> {
-    let accept = if request.streamed {
-        "text/event-stream"
-    } else {
-        "application/json"
-    };
     let entrances = &server.channel.entrances;
     let uri = entrances
         .uri(request.dialect, request.path)
@@ -147,11 +139,7 @@ fn build(server: &Server, request: ProviderRequest) -> Result<Request<Segments>,
     let mut http = Request::new(Segments::new(request.body));
     *http.method_mut() = Method::POST;
     *http.uri_mut() = uri;
-    let mut headers = entrances.headers(request.dialect).clone();
-    headers
-        .entry(header::ACCEPT)
-        .or_insert(HeaderValue::from_static(accept));
-    *http.headers_mut() = headers;
+    *http.headers_mut() = entrances.headers(request.dialect, request.streamed).clone();
     Ok(http)
 }
 

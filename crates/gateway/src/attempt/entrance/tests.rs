@@ -35,7 +35,7 @@ fn settings(base_url: &str, api_key: &str, headers: &[(&str, &str)]) -> ChannelS
 }
 
 fn sent(entrances: &Entrances, dialect: Dialect, name: &str) -> Option<String> {
-    let value = entrances.headers(dialect).get(name)?;
+    let value = entrances.headers(dialect, false).get(name)?;
     Some(value.to_str().unwrap().to_owned())
 }
 

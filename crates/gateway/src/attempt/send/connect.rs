@@ -20,9 +20,9 @@ use hyper_util::{
 use secrecy::ExposeSecret;
 use tokio::{net::TcpStream, time::timeout};
 use tollgate_catalog::channel::Proxy;
-use tower::Service;
+use tower::{Service, ServiceExt};
 
-/// Looks the name up, connects, and speaks TLS where the address says so, all within `limit`.
+/// Connects to hosts.
 #[derive(Debug, Clone)]
 pub struct Connector {
     pub https: HttpsConnector<Wire>,
@@ -36,8 +36,9 @@ pub enum Wire {
     Tunnel(Tunnel<HttpConnector>),
 }
 
-type Fault = Box<dyn Error + Send + Sync>;
-type Connected = Result<MaybeHttpsStream<TokioIo<TcpStream>>, Fault>;
+pub type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+pub type Fault = Box<dyn Error + Send + Sync>;
 type Wired = Result<TokioIo<TcpStream>, Fault>;
 
 impl Wire {
@@ -84,22 +85,13 @@ impl Service<Uri> for Wire {
     }
 }
 
-impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
-    type Error = Fault;
-    type Future = Pin<Box<dyn Future<Output = Connected> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        self.https.poll_ready(context)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let (connecting, limit) = (self.https.call(uri), self.limit);
-        Box::pin(async move {
-            timeout(limit, connecting).await.unwrap_or_else(|_| {
-                let late = format!("no connection within {limit:?}");
-                Err(io::Error::new(io::ErrorKind::TimedOut, late).into())
-            })
+impl Connector {
+    /// Looks the name up, connects, and speaks TLS where the address says so, all within the limit.
+    pub async fn connect(&self, to: Uri) -> Result<Stream, Fault> {
+        let connecting = self.https.clone().oneshot(to);
+        timeout(self.limit, connecting).await.unwrap_or_else(|_| {
+            let late = format!("no connection within {:?}", self.limit);
+            Err(io::Error::new(io::ErrorKind::TimedOut, late).into())
         })
     }
 }
