@@ -23,7 +23,7 @@ mod tries;
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout_at};
-use tollgate_catalog::{contract::ValidRequest, model::Model};
+use tollgate_catalog::{channel::ChannelName, contract::ValidRequest, model::Model};
 use tollgate_chat::{
     answer::Answer,
     chunk::{AnswerShape, Head},
@@ -98,7 +98,7 @@ pub struct Asker<'a> {
 /// What came back, and from where.
 pub struct Attempted {
     /// Name of the channel for the client's header and the log.
-    pub channel: String,
+    pub channel: ChannelName,
     /// The model that answers, where it is another than the client asked for.
     pub model: Option<Arc<Model>>,
     pub notes: Vec<Note>,
@@ -375,7 +375,7 @@ async fn ask_channel(
     })?;
     notes.extend(fetched);
     Ok(Attempted {
-        channel: server.channel.settings.name.to_string(),
+        channel: server.channel.settings.name.clone(),
         model: None,
         notes,
         outcome,

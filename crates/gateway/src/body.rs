@@ -115,8 +115,9 @@ pub fn check_headers(headers: &HeaderMap) -> Result<(), GateError> {
         .split(|byte| *byte == b';')
         .next()
         .unwrap_or_default();
-    let essence = essence.trim_ascii().to_ascii_lowercase();
-    if essence == b"application/json" || essence.ends_with(b"+json") {
+    let essence = essence.trim_ascii();
+    let suffix = &essence[essence.len().saturating_sub(b"+json".len())..];
+    if essence.eq_ignore_ascii_case(b"application/json") || suffix.eq_ignore_ascii_case(b"+json") {
         return Ok(());
     }
     Err(GateError::ContentType(

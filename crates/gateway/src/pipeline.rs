@@ -85,7 +85,11 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
     let head = Head {
         id: [
             "chatcmpl-",
-            story.id.as_str().trim_start_matches(request_id::PREFIX),
+            story
+                .id
+                .as_str()
+                .strip_prefix(request_id::PREFIX)
+                .unwrap_or_default(),
         ]
         .concat(),
         created: Timestamp::now().as_second().max(0) as u64,

@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, pin::pin, sync::Arc};
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::timeout;
-use tollgate_catalog::model::Model;
+use tollgate_catalog::{channel::ChannelName, model::Model};
 use tollgate_chat::event::Unshown;
 use tollgate_dialects::Note;
 
@@ -154,11 +154,11 @@ fn refuse(error: GateError, settlement: Settlement) -> Response {
 }
 
 /// Says where the answer comes from and what was changed on the way there.
-fn write_origin(headers: &mut http::HeaderMap, channel: &str, model: Option<&Model>, notes: &[Note]) {
+fn write_origin(headers: &mut http::HeaderMap, channel: &ChannelName, model: Option<&Model>, notes: &[Note]) {
     if let Some(model) = model.and_then(|model| HeaderValue::from_str(model.id.as_str()).ok()) {
         headers.insert(X_TOLLGATE_MODEL, model);
     }
-    if let Ok(channel) = HeaderValue::from_str(channel) {
+    if let Ok(channel) = HeaderValue::from_str(channel.as_str()) {
         headers.insert(X_TOLLGATE_CHANNEL, channel);
     }
     if !notes.is_empty()

@@ -131,7 +131,7 @@ async fn write(
     };
     Ok(Attempted {
         model: None,
-        channel: SANDBOX.to_owned(),
+        channel: ChannelName::new(SANDBOX),
         notes,
         outcome,
     })

@@ -10,7 +10,7 @@ use std::{
 };
 
 use http::StatusCode;
-use tollgate_catalog::{contract::ValidRequest, model::Model, money::Money};
+use tollgate_catalog::{channel::ChannelName, contract::ValidRequest, model::Model, money::Money};
 use tollgate_chat::usage::Usage;
 use tollgate_dialects::Note;
 use tollgate_ledger::UsageRecord;
@@ -90,8 +90,8 @@ impl Settlement {
 
     /// Notes which channel answers, and with which model where it is not the one that was asked for; and that
     /// its first output is there.
-    pub fn answered_by(&mut self, channel: &str, model: Option<&Arc<Model>>) {
-        channel.clone_into(&mut self.end.channel);
+    pub fn answered_by(&mut self, channel: &ChannelName, model: Option<&Arc<Model>>) {
+        self.end.channel = Some(channel.clone());
         self.end.served = model.cloned();
         self.end.first_output = Some(Instant::now());
     }
@@ -208,7 +208,7 @@ impl Settlement {
             key_prefix = self.key.key.prefix.as_str(),
             model = self.model.id.as_str(),
             served_model = end.served.as_ref().map(|model| model.id.as_str()),
-            channel = end.channel.as_str(),
+            channel = end.channel.as_ref().map_or("", ChannelName::as_str),
             stream = self.stream,
             attempts = (attempts != 1).then_some(attempts),
             outcome,

@@ -20,7 +20,7 @@ use std::{
 };
 
 use opentelemetry::trace::SpanContext;
-use tollgate_catalog::model::Model;
+use tollgate_catalog::{channel::ChannelName, model::Model};
 use tollgate_chat::{event::FinishReason, usage::Usage};
 use tollgate_dialects::Note;
 use tollgate_store::WarmKey;
@@ -71,8 +71,8 @@ pub struct End {
     pub param: Option<String>,
     /// `None`: the client went before anything was said.
     pub status: Option<u16>,
-    /// Name of the channel that answered; empty: none did.
-    pub channel: String,
+    /// The channel that answered.
+    pub channel: Option<ChannelName>,
     /// The model that answered, where it is another than was asked for.
     pub served: Option<Arc<Model>>,
     pub first_output: Option<Instant>,
@@ -199,7 +199,7 @@ impl Story {
         let pages = self.pages();
         let end = pages.end.as_ref().map_or(0, |end| {
             let notes = end.notes.iter().map(|note| note.name().len()).sum::<usize>();
-            notes + end.notes.capacity() * size_of::<Note>() + end.channel.len()
+            notes + end.notes.capacity() * size_of::<Note>()
         });
         size_of::<Self>()
             + 2 * self.id.as_str().len()

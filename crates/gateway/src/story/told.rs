@@ -184,7 +184,7 @@ impl Pages {
             self.end.is_some() && !matches!(end.outcome, OK | "client_gone" | "joined" | "replayed");
         ToldAnswer {
             status: end.status,
-            channel: Some(end.channel.clone()).filter(|channel| !channel.is_empty()),
+            channel: end.channel.as_ref().map(ToString::to_string),
             model: end.served.as_ref().map(|model| model.id.to_string()),
             finish: end
                 .finishes

@@ -70,10 +70,8 @@ fn push_time(line: &mut String, now: SystemTime) {
         line.push_str(text);
     });
     line.push('.');
-    let micros = itoa::Buffer::new()
-        .format(1_000_000 + since.subsec_micros())
-        .to_owned();
-    line.push_str(&micros[1..]);
+    let mut digits = itoa::Buffer::new();
+    line.push_str(&digits.format(1_000_000 + since.subsec_micros())[1..]);
     line.push('Z');
 }
 
