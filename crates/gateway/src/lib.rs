@@ -19,6 +19,7 @@ mod error;
 mod gate;
 mod health;
 mod idempotency;
+mod in_place;
 mod limit_headers;
 mod metrics;
 mod pipeline;

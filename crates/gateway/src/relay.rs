@@ -20,6 +20,7 @@ use crate::{
     body::{self, Response},
     error::GateError,
     gate::Gate,
+    in_place::in_place,
     settle::Settlement,
     story::Finishes,
 };
@@ -86,7 +87,7 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
     let writer = stream::Writer::new(&asked.request, asked.head.clone(), asked.story.id.clone());
     let memory = gate.buffered.hold();
     // The future owns what is asked: its memory goes as soon as an answer has begun.
-    let mut attempting: stream::Attempting = Box::pin(async move { attempt(&gate, &asked).await });
+    let mut attempting: stream::Attempting = in_place(|| async move { attempt(&gate, &asked).await });
     let leaving = Leaving(settlement.departure());
     let mut response = match timeout(keep_alive, &mut attempting).await {
         Ok(Ok(attempted)) => {

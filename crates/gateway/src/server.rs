@@ -3,17 +3,16 @@
 use std::{
     convert::Infallible,
     net::SocketAddr,
+    pin::Pin,
     sync::{Arc, atomic::Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use futures_util::future::Either;
 use http::{HeaderValue, Method, Request, header};
-use hyper::{body::Incoming, server::conn::http1::Builder};
+use hyper::{body::Incoming, server::conn::http1::Builder, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
 };
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
@@ -22,7 +21,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tollgate_ledger::limits::standings;
-use tower::{ServiceExt, service_fn};
+use tower::{Layer, ServiceExt};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 use tracing::{debug, warn};
 
@@ -33,6 +32,7 @@ use crate::{
     error::GateError,
     gate::{Gate, GateSettings},
     idempotency::X_TOLLGATE_REPLAYED,
+    in_place::in_place,
     limit_headers,
     metrics::looked_at,
     pipeline::chat_completions,
@@ -75,23 +75,26 @@ const ROUTES: [&str; 6] = [
     "/readyz",
 ];
 
+/// A request being answered. Boxed, so that a connection makes no room for it while it streams or waits.
+type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
 /// Serves the data plane until `shutdown`. From then on it is not ready, and each answer is its connection's last; after
 /// a while it takes nothing new, and lets requests under way end.
 pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-    let cors = cors(&gate);
+    let cors = Arc::new(cors(&gate));
     let limits = Limits::of(&gate.settings);
     let served = Arc::clone(&gate);
     let service = move |peer: SocketAddr| {
-        let gate = Arc::clone(&served);
-        let data_plane = service_fn(move |request| answer(Arc::clone(&gate), peer, request));
-        let with_cors = tower::Layer::layer(&cors, data_plane.clone());
-        service_fn(move |request: Request<Incoming>| {
+        let (gate, cors) = (Arc::clone(&served), Arc::clone(&cors));
+        service_fn(move |request: Request<Incoming>| -> Answering {
+            let gate = Arc::clone(&gate);
             // Only browsers name an origin, so nobody else pays for CORS.
             let from_browser = request.headers().contains_key(header::ORIGIN);
-            match from_browser && request.uri().path().starts_with("/v1/") {
-                true => Either::Left(with_cors.clone().oneshot(request)),
-                false => Either::Right(data_plane.clone().oneshot(request)),
+            if from_browser && request.uri().path().starts_with("/v1/") {
+                let data_plane = tower::service_fn(move |request| answer(Arc::clone(&gate), peer, request));
+                return Box::pin(cors.layer(data_plane).oneshot(request));
             }
+            in_place(|| answer(gate, peer, request))
         })
     };
     let shutdown = async {
@@ -303,7 +306,7 @@ async fn accept<S>(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) where
-    S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S: hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
 {
     let mut builder = Builder::new();
@@ -377,10 +380,10 @@ fn serve_connection<S>(
     graceful: &GracefulShutdown,
     place: Option<OwnedSemaphorePermit>,
 ) where
-    S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S: hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
 {
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         let _place = place;
