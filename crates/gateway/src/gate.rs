@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
@@ -167,9 +167,9 @@ impl Gate {
         }
     }
 
-    /// Keeps the story of a request that has ended, and tells it to those who want to hear it.
-    pub(crate) fn ended(&self, story: &Arc<Story>) {
-        self.stories.keep(story);
+    /// Keeps the story of a request that has ended by `now`, and tells it to those who want to hear it.
+    pub(crate) fn ended(&self, story: &Arc<Story>, now: Instant) {
+        self.stories.keep(story, now);
         if let Some(telemetry) = &self.telemetry {
             telemetry.hear(story);
         }

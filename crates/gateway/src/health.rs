@@ -152,10 +152,12 @@ impl Health {
         if !self.settings.enabled {
             return Fitness::Fit;
         }
-        let now = self.now();
         let (channel, model) = (self.rest.until(), model.rest.until());
         let until = channel.max(model).max(self.breaker.closed_until_probe());
-        match until.checked_sub(now) {
+        if until == 0 {
+            return Fitness::Fit;
+        }
+        match until.checked_sub(self.now()) {
             None | Some(0) => Fitness::Fit,
             Some(left) => Fitness::Resting {
                 left: Duration::from_millis(left),
@@ -174,7 +176,7 @@ impl Health {
     /// `forced`: nothing else is left, so neither rest nor breaker counts.
     pub fn begin(&self, forced: bool) -> Option<Place> {
         let mut place = Places::take(&self.places)?;
-        if self.settings.enabled && !forced {
+        if self.settings.enabled && !forced && self.breaker.closed_until_probe() != 0 {
             place.probe = self.breaker.admits(self.now(), self.settings.breaker_open)?.probe;
         }
         Some(place)

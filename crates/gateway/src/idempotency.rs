@@ -14,7 +14,7 @@ mod tape;
 
 use std::{
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -162,7 +162,7 @@ where
             repeats: Some(of),
             ..End::default()
         });
-        gate.ended(story);
+        gate.ended(story, Instant::now());
     }
     Ok(response)
 }

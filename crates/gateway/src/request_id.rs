@@ -96,6 +96,9 @@ fn next_id(unix_millis: u64) -> ByteString {
 
 /// Appends the lowest `digits` digits of `value`.
 fn push_hex(id: &mut String, value: u64, digits: u32) {
-    let digit = |place: u32| char::from_digit((value >> (4 * place)) as u32 & 0xf, 16).unwrap_or('0');
-    id.extend((0..digits).rev().map(digit));
+    const DIGITS: &str = "0123456789abcdef";
+    for place in (0..digits).rev() {
+        let digit = (value >> (4 * place)) as usize & 0xf;
+        id.push_str(&DIGITS[digit..=digit]);
+    }
 }

@@ -190,7 +190,8 @@ impl Settlement {
             departure.settled();
         }
         self.end.outcome = outcome;
-        let ended = self.end.left.unwrap_or_else(Instant::now);
+        let now = Instant::now();
+        let ended = self.end.left.unwrap_or(now);
         let took = ended.duration_since(self.story.arrived);
         let bill = self.book(took);
         let (story, end) = (&self.story, &self.end);
@@ -198,7 +199,7 @@ impl Settlement {
         let metrics = &self.gate.metrics;
         metrics.request_ended(outcome, seconds);
         let usage = end.usage.unwrap_or_default();
-        let attempts = story.log_attempts(outcome == OK);
+        let attempts = story.log_attempts(outcome == OK, now);
         let first = end
             .first_output
             .map(|at| at.duration_since(story.arrived).as_millis() as u64);
@@ -228,8 +229,8 @@ impl Settlement {
             debug!(request_id = story.id.as_str(), notes = %notes.join(", "), "request changed on its way");
         }
         self.end.bill = Some(bill);
-        self.story.ends(take(&mut self.end));
-        self.gate.ended(&self.story);
+        self.story.ends_after(took, take(&mut self.end));
+        self.gate.ended(&self.story, now);
     }
 }
 

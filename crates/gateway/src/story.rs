@@ -173,13 +173,14 @@ impl Story {
         self.pages().stream = stream;
     }
 
-    /// Writes down how it ended. The first end holds.
-    pub fn ends(&self, mut end: End) {
+    /// Writes down how it ends now. The first end holds.
+    pub fn ends(&self, end: End) {
+        self.ends_after(self.since_arrival(), end);
+    }
+
+    /// Writes down how it ended, so long after its arrival. The first end holds.
+    pub fn ends_after(&self, now: Duration, mut end: End) {
         keep_small(&mut end.notes);
-        let now = end.left.map_or_else(
-            || self.since_arrival(),
-            |left| left.saturating_duration_since(self.arrived),
-        );
         let mut pages = self.pages();
         if pages.end.is_none() {
             pages.end = Some(end);

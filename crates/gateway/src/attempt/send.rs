@@ -13,6 +13,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use http::{Method, Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -153,9 +154,13 @@ pub async fn read_whole(
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     loop {
-        let frame = timeout(idle, body.frame())
-            .await
-            .map_err(|_| Failure::IdleTimeout { limit: idle })?;
+        // Mostly it is there, and needs no timer.
+        let frame = match body.frame().now_or_never() {
+            Some(frame) => frame,
+            None => timeout(idle, body.frame())
+                .await
+                .map_err(|_| Failure::IdleTimeout { limit: idle })?,
+        };
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| Failure::Broken(root_cause(&error)))?;
         let Ok(data) = frame.into_data() else { continue };

@@ -72,14 +72,14 @@ impl KeptStories {
         }
     }
 
-    /// Keeps the story of a request that was let in.
-    pub fn keep(&self, story: &Arc<Story>) {
-        self.answered.keep(story);
+    /// Keeps the story of a request that was let in, and is over now.
+    pub fn keep(&self, story: &Arc<Story>, now: Instant) {
+        self.answered.keep(story, now);
     }
 
     /// Keeps the story of one that was not.
     pub fn keep_refused(&self, story: &Arc<Story>) {
-        self.refused.keep(story);
+        self.refused.keep(story, Instant::now());
     }
 
     /// The story of the request with this ID of ours.
@@ -98,11 +98,10 @@ impl Shelves {
         }
     }
 
-    fn keep(&self, story: &Arc<Story>) {
+    fn keep(&self, story: &Arc<Story>, now: Instant) {
         if self.count == 0 || self.keep.is_zero() {
             return;
         }
-        let now = Instant::now();
         let size = story.size();
         let mut shelf = self.shelf(story.id.as_str());
         shelf.size += size;

@@ -3,6 +3,8 @@
 //! An attempt that fails is warned of when it does. One that answered is told of in its request's line, where it is
 //! the only one; beside others it has a line of its own, so that each attempt has one.
 
+use std::time::Instant;
+
 use tracing::{debug, info};
 
 use super::{
@@ -13,8 +15,8 @@ use super::{
 impl Story {
     /// Closes the attempts, since the request is over, and logs those that nobody was warned of, where there were
     /// several. Gives how many there were. `answered`: there is a whole answer.
-    pub fn log_attempts(&self, answered: bool) -> usize {
-        let now = self.since_arrival();
+    pub fn log_attempts(&self, answered: bool, now: Instant) -> usize {
+        let now = now.saturating_duration_since(self.arrived);
         let mut pages = self.pages();
         pages.close_attempts(now);
         let attempts = pages.attempts.len();

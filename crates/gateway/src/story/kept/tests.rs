@@ -30,7 +30,7 @@ fn a_story_is_found_by_its_id_alone() {
     let kept = KeptStories::new(&settings(100, 1 << 20));
     let stories: Vec<_> = (0..40).map(|_| ended()).collect();
     for story in &stories {
-        kept.keep(story);
+        kept.keep(story, Instant::now());
     }
 
     for story in &stories {
@@ -47,7 +47,7 @@ fn of_too_many_stories_the_oldest_are_forgotten() {
     let kept = KeptStories::new(&settings(64, 1 << 20));
     let stories: Vec<_> = (0..640).map(|_| ended()).collect();
     for story in &stories {
-        kept.keep(story);
+        kept.keep(story, Instant::now());
     }
 
     let found = |story: &&Arc<Story>| kept.find(story.id.as_str()).is_some();
@@ -61,7 +61,7 @@ fn stories_take_no_more_memory_than_they_may() {
     let kept = KeptStories::new(&settings(1_000_000, size));
     let stories: Vec<_> = (0..20_000).map(|_| ended()).collect();
     for story in &stories {
-        kept.keep(story);
+        kept.keep(story, Instant::now());
     }
 
     let found = stories
@@ -80,7 +80,7 @@ fn a_story_is_forgotten_when_its_time_is_over() {
     let kept = KeptStories::new(&over);
     let story = ended();
 
-    kept.keep(&story);
+    kept.keep(&story, Instant::now());
 
     assert!(kept.find(story.id.as_str()).is_none());
 }
@@ -89,7 +89,7 @@ fn a_story_is_forgotten_when_its_time_is_over() {
 fn whoever_is_refused_makes_the_gate_forget_nobody_else() {
     let kept = KeptStories::new(&settings(64, 1 << 20));
     let answered = ended();
-    kept.keep(&answered);
+    kept.keep(&answered, Instant::now());
 
     let refused: Vec<_> = (0..1_000).map(|_| ended()).collect();
     for story in &refused {
@@ -110,7 +110,7 @@ fn nothing_is_kept_where_nothing_may_be() {
     for settings in [settings(0, 1 << 20), never] {
         let kept = KeptStories::new(&settings);
         let story = ended();
-        kept.keep(&story);
+        kept.keep(&story, Instant::now());
         assert!(kept.find(story.id.as_str()).is_none());
     }
 }
