@@ -45,7 +45,6 @@ pub struct ChannelSettings {
     pub weight: u32,
     /// What stands between the gate and the provider; `None`: nothing.
     pub proxy: Option<Proxy>,
-    pub connect_timeout: Duration,
     /// Of models without some of their own.
     pub timeouts: Timeouts,
     pub model_timeouts: BTreeMap<ModelId, Timeouts>,
@@ -71,13 +70,17 @@ pub struct Proxy {
     pub authorization: Option<SecretString>,
 }
 
-/// How long a provider may be silent.
+/// How long a provider may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
+    /// Until the connection stands.
+    pub connect: Duration,
     /// From the last byte of the request to the first of a stream.
     pub first_byte: Duration,
     /// Between two reads of an answer.
     pub idle: Duration,
+    /// Until the whole answer is there, or a stream's first output.
+    pub total: Duration,
 }
 
 /// A floor under the speed of a stream.
@@ -89,7 +92,7 @@ pub struct SpeedFloor {
 }
 
 impl ChannelSettings {
-    /// How long the provider may be silent about this model.
+    /// How long the provider may take with this model.
     pub fn timeouts_of(&self, model: &ModelId) -> Timeouts {
         self.model_timeouts.get(model).copied().unwrap_or(self.timeouts)
     }

@@ -63,10 +63,20 @@ pub enum FaultKind {
     Server,
     /// The answer is none: not readable, not whole, or not of the protocol.
     Malformed,
+    /// The answer, or one event of it, is larger than may be held.
+    TooLarge,
     /// The stream ended before the answer did.
     Cut,
     /// The model's: a whole answer lacks what the gate asked for in the provider's stead.
     NotAsAsked(Missing),
+}
+
+/// Whether a status blames what the client asks for, where no rule names it. Those of 400 to 499 that do not are about
+/// how the gate, or something in front of the provider, speaks HTTP, or about a moment (RFC 9110, section 15.5; RFC
+/// 4918, section 11; nginx's 499): another provider may do better.
+pub fn blames_the_request(status: u16) -> bool {
+    let is_about_http = matches!(status, 406..=412 | 414 | 417 | 421 | 423..=428 | 431 | 499);
+    (400..=499).contains(&status) && !is_about_http
 }
 
 /// What an answer lacks that was asked for, as words after "the answer".

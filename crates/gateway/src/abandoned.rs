@@ -13,13 +13,13 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicU32, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, watch},
@@ -27,7 +27,7 @@ use tokio::{
 };
 use tollgate_chat::usage::Usage;
 
-use crate::{error::Failure, settle::Settlement};
+use crate::{error::Failure, settle::Settlement, story::AttemptMark};
 
 /// How far answers are read whose client has gone, resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,13 +69,24 @@ impl Abandoned {
 pub struct Departure {
     bounds: AbandonedSettings,
     state: AtomicU8,
-    left: Mutex<Left>,
+    /// Attempts that left something; only one of them is paid for.
+    left: Mutex<Vec<Left>>,
+    attempts: AtomicU32,
 }
 
-#[derive(Default)]
+/// What becomes of the calls of one attempt when the client goes.
+pub struct Parting {
+    departure: Arc<Departure>,
+    attempt: u32,
+    mark: AttemptMark,
+}
+
+/// What one attempt left.
 struct Left {
+    attempt: u32,
+    mark: AttemptMark,
     calls: Vec<Rest>,
-    /// By calls that have ended, where a request makes several.
+    /// By calls that have ended, where an attempt makes several.
     counted: Option<Usage>,
 }
 
@@ -126,39 +137,78 @@ impl Departure {
             bounds,
             state: AtomicU8::new(PRESENT),
             left: Mutex::default(),
+            attempts: AtomicU32::new(0),
         })
     }
 
-    /// How far what is left may be read.
-    pub fn bounds(&self) -> AbandonedSettings {
-        self.bounds
+    /// Where the calls of a new attempt are left.
+    pub fn of_attempt(self: &Arc<Self>, mark: AttemptMark) -> Arc<Parting> {
+        Arc::new(Parting {
+            departure: Arc::clone(self),
+            attempt: self.attempts.fetch_add(1, Ordering::Relaxed),
+            mark,
+        })
     }
 
-    /// Whether what is dropped now is dropped because the client has gone.
-    pub fn is_now(&self) -> bool {
-        self.state.load(Ordering::Acquire) == GONE
-    }
-
-    /// Leaves a call to whoever settles the request. Only while [`Self::is_now`].
-    pub fn leave(&self, rest: Rest) {
-        self.left().calls.push(rest);
-    }
-
-    /// Notes what a call has counted that has ended while others of the same request go on.
-    pub fn count(&self, usage: Usage) {
-        let mut left = self.left();
-        left.counted = Some(left.counted.unwrap_or_default().plus(usage));
-    }
-
-    fn left(&self) -> std::sync::MutexGuard<'_, Left> {
+    fn left(&self) -> std::sync::MutexGuard<'_, Vec<Left>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The request is settled, or about to be. Gives what was left, if anything was; nothing is left from now on.
     pub fn settled(&self) -> Option<LeftBehind> {
         self.state.store(SETTLED, Ordering::Release);
-        let Left { calls, counted } = std::mem::take(&mut *self.left());
-        (!calls.is_empty()).then_some(LeftBehind { calls, counted })
+        let mut attempts = std::mem::take(&mut *self.left());
+        // An attempt that has ended has failed: another one was begun.
+        attempts.retain(|left| !left.calls.is_empty());
+        (!attempts.is_empty()).then_some(LeftBehind { attempts })
+    }
+}
+
+impl Parting {
+    /// How far what is left may be read.
+    pub fn bounds(&self) -> AbandonedSettings {
+        self.departure.bounds
+    }
+
+    /// Whether what is dropped now is dropped because the client has gone.
+    pub fn is_now(&self) -> bool {
+        self.departure.state.load(Ordering::Acquire) == GONE
+    }
+
+    /// Leaves a call to whoever settles the request. Only while [`Self::is_now`].
+    pub fn leave(&self, rest: Rest) {
+        self.with(|left| left.calls.push(rest));
+    }
+
+    /// Notes what a call has counted that has ended while others of the same attempt go on.
+    pub fn count(&self, usage: Usage) {
+        self.with(|left| left.counted = Some(left.counted.unwrap_or_default().plus(usage)));
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Left)) {
+        let mut attempts = self.departure.left();
+        let known = attempts.iter().position(|left| left.attempt == self.attempt);
+        let place = known.unwrap_or_else(|| {
+            attempts.push(Left {
+                attempt: self.attempt,
+                mark: self.mark.clone(),
+                calls: Vec::new(),
+                counted: None,
+            });
+            attempts.len() - 1
+        });
+        change(&mut attempts[place]);
+    }
+}
+
+impl Left {
+    /// Reads all of its calls on.
+    async fn read(self) -> (AttemptMark, Read) {
+        let reads = join_all(self.calls).await;
+        let how = reads.iter().map(|read| read.how).max().unwrap_or(How::Complete);
+        let usages = reads.iter().filter_map(|read| read.usage).chain(self.counted);
+        let usage = usages.reduce(Usage::plus);
+        (self.mark, Read { usage, how })
     }
 }
 
@@ -179,13 +229,13 @@ impl Drop for Leaving {
 
 /// The calls that a client left.
 pub struct LeftBehind {
-    calls: Vec<Rest>,
-    counted: Option<Usage>,
+    attempts: Vec<Left>,
 }
 
 impl LeftBehind {
-    /// Reads the calls on and settles the request with what they count. Where that may not be, they are cancelled, and
-    /// it is settled with what is known.
+    /// Reads the calls on and settles the request with what they count. Where several attempts were racing, the first
+    /// one to be complete has won, as it would have with the client there: it alone is paid for, and the others are
+    /// cancelled. Where reading on may not be, all are, and it is settled with what is known.
     pub fn read_on(self, mut settlement: Settlement) {
         let gate = Arc::clone(settlement.gate());
         let place = Arc::clone(&gate.abandoned.places).try_acquire_owned();
@@ -197,14 +247,20 @@ impl LeftBehind {
             let _place = place;
             gate.metrics.abandoned_started();
             let mut closing = gate.abandoned.closing.subscribe();
-            let reads = tokio::select! {
+            let winner = tokio::select! {
                 biased;
-                reads = join_all(self.calls) => reads,
-                _ = closing.wait_for(|closing| *closing) => vec![Read { usage: None, how: How::Shutdown }],
+                winner = self.winner() => winner,
+                _ = closing.wait_for(|closing| *closing) => None,
             };
-            let how = reads.iter().map(|read| read.how).max().unwrap_or(How::Complete);
-            let usages = reads.iter().filter_map(|read| read.usage).chain(self.counted);
-            if let Some(usage) = usages.reduce(Usage::plus) {
+            let how = winner.as_ref().map_or(How::Shutdown, |(_, read)| read.how);
+            if let Some((
+                mark,
+                Read {
+                    usage: Some(usage), ..
+                },
+            )) = winner
+            {
+                mark.is_paid_for();
                 settlement.count(usage, false);
             }
             gate.metrics.abandoned_left();
@@ -214,10 +270,29 @@ impl LeftBehind {
     }
 }
 
+impl LeftBehind {
+    /// The first attempt that is complete; where none is, one that was counted at all.
+    async fn winner(self) -> Option<(AttemptMark, Read)> {
+        let mut reading: FuturesUnordered<_> = self.attempts.into_iter().map(Left::read).collect();
+        let mut best: Option<(AttemptMark, Read)> = None;
+        while let Some((mark, read)) = reading.next().await {
+            let is_complete = read.how == How::Complete;
+            let counts_more = |(_, best): &(AttemptMark, Read)| best.usage.is_none() && read.usage.is_some();
+            if is_complete || best.as_ref().is_none_or(counts_more) {
+                best = Some((mark, read));
+            }
+            if is_complete {
+                break;
+            }
+        }
+        best
+    }
+}
+
 /// A call to a provider that bills on: where its client goes, it is left behind and not cancelled.
 pub struct Abandonable<T: Send + 'static> {
     work: Option<Work<T>>,
-    departure: Arc<Departure>,
+    parting: Arc<Parting>,
     /// Reads on what the work gave.
     rest: fn(T, Deadline) -> Rest,
 }
@@ -242,13 +317,13 @@ impl Deadline {
 
 impl<T: Send + 'static> Abandonable<T> {
     pub fn new(
-        departure: &Arc<Departure>,
+        parting: &Arc<Parting>,
         rest: fn(T, Deadline) -> Rest,
         work: impl Future<Output = Result<T, Failure>> + Send + 'static,
     ) -> Self {
         Self {
             work: Some(Box::pin(work)),
-            departure: Arc::clone(departure),
+            parting: Arc::clone(parting),
             rest,
         }
     }
@@ -270,10 +345,10 @@ impl<T: Send + 'static> Future for Abandonable<T> {
 impl<T: Send + 'static> Drop for Abandonable<T> {
     fn drop(&mut self) {
         if let Some(work) = self.work.take()
-            && self.departure.is_now()
+            && self.parting.is_now()
         {
-            let (rest, deadline) = (self.rest, Deadline::of(self.departure.bounds()));
-            self.departure.leave(Box::pin(read_on(work, rest, deadline)));
+            let (rest, deadline) = (self.rest, Deadline::of(self.parting.bounds()));
+            self.parting.leave(Box::pin(read_on(work, rest, deadline)));
         }
     }
 }

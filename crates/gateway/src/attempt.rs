@@ -22,7 +22,7 @@ mod tries;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tollgate_catalog::{channel::ChannelName, contract::ValidRequest, model::Model};
 use tollgate_chat::{
     answer::Answer,
@@ -41,7 +41,7 @@ use self::{
     outcome::Verdict,
     reasoning::{Keeper, Owner},
     trial::{Lost, Trial},
-    tries::Tries,
+    tries::{FreeTries, Tries},
 };
 pub use opening::OpenStream;
 
@@ -51,8 +51,8 @@ use crate::{
     channel::Server,
     error::{AttemptFailure, Failure, GateError},
     gate::Gate,
-    health::Witness,
-    route::{self, Candidate, Route},
+    health::{Place, Witness},
+    route::{self, Candidate, Pin, Route},
     sandbox,
     story::{AttemptPen, Story, Why},
 };
@@ -64,6 +64,8 @@ pub struct Asked {
     pub head: Head,
     pub story: Arc<Story>,
     pub caller: Caller,
+    /// The channels that the request may go to, whatever the model.
+    pub pin: Pin,
     /// Where calls are left when the client goes; `None`: no provider wants that.
     pub departure: Option<Arc<Departure>>,
     /// The body's share of the memory.
@@ -71,10 +73,11 @@ pub struct Asked {
 }
 
 impl Asked {
-    fn asker(&self) -> Asker<'_> {
+    fn asker<'a>(&'a self, place: Option<&'a Arc<Place>>) -> Asker<'a> {
         Asker {
             caller: &self.caller,
             departure: self.departure.as_ref(),
+            place,
             story: &self.story,
         }
     }
@@ -91,6 +94,8 @@ pub struct Asker<'a> {
     pub caller: &'a Caller,
     /// Where calls are left when the client goes.
     pub departure: Option<&'a Arc<Departure>>,
+    /// The attempt's place on its channel, for its calls; `None`: whoever asks keeps it.
+    pub place: Option<&'a Arc<Place>>,
     /// Where it is written down.
     pub story: &'a Arc<Story>,
 }
@@ -111,9 +116,9 @@ pub enum Outcome {
     Stream(OpenStream),
 }
 
-/// Tries the channels in their order until one answers, then those of the models that the operator named to
-/// fall back on. Fails with the error that says most to the client: its own mistakes first, then what waiting
-/// may mend.
+/// Tries the channels that are fit in their order until one answers, then those of the models that the operator
+/// named to fall back on, and at last the one that should rest least. Fails with the error of the client's own model
+/// that says most to it: its own mistakes first, then what waiting may mend.
 pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateError> {
     let Asked { request, story, .. } = asked;
     let limit = gate.settings.request_deadline;
@@ -136,34 +141,36 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
         Route::Channels(candidates) => candidates,
     };
     gate.retries.earn();
+    let (fit, resting) = route::fit_and_resting(candidates);
+    let falls_back = route::may_fall_back(gate, request);
     let mut attempts = Attempts {
         gate,
         asked,
         presentation,
         media: Media::default(),
         failures: Vec::new(),
+        made: 0,
         deadline,
+        has_more_behind: falls_back || !resting.is_empty(),
     };
-    let tries = Tries::new(candidates.len(), gate.settings.routing.retries);
-    match attempts.through(request, candidates, tries).await {
+    let mut free = FreeTries::default();
+    let retries = gate.settings.routing.retries;
+    let tries = Tries::new(fit.len(), retries, &mut free);
+    let ended = match attempts.through(request, fit, tries).await {
         Ok(attempted) => return Ok(attempted),
-        Err(Ended::Deadline) => return Err(GateError::Deadline { limit }),
-        Err(Ended::GivenUp) => return Err(outcome::to_client(attempts.failures, candidates, request)),
-        Err(Ended::Exhausted) => {}
-    }
-    for (request, candidates) in route::fallbacks(gate, request, &asked.caller, story) {
-        let tries = Tries::of_fallback(candidates.len());
-        match Box::pin(attempts.through(&request, &candidates, tries)).await {
-            Ok(mut attempted) => {
-                attempted.notes.push(Note::Moved("model".to_owned()));
-                attempted.model = Some(Arc::clone(&request.model));
-                return Ok(attempted);
+        Err(Ended::Exhausted) if attempts.has_more_behind => {
+            // Few requests come here, and the others need not make room for it.
+            match Box::pin(attempts.beyond(request, (fit, resting), falls_back, &mut free)).await {
+                Ok(attempted) => return Ok(attempted),
+                Err(ended) => ended,
             }
-            Err(Ended::Deadline) => return Err(GateError::Deadline { limit }),
-            Err(Ended::GivenUp | Ended::Exhausted) => {}
         }
-    }
-    Err(outcome::to_client(attempts.failures, candidates, request))
+        Err(ended) => ended,
+    };
+    Err(match ended {
+        Ended::Deadline => GateError::Deadline { limit },
+        Ended::GivenUp | Ended::Exhausted => outcome::to_client(attempts.failures, candidates, request),
+    })
 }
 
 /// The attempts of one request.
@@ -172,8 +179,13 @@ struct Attempts<'a> {
     asked: &'a Asked,
     presentation: Arc<Presentation>,
     media: Media,
+    /// Of the model that the client asked for.
     failures: Vec<AttemptFailure>,
+    /// Attempts that have failed, whatever the model.
+    made: usize,
     deadline: Instant,
+    /// Whether somebody is asked beyond the channels that are being tried.
+    has_more_behind: bool,
 }
 
 /// Why there is no answer.
@@ -186,12 +198,61 @@ enum Ended {
 }
 
 impl Attempts<'_> {
+    /// Tries the models to fall back on, and then the channel that should rest.
+    async fn beyond(
+        &mut self,
+        request: &ValidRequest,
+        (fit, resting): (&[Candidate], &[Candidate]),
+        falls_back: bool,
+        free: &mut FreeTries,
+    ) -> Result<Attempted, Ended> {
+        let Asked {
+            story, caller, pin, ..
+        } = self.asked;
+        if falls_back {
+            // What other models fail with is not about what the client asked for.
+            let failures = std::mem::take(&mut self.failures);
+            let mut models = route::fallbacks(self.gate, request, caller, pin, story).peekable();
+            while let Some((request, candidates)) = models.next() {
+                self.has_more_behind = models.peek().is_some() || !resting.is_empty();
+                let tries = Tries::new(candidates.len(), 0, free);
+                match self.through(&request, &candidates, tries).await {
+                    Ok(mut attempted) => {
+                        attempted.notes.push(Note::Moved("model".to_owned()));
+                        attempted.model = Some(Arc::clone(&request.model));
+                        return Ok(attempted);
+                    }
+                    Err(_) if Instant::now() >= self.deadline => break,
+                    Err(_) => {}
+                }
+            }
+            self.failures = failures;
+        }
+        if Instant::now() >= self.deadline {
+            return Err(match self.failures.is_empty() {
+                true => Ended::Deadline,
+                false => Ended::Exhausted,
+            });
+        }
+        self.has_more_behind = false;
+        // Where nobody else could be tried, it is as any other.
+        let retries = match fit {
+            [] => self.gate.settings.routing.retries,
+            _ => 0,
+        };
+        for candidate in resting {
+            story.tries_all_the_same(&candidate.server.served);
+        }
+        self.through(request, resting, Tries::new(resting.len(), retries, free))
+            .await
+    }
+
     /// Tries these channels with `request`: what was asked, or the same of another model.
     async fn through(
         &mut self,
         request: &ValidRequest,
         candidates: &[Candidate],
-        mut tries: Tries,
+        mut tries: Tries<'_>,
     ) -> Result<Attempted, Ended> {
         let gate = self.gate;
         let mut ended = Ended::Exhausted;
@@ -209,10 +270,15 @@ impl Attempts<'_> {
                 request,
                 candidates,
                 deadline: self.deadline,
+                has_more_behind: self.has_more_behind,
             };
             let mut lost = Vec::new();
             let tried = match hedge::after(&trial, next.candidate, &tries) {
-                None => trial.on(next.candidate, &mut self.media).await,
+                None => {
+                    trial
+                        .on(next.candidate, tries.others_remain(), &mut self.media)
+                        .await
+                }
                 Some(after) => {
                     let (media, lost) = (&mut self.media, &mut lost);
                     Box::pin(hedge::race(
@@ -248,11 +314,11 @@ impl Attempts<'_> {
         request: &ValidRequest,
         candidates: &[Candidate],
         lost: Lost,
-        tries: &mut Tries,
+        tries: &mut Tries<'_>,
     ) -> Option<Verdict> {
         let failure = lost.failure?;
         if matches!(failure, Failure::ChannelFull) {
-            tries.skipped();
+            tries.skipped(lost.candidate, &self.gate.retries);
             let served = &candidates[lost.candidate].server.served;
             self.asked.story.passes_over(served, Why::Full);
             // What failed before says more to the client than that there is no place now.
@@ -260,13 +326,14 @@ impl Attempts<'_> {
                 return None;
             }
         }
+        self.made += 1;
         let server = &candidates[lost.candidate].server;
         let channel = &server.channel.settings.name;
         warn!(
             request_id = self.asked.story.id.as_str(),
             %channel,
             model = %request.model.id,
-            attempt = self.failures.len() + 1,
+            attempt = self.made,
             outcome = outcome::label(&failure),
             error = %outcome::for_log(&failure),
             "attempt failed"
@@ -293,7 +360,7 @@ pub fn shape_of(request: &ValidRequest) -> AnswerShape {
 
 /// One attempt: translates the request, sends it, and reads until its outcome is known. Where the
 /// provider gives fewer choices at once than the client wants, it is asked several times; where it refuses what
-/// earlier turns thought, it is asked once more without that.
+/// earlier turns thought, it is asked once more without that. `limit`: how long all of it may take.
 pub async fn try_channel(
     gate: &Arc<Gate>,
     asker: Asker<'_>,
@@ -301,10 +368,17 @@ pub async fn try_channel(
     server: &Server,
     presentation: &Arc<Presentation>,
     media: &mut Media,
+    limit: Option<Duration>,
 ) -> Result<Attempted, Failure> {
     let server = server.for_request(request);
     let mut pen = asker.story.attempt(&server);
-    let tried = ask_channel(gate, asker, request, &server, presentation, media, &mut pen).await;
+    let asking = ask_channel(gate, asker, request, &server, presentation, media, &mut pen);
+    let tried = match limit {
+        None => asking.await,
+        Some(limit) => timeout(limit, asking)
+            .await
+            .unwrap_or(Err(Failure::TotalTimeout { limit })),
+    };
     match &tried {
         Ok(_) => pen.answered(),
         Err(failure) => pen.failed(failure),
@@ -315,7 +389,10 @@ pub async fn try_channel(
 async fn ask_channel(
     gate: &Arc<Gate>,
     Asker {
-        caller, departure, ..
+        caller,
+        departure,
+        place,
+        ..
     }: Asker<'_>,
     request: &ValidRequest,
     server: &Server,
@@ -339,6 +416,8 @@ async fn ask_channel(
         dialect,
     };
     let states = gate.reasoning.states(&owner, request, quirks);
+    let departure = departure.filter(|_| server.bills_on());
+    let parting = |pen: &AttemptPen| departure.map(|departure| departure.of_attempt(pen.mark()));
     let call = Call {
         gate: Arc::clone(gate),
         mark: pen.mark(),
@@ -346,7 +425,8 @@ async fn ask_channel(
         stream: request.stream,
         presentation: Arc::clone(presentation),
         keeper: Keeper::of(gate, owner, quirks),
-        departure: departure.filter(|_| server.bills_on()).cloned(),
+        parting: parting(pen),
+        place: place.cloned(),
     };
     let mut asking = Asking {
         caller,
@@ -361,6 +441,7 @@ async fn ask_channel(
         gate.reasoning.forget(&owner, request);
         pen.again(failure);
         asking.call.mark = pen.mark();
+        asking.call.parting = parting(pen);
         asked = Box::pin(asking.ask(&TurnStates::refused())).await;
         if let Ok((notes, _)) = &mut asked {
             notes.push(Note::Omitted("messages.reasoning".to_owned()));

@@ -1,6 +1,6 @@
 //! Channels in use: settings and connections, found by model.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 use tollgate_catalog::{
@@ -23,11 +23,20 @@ use crate::{
 #[derive(Debug)]
 pub struct Channel {
     pub settings: ChannelSettings,
-    pub client: ProviderClient,
+    /// Connections, by the time within which they have to stand; the first one is the channel's own.
+    clients: Vec<(Duration, ProviderClient)>,
     pub entrances: Entrances,
     /// To whom the provider gives what belongs to an account.
     pub account: ProviderAccount,
     pub health: Arc<Health>,
+}
+
+impl Channel {
+    /// The connections for models that have to be reached within `connect`.
+    pub fn client(&self, connect: Duration) -> &ProviderClient {
+        let exact = self.clients.iter().find(|(limit, _)| *limit == connect);
+        &exact.unwrap_or(&self.clients[0]).1
+    }
 }
 
 /// What serves: a model on a channel. These are the names that logs, metrics and stories use, so they come from
@@ -122,10 +131,9 @@ impl Channels {
             let earlier = before
                 .and_then(|before| before.by_name.get(&settings.name))
                 .filter(|channel| same_connections(&channel.settings, &settings));
-            let client = earlier.map(|channel| channel.client.clone()).unwrap_or_else(|| {
-                let proxy = settings.proxy.as_ref();
-                ProviderClient::new(&settings.base_url, settings.connect_timeout, proxy)
-            });
+            let clients = earlier
+                .map(|channel| channel.clients.clone())
+                .unwrap_or_else(|| clients_of(&settings));
             let health = earlier
                 .filter(|channel| same_health(&channel.settings, &settings))
                 .map(|channel| Arc::clone(&channel.health))
@@ -134,7 +142,7 @@ impl Channels {
                     Arc::new(Health::new(health.clone(), models, settings.concurrency))
                 });
             let channel = Arc::new(Channel {
-                client,
+                clients,
                 entrances: Entrances::of(&settings),
                 account: ProviderAccount::of(&settings),
                 health,
@@ -209,8 +217,28 @@ impl Channels {
     }
 }
 
+/// The times within which connections of a channel have to stand, its own first.
+fn connect_timeouts(settings: &ChannelSettings) -> Vec<Duration> {
+    let of_models = settings.model_timeouts.values().map(|timeouts| timeouts.connect);
+    let mut all = vec![settings.timeouts.connect];
+    for limit in of_models {
+        if !all.contains(&limit) {
+            all.push(limit);
+        }
+    }
+    all
+}
+
+fn clients_of(settings: &ChannelSettings) -> Vec<(Duration, ProviderClient)> {
+    let client = |limit| {
+        let proxy = settings.proxy.as_ref();
+        (limit, ProviderClient::new(&settings.base_url, limit, proxy))
+    };
+    connect_timeouts(settings).into_iter().map(client).collect()
+}
+
 fn same_connections(a: &ChannelSettings, b: &ChannelSettings) -> bool {
-    a.base_url == b.base_url && a.connect_timeout == b.connect_timeout && same_proxy(&a.proxy, &b.proxy)
+    a.base_url == b.base_url && connect_timeouts(a) == connect_timeouts(b) && same_proxy(&a.proxy, &b.proxy)
 }
 
 fn same_proxy(a: &Option<Proxy>, b: &Option<Proxy>) -> bool {

@@ -128,8 +128,9 @@ async fn ask(gate: &Arc<Gate>, model: &ModelId, server: &Server) -> Result<(), T
     let asker = Asker {
         caller: &Caller::nobody(),
         departure: None,
+        place: None,
         story: &story,
     };
-    try_channel(gate, asker, &request, server, &presentation, &mut media).await?;
+    try_channel(gate, asker, &request, server, &presentation, &mut media, None).await?;
     Ok(())
 }

@@ -453,6 +453,8 @@ pub enum Failure {
     Connect(String),
     #[error("no byte within {limit:?}")]
     FirstByteTimeout { limit: Duration },
+    #[error("neither a whole answer nor the first output of a stream within {limit:?}")]
+    TotalTimeout { limit: Duration },
     #[error("silence for {limit:?}")]
     IdleTimeout { limit: Duration },
     #[error("fewer than {} tokens a second for {:?}", floor.tokens_per_second, floor.window)]

@@ -63,7 +63,7 @@ pub struct ModelHealth {
     /// Of this model alone: its rate limit.
     rest: Rest,
     /// Until the first output, or the whole answer.
-    pub speed: Speed,
+    speed: Speed,
     /// The same, where requests are hedged.
     streamed: History,
     whole: History,
@@ -72,6 +72,11 @@ pub struct ModelHealth {
 }
 
 impl ModelHealth {
+    /// How long answers took of late; `None`: there was none.
+    pub fn latency(&self) -> Option<Duration> {
+        self.speed.average()
+    }
+
     /// How long answers took that are streamed, or not.
     pub fn history(&self, stream: bool) -> &History {
         match stream {
@@ -124,7 +129,7 @@ pub enum Sign {
 }
 
 impl Health {
-    /// A channel that is believed to be well. `models`: those it serves. `concurrency`: most attempts at once.
+    /// A channel that is believed to be well. `models`: those it serves. `concurrency`: most calls at once.
     pub fn new<'m>(
         settings: HealthSettings,
         models: impl Iterator<Item = &'m ModelId>,
@@ -195,11 +200,41 @@ impl Health {
         }
     }
 
-    /// Notes an answer: nothing is the matter with the channel, nor with the model on it.
-    pub fn answered(&self, model: &ModelHealth, probe: bool) {
-        self.note(Sign::Alive, probe, None);
+    /// Notes the first output of a stream: credential and model are known there. Whether the channel is well shows
+    /// at the stream's end. `probe`: as in [`Health::note`].
+    pub fn began_to_answer(&self, model: &ModelHealth, probe: bool) {
+        if probe {
+            self.breaker.probe_began();
+        }
         self.suspicion.clear();
         model.suspicion.clear();
+    }
+
+    /// Notes an answer that is whole: nothing is the matter with the channel, nor with the model on it.
+    pub fn answered(&self, model: &ModelHealth) {
+        self.note(Sign::Alive, false, None);
+        self.suspicion.clear();
+        model.suspicion.clear();
+    }
+
+    /// Notes how long a model's answer took.
+    pub fn took(&self, model: &ModelHealth, took: Duration) {
+        model.speed.observe(took, self.now());
+    }
+
+    /// Notes that an answer was given up after so long, though nothing was wrong with it.
+    pub fn took_at_least(&self, model: &ModelHealth, ran: Duration) {
+        model.speed.observe_at_least(ran, self.now());
+    }
+
+    /// A request would pass a model's channel over, for others are faster. Whether it should ask it all the same.
+    pub fn wants_probe_of_speed(&self, model: &ModelHealth) -> bool {
+        model.speed.wants_probe(self.now())
+    }
+
+    /// Takes one more place for an attempt that makes several calls at once. `None`: the channel is full.
+    pub fn another_place(&self) -> Option<Place> {
+        Places::take(&self.places)
     }
 
     /// Leaves the channel, or the model on it, alone for a while. `witness`: the request, where that may be its own
@@ -239,7 +274,7 @@ impl Health {
         })
     }
 
-    /// Attempts under way.
+    /// Calls under way.
     pub fn in_flight(&self) -> u32 {
         self.places.taken()
     }

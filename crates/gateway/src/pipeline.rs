@@ -102,6 +102,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         head,
         story,
         caller: Caller::of(&key.key),
+        pin,
         departure: settlement.departure(),
         _body: held,
     };

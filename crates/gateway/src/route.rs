@@ -2,9 +2,10 @@
 
 mod affinity;
 mod chance;
+mod order;
 mod pin;
 
-use std::{cmp::Ordering, collections::BTreeMap, num::NonZeroU8};
+use std::{collections::BTreeMap, num::NonZeroU8};
 
 use jiff::Timestamp;
 use tollgate_catalog::{
@@ -32,7 +33,9 @@ pub use pin::Pin;
 /// How channels are chosen, and what becomes of those that fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutingSettings {
+    /// Of models without one of their own.
     pub strategy: Strategy,
+    pub strategies: BTreeMap<ModelId, Strategy>,
     /// Whether the turns of one conversation stay on one channel.
     pub affinity: bool,
     /// Most further tries of one request, beyond one on each channel.
@@ -46,12 +49,18 @@ pub struct RoutingSettings {
     pub health: HealthSettings,
 }
 
+impl RoutingSettings {
+    fn strategy_of(&self, model: &ModelId) -> Strategy {
+        self.strategies.get(model).copied().unwrap_or(self.strategy)
+    }
+}
+
 /// The order of channels with the same priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
     /// By weight.
     Weighted,
-    /// The one that has answered fastest lately.
+    /// One of those that have answered fastest lately.
     Latency,
     /// The one that costs least by the catalogue.
     Price,
@@ -70,12 +79,12 @@ pub enum Route {
 #[derive(Debug, Clone)]
 pub struct Candidate {
     pub server: Server,
-    /// It should rest, and there is no other.
+    /// It should rest, and is tried when nobody else has answered.
     pub forced: bool,
 }
 
 /// Finds the channels of the request's model that are well: by priority, and within one priority by the
-/// strategy. Where all of them rest it is the one that is to rest least. A model without a channel goes to
+/// strategy. The last of them is the one that is to rest least, where any rests. A model without a channel goes to
 /// the sandbox, where that is on. `pin`: which channels the client wants.
 pub fn route(
     gate: &Gate,
@@ -106,14 +115,8 @@ pub fn route(
             }
         }
     }
-    if candidates.is_empty() {
-        if let Some((_, server)) = least {
-            story.tries_all_the_same(&server.served);
-            candidates.push(Candidate {
-                server: server.clone(),
-                forced: true,
-            });
-        } else if !all.is_empty() {
+    if candidates.is_empty() && least.is_none() {
+        if !all.is_empty() {
             return Err(GateError::NoSuchChannel {
                 model: request.model.id.to_string(),
             });
@@ -126,19 +129,41 @@ pub fn route(
         }
     }
     if candidates.len() > 1 {
-        in_order(&mut candidates, request, key, &gate.settings.routing);
+        order::put_in_order(&mut candidates, request, key, &gate.settings.routing);
         story.may_go_to(candidates.iter().map(|candidate| &candidate.server.served));
+    }
+    if let Some((_, server)) = least {
+        candidates.push(Candidate {
+            server: server.clone(),
+            forced: true,
+        });
     }
     Ok(Route::Channels(candidates))
 }
 
+/// The channels of a route that are fit, and the one that should rest.
+pub fn fit_and_resting(candidates: &[Candidate]) -> (&[Candidate], &[Candidate]) {
+    let fit = candidates
+        .iter()
+        .take_while(|candidate| !candidate.forced)
+        .count();
+    candidates.split_at(fit)
+}
+
+/// Whether the operator names other models for this request's.
+pub fn may_fall_back(gate: &Gate, request: &ValidRequest) -> bool {
+    let fallbacks = gate.settings.routing.fallbacks.get(&request.model.id);
+    fallbacks.is_some_and(|models| !models.is_empty())
+}
+
 /// What the operator wants asked where nobody answers `request`: the same of other models, each with its
-/// channels. A model that the key may not call, whose contract does not allow the request, or that nobody
+/// channels that are fit. A model that the key may not call, whose contract does not allow the request, or that nobody
 /// serves, is passed over.
 pub fn fallbacks<'a>(
     gate: &'a Gate,
     request: &'a ValidRequest,
     caller: &'a Caller,
+    pin: &'a Pin,
     story: &'a Story,
 ) -> impl Iterator<Item = (ValidRequest, Vec<Candidate>)> + 'a {
     let fallbacks = gate.settings.routing.fallbacks.get(&request.model.id);
@@ -157,99 +182,17 @@ pub fn fallbacks<'a>(
             passed_over(Why::NotAllowed);
             return None;
         };
-        match route(gate, &request, caller.key, &Pin::default(), story) {
-            Ok(Route::Channels(candidates)) => Some((request, candidates)),
-            Ok(Route::Sandbox) | Err(_) => {
-                passed_over(Why::NotServed);
-                None
-            }
-        }
-    })
-}
-
-/// Orders channels that come by priority.
-fn in_order(candidates: &mut [Candidate], request: &ValidRequest, key: KeyId, settings: &RoutingSettings) {
-    let lots: Vec<f64> = match settings.affinity {
-        true => {
-            let conversation = affinity::conversation(request, key);
-            let lot =
-                |candidate: &Candidate| conversation.lot(candidate.server.channel.settings.name.as_str());
-            candidates.iter().map(lot).collect()
-        }
-        false => candidates.iter().map(|_| chance::draw()).collect(),
-    };
-    let now = Timestamp::now();
-    let mut ranked: Vec<(Rank, Candidate)> = candidates
-        .iter()
-        .zip(lots)
-        .map(|(candidate, lot)| {
-            (
-                Rank::of(candidate, lot, request, settings.strategy, now),
-                candidate.clone(),
-            )
-        })
-        .collect();
-    ranked.sort_by(|(a, _), (b, _)| a.compare(b));
-    for (place, (_, candidate)) in candidates.iter_mut().zip(ranked) {
-        *place = candidate;
-    }
-}
-
-/// What decides about a channel's place, most important first; the least comes first.
-struct Rank {
-    priority: u32,
-    /// Microseconds, or nano-dollars; the same for all by weight.
-    strategy: Measure,
-    /// The larger the weight, the smaller on average.
-    share: f64,
-}
-
-enum Measure {
-    None,
-    /// Who has never answered is tried, so that something gets known of it.
-    Latency(Option<u128>),
-    /// Whose price nobody knows comes last.
-    Price(Option<Money>),
-}
-
-impl Rank {
-    /// `lot`: a number above 0 and below 1, which decides by weight.
-    fn of(
-        candidate: &Candidate,
-        lot: f64,
-        request: &ValidRequest,
-        strategy: Strategy,
-        now: Timestamp,
-    ) -> Self {
-        let server = &candidate.server;
-        let settings = &server.channel.settings;
-        Self {
-            priority: settings.priority,
-            strategy: match strategy {
-                Strategy::Weighted => Measure::None,
-                Strategy::Latency => {
-                    Measure::Latency(server.health.speed.average().map(|average| average.as_micros()))
-                }
-                Strategy::Price => {
-                    Measure::Price(expected_cost(server, request.estimated_prompt_tokens(), now))
-                }
-            },
-            // Weighted rendezvous: the least of -ln(lot) / weight is each one's as often as its weight says.
-            share: -lot.ln() / f64::from(settings.weight),
-        }
-    }
-
-    fn compare(&self, other: &Self) -> Ordering {
-        let by_strategy = match (&self.strategy, &other.strategy) {
-            (Measure::Latency(a), Measure::Latency(b)) => a.cmp(b),
-            (Measure::Price(a), Measure::Price(b)) => (a.is_none(), a).cmp(&(b.is_none(), b)),
-            _ => Ordering::Equal,
+        let mut candidates = match route(gate, &request, caller.key, pin, story) {
+            Ok(Route::Channels(candidates)) => candidates,
+            Ok(Route::Sandbox) | Err(_) => Vec::new(),
         };
-        self.priority
-            .cmp(&other.priority)
-            .then(by_strategy)
-            .then(self.share.total_cmp(&other.share))
-    }
+        candidates.truncate(fit_and_resting(&candidates).0.len());
+        if candidates.is_empty() {
+            passed_over(Why::NotServed);
+            return None;
+        }
+        Some((request, candidates))
+    })
 }
 
 /// What a prompt of so many tokens would cost there, were it answered by as many.

@@ -91,6 +91,11 @@ pub struct End {
 }
 
 impl End {
+    /// Whether the client has an answer, be it one that was given before.
+    pub fn is_answer(&self) -> bool {
+        matches!(self.outcome, OK | "joined" | "replayed")
+    }
+
     /// The end of a request that was refused before it was let in.
     pub fn refused(error: &GateError) -> Self {
         Self {

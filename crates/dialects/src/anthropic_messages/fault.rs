@@ -7,7 +7,7 @@ use tollgate_chat::object::Object;
 
 use crate::{
     conversation::text,
-    fault::{Fault, FaultKind},
+    fault::{Fault, FaultKind, blames_the_request},
 };
 
 /// Longest provider message that is kept, in bytes.
@@ -179,8 +179,7 @@ fn by_status(status: Option<u16>) -> FaultKind {
         Some(300..=399 | 404 | 405) => FaultKind::ModelUnknown,
         Some(429) => FaultKind::RateLimited,
         Some(503 | 529) => FaultKind::Overloaded,
-        Some(408 | 421 | 424 | 425 | 499) => FaultKind::Server,
-        Some(400..=499) => FaultKind::BadRequest,
+        Some(status) if blames_the_request(status) => FaultKind::BadRequest,
         _ => FaultKind::Server,
     }
 }

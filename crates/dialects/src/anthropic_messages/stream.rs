@@ -101,7 +101,9 @@ impl Decoder {
         let outcome = reader.read(bytes, &mut read);
         self.take_all(read, events)?;
         match outcome {
-            Err(error) if self.stage != Stage::Done => Err(malformed(&error.to_string())),
+            Err(error) if self.stage != Stage::Done => {
+                Err(Fault::new(FaultKind::TooLarge, error.to_string()))
+            }
             _ => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ use tollgate_chat::object::{Object, items};
 
 use crate::{
     conversation::text,
-    fault::{Fault, FaultKind},
+    fault::{Fault, FaultKind, blames_the_request},
 };
 
 /// Longest provider message that is kept, in bytes.
@@ -179,8 +179,7 @@ fn by_status(status: u16) -> FaultKind {
         300..=399 | 404 | 405 => FaultKind::ModelUnknown,
         429 => FaultKind::RateLimited,
         503 | 529 => FaultKind::Overloaded,
-        408 | 409 | 421 | 424 | 425 | 499 => FaultKind::Server,
-        400..=499 => FaultKind::BadRequest,
+        status if blames_the_request(status) => FaultKind::BadRequest,
         _ => FaultKind::Server,
     }
 }

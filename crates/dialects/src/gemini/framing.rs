@@ -105,7 +105,7 @@ impl Events {
         let mut events = Vec::new();
         let outcome = reader.read(bytes, &mut events);
         take_events(events, limit, responses)?;
-        outcome.map_err(|error| Fault::new(FaultKind::Malformed, error.to_string()))?;
+        outcome.map_err(|error| Fault::new(FaultKind::TooLarge, error.to_string()))?;
         if json.is_some() {
             self.end(limit, responses)?;
         }
@@ -238,7 +238,7 @@ impl Values {
         if self.held.len() + bytes.len() > self.limit {
             let limit = self.limit;
             return Err(Fault::new(
-                FaultKind::Malformed,
+                FaultKind::TooLarge,
                 format!("a response is longer than {limit} bytes"),
             ));
         }

@@ -145,11 +145,13 @@ fn edit_choice(
         .ok_or_else(|| malformed("a choice has no message"))?;
     let word = conversation::text(choice, "finish_reason").unwrap_or_default();
     let calls = message::tool_calls(&message)?;
-    let reason = finish::read(&word, !calls.is_empty())?.unwrap_or(if calls.is_empty() {
-        FinishReason::Stop
-    } else {
-        FinishReason::ToolCalls
-    });
+    let reason = match finish::read(&word, !calls.is_empty())? {
+        Some(reason) => reason,
+        None if choice.get("finish_reason").is_some() => return Err(malformed("a choice has not finished")),
+        // Simple servers know one end only, and do not speak of it.
+        None if calls.is_empty() => FinishReason::Stop,
+        None => FinishReason::ToolCalls,
+    };
 
     let mut edit = ObjectEdit::of(&message);
     set_if_different(&message, &mut edit, "role", "\"assistant\"");

@@ -6,7 +6,7 @@
 
 use tollgate_chat::object::Object;
 
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultKind, blames_the_request};
 
 /// Longest provider message that is kept, in bytes.
 const MESSAGE_LIMIT: usize = 2_000;
@@ -201,9 +201,7 @@ fn by_status(status: Option<u16>) -> FaultKind {
         Some(503 | 529) => FaultKind::Overloaded,
         // Redirects are not followed: a base URL that answers with one is wrong.
         Some(300..=399) => FaultKind::ModelUnknown,
-        // Timeouts, requests sent to the wrong host, and what a host in front makes of a broken one.
-        Some(408 | 421 | 424 | 425 | 499) => FaultKind::Server,
-        Some(400..=499) => FaultKind::BadRequest,
+        Some(status) if blames_the_request(status) => FaultKind::BadRequest,
         _ => FaultKind::Server,
     }
 }

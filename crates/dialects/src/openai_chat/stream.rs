@@ -83,7 +83,7 @@ impl Decoder {
         let mut read = Vec::new();
         let outcome = reader.read(bytes, &mut read);
         self.take_all(read, events)?;
-        outcome.map_err(|error| Fault::new(FaultKind::Malformed, error.to_string()))
+        outcome.map_err(|error| Fault::new(FaultKind::TooLarge, error.to_string()))
     }
 
     /// Whether `[DONE]` has come.

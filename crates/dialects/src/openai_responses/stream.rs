@@ -46,7 +46,7 @@ impl Decoder {
         let mut read = Vec::new();
         let outcome = reader.read(bytes, &mut read);
         self.take_all(read, events)?;
-        outcome.map_err(|error| malformed(error.to_string()))
+        outcome.map_err(|error| Fault::new(FaultKind::TooLarge, error.to_string()))
     }
 
     /// Whether the provider has said that nothing more will come.

@@ -278,7 +278,7 @@ fn a_response_that_grows_beyond_the_limit_is_a_fault_and_no_memory() {
     for framing in ["[{\"a\":\"", "data: {\"a\":\""] {
         let long = format!("{framing}{}", "x".repeat(2_000));
         let fault = decoder.read(Bytes::from(long), &mut events).unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Malformed, "{framing}");
+        assert_eq!(fault.kind, FaultKind::TooLarge, "{framing}");
     }
     let fine = sse(&[last(json!([{"text": "x"}]), "STOP")]);
     assert!(decode_stream([fine]).end.is_ok());

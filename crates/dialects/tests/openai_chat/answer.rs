@@ -83,9 +83,18 @@ fn what_a_message_says_and_nobody_can_read_is_a_fault() {
             "{message}"
         );
     }
-    let no_list = r#"{"choices":{"message":{"content":"a"},"finish_reason":"stop"}}"#;
-    let outcome = decode_answer(no_list, &Quirks::default());
-    assert_eq!(outcome.err().map(|fault| fault.kind), Some(FaultKind::Malformed));
+    for text in [
+        r#"{"choices":{"message":{"content":"a"},"finish_reason":"stop"}}"#,
+        r#"{"choices":[{"message":{"content":"half of"},"finish_reason":null}]}"#,
+        r#"{"choices":[{"message":{"content":"half of"},"finish_reason":""}]}"#,
+    ] {
+        let outcome = decode_answer(text, &Quirks::default());
+        assert_eq!(
+            outcome.err().map(|fault| fault.kind),
+            Some(FaultKind::Malformed),
+            "{text}"
+        );
+    }
 }
 
 #[test]

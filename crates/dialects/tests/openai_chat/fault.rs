@@ -200,7 +200,9 @@ fn a_model_that_the_host_does_not_know_is_the_operators_whatever_the_status() {
 
 #[test]
 fn a_status_of_a_timeout_or_of_a_host_in_front_is_not_the_clients_mistake() {
-    for status in [408, 421, 424, 425, 499] {
+    for status in [
+        407, 408, 409, 410, 412, 414, 421, 423, 424, 425, 426, 428, 431, 499,
+    ] {
         assert_eq!(of_status(status, &json!({})).kind, Server, "{status}");
     }
     for status in [400, 413, 415, 422] {

@@ -14,11 +14,12 @@ use super::{
     send,
 };
 use crate::{
-    abandoned::{Abandonable, Departure, How, Read, Rest},
+    abandoned::{Abandonable, How, Parting, Read, Rest},
     buffered::Held,
     channel::Server,
     error::Failure,
     gate::Gate,
+    health::Place,
     story::AttemptMark,
 };
 
@@ -35,7 +36,9 @@ pub struct Call {
     /// Where the provider wants something back with the next turn.
     pub keeper: Option<Keeper>,
     /// Where the call is left when the client goes; `None`: it is cancelled.
-    pub departure: Option<Arc<Departure>>,
+    pub parting: Option<Arc<Parting>>,
+    /// The call's own place on its channel, where the attempt may make several calls or leave one behind.
+    pub place: Option<Arc<Place>>,
 }
 
 impl Call {
@@ -56,13 +59,13 @@ impl Call {
 
     /// A stream whose first output has come; a whole answer is told as one.
     pub async fn open(&self, request: ProviderRequest) -> Result<OpenStream, Failure> {
-        let Some(departure) = &self.departure else {
+        let Some(parting) = &self.parting else {
             return self.open_now(request).await;
         };
         let call = self.clone();
         let work = async move { call.open_now(request).await };
         Abandonable::new(
-            departure,
+            parting,
             |stream, deadline| Box::pin(stream.read_on(deadline)),
             work,
         )
@@ -78,7 +81,8 @@ impl Call {
             presentation: &self.presentation,
             undo: std::mem::take(&mut request.undo),
             keeper: self.keeper.as_ref(),
-            departure: self.departure.as_ref(),
+            parting: self.parting.as_ref(),
+            place: self.place.as_ref(),
         };
         let response = send::send(&self.server, request, &self.mark).await?;
         drop(memory);
@@ -90,7 +94,7 @@ impl Call {
 
     /// A whole answer, and its share of the memory.
     pub async fn whole(&self, request: ProviderRequest) -> Result<(Answer, Held), Failure> {
-        let Some(departure) = &self.departure else {
+        let Some(parting) = &self.parting else {
             return self.whole_now(request).await;
         };
         let call = self.clone();
@@ -99,7 +103,7 @@ impl Call {
             let (usage, how) = (Some(answer.usage), How::Complete);
             Box::pin(std::future::ready(Read { usage, how }))
         };
-        Abandonable::new(departure, read, work).await
+        Abandonable::new(parting, read, work).await
     }
 
     async fn whole_now(&self, mut request: ProviderRequest) -> Result<(Answer, Held), Failure> {

@@ -6,6 +6,7 @@
 
 mod merge;
 mod numbers;
+mod places;
 mod stream;
 
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use tollgate_chat::answer::Answer;
 use tollgate_dialects::{Note, ProviderRequest};
 
-use self::merge::merge;
 pub use self::stream::MergedStream;
+use self::{merge::merge, places::CallPlaces};
 use super::{
     Outcome,
     call::{Call, fold},
@@ -91,11 +92,12 @@ pub async fn make(call: Call, Shares(shares): Shares) -> Result<Outcome, Failure
 }
 
 async fn whole(call: &Call, shares: Vec<(Share, ProviderRequest)>) -> Result<Outcome, Failure> {
+    let places = CallPlaces::of(call, shares.len());
     let calls: Vec<_> = shares
         .into_iter()
-        .map(|(share, request)| answer_of(of_share(call, share), share, request))
+        .map(|(share, request)| answer_of(of_share(call, share), share, request, &places))
         .collect();
-    let calls = futures_util::stream::iter(calls).buffer_unordered(UNDER_WAY);
+    let calls = futures_util::stream::iter(calls).buffer_unordered(places.most());
     let mut answers: Vec<(Share, Answer, Held)> = calls.try_collect().await?;
     answers.sort_by_key(|(share, ..)| share.first);
     let mut held = call.gate.buffered.hold();
@@ -109,13 +111,16 @@ async fn whole(call: &Call, shares: Vec<(Share, ProviderRequest)>) -> Result<Out
 }
 
 async fn answer_of(
-    call: Call,
+    mut call: Call,
     share: Share,
     request: ProviderRequest,
+    places: &CallPlaces,
 ) -> Result<(Share, Answer, Held), Failure> {
+    call.place = places.take();
     let (answer, held) = call.whole(request).await?;
-    if let Some(departure) = &call.departure {
-        departure.count(answer.usage);
+    places.put_back(call.place.take());
+    if let Some(parting) = &call.parting {
+        parting.count(answer.usage);
     }
     Ok((share, answer, held))
 }

@@ -4,87 +4,109 @@
 //! percentile leaves; each takes a retry out of the gate's budget all the same, and a place on its channel. Who has the
 //! first output, or the whole answer, wins; the other is cancelled, and counts neither for nor against its channel.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::Pin, time::Duration};
 
-use futures_util::future::{Either, select};
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use super::{
     Attempted,
     fetch::{self, Media},
+    outcome::{Verdict, treatment},
     trial::{Lost, Trial},
     tries::Tries,
 };
 
 /// How long to wait before another channel is tried beside this one; `None`: none is.
-pub fn after(trial: &Trial<'_>, first: usize, tries: &Tries) -> Option<Duration> {
+pub fn after(trial: &Trial<'_>, first: usize, tries: &Tries<'_>) -> Option<Duration> {
     let percent = trial.gate.settings.routing.hedge?;
-    let second = trial.server(tries.waiting()?).for_request(trial.request);
-    // What has to be fetched is fetched once for all channels, one after the other.
-    if fetch::may_need(
-        trial.gate,
-        trial.request,
-        second.dialect(),
-        &second.serving.quirks,
-    ) {
+    if !next_may_be_beside(trial, tries) {
         return None;
     }
     let history = trial.server(first).health.history(trial.request.stream);
     history.percentile(percent.get())
 }
 
-/// Tries the channel at `first`, and the next one of the round beside it where it takes longer than `after`. A
-/// try that fails while the other goes on is put to `lost`.
+/// Whether there is another channel, and nothing has to be fetched for it: that is done once for all channels, one
+/// after the other.
+fn next_may_be_beside(trial: &Trial<'_>, tries: &Tries<'_>) -> bool {
+    let Some(next) = tries.waiting() else {
+        return false;
+    };
+    let next = trial.server(next).for_request(trial.request);
+    !fetch::may_need(trial.gate, trial.request, next.dialect(), &next.serving.quirks)
+}
+
+/// A try that is under way: its place in the route, and what comes of it.
+type Running<'a> = Pin<Box<dyn Future<Output = (usize, Result<Attempted, Lost>)> + Send + 'a>>;
+
+/// Tries the channel at `first`, and the next one of the round beside it where it takes longer than `after`. When
+/// one of two fails, the next takes its place. Those that fail while another goes on are put to `lost`.
 ///
-/// Cancel safety: dropping it ends both.
+/// Cancel safety: dropping it ends all of them.
 pub async fn race(
     trial: &Trial<'_>,
     first: usize,
     after: Duration,
     media: &mut Media,
-    tries: &mut Tries,
+    tries: &mut Tries<'_>,
     lost: &mut Vec<Lost>,
 ) -> Result<Attempted, Lost> {
-    let began = Instant::now();
-    let mut one = pin!(trial.on(first, media));
+    let mut began = vec![(first, Instant::now())];
+    let mut one = Box::pin(trial.on(first, tries.others_remain(), media));
     if let Ok(done) = timeout(after, &mut one).await {
         return done;
     }
-    let Some(second) = tries.beside(&trial.gate.retries) else {
-        return one.await;
-    };
-    let began_second = Instant::now();
-    let mut unused = Media::default();
-    let other = pin!(trial.on(second, &mut unused));
-    let raced = match select(one, other).await {
-        Either::Left((Ok(attempted), _)) => Ok((attempted, true)),
-        Either::Right((Ok(attempted), _)) => Ok((attempted, false)),
-        Either::Left((Err(failed), other)) => {
-            lost.push(failed);
-            Err(other.await.map(|attempted| (attempted, false)))
+    let mut running: FuturesUnordered<Running<'_>> = FuturesUnordered::new();
+    running.push(Box::pin(async move { (first, one.await) }));
+    let (mut next_is_due, mut is_race) = (true, false);
+    loop {
+        if next_is_due && let Some(next) = begin_next(trial, tries) {
+            is_race = true;
+            began.push(next.0);
+            running.push(next.1);
         }
-        Either::Right((Err(failed), one)) => {
-            lost.push(failed);
-            Err(one.await.map(|attempted| (attempted, true)))
+        let ended = running.next().await;
+        let (candidate, tried) = ended.expect("the last one that runs ends the race");
+        began.retain(|(running, _)| *running != candidate);
+        let ended = match tried {
+            Err(failed) if !running.is_empty() => {
+                let verdict = failed.failure.as_ref().map(|failure| treatment(failure).verdict);
+                next_is_due = verdict.is_some_and(|verdict| verdict != Verdict::GiveUp);
+                lost.push(failed);
+                continue;
+            }
+            ended => ended,
+        };
+        for (loser, began) in &began {
+            cancelled(trial, *loser, began.elapsed());
         }
-    };
-    let (ended, loser) = match raced {
-        Ok((attempted, true)) => (Ok((attempted, true)), Some((second, began_second))),
-        Ok((attempted, false)) => (Ok((attempted, false)), Some((first, began))),
-        Err(ended) => (ended, None),
-    };
-    if let Some((loser, began)) = loser {
-        cancelled(trial, loser, began.elapsed());
+        if is_race {
+            let winner = match &ended {
+                Ok(_) if candidate == first => "first",
+                Ok(_) => "second",
+                Err(_) => "none",
+            };
+            let channel = &trial.server(first).channel.settings.name;
+            trial.gate.metrics.hedged(channel, winner);
+        }
+        return ended;
     }
-    let winner = match &ended {
-        Ok((_, true)) => "first",
-        Ok((_, false)) => "second",
-        Err(_) => "none",
-    };
-    let channel = &trial.server(first).channel.settings.name;
-    trial.gate.metrics.hedged(channel, winner);
-    ended.map(|(attempted, _)| attempted)
+}
+
+/// Begins to try the next channel of the round; `None` where that may not be.
+fn begin_next<'a>(trial: &'a Trial<'_>, tries: &mut Tries<'_>) -> Option<((usize, Instant), Running<'a>)> {
+    if !next_may_be_beside(trial, tries) {
+        return None;
+    }
+    let next = tries.beside(&trial.gate.retries)?;
+    let others_remain = tries.others_remain();
+    let running = Box::pin(async move {
+        let mut unused = Media::default();
+        (next, trial.on(next, others_remain, &mut unused).await)
+    });
+    Some(((next, Instant::now()), running))
 }
 
 /// Writes down whom a race was lost by. What its provider bills until then is the operator's cost.
@@ -92,6 +114,7 @@ fn cancelled(trial: &Trial<'_>, loser: usize, ran: Duration) {
     let server = trial.server(loser);
     // Were it left out, only the quick answers would be known, and ever more requests hedged.
     server.health.history(trial.request.stream).observe(ran);
+    server.channel.health.took_at_least(&server.health, ran);
     info!(
         request_id = trial.asked.story.id.as_str(),
         channel = %server.channel.settings.name,

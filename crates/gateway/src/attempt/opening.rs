@@ -14,12 +14,12 @@ use super::{
     fan_out::MergedStream, outcome::treatment, pace::Pace, private, reasoning::Keeper, send::root_cause,
 };
 use crate::{
-    abandoned::{Deadline, Departure, How, Read},
+    abandoned::{Deadline, How, Parting, Read},
     buffered::Held,
     channel::Server,
     error::Failure,
     gate::Gate,
-    health::{Place, Witness},
+    health::{ModelHealth, Place, Witness},
     sandbox::EmbeddedStream,
 };
 
@@ -36,13 +36,17 @@ pub struct OpenStream {
     _memory: Option<Held>,
     watch: Option<Watch>,
     /// Where it is left when the client goes; `None`: it is cancelled.
-    departure: Option<Arc<Departure>>,
+    parting: Option<Arc<Parting>>,
 }
 
 /// Who wants to know how a stream ends.
 pub struct Watch {
     pub channel: Arc<crate::channel::Channel>,
-    pub _place: Place,
+    pub model: Arc<ModelHealth>,
+    /// Whether the stream's attempt was a probe.
+    pub probe: bool,
+    /// Where its calls have none of their own.
+    pub _place: Option<Place>,
     pub witness: Witness,
 }
 
@@ -50,7 +54,11 @@ impl Watch {
     fn failed(&self, failure: &Failure) {
         let treatment = treatment(failure);
         let witness = treatment.blame.perhaps(|| self.witness);
-        self.channel.health.note(treatment.sign, false, witness);
+        self.channel.health.note(treatment.sign, self.probe, witness);
+    }
+
+    fn ended(&self) {
+        self.channel.health.answered(&self.model);
     }
 }
 
@@ -73,6 +81,8 @@ struct ProviderStream {
     /// What ended the stream, while events from before it wait.
     failed: Option<Failure>,
     ending: Ending,
+    /// Of the call, where it has one of its own.
+    _place: Option<Arc<Place>>,
 }
 
 /// Keeps what the provider wants back with the next turn, before the client can send that turn: it may do
@@ -126,18 +136,18 @@ impl OpenStream {
             source: rest.map_or(Source::Ended, |stream| Source::Embedded(Box::new(stream))),
             _memory: None,
             watch: None,
-            departure: None,
+            parting: None,
         }
     }
 
     /// Several streams as one.
-    pub fn merged(stream: MergedStream, departure: Option<Arc<Departure>>) -> Self {
+    pub fn merged(stream: MergedStream, parting: Option<Arc<Parting>>) -> Self {
         Self {
             held: Vec::new(),
             source: Source::Merged(Box::new(stream)),
             _memory: None,
             watch: None,
-            departure,
+            parting,
         }
     }
 
@@ -148,7 +158,7 @@ impl OpenStream {
             source: Source::Failed(failure),
             _memory: None,
             watch: None,
-            departure: None,
+            parting: None,
         }
     }
 
@@ -174,8 +184,11 @@ impl OpenStream {
         if ended {
             self.source = Source::Ended;
         }
-        if let (Err(failure), Some(watch)) = (&events, &self.watch) {
-            watch.failed(failure);
+        if let Some(watch) = self.watch.take_if(|_| ended || events.is_err()) {
+            match &events {
+                Ok(_) => watch.ended(),
+                Err(failure) => watch.failed(failure),
+            }
         }
         match events {
             Ok(events) if events.is_empty() && ended => None,
@@ -185,7 +198,7 @@ impl OpenStream {
 
     /// Reads to the end, for what the provider counts.
     pub async fn read_on(mut self, deadline: Deadline) -> Read {
-        self.departure = None;
+        self.parting = None;
         if let Source::Merged(stream) = &mut self.source {
             stream.begin_no_more();
         }
@@ -213,13 +226,16 @@ impl OpenStream {
 
     /// From now on the channel hears how it ends, and has one place less until then.
     pub fn watched_by(&mut self, watch: Watch) {
-        self.watch = Some(watch);
+        match self.source {
+            Source::Ended => watch.ended(),
+            _ => self.watch = Some(watch),
+        }
     }
 }
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
-        let Some(departure) = self.departure.take().filter(|departure| departure.is_now()) else {
+        let Some(parting) = self.parting.take().filter(|parting| parting.is_now()) else {
             return;
         };
         let source = std::mem::replace(&mut self.source, Source::Ended);
@@ -231,9 +247,9 @@ impl Drop for OpenStream {
             source,
             _memory: self._memory.take(),
             watch: self.watch.take(),
-            departure: None,
+            parting: None,
         };
-        departure.leave(Box::pin(rest.read_on(Deadline::of(departure.bounds()))));
+        parting.leave(Box::pin(rest.read_on(Deadline::of(parting.bounds()))));
     }
 }
 
@@ -346,7 +362,8 @@ pub struct Reading<'a> {
     pub presentation: &'a Presentation,
     pub undo: Undo,
     pub keeper: Option<&'a Keeper>,
-    pub departure: Option<&'a Arc<Departure>>,
+    pub parting: Option<&'a Arc<Parting>>,
+    pub place: Option<&'a Arc<Place>>,
 }
 
 /// Reads until the first real output, or the end of an answer without any.
@@ -377,6 +394,7 @@ pub async fn open(
             keeper: reading.keeper.cloned(),
             held: Vec::new(),
         },
+        _place: reading.place.cloned(),
     };
     let mut held = Vec::new();
     loop {
@@ -396,7 +414,7 @@ pub async fn open(
             source,
             _memory: None,
             watch: None,
-            departure: reading.departure.cloned(),
+            parting: reading.parting.cloned(),
         });
     }
 }
@@ -453,6 +471,6 @@ pub async fn tell_whole(
         source: Source::Ended,
         _memory: Some(memory),
         watch: None,
-        departure: None,
+        parting: None,
     })
 }

@@ -76,9 +76,10 @@ pub fn treatment(failure: &Failure) -> Treatment {
         return match failure {
             Failure::Connect(_) => certain(row(Again, Sign::Failing)),
             Failure::Broken(_) => row(Again, Sign::Failing),
-            Failure::FirstByteTimeout { .. } | Failure::IdleTimeout { .. } | Failure::TooSlow { .. } => {
-                row(Elsewhere, Sign::Failing)
-            }
+            Failure::FirstByteTimeout { .. }
+            | Failure::IdleTimeout { .. }
+            | Failure::TotalTimeout { .. }
+            | Failure::TooSlow { .. } => row(Elsewhere, Sign::Failing),
             Failure::AnswerTooLarge { .. } => row(Elsewhere, Sign::Alive),
             Failure::ChannelFull | Failure::Unsupported(_) | Failure::NotFetched(_) | Failure::Address => {
                 row(Elsewhere, Sign::Unknown)
@@ -123,10 +124,13 @@ pub fn treatment(failure: &Failure) -> Treatment {
         FaultKind::StateRefused => row(Elsewhere, Sign::Alive),
         FaultKind::Server | FaultKind::Cut => row(Again, Sign::Failing),
         FaultKind::Malformed => row(Elsewhere, Sign::Failing),
+        FaultKind::TooLarge => row(Elsewhere, Sign::Alive),
     };
-    if fault.should_retry == Some(false) && row.verdict == Again {
-        row.verdict = Elsewhere;
-    }
+    row.verdict = match (fault.should_retry, row.verdict) {
+        (Some(false), Again) => Elsewhere,
+        (Some(true), Elsewhere) => Again,
+        (_, verdict) => verdict,
+    };
     row
 }
 
@@ -148,6 +152,7 @@ pub fn label(failure: &Failure) -> &'static str {
         Failure::Connect(_) => "no_connection",
         Failure::FirstByteTimeout { .. } => "first_byte_timeout",
         Failure::IdleTimeout { .. } => "idle_timeout",
+        Failure::TotalTimeout { .. } => "total_timeout",
         Failure::TooSlow { .. } => "too_slow",
         Failure::Broken(_) => "connection_broken",
         Failure::AnswerTooLarge { .. } => "answer_too_large",
@@ -165,6 +170,7 @@ pub fn label(failure: &Failure) -> &'static str {
             FaultKind::Overloaded => "overloaded",
             FaultKind::Server => "provider_error",
             FaultKind::Malformed => "malformed",
+            FaultKind::TooLarge => "answer_too_large",
             FaultKind::Cut => "cut",
             FaultKind::NotAsAsked(_) => "not_as_asked",
         },
@@ -207,6 +213,10 @@ pub fn to_client(
     let Some(best) = best else {
         return GateError::ProviderFailed;
     };
+    let soonest = failures
+        .iter()
+        .filter_map(|attempt| wait_of(&attempt.failure))
+        .min();
     let attempt = failures.swap_remove(best);
     let server = candidates
         .iter()
@@ -222,7 +232,23 @@ pub fn to_client(
             };
         }
     }
-    error_of(attempt.failure)
+    match error_of(attempt.failure) {
+        // Any of them may do, so the first one to be there again counts.
+        GateError::RateLimited { .. } => GateError::RateLimited { retry_after: soonest },
+        GateError::Overloaded { .. } => GateError::Overloaded { retry_after: soonest },
+        error => error,
+    }
+}
+
+/// When its channel may be there again, where it says so.
+fn wait_of(failure: &Failure) -> Option<Duration> {
+    match failure {
+        Failure::Fault(fault) => match fault.kind {
+            FaultKind::RateLimited | FaultKind::Overloaded | FaultKind::Server => fault.retry_after,
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Which failure says most to the client: its own mistake, then what waiting mends, then the rest.
@@ -247,9 +273,10 @@ pub fn error_of(failure: Failure) -> GateError {
         Failure::Address => GateError::Misconfigured,
         Failure::ChannelFull => GateError::Overloaded { retry_after: None },
         Failure::Connect(_) => GateError::Unreachable,
-        Failure::FirstByteTimeout { .. } | Failure::IdleTimeout { .. } | Failure::TooSlow { .. } => {
-            GateError::ProviderTimeout
-        }
+        Failure::FirstByteTimeout { .. }
+        | Failure::IdleTimeout { .. }
+        | Failure::TotalTimeout { .. }
+        | Failure::TooSlow { .. } => GateError::ProviderTimeout,
         Failure::Broken(_) => GateError::StreamCut,
         Failure::AnswerTooLarge { .. } => GateError::AnswerTooLarge,
         Failure::MemoryFull => GateError::MemoryFull,
@@ -267,6 +294,7 @@ pub fn error_of(failure: Failure) -> GateError {
             },
             FaultKind::Server => GateError::ProviderFailed,
             FaultKind::Malformed => GateError::ProviderMalformed,
+            FaultKind::TooLarge => GateError::AnswerTooLarge,
             FaultKind::Cut => GateError::StreamCut,
             FaultKind::NotAsAsked(missing) => GateError::NotAsAsked(missing),
         },

@@ -29,6 +29,11 @@ impl RetryBudget {
         }
     }
 
+    /// A retry that was taken came to nothing.
+    pub fn give_back(&self) {
+        self.0.fetch_add(COST, Ordering::Relaxed);
+    }
+
     /// Takes one retry, where one is left.
     pub fn spend(&self) -> bool {
         let less = |left: u32| left.checked_sub(COST);

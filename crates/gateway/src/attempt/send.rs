@@ -87,7 +87,7 @@ pub fn tls_config() -> rustls::ClientConfig {
 /// fails with what it means. `mark` hears when the head came.
 ///
 /// A stream's head must come within the channel's first-byte timeout. A whole answer comes when all
-/// of it is written, so only the request's deadline bounds it.
+/// of it is written, so only the attempt's own limit bounds it.
 ///
 /// Cancel safety: dropping it lets the connection go.
 pub async fn send(
@@ -99,7 +99,8 @@ pub async fn send(
     let limit = server.timeouts.first_byte;
     let streamed = request.streamed;
     let dialect = request.dialect;
-    let sending = server.channel.client.pool.send(build(server, request)?);
+    let client = server.channel.client(server.timeouts.connect);
+    let sending = client.pool.send(build(server, request)?);
     let response = if streamed {
         timeout(limit, sending)
             .await

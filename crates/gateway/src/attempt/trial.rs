@@ -25,6 +25,8 @@ pub struct Trial<'a> {
     pub request: &'a ValidRequest,
     pub candidates: &'a [Candidate],
     pub deadline: Instant,
+    /// Whether somebody is asked beyond these candidates, should all of them fail.
+    pub has_more_behind: bool,
 }
 
 /// A try that came to nothing.
@@ -42,10 +44,21 @@ impl Trial<'_> {
         &self.candidates[candidate].server
     }
 
-    /// Tries the channel at this place of the route, until the request's deadline.
+    /// Whether the attempt may make several calls, or leave one behind, so that each has to have a place of its own.
+    fn shares_place(&self, server: &Server) -> bool {
+        self.request.n > 1 || (self.asked.departure.is_some() && server.bills_on())
+    }
+
+    /// Tries the channel at this place of the route, within its own time and the request's. Where others may be
+    /// tried after it (`others_remain`), half of what is left of the request's time is theirs.
     ///
     /// Cancel safety: dropping it ends the try, and says nothing of the channel.
-    pub async fn on(&self, candidate: usize, media: &mut Media) -> Result<Attempted, Lost> {
+    pub async fn on(
+        &self,
+        candidate: usize,
+        others_remain: bool,
+        media: &mut Media,
+    ) -> Result<Attempted, Lost> {
         let Candidate { server, forced } = &self.candidates[candidate];
         let health = &server.channel.health;
         let lost = |probe, failure| Lost {
@@ -57,26 +70,40 @@ impl Trial<'_> {
             return Err(lost(false, Some(Failure::ChannelFull)));
         };
         let (began, probe) = (Instant::now(), place.probe);
+        let left = self.deadline.saturating_duration_since(began);
+        let share = match others_remain || self.has_more_behind {
+            true => left / 2,
+            false => left,
+        };
+        let limit = server.timeouts.total.min(share);
+        let (place, shared) = match self.shares_place(server) {
+            true => (None, Some(Arc::new(place))),
+            false => (Some(place), None),
+        };
         let trying = try_channel(
             self.gate,
-            self.asked.asker(),
+            self.asked.asker(shared.as_ref()),
             self.request,
             server,
             self.presentation,
             media,
+            (limit < left).then_some(limit),
         );
-        match timeout_at(self.deadline, trying).await {
+        let tried = match limit < left {
+            true => Ok(trying.await),
+            false => timeout_at(self.deadline, trying).await,
+        };
+        match tried {
             Ok(Ok(attempted)) => {
-                health.answered(&server.health, probe);
-                server.health.speed.observe(began.elapsed());
+                health.took(&server.health, began.elapsed());
                 if self.gate.settings.routing.hedge.is_some() {
                     server
                         .health
                         .history(self.request.stream)
                         .observe(began.elapsed());
                 }
-                let witness = Witness::roughly(self.asked.caller.key, self.request.request.body().len());
-                Ok(attempted.at(server, place, witness))
+                let witness = Witness::roughly(self.asked.caller.key, self.request.request.body());
+                Ok(attempted.at(server, probe, place, witness))
             }
             Ok(Err(failure)) => Err(lost(probe, Some(failure))),
             Err(_) => {
@@ -92,13 +119,20 @@ impl Trial<'_> {
 
 impl Attempted {
     /// The answer of this channel, which keeps its place there while it streams.
-    fn at(mut self, server: &Server, place: Place, witness: Witness) -> Self {
-        if let Outcome::Stream(stream) = &mut self.outcome {
-            stream.watched_by(Watch {
-                channel: Arc::clone(&server.channel),
-                _place: place,
-                witness,
-            });
+    fn at(mut self, server: &Server, probe: bool, place: Option<Place>, witness: Witness) -> Self {
+        let health = &server.channel.health;
+        match &mut self.outcome {
+            Outcome::Whole { .. } => health.answered(&server.health),
+            Outcome::Stream(stream) => {
+                health.began_to_answer(&server.health, probe);
+                stream.watched_by(Watch {
+                    channel: Arc::clone(&server.channel),
+                    model: Arc::clone(&server.health),
+                    probe,
+                    _place: place,
+                    witness,
+                });
+            }
         }
         self
     }

@@ -10,19 +10,32 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest wait; a provider that asks for a longer one is not asked again.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// The tries of one request.
+/// Tries of one request that no retry pays for, over all channels and models that it goes to.
 #[derive(Debug)]
-pub struct Tries {
+pub struct FreeTries(u32);
+
+impl Default for FreeTries {
+    /// The first try, and the first failover: that is what a second channel is for.
+    fn default() -> Self {
+        Self(2)
+    }
+}
+
+/// The tries of one request on the channels of one model.
+#[derive(Debug)]
+pub struct Tries<'f> {
     /// Places in the route that are to be tried in this round, the next one last.
     round: Vec<usize>,
     /// Those to be tried in the next round, with the wait that the provider asked for.
     again: Vec<(usize, Duration)>,
     /// Further tries, beyond the first round.
     left: u32,
-    made: u32,
     rounds: u32,
     /// Until this round may begin.
     wait: Duration,
+    free: &'f mut FreeTries,
+    /// Tries under way that a retry paid for.
+    paid: Vec<usize>,
 }
 
 /// One try.
@@ -34,25 +47,17 @@ pub struct Next {
     pub wait: Duration,
 }
 
-impl Tries {
+impl<'f> Tries<'f> {
     /// Tries on so many channels, and at most `retries` more.
-    pub fn new(candidates: usize, retries: u32) -> Self {
+    pub fn new(candidates: usize, retries: u32, free: &'f mut FreeTries) -> Self {
         Self {
             round: (0..candidates).rev().collect(),
             again: Vec::new(),
             left: retries,
-            made: 0,
             rounds: 0,
             wait: Duration::ZERO,
-        }
-    }
-
-    /// Tries with another model than was asked for: each channel once. Only the first one is free, as the first
-    /// failover is.
-    pub fn of_fallback(candidates: usize) -> Self {
-        Self {
-            made: 1,
-            ..Self::new(candidates, 0)
+            free,
+            paid: Vec::new(),
         }
     }
 
@@ -65,11 +70,10 @@ impl Tries {
         if self.rounds > 0 {
             self.left = self.left.checked_sub(1)?;
         }
-        // The first failover is what a second channel is for.
-        if self.made >= 2 || self.rounds > 0 {
-            budget.spend().then_some(())?;
+        match self.free.0.checked_sub(1).filter(|_| self.rounds == 0) {
+            Some(left) => self.free.0 = left,
+            None => self.pay_for(candidate, budget)?,
         }
-        self.made += 1;
         Some(Next {
             candidate,
             wait: std::mem::take(&mut self.wait),
@@ -81,17 +85,28 @@ impl Tries {
         (self.rounds == 0).then(|| self.round.last().copied()).flatten()
     }
 
+    /// Whether somebody may still be tried after the one that is being tried.
+    pub fn others_remain(&self) -> bool {
+        let in_later_rounds = self.left > 0 && !self.again.is_empty();
+        let in_this_one = !self.round.is_empty() && (self.rounds == 0 || self.left > 0);
+        in_this_one || in_later_rounds
+    }
+
     /// The next one of this round, to be tried beside the one that is being tried; `None` where there is none, or
     /// the gate as a whole has retried too much.
     pub fn beside(&mut self, budget: &RetryBudget) -> Option<usize> {
-        self.waiting()?;
-        budget.spend().then_some(())?;
-        self.made += 1;
+        let candidate = self.waiting()?;
+        self.pay_for(candidate, budget)?;
         self.round.pop()
+    }
+
+    fn pay_for(&mut self, candidate: usize, budget: &RetryBudget) -> Option<()> {
+        budget.spend().then(|| self.paid.push(candidate))
     }
 
     /// The try failed; `wait` is what the provider asked for.
     pub fn failed(&mut self, candidate: usize, verdict: Verdict, wait: Option<Duration>) {
+        self.paid.retain(|paid| *paid != candidate);
         match verdict {
             Verdict::Again if wait.is_none_or(|wait| wait <= LONGEST_WAIT) => {
                 self.again.push((candidate, wait.unwrap_or_default()));
@@ -105,8 +120,14 @@ impl Tries {
     }
 
     /// It was no try: the channel had no place.
-    pub fn skipped(&mut self) {
-        self.made = self.made.saturating_sub(1);
+    pub fn skipped(&mut self, candidate: usize, budget: &RetryBudget) {
+        match self.paid.iter().position(|paid| *paid == candidate) {
+            Some(place) => {
+                self.paid.swap_remove(place);
+                budget.give_back();
+            }
+            None => self.free.0 += 1,
+        }
         if self.rounds > 0 {
             self.left += 1;
         }

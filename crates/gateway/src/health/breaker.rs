@@ -80,10 +80,17 @@ impl Breaker {
         probe.then_some(Admitted { probe })
     }
 
+    /// A probe has begun to answer, so others may go through. Whether it answers to its end is not known yet, so
+    /// what was counted stays: the next failure opens it again.
+    pub fn probe_began(&self) {
+        self.probe_at.store(0, Ordering::Release);
+    }
+
     /// Any success closes it: the provider is there again.
     pub fn succeeded(&self, now: Moment) {
         if self.in_a_row.load(Ordering::Relaxed) != 0 {
             self.in_a_row.store(0, Ordering::Relaxed);
+            self.failed_probes.store(0, Ordering::Relaxed);
         }
         if self.closed_until_probe() != 0 {
             // Nothing of what came before counts any more.

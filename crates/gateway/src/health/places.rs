@@ -1,4 +1,4 @@
-//! Attempts under way on one channel.
+//! Calls under way on one channel.
 
 use std::{
     num::NonZeroU32,
@@ -14,7 +14,7 @@ pub struct Places {
     taken: AtomicU32,
 }
 
-/// A place among the attempts of a channel. Dropping it gives it back.
+/// A place among the calls of a channel. Dropping it gives it back.
 #[derive(Debug)]
 pub struct Place {
     places: Arc<Places>,

@@ -63,7 +63,8 @@ fn an_open_breaker_is_passed_by_who_has_nothing_else_and_closes_when_that_succee
     assert!(health.begin(false).is_none());
 
     let place = health.begin(true).expect("nothing else is left");
-    health.answered(&health.of_model(&a), place.probe);
+    drop(place);
+    health.answered(&health.of_model(&a));
 
     assert!(is_fit(&health, &a));
 }
@@ -101,19 +102,6 @@ fn a_full_channel_takes_nobody_until_one_has_gone() {
 }
 
 #[test]
-fn an_average_follows_the_latest_answers() {
-    let speed = Speed::default();
-    assert_eq!(speed.average(), None);
-    speed.observe(Duration::from_millis(800));
-    assert_eq!(speed.average(), Some(Duration::from_millis(800)));
-    for _ in 0..100 {
-        speed.observe(Duration::from_millis(100));
-    }
-    let average = speed.average().expect("there were answers");
-    assert!((95..=110).contains(&average.as_millis()), "{average:?}");
-}
-
-#[test]
 fn one_request_that_fails_again_and_again_opens_no_breaker_and_different_ones_do() {
     let [a, _] = models();
     let health = Health::new(settings(), [&a].into_iter(), None);
@@ -138,7 +126,7 @@ fn a_rest_that_one_request_may_have_caused_waits_for_another_to_say_the_same() {
     for scope in [Scope::Model, Scope::Channel] {
         health.rest(scope, &model, minute, witness(b"poison"));
         health.rest(scope, &model, minute, witness(b"poison"));
-        health.answered(&model, false);
+        health.answered(&model);
         health.rest(scope, &model, minute, witness(b"another"));
     }
     assert!(is_fit(&health, &a));
@@ -151,4 +139,41 @@ fn a_rest_that_one_request_may_have_caused_waits_for_another_to_say_the_same() {
         health.rest(Scope::Channel, &model, minute, witness(body));
     }
     assert!(!is_fit(&health, &b));
+}
+
+#[test]
+fn streams_that_break_after_their_first_output_fail_in_a_row() {
+    let [a, _] = models();
+    let health = Health::new(settings(), [&a].into_iter(), None);
+    let model = health.of_model(&a);
+    for _ in 0..2 {
+        health.began_to_answer(&model, false);
+        health.note(Sign::Failing, false, None);
+    }
+    assert_eq!(health.breaker(), BreakerState::Open);
+}
+
+#[test]
+fn a_probe_that_begins_to_answer_lets_others_through_until_it_breaks() {
+    let [a, _] = models();
+    let health = Health::new(
+        HealthSettings {
+            breaker_open: Duration::ZERO,
+            ..settings()
+        },
+        [&a].into_iter(),
+        None,
+    );
+    let model = health.of_model(&a);
+    for _ in 0..2 {
+        health.note(Sign::Failing, false, None);
+    }
+    let place = health.begin(false).expect("its time is over");
+    assert!(place.probe);
+
+    health.began_to_answer(&model, place.probe);
+    assert_eq!(health.breaker(), BreakerState::Closed);
+    health.note(Sign::Failing, place.probe, None);
+
+    assert_ne!(health.breaker(), BreakerState::Closed);
 }

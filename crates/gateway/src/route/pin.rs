@@ -11,7 +11,7 @@ const X_TOLLGATE_EXCLUDE: HeaderName = HeaderName::from_static("x-tollgate-exclu
 /// Which channels a request may go to. The default: all.
 #[derive(Debug, Default)]
 pub struct Pin {
-    only: Option<String>,
+    only: Vec<String>,
     not: Vec<String>,
 }
 
@@ -21,20 +21,24 @@ impl Pin {
         if !allowed {
             return Self::default();
         }
-        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-        let names = text(X_TOLLGATE_EXCLUDE)
-            .unwrap_or_default()
-            .split(',')
-            .map(str::trim);
+        // What is no text is no channel's name either.
+        let lines = |name: HeaderName| {
+            let values = headers.get_all(name).into_iter();
+            values.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+        };
+        let not = lines(X_TOLLGATE_EXCLUDE).flat_map(|line| {
+            let names = line.split(',').map(|name| name.trim().to_owned());
+            names.filter(|name| !name.is_empty()).collect::<Vec<_>>()
+        });
         Self {
-            only: text(X_TOLLGATE_CHANNEL).map(|name| name.trim().to_owned()),
-            not: names.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            only: lines(X_TOLLGATE_CHANNEL).collect(),
+            not: not.collect(),
         }
     }
 
     /// Whether the request may go to this channel.
     pub fn takes(&self, channel: &ChannelName) -> bool {
         let channel = channel.as_str();
-        self.only.as_deref().is_none_or(|only| only == channel) && !self.not.iter().any(|not| not == channel)
+        self.only.iter().all(|only| only == channel) && !self.not.iter().any(|not| not == channel)
     }
 }

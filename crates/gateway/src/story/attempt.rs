@@ -35,6 +35,8 @@ pub struct Attempt {
     pub outcome: Option<&'static str>,
     /// Why it failed, without a word of the provider's own.
     pub error: Option<String>,
+    /// Whether it was read on when the client had gone, and is what the request is settled with.
+    pub is_paid_for: bool,
 }
 
 /// The head of the provider's answer.
@@ -104,6 +106,7 @@ impl Story {
                 ended: None,
                 outcome: None,
                 error: None,
+                is_paid_for: false,
             });
         }
         AttemptPen {
@@ -139,7 +142,8 @@ impl Pages {
     /// The attempt that the tokens are of: an answer that is read on when its client has gone has some, and reached
     /// nobody.
     pub fn paid(&self) -> Option<&Attempt> {
-        self.answering().or(self.attempts.last())
+        let read_on = self.attempts.iter().find(|attempt| attempt.is_paid_for);
+        read_on.or(self.answering()).or(self.attempts.last())
     }
 
     /// Counts what answered, now that the request is over.
@@ -175,12 +179,20 @@ impl Pages {
 }
 
 impl AttemptMark {
-    /// The head of the provider's answer came; the first one counts.
+    /// The head of the provider's answer came; the first one counts, and none after the attempt's end: it may be
+    /// read on when its client has gone.
     pub fn head(&self, status: u16) {
         let at = self.story.since_arrival();
         self.write(|attempt| {
-            attempt.head.get_or_insert(Head { at, status });
+            if attempt.ended.is_none() {
+                attempt.head.get_or_insert(Head { at, status });
+            }
         });
+    }
+
+    /// The attempt is what the request is settled with, though it reached nobody.
+    pub fn is_paid_for(&self) {
+        self.write(|attempt| attempt.is_paid_for = true);
     }
 
     fn write(&self, write: impl FnOnce(&mut Attempt)) {

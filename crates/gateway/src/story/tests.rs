@@ -127,6 +127,32 @@ fn an_attempt_that_breaks_after_its_first_output_has_failed() {
 }
 
 #[test]
+fn the_head_of_an_answer_that_is_read_on_is_not_the_attempts() {
+    let story = story();
+    let pen = story.attempt_embedded(&served("a"));
+    let mark = pen.mark();
+    drop(pen);
+    mark.head(200);
+    story.ends(ended("client_gone"));
+
+    assert_eq!(story.told().attempts[0].first_byte_ms, None);
+}
+
+#[test]
+fn of_several_attempts_the_one_that_was_read_on_is_paid_for() {
+    let story = story();
+    let (first, second) = (served("a"), served("b"));
+    let pen = story.attempt_embedded(&first);
+    let mark = pen.mark();
+    drop((pen, story.attempt_embedded(&second)));
+    mark.is_paid_for();
+
+    let paid = story.read(|pages| pages.paid().map(|attempt| attempt.served.channel.to_string()));
+
+    assert_eq!(paid.as_deref(), Some("a"));
+}
+
+#[test]
 fn the_first_end_holds() {
     let story = story();
     story.ends(ended("ok"));

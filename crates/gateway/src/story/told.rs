@@ -9,7 +9,7 @@ use tollgate_chat::usage::Usage;
 
 use super::{
     End, Pages, Story,
-    attempt::{Attempt, OK},
+    attempt::Attempt,
     route::{Considered, Whom},
 };
 use crate::{books::Bill, channel::Served, sandbox::SANDBOX};
@@ -108,7 +108,7 @@ pub struct ToldChannel {
     /// Null for a model to fall back on that could not be asked at all.
     pub channel: Option<String>,
     pub model: String,
-    /// `tried`, `not_needed` or `passed_over`.
+    /// `tried`, `not_needed`, `not_reached` (the request ended without an answer) or `passed_over`.
     pub state: String,
     /// Why it was passed over.
     pub reason: Option<String>,
@@ -180,8 +180,7 @@ impl Pages {
         let first_output = end
             .first_output
             .map(|at| at.saturating_duration_since(story.arrived));
-        let is_error =
-            self.end.is_some() && !matches!(end.outcome, OK | "client_gone" | "joined" | "replayed");
+        let is_error = self.end.is_some() && !end.is_answer() && end.outcome != "client_gone";
         ToldAnswer {
             status: end.status,
             channel: end.channel.as_ref().map(ToString::to_string),
@@ -206,6 +205,7 @@ impl Pages {
     /// In the order of the route, and then those that are not in it. Where there was but one channel nothing was written down before its attempt.
     fn route(&self) -> Vec<ToldChannel> {
         let mut route: Vec<ToldChannel> = Vec::new();
+        let has_answer = self.end.as_ref().is_none_or(End::is_answer);
         let tried = self.attempts.iter().map(|attempt| &attempt.served);
         for served in tried.filter(|served| served.channel.as_str() != SANDBOX) {
             let known = |considered: &Considered| considered.is_of(served);
@@ -219,7 +219,7 @@ impl Pages {
                 .attempts
                 .iter()
                 .any(|attempt| considered.is_of(&attempt.served));
-            ToldChannel::of(considered, was_tried)
+            ToldChannel::of(considered, was_tried, has_answer)
         }));
         route.sort_by_key(|channel| channel.reason.is_some());
         route
@@ -247,12 +247,13 @@ impl ToldChannel {
         }
     }
 
-    fn of(considered: &Considered, was_tried: bool) -> Self {
+    fn of(considered: &Considered, was_tried: bool, has_answer: bool) -> Self {
         let why = considered.passed_over.filter(|_| !was_tried);
         let state = match why {
             _ if was_tried => "tried",
             Some(_) => "passed_over",
-            None => "not_needed",
+            None if has_answer => "not_needed",
+            None => "not_reached",
         };
         let (channel, model) = match &considered.whom {
             Whom::Channel(served) => (Some(served.channel.to_string()), &served.model),

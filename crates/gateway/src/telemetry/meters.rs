@@ -151,7 +151,7 @@ impl Meters {
                 self.per_token.record(rest / further as f64, &labels);
             }
         }
-        if end.outcome != OK {
+        if !end.is_answer() {
             labels.push(KeyValue::new("error.type", end.outcome));
         }
         self.request_duration.record(pages.took.as_secs_f64(), &labels);

@@ -115,7 +115,7 @@ impl Tracer {
                     Value::Array(Array::String(notes.collect())),
                 ));
             }
-            if end.outcome != OK {
+            if !end.is_answer() {
                 attributes.push(KeyValue::new("error.type", end.outcome));
                 // What the client did wrong, and its going away, are no errors of a server.
                 let is_ours = end.outcome != "client_gone" && !matches!(end.status, Some(400..=499));

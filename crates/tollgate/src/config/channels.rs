@@ -41,6 +41,7 @@ const NAME_MAX: usize = 64;
 const CONNECT_TIMEOUT_MS: u64 = 2_000;
 const FIRST_BYTE_TIMEOUT_MS: u64 = 60_000;
 const IDLE_TIMEOUT_MS: u64 = 60_000;
+const TOTAL_TIMEOUT_MS: u64 = 300_000;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +58,7 @@ pub struct ChannelTable {
     connect_timeout_ms: Option<NonZeroU64>,
     first_byte_timeout_ms: Option<NonZeroU64>,
     idle_timeout_ms: Option<NonZeroU64>,
+    total_timeout_ms: Option<NonZeroU64>,
     model_timeouts: Option<BTreeMap<Spanned<String>, TimeoutsTable>>,
     speed_floor: Option<u32>,
     concurrency: Option<NonZeroU32>,
@@ -138,8 +140,10 @@ fn channel(
         .as_mut()
         .is_some_and(|served| prices::put(prices, &mut served.models, mistakes));
     let timeouts = Timeouts {
+        connect: milliseconds(table.connect_timeout_ms, CONNECT_TIMEOUT_MS),
         first_byte: milliseconds(table.first_byte_timeout_ms, FIRST_BYTE_TIMEOUT_MS),
         idle: milliseconds(table.idle_timeout_ms, IDLE_TIMEOUT_MS),
+        total: milliseconds(table.total_timeout_ms, TOTAL_TIMEOUT_MS),
     };
     let written = table.model_timeouts.unwrap_or_default();
     let model_timeouts = served
@@ -156,7 +160,6 @@ fn channel(
         priority: table.priority.unwrap_or(0),
         weight: table.weight.map_or(1, NonZeroU32::get),
         proxy: proxy?,
-        connect_timeout: milliseconds(table.connect_timeout_ms, CONNECT_TIMEOUT_MS),
         timeouts,
         model_timeouts: model_timeouts?,
         speed_floor: floors.floor(table.speed_floor),

@@ -22,6 +22,7 @@ const SPEED_WINDOW_MS: u64 = 10_000;
 #[serde(deny_unknown_fields)]
 pub struct RoutingTable {
     strategy: Option<StrategyName>,
+    strategies: Option<BTreeMap<Spanned<String>, StrategyName>>,
     affinity: Option<bool>,
     retries: Option<u32>,
     fallbacks: Option<BTreeMap<Spanned<String>, Vec<Spanned<String>>>>,
@@ -42,11 +43,22 @@ enum StrategyName {
     Price,
 }
 
+impl From<StrategyName> for Strategy {
+    fn from(name: StrategyName) -> Self {
+        match name {
+            StrategyName::Weighted => Self::Weighted,
+            StrategyName::Latency => Self::Latency,
+            StrategyName::Price => Self::Price,
+        }
+    }
+}
+
 /// The fields that differ. None of them can change while the gate runs.
 pub fn differences(new: &RoutingSettings, running: &RoutingSettings) -> Vec<&'static str> {
     let (health, running_health) = (&new.health, &running.health);
     [
         ("routing.strategy", new.strategy != running.strategy),
+        ("routing.strategies", new.strategies != running.strategies),
         ("routing.affinity", new.affinity != running.affinity),
         ("routing.retries", new.retries != running.retries),
         ("routing.fallbacks", new.fallbacks != running.fallbacks),
@@ -82,6 +94,21 @@ fn fallbacks(
         fallbacks.insert(ModelId::new(model.into_inner()), others.collect());
     }
     fallbacks
+}
+
+/// Strategies of single models; as with fallbacks, any ID is taken.
+fn strategies(
+    written: BTreeMap<Spanned<String>, StrategyName>,
+    mistakes: &mut Mistakes<'_>,
+) -> BTreeMap<ModelId, Strategy> {
+    let mut strategies = BTreeMap::new();
+    for (model, strategy) in written {
+        if model.get_ref().is_empty() {
+            mistakes.add(model.span().start, Mistake::ModelEmpty);
+        }
+        strategies.insert(ModelId::new(model.into_inner()), strategy.into());
+    }
+    strategies
 }
 
 /// 0 stands for never. Below the middle every second request would be made twice.
@@ -122,11 +149,8 @@ impl SpeedFloors {
 pub fn resolve(table: RoutingTable, mistakes: &mut Mistakes<'_>) -> RoutingSettings {
     let open_ms = table.breaker_open_ms.map_or(BREAKER_OPEN_MS, NonZeroU64::get);
     RoutingSettings {
-        strategy: match table.strategy {
-            None | Some(StrategyName::Weighted) => Strategy::Weighted,
-            Some(StrategyName::Latency) => Strategy::Latency,
-            Some(StrategyName::Price) => Strategy::Price,
-        },
+        strategy: table.strategy.map_or(Strategy::Weighted, Into::into),
+        strategies: strategies(table.strategies.unwrap_or_default(), mistakes),
         affinity: table.affinity.unwrap_or(true),
         retries: table.retries.unwrap_or(RETRIES),
         fallbacks: fallbacks(table.fallbacks.unwrap_or_default(), mistakes),

@@ -27,8 +27,8 @@ pub enum Warning {
     },
     /// The admin listener can be reached from other machines.
     AdminExposed { address: SocketAddr },
-    /// Nobody serves a model of `routing.fallbacks`.
-    FallbackNotServed { model: ModelId },
+    /// Nobody serves a model that a field of `[routing]` names.
+    NotServed { field: &'static str, model: ModelId },
     /// A model of a channel ends soon, or has ended.
     Retires {
         channel: ChannelName,
@@ -63,7 +63,7 @@ impl Config {
         retiring
             .chain(self.channels.warnings.iter().cloned())
             .chain(self.admin_exposed())
-            .chain(self.fallbacks_not_served())
+            .chain(self.not_served())
             .collect()
     }
 
@@ -72,17 +72,25 @@ impl Config {
         (!address.ip().is_loopback()).then_some(Warning::AdminExposed { address })
     }
 
-    fn fallbacks_not_served(&self) -> impl Iterator<Item = Warning> {
+    fn not_served(&self) -> impl Iterator<Item = Warning> {
         let channels = &self.channels.enabled;
         let is_served = |model: &ModelId| channels.iter().any(|channel| channel.models.contains_key(model));
         let fallbacks = &self.routing.fallbacks;
-        let mut named: Vec<&ModelId> = fallbacks.keys().chain(fallbacks.values().flatten()).collect();
+        let fallbacks = fallbacks.keys().chain(fallbacks.values().flatten());
+        let strategies = self.routing.strategies.keys();
+        let mut named: Vec<(&'static str, &ModelId)> = fallbacks
+            .map(|model| ("fallbacks", model))
+            .chain(strategies.map(|model| ("strategies", model)))
+            .collect();
         named.sort();
         named.dedup();
         named
             .into_iter()
-            .filter(move |model| !is_served(model))
-            .map(|model| Warning::FallbackNotServed { model: model.clone() })
+            .filter(move |(_, model)| !is_served(model))
+            .map(|(field, model)| Warning::NotServed {
+                field,
+                model: model.clone(),
+            })
     }
 }
 
@@ -123,8 +131,8 @@ impl fmt::Display for Warning {
                 f,
                 "server.admin_listen: {address} can be reached from other machines, and asks for no key"
             ),
-            Self::FallbackNotServed { model } => {
-                write!(f, "routing.fallbacks: no channel serves {model}")
+            Self::NotServed { field, model } => {
+                write!(f, "routing.{field}: no channel serves {model}")
             }
             Self::Retires {
                 channel,

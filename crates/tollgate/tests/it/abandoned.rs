@@ -6,7 +6,7 @@ use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Channel, Gate, Signal},
-    provider::{FakeProvider, Script, Tokens, Turn, speaks},
+    provider::{FakeProvider, Script, Tokens, Turn, fails, says, speaks},
 };
 
 use crate::stage::{get_from_admin, question_to, setup, with};
@@ -219,4 +219,86 @@ async fn a_shutdown_does_not_wait_for_what_nobody_waits_for() {
         "it is settled all the same"
     );
     provider.cancelled().await;
+}
+
+/// What the log says of the request whose client went.
+async fn settled_with(gate: &Gate) -> (String, String) {
+    gate.logged("outcome=client_gone").await;
+    let logs = gate.logs();
+    let line = logs
+        .lines()
+        .find(|line| line.contains("outcome=client_gone"))
+        .unwrap();
+    let field = |name: &str| {
+        let (_, rest) = line.split_once(name).unwrap();
+        rest.split(' ').next().unwrap().to_owned()
+    };
+    (field("prompt_tokens="), field("completion_tokens="))
+}
+
+#[tokio::test]
+async fn of_two_that_race_only_one_is_paid_for() {
+    let first = FakeProvider::start_with(speaks(Turn::new().says(["Hello"]).took(tokens()))).await;
+    let second = FakeProvider::start_with(slow().delays(Duration::from_millis(1_500))).await;
+    let gate = setup()
+        .channel(Channel::of("gemini", &first).named("first").models([MODEL]))
+        .channel(
+            Channel::of("gemini", &second)
+                .named("second")
+                .models([MODEL])
+                .set("priority", "1"),
+        )
+        .config("[routing]\nhedge_percentile = 90\n")
+        .start()
+        .await;
+    for _ in 0..20 {
+        gate.post(&question()).await;
+    }
+    first.always(slow().delays(Duration::from_millis(2_500)));
+
+    let asked = gate.send(gate.chat_request(gate.key(), question().to_string()));
+    tokio::select! {
+        _ = asked => panic!("both are slow"),
+        _ = second.received(1) => {}
+    }
+
+    assert_eq!(settled_with(&gate).await, ("100".to_owned(), "77".to_owned()));
+    let metrics = metrics(&gate).await;
+    let paid = metrics
+        .lines()
+        .find(|line| {
+            line.starts_with("tollgate_tokens_total{class=\"completion\",") && line.contains("\"second\"")
+        })
+        .unwrap_or_else(|| panic!("who was complete first is paid\n{metrics}"));
+    assert!(paid.ends_with(" 77"), "{paid}");
+}
+
+#[tokio::test]
+async fn what_a_failed_attempt_counted_is_not_paid_for() {
+    let model = "glm-4-7-251222";
+    let first = FakeProvider::start().await;
+    first
+        .next(says("one"))
+        .next(fails(500, "", "boom").delays(Duration::from_millis(300)));
+    let second = FakeProvider::start_with(says("two").delays(Duration::from_millis(700))).await;
+    let gate = setup()
+        .channel(Channel::of("zhipu", &first).named("first").models([model]))
+        .channel(
+            Channel::of("zhipu", &second)
+                .named("second")
+                .models([model])
+                .set("priority", "1"),
+        )
+        .start()
+        .await;
+
+    let body = with(question_to(model), json!({"n": 2})).to_string();
+    let asked = gate.send(gate.chat_request(gate.key(), body));
+    tokio::select! {
+        _ = asked => panic!("the second one is slow"),
+        _ = second.received(2) => {}
+    }
+
+    let (prompt, _) = settled_with(&gate).await;
+    assert_eq!(prompt, "18", "two choices, each with a prompt of nine tokens");
 }

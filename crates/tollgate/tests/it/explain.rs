@@ -167,6 +167,21 @@ async fn a_channel_that_was_not_needed_and_one_that_was_left_out_are_told() {
 }
 
 #[tokio::test]
+async fn a_channel_that_was_not_reached_is_not_called_unneeded() {
+    let (first, _spare, gate) = with_spare("").await;
+    first.next(fails(400, "invalid_value", "odd"));
+
+    let answer = gate.post(&question()).await;
+
+    assert_eq!(answer.status, 400);
+    let told = story(&gate, answer.header(ID)).await;
+    assert_eq!(
+        (&told["route"][1]["channel"], &told["route"][1]["state"]),
+        (&json!("spare"), &json!("not_reached"))
+    );
+}
+
+#[tokio::test]
 async fn a_channel_that_rests_is_told_with_the_reason() {
     let first = FakeProvider::start_with(fails(401, "invalid_api_key", "no")).await;
     let spare = FakeProvider::start_with(says("spare")).await;

@@ -4,7 +4,7 @@ use http::Request;
 use serde_json::json;
 use tollgate_testkit::{
     gate::{Channel, Gate},
-    provider::{FakeProvider, fails, says},
+    provider::{FakeProvider, answers_with, fails, says},
 };
 
 use crate::stage::{MODEL, question, question_to, setup, with};
@@ -90,13 +90,52 @@ async fn a_model_to_fall_back_on_whose_contract_does_not_allow_the_request_is_pa
     );
 }
 
+#[tokio::test]
+async fn the_model_that_was_asked_for_decides_what_the_client_hears() {
+    let provider = FakeProvider::start().await;
+    let channel = Channel::to(&provider).models([MODEL, OTHER]);
+    let gate = setup().channel(channel).config(FALLBACKS).start().await;
+    let busy = json!({"error": {"message": "busy"}}).to_string();
+    let json = ("content-type", "application/json");
+    provider.for_model(MODEL, answers_with(503, &[json, ("retry-after", "7")], busy));
+    provider.for_model(OTHER, fails(400, "odd_field", "odd_field is not permitted"));
+
+    let answer = gate.post(&question()).await;
+
+    assert_eq!(
+        (answer.status, answer.error_code().as_deref()),
+        (503, Some("provider_overloaded"))
+    );
+    assert_eq!(answer.header("retry-after"), Some("7"));
+}
+
+#[tokio::test]
+async fn models_to_fall_back_on_are_asked_out_of_the_retries_of_the_gate() {
+    let provider = FakeProvider::start_with(fails(500, "", "boom")).await;
+    let models = ["gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini"];
+    let gate = setup()
+        .channel(Channel::to(&provider).models(models))
+        .config("[routing]\nfallbacks = { \"gpt-4o\" = [\"gpt-4o-mini\", \"gpt-4.1\", \"gpt-4.1-mini\"] }\n")
+        .start()
+        .await;
+
+    let requests = 60;
+    for _ in 0..requests {
+        assert_eq!(gate.post(&question()).await.status, 502);
+    }
+
+    // One failover of each request is free; of the others there are ten at the start and a fifth of the requests.
+    let further = provider.requests().len() - 2 * requests;
+    assert!((20..=10 + requests / 5).contains(&further), "{further}");
+}
+
 /// Posts the question with these headers, and tells the channel that answered or the error's code.
 async fn asked_with(gate: &Gate, headers: &[(&'static str, &str)]) -> String {
     let (mut parts, body) = gate
         .chat_request(gate.key(), question_to(MODEL).to_string())
         .into_parts();
     for (name, value) in headers {
-        parts.headers.insert(*name, value.parse().unwrap());
+        parts.headers.append(*name, value.parse().unwrap());
     }
     let answer = gate.send(Request::from_parts(parts, body)).await;
     match answer.status {
@@ -132,6 +171,34 @@ async fn where_the_operator_allows_it_a_request_names_its_channel_or_those_it_do
         (&[], "a"),
         (&[("x-tollgate-channel", "c")], "channel_not_found"),
         (&[("x-tollgate-exclude", "a,b")], "channel_not_found"),
+        (
+            &[("x-tollgate-exclude", "a"), ("x-tollgate-exclude", "b")],
+            "channel_not_found",
+        ),
+        (
+            &[("x-tollgate-channel", "a"), ("x-tollgate-channel", "b")],
+            "channel_not_found",
+        ),
+    ] {
+        assert_eq!(asked_with(&gate, headers).await, expected, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_request_says_of_channels_holds_for_models_to_fall_back_on_too() {
+    let provider = FakeProvider::start_with(says("usual")).await;
+    provider.for_model(MODEL, fails(500, "", "boom"));
+    let gate = setup()
+        .channel(Channel::to(&provider).named("a").models([MODEL]))
+        .channel(Channel::to(&provider).named("b").models([OTHER]))
+        .config(&format!("{FALLBACKS}allow_pin = true\n"))
+        .start()
+        .await;
+
+    for (headers, expected) in [
+        (&[][..], "b"),
+        (&[("x-tollgate-channel", "a")], "provider_error"),
+        (&[("x-tollgate-exclude", "b")], "provider_error"),
     ] {
         assert_eq!(asked_with(&gate, headers).await, expected, "{headers:?}");
     }

@@ -72,6 +72,10 @@ async fn a_failure_that_may_pass_is_tried_again_on_the_only_channel() {
         ("503", fails(503, "", "busy")),
         ("a hang-up", hangs_up()),
         ("a short wait", advised(429, "retry-after-ms", "50")),
+        ("a provider that says so", advised(429, "x-should-retry", "true")),
+        ("a conflict", fails(409, "", "busy")),
+        ("a lock", fails(423, "", "busy")),
+        ("a proxy that wants a name", answers_with(407, &[], "")),
     ] {
         let before = provider.requests().len();
         provider.next(failure);
@@ -168,6 +172,41 @@ async fn a_channel_that_keeps_failing_is_left_alone_until_a_probe_succeeds() {
 }
 
 #[tokio::test]
+async fn a_channel_that_cuts_every_stream_after_its_first_output_is_left_alone() {
+    let (first, spare, gate) = with_spare("breaker_failures = 3\nbreaker_open_ms = 60000").await;
+    first.always(streams(["Hel"]).then_closes());
+
+    let mut said = Vec::new();
+    for number in 0..6 {
+        said.push(gate.stream(&another(number)).await.text().to_owned());
+    }
+
+    assert_eq!(said, ["Hel", "Hel", "Hel", "spare", "spare", "spare"]);
+    assert_eq!((first.requests().len(), spare.requests().len()), (3, 3));
+}
+
+#[tokio::test]
+async fn a_stream_that_comes_to_its_end_is_a_success() {
+    let (first, _spare, gate) = with_spare("breaker_failures = 3\nbreaker_open_ms = 60000").await;
+    for number in 0..9 {
+        let cut = streams(["Hel"]).then_closes();
+        first.next(if number % 3 == 2 { says("Hel") } else { cut });
+        assert_eq!(gate.stream(&another(number)).await.text(), "Hel");
+    }
+}
+
+#[tokio::test]
+async fn of_several_waits_the_client_is_told_the_shortest() {
+    let (first, spare, gate) = with_spare("").await;
+    first.next(advised(429, "retry-after", "20"));
+    spare.next(advised(429, "retry-after", "300"));
+
+    let answer = gate.post(&question()).await;
+
+    assert_eq!((answer.status, answer.header("retry-after")), (429, Some("20")));
+}
+
+#[tokio::test]
 async fn where_every_channel_is_left_alone_one_is_tried_all_the_same() {
     let (provider, gate) = alone().await;
     provider.always(fails(401, "invalid_api_key", "no"));
@@ -177,6 +216,26 @@ async fn where_every_channel_is_left_alone_one_is_tried_all_the_same() {
     provider.always(says("mended"));
 
     assert_eq!(gate.post(&question()).await.text(), "mended");
+}
+
+#[tokio::test]
+async fn a_channel_that_rests_is_the_last_resort_of_those_that_fail() {
+    let (first, spare, gate) = with_spare("").await;
+    // The spare one says that it is to be left alone for long, and is well again at once.
+    first.next(fails(500, "", "boom"));
+    spare.next(advised(429, "retry-after", "60"));
+    assert_eq!(gate.post(&another(0)).await.text(), "first");
+    first.always(fails(500, "", "boom"));
+
+    let answer = gate.post(&another(1)).await;
+
+    assert_eq!((answer.status, answer.text().as_str()), (200, "spare"));
+    assert_eq!(
+        first.requests().len(),
+        2 + 3,
+        "all tries of the fit one come first"
+    );
+    assert_eq!(spare.requests().len(), 2);
 }
 
 #[tokio::test]

@@ -100,6 +100,30 @@ async fn a_second_channel_that_fails_leaves_the_first_one_running() {
 }
 
 #[tokio::test]
+async fn a_second_channel_that_fails_leaves_its_place_to_a_third_while_the_first_hangs() {
+    let providers = [
+        FakeProvider::start_with(says("first")).await,
+        FakeProvider::start_with(fails(500, "", "boom")).await,
+        FakeProvider::start_with(says("third")).await,
+    ];
+    let mut setup = setup().config(ON);
+    for (provider, place) in providers.iter().zip(0..) {
+        let channel = Channel::to(provider).named(&format!("c{place}")).models([MODEL]);
+        setup = setup.channel(channel.set("priority", &place.to_string()));
+    }
+    let gate = setup.start().await;
+    warm(&gate).await;
+    providers[0].always(accepts_and_says_nothing());
+
+    let asked = Instant::now();
+    let answer = gate.post(&question()).await;
+
+    assert_eq!(answer.text(), "third");
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    providers[0].cancelled().await;
+}
+
+#[tokio::test]
 async fn where_both_fail_the_client_hears_of_it() {
     let (first, spare, gate) = stage(ON, |channel| channel).await;
     warm(&gate).await;

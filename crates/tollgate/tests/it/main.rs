@@ -4,12 +4,14 @@
 
 mod abandoned;
 mod answer;
+mod attempt_time;
 mod body;
 mod chaos;
 mod cli;
 mod cli_accounts;
 mod client;
 mod command;
+mod concurrency;
 mod config_errors;
 mod contract;
 mod documented_limits;

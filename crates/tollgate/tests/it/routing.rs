@@ -105,6 +105,64 @@ async fn by_latency_the_one_that_answered_fastest_of_late_is_first() {
 }
 
 #[tokio::test]
+async fn by_latency_channels_that_are_about_as_fast_keep_their_conversations() {
+    let (providers, gate) = pair("strategy = \"latency\"", [1, 1]).await;
+    // Each has to be known first.
+    for provider in &providers {
+        provider.always(says("x"));
+    }
+    for _ in 0..2 {
+        gate.post(&question()).await;
+    }
+
+    let mut channels = Vec::new();
+    for _ in 0..24 {
+        let answer = gate.post(&question()).await;
+        channels.push(answer.header("x-tollgate-channel").unwrap().to_owned());
+    }
+
+    channels.dedup();
+    assert_eq!(channels.len(), 1, "{channels:?}");
+}
+
+#[tokio::test]
+async fn by_latency_one_slow_moment_is_forgotten() {
+    let (providers, gate) = pair("strategy = \"latency\"\naffinity = false", [1, 1]).await;
+    let [cold, steady] = &providers;
+    cold.next(says("cold").delays(Duration::from_millis(1_500)));
+    cold.always(says("cold"));
+    steady.always(says("steady").delays(Duration::from_millis(150)));
+    let began = std::time::Instant::now();
+
+    while began.elapsed() < Duration::from_secs(60) {
+        gate.post(&question()).await;
+        if cold.requests().len() > 10 {
+            return;
+        }
+    }
+
+    panic!("it was asked {} times", cold.requests().len());
+}
+
+#[tokio::test]
+async fn a_model_may_have_a_strategy_of_its_own() {
+    let (providers, gate) = pair(
+        "affinity = false\nstrategies = { \"gpt-4o\" = \"latency\" }",
+        [1, 1],
+    )
+    .await;
+    let [slow, fast] = &providers;
+    slow.always(says("slow").delays(Duration::from_millis(300)));
+    fast.always(says("fast"));
+
+    for _ in 0..12 {
+        gate.post(&question()).await;
+    }
+
+    assert_eq!((slow.requests().len(), fast.requests().len()), (1, 11));
+}
+
+#[tokio::test]
 async fn by_price_the_cheapest_is_first_and_an_unknown_price_last() {
     let own = tempfile::tempdir().expect("a folder");
     let file = own.path().join("prices.toml");

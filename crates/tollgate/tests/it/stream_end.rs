@@ -431,7 +431,8 @@ async fn an_event_that_never_ends_is_refused_before_memory_grows() {
     let answer = gate.stream(&question()).await;
 
     assert_eq!(answer.text(), "Hel");
-    assert!(answer.error().is_some() && !answer.has_done());
+    assert_eq!(answer.error_code(), Some("provider_answer_too_large"));
+    assert!(!answer.has_done());
 }
 
 #[tokio::test]

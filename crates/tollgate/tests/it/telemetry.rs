@@ -95,6 +95,29 @@ async fn a_request_is_a_span_of_a_server_and_each_attempt_in_it_one_of_a_client(
 }
 
 #[tokio::test]
+async fn an_answer_that_is_given_again_is_no_error() {
+    let collector = FakeCollector::start().await;
+    let (_first, _spare, gate) = gate(&collector, "").await;
+
+    for _ in 0..2 {
+        assert_eq!(post_with(&gate, ("idempotency-key", "once")).await, 200);
+    }
+    let spans = collector.spans(3).await;
+
+    for span in &spans {
+        assert_eq!(attribute(&span.attributes, "error.type"), None, "{span:?}");
+        assert!(
+            span.status.as_ref().is_none_or(|status| status.code != 2),
+            "{span:?}"
+        );
+    }
+    let durations = collector.histogram("gen_ai.server.request.duration").await;
+    for point in &durations {
+        assert_eq!(attribute(&point.attributes, "error.type"), None);
+    }
+}
+
+#[tokio::test]
 async fn a_callers_span_is_the_parent_and_its_decision_holds() {
     let collector = FakeCollector::start().await;
     let (_first, _spare, gate) = gate(&collector, "sample_ratio = 0").await;

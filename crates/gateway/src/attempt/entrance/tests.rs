@@ -17,8 +17,9 @@ fn settings(base_url: &str, api_key: &str, headers: &[(&str, &str)]) -> ChannelS
         priority: 0,
         weight: 1,
         proxy: None,
-        connect_timeout: Duration::ZERO,
         timeouts: Timeouts {
+            connect: Duration::ZERO,
+            total: Duration::ZERO,
             first_byte: Duration::ZERO,
             idle: Duration::ZERO,
         },

@@ -1,6 +1,6 @@
 //! Streams of several requests as one, in the order in which they say something.
 
-use std::{collections::VecDeque, pin::Pin};
+use std::{collections::VecDeque, pin::Pin, sync::Arc};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tollgate_catalog::contract::estimated_tokens;
@@ -11,10 +11,11 @@ use tollgate_chat::{
 };
 use tollgate_dialects::ProviderRequest;
 
-use super::{Share, UNDER_WAY, merge::chunk, numbers::Numbers, of_share};
+use super::{Share, merge::chunk, numbers::Numbers, of_share, places::CallPlaces};
 use crate::{
     attempt::{OpenStream, call::Call},
     error::Failure,
+    health::Place,
 };
 
 /// Streams under way, and requests that wait until one of them ends.
@@ -26,6 +27,7 @@ pub struct MergedStream {
     started: bool,
     numbers: Numbers,
     parts: Vec<Counts>,
+    places: CallPlaces,
 }
 
 /// The next events of any of them, and whether nothing comes after them.
@@ -36,6 +38,7 @@ struct Said {
     share: Share,
     stream: Option<OpenStream>,
     events: Option<Result<Vec<Event>, Failure>>,
+    place: Option<Arc<Place>>,
 }
 
 /// What one share has counted, and about how much it has said.
@@ -53,7 +56,9 @@ impl MergedStream {
     }
 
     /// Opens as many as may be under way at once; the first that fails fails all of them.
-    pub async fn open(call: Call, shares: Vec<(Share, ProviderRequest)>) -> Result<OpenStream, Failure> {
+    pub async fn open(mut call: Call, shares: Vec<(Share, ProviderRequest)>) -> Result<OpenStream, Failure> {
+        let places = CallPlaces::of(&call, shares.len());
+        call.place = None;
         let parts = shares.iter().map(|(share, _)| Counts {
             share: *share,
             usage: None,
@@ -67,22 +72,30 @@ impl MergedStream {
             call,
             started: false,
             numbers: Numbers::default(),
+            places,
         };
         let mut opening = FuturesUnordered::new();
-        for (share, request) in merged.waiting.drain(..UNDER_WAY.min(merged.waiting.len())) {
-            let call = of_share(&merged.call, share);
-            opening.push(async move { Ok::<_, Failure>((share, call.open(request).await?)) });
+        for (share, request) in merged
+            .waiting
+            .drain(..merged.places.most().min(merged.waiting.len()))
+        {
+            let mut call = of_share(&merged.call, share);
+            call.place = merged.places.take();
+            opening.push(async move {
+                let stream = call.open(request).await?;
+                Ok::<_, Failure>((share, stream, call.place))
+            });
         }
         let mut opened = Vec::new();
         while let Some(stream) = opening.next().await {
             opened.push(stream?);
         }
         drop(opening);
-        for (share, stream) in opened {
-            merged.under_way.push(Box::pin(listen(share, stream)));
+        for (share, stream, place) in opened {
+            merged.under_way.push(Box::pin(listen(share, stream, place)));
         }
-        let departure = merged.call.departure.clone();
-        Ok(OpenStream::merged(merged, departure))
+        let parting = merged.call.parting.clone();
+        Ok(OpenStream::merged(merged, parting))
     }
 
     /// Waits for the next events of any of them. The flag says that nothing comes after these.
@@ -103,9 +116,12 @@ impl MergedStream {
                 share,
                 stream,
                 events,
+                place,
             } = said;
             let events = match events {
                 None => {
+                    drop(stream);
+                    self.places.put_back(place);
                     self.start_next();
                     continue;
                 }
@@ -118,7 +134,7 @@ impl MergedStream {
                 }
                 (Ok(events), stream) => {
                     if let Some(stream) = stream {
-                        self.under_way.push(Box::pin(listen(share, stream)));
+                        self.under_way.push(Box::pin(listen(share, stream, place)));
                     }
                     if !events.is_empty() {
                         return (Ok(events), false);
@@ -137,14 +153,16 @@ impl MergedStream {
         let Some((share, request)) = self.waiting.pop_front() else {
             return;
         };
-        let call = of_share(&self.call, share);
+        let mut call = of_share(&self.call, share);
+        call.place = self.places.take();
         self.under_way.push(Box::pin(async move {
             match call.open(request).await {
-                Ok(stream) => listen(share, stream).await,
+                Ok(stream) => listen(share, stream, call.place).await,
                 Err(failure) => Said {
                     share,
                     stream: None,
                     events: Some(Err(failure)),
+                    place: call.place,
                 },
             }
         }));
@@ -231,11 +249,12 @@ impl MergedStream {
 }
 
 /// Waits for the next that a stream says, and gives it back with it.
-async fn listen(share: Share, mut stream: OpenStream) -> Said {
+async fn listen(share: Share, mut stream: OpenStream, place: Option<Arc<Place>>) -> Said {
     let events = stream.next().await;
     Said {
         share,
         stream: Some(stream),
         events,
+        place,
     }
 }

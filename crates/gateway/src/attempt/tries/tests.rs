@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-use super::{LONGEST_WAIT, Next, Tries};
+use super::{FreeTries, LONGEST_WAIT, Next, Tries};
 use crate::attempt::{outcome::Verdict, retry_budget::RetryBudget};
 
 /// Places in the route in the order in which they are tried, where each try ends like this.
 fn tried(channels: usize, retries: u32, verdict: impl Fn(usize) -> Verdict) -> Vec<usize> {
     let budget = RetryBudget::default();
-    let mut tries = Tries::new(channels, retries);
+    let mut free = FreeTries::default();
+    let mut tries = Tries::new(channels, retries, &mut free);
     let mut tried = Vec::new();
     while let Some(Next { candidate, .. }) = tries.next(&budget) {
         tried.push(candidate);
@@ -42,24 +43,27 @@ fn without_retries_nothing_is_tried_twice() {
 }
 
 #[test]
-fn another_model_is_tried_once_on_each_channel_and_only_its_first_try_is_free() {
-    let broke = RetryBudget::default();
-    while broke.spend() {}
-    for (budget, expected) in [(broke, &[0][..]), (RetryBudget::default(), &[0, 1])] {
-        let mut tries = Tries::of_fallback(2);
-        let mut tried = Vec::new();
-        while let Some(next) = tries.next(&budget) {
-            tried.push(next.candidate);
-            tries.failed(next.candidate, Verdict::Again, None);
+fn over_all_models_of_a_request_one_failover_is_free() {
+    let budget = RetryBudget::default();
+    while budget.spend() {}
+    let mut free = FreeTries::default();
+    let mut made = Vec::new();
+    for _model in 0..4 {
+        let mut tries = Tries::new(1, 0, &mut free);
+        let next = tries.next(&budget);
+        made.push(next.is_some());
+        if let Some(next) = next {
+            tries.failed(next.candidate, Verdict::Elsewhere, None);
         }
-        assert_eq!(tried, expected);
     }
+    assert_eq!(made, [true, true, false, false]);
 }
 
 #[test]
 fn waits_grow_and_a_provider_that_asks_for_more_gets_it() {
     let budget = RetryBudget::default();
-    let mut tries = Tries::new(1, 3);
+    let mut free = FreeTries::default();
+    let mut tries = Tries::new(1, 3, &mut free);
     let mut waits = Vec::new();
     for advice in [None, None, Some(Duration::from_millis(1_500)), None] {
         let next = tries.next(&budget).expect("a try is left");
@@ -75,7 +79,8 @@ fn waits_grow_and_a_provider_that_asks_for_more_gets_it() {
 #[test]
 fn a_provider_that_asks_for_a_long_wait_is_not_asked_again() {
     let budget = RetryBudget::default();
-    let mut tries = Tries::new(1, 3);
+    let mut free = FreeTries::default();
+    let mut tries = Tries::new(1, 3, &mut free);
     let next = tries.next(&budget).expect("a first try");
     tries.failed(
         next.candidate,
@@ -92,7 +97,8 @@ fn when_everything_fails_retries_are_a_fifth_of_the_requests() {
     let mut made = 0;
     for _ in 0..requests {
         budget.earn();
-        let mut tries = Tries::new(2, 2);
+        let mut free = FreeTries::default();
+        let mut tries = Tries::new(2, 2, &mut free);
         while let Some(next) = tries.next(&budget) {
             made += 1;
             tries.failed(next.candidate, Verdict::Again, None);
@@ -108,9 +114,10 @@ fn when_everything_fails_retries_are_a_fifth_of_the_requests() {
 fn a_channel_without_a_place_is_no_try() {
     let budget = RetryBudget::default();
     while budget.spend() {}
-    let mut tries = Tries::new(3, 0);
+    let mut free = FreeTries::default();
+    let mut tries = Tries::new(3, 0, &mut free);
     assert_eq!(tries.next(&budget).map(|next| next.candidate), Some(0));
-    tries.skipped();
+    tries.skipped(0, &budget);
     assert_eq!(tries.next(&budget).map(|next| next.candidate), Some(1));
     tries.failed(1, Verdict::Elsewhere, None);
     assert_eq!(
@@ -123,7 +130,8 @@ fn a_channel_without_a_place_is_no_try() {
 #[test]
 fn a_channel_is_tried_beside_another_once_and_out_of_the_budget() {
     let budget = RetryBudget::default();
-    let mut tries = Tries::new(3, 2);
+    let mut free = FreeTries::default();
+    let mut tries = Tries::new(3, 2, &mut free);
     assert_eq!(tries.next(&budget).map(|next| next.candidate), Some(0));
 
     assert_eq!(tries.waiting(), Some(1));
@@ -131,9 +139,44 @@ fn a_channel_is_tried_beside_another_once_and_out_of_the_budget() {
     assert_eq!(tries.next(&budget).map(|next| next.candidate), Some(2));
     assert_eq!((tries.waiting(), tries.beside(&budget)), (None, None));
 
-    let mut tries = Tries::new(3, 2);
+    let mut free = FreeTries::default();
+    let mut tries = Tries::new(3, 2, &mut free);
     tries.next(&budget);
     while budget.spend() {}
     assert_eq!(tries.waiting(), Some(1));
     assert_eq!(tries.beside(&budget), None, "the gate has retried too much");
+}
+
+#[test]
+fn a_retry_that_met_a_channel_without_a_place_is_given_back() {
+    let budget = RetryBudget::default();
+    let mut free = FreeTries::default();
+    let mut tries = Tries::new(2, 0, &mut free);
+    tries.next(&budget);
+    tries.beside(&budget);
+    tries.skipped(1, &budget);
+
+    let mut left = 0;
+    while budget.spend() {
+        left += 1;
+    }
+
+    assert_eq!(left, 10);
+}
+
+#[test]
+fn others_remain_as_long_as_somebody_may_be_tried() {
+    let budget = RetryBudget::default();
+    let mut free = FreeTries::default();
+    let mut tries = Tries::new(2, 1, &mut free);
+    let mut remain = Vec::new();
+    while let Some(next) = tries.next(&budget) {
+        remain.push(tries.others_remain());
+        tries.failed(next.candidate, Verdict::Again, None);
+    }
+    assert_eq!(
+        remain,
+        [true, true, false],
+        "the second channel, the first again, nobody"
+    );
 }

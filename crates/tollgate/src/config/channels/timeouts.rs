@@ -15,8 +15,10 @@ use crate::config::{
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimeoutsTable {
+    connect_timeout_ms: Option<NonZeroU64>,
     first_byte_timeout_ms: Option<NonZeroU64>,
     idle_timeout_ms: Option<NonZeroU64>,
+    total_timeout_ms: Option<NonZeroU64>,
 }
 
 /// `None`: a model that the channel does not serve, which was added to `mistakes`.
@@ -43,8 +45,10 @@ pub fn resolve(
             value.map_or(otherwise, |value| Duration::from_millis(value.get()))
         };
         let timeouts = Timeouts {
+            connect: millis(table.connect_timeout_ms, otherwise.connect),
             first_byte: millis(table.first_byte_timeout_ms, otherwise.first_byte),
             idle: millis(table.idle_timeout_ms, otherwise.idle),
+            total: millis(table.total_timeout_ms, otherwise.total),
         };
         resolved.insert(id, timeouts);
     }
