@@ -54,6 +54,8 @@ pub enum GateError {
     AddressNotAllowed { client: IpAddr },
     #[error("this API key may not call the model `{model}`; GET /v1/models lists what it may call")]
     ModelNotAllowed { model: String },
+    #[error("no channel that this API key may use serves the model `{model}`; ask the operator to allow one")]
+    ChannelNotAllowed { model: String },
     #[error("{} {} is not a route here{}", method, path, nearest.as_ref().map(|route| format!("; did you mean {route}?")).unwrap_or_default())]
     UnknownRoute {
         method: String,
@@ -207,6 +209,7 @@ impl GateError {
             Self::DisabledKey => row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "api_key_disabled"),
             Self::AddressNotAllowed { .. } => row(StatusCode::FORBIDDEN, PERMISSION, "address_not_allowed"),
             Self::ModelNotAllowed { .. } => row(StatusCode::FORBIDDEN, PERMISSION, "model_not_allowed"),
+            Self::ChannelNotAllowed { .. } => row(StatusCode::FORBIDDEN, PERMISSION, "channel_not_allowed"),
             Self::UnknownRoute { .. } => row(StatusCode::NOT_FOUND, INVALID, "unknown_route"),
             Self::UnknownRequest => row(StatusCode::NOT_FOUND, INVALID, "request_not_found"),
             Self::WrongMethod { .. } => row(StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
@@ -330,9 +333,10 @@ impl GateError {
         let row = self.row();
         let (param, code) = match self {
             Self::Invalid(violations) => (Some(violations.param().to_owned()), None),
-            Self::UnknownModel { .. } | Self::RetiredModel { .. } | Self::ModelNotAllowed { .. } => {
-                (Some("model".to_owned()), None)
-            }
+            Self::UnknownModel { .. }
+            | Self::RetiredModel { .. }
+            | Self::ModelNotAllowed { .. }
+            | Self::ChannelNotAllowed { .. } => (Some("model".to_owned()), None),
             Self::Query { param, .. } => (Some(param.clone()), None),
             Self::NoPrice { field, .. } => (Some(field.clone().unwrap_or_else(|| "model".to_owned())), None),
             Self::UnboundedPrompt => (Some("messages".to_owned()), None),

@@ -45,7 +45,11 @@ pub async fn chat_completions(
     let request = validate(&gate, &key.key, &body, story)?;
     story.wants_stream(request.stream);
     let checked = Checked {
-        pin: Pin::of(http.headers(), gate.settings.routing.allow_pin),
+        pin: Pin::of(
+            &key.key.settings.channels,
+            http.headers(),
+            gate.settings.routing.allow_pin,
+        ),
         request,
         key,
         story: Arc::clone(story),

@@ -85,7 +85,7 @@ pub struct Candidate {
 
 /// Finds the channels of the request's model that are well: by priority, and within one priority by the
 /// strategy. The last of them is the one that is to rest least, where any rests. A model without a channel goes to
-/// the sandbox, where that is on. `pin`: which channels the client wants.
+/// the sandbox, where that is on. `pin`: which channels the request may go to.
 pub fn route(
     gate: &Gate,
     request: &ValidRequest,
@@ -97,9 +97,12 @@ pub fn route(
     let all = channels.servers(&request.model.id);
     let mut candidates = Vec::with_capacity(all.len());
     let mut least = None;
+    let mut is_for_key = false;
     for server in all {
-        if !pin.takes(&server.channel.settings.name) {
-            story.passes_over(&server.served, Why::Pinned);
+        let refused = pin.refuses(&server.channel.settings.name);
+        is_for_key |= refused != Some(Why::NotForKey);
+        if let Some(why) = refused {
+            story.passes_over(&server.served, why);
             continue;
         }
         match server.fitness() {
@@ -116,7 +119,11 @@ pub fn route(
         }
     }
     if candidates.is_empty() && least.is_none() {
-        if !all.is_empty() {
+        if !all.is_empty() && !is_for_key {
+            return Err(GateError::ChannelNotAllowed {
+                model: request.model.id.to_string(),
+            });
+        } else if !all.is_empty() {
             return Err(GateError::NoSuchChannel {
                 model: request.model.id.to_string(),
             });

@@ -2,6 +2,8 @@
 //!
 //! Not here: finding a key (`store`), the status of a refusal (`gateway`).
 
+mod channels;
+
 use core::net::IpAddr;
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -13,6 +15,8 @@ use crate::{
     key::{KeyId, KeyPrefix},
     limits::Limits,
 };
+
+pub use channels::{AllowedChannels, ChannelNames, NotChannels};
 
 /// What is known of an API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub struct KeySettings {
     /// First moment at which it is of no more use; `None`: never.
     pub expires: Option<Timestamp>,
     pub models: AllowedModels,
+    /// Where its requests may go, whatever they say of channels themselves.
+    pub channels: AllowedChannels,
     pub networks: AllowedNetworks,
     pub limits: Limits,
     pub reserve: Reserve,
@@ -52,6 +58,7 @@ impl KeySettings {
             enabled: true,
             expires: None,
             models: AllowedModels::default(),
+            channels: AllowedChannels::default(),
             networks: AllowedNetworks::default(),
             limits: Limits::default(),
             reserve: Reserve::default(),

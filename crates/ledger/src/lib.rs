@@ -17,7 +17,7 @@ pub mod spending;
 pub mod usage_record;
 
 pub use account::{Account, AccountId};
-pub use api_key::{AllowedModels, AllowedNetworks, ApiKey, KeySettings, Reserve, Unusable};
+pub use api_key::{AllowedChannels, AllowedModels, AllowedNetworks, ApiKey, KeySettings, Reserve, Unusable};
 pub use charge::{Charge, Multiplier};
 pub use key::{KeyHash, KeyId, KeyPrefix, KeyText, NotAKey};
 pub use limits::{Budget, Limits, Meters, PerMinute, Period};

@@ -65,7 +65,8 @@ macro_rules! key_columns {
         "api_keys.id, api_keys.name, accounts.name AS account, texts.prefix, api_keys.created_at,
          api_keys.revoked_at, api_keys.enabled, api_keys.expires_at, api_keys.models, api_keys.networks,
          api_keys.requests_per_minute, api_keys.tokens_per_minute, api_keys.concurrency,
-         api_keys.budget_nanos, api_keys.budget_per, api_keys.reserve, api_keys.strict_parameters"
+         api_keys.budget_nanos, api_keys.budget_per, api_keys.reserve, api_keys.strict_parameters,
+         api_keys.channels, api_keys.not_channels"
     };
 }
 
@@ -100,8 +101,9 @@ impl Store {
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO api_keys (id, name, account_id, created_at, enabled, expires_at, models, networks,
                                    requests_per_minute, tokens_per_minute, concurrency, budget_nanos,
-                                   budget_per, reserve, strict_parameters)
-             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+                                   budget_per, reserve, strict_parameters, channels, not_channels)
+             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+                    $15, $16
              FROM api_keys
              RETURNING id",
         )
@@ -119,6 +121,8 @@ impl Store {
         .bind(settings.limits.budget_per)
         .bind(settings.reserve)
         .bind(settings.strict_parameters)
+        .bind(settings.channels)
+        .bind(settings.not_channels)
         .fetch_one(&mut *transaction)
         .await
         .map_err(|error| match error.as_database_error() {
@@ -279,7 +283,7 @@ async fn write_settings(connection: &mut SqliteConnection, key: &ApiKey) -> Resu
         "UPDATE api_keys
          SET account_id = $2, enabled = $3, expires_at = $4, models = $5, networks = $6,
              requests_per_minute = $7, tokens_per_minute = $8, concurrency = $9, budget_nanos = $10,
-             budget_per = $11, reserve = $12, strict_parameters = $13
+             budget_per = $11, reserve = $12, strict_parameters = $13, channels = $14, not_channels = $15
          WHERE id = $1",
     )
     .bind(key.id.get())
@@ -295,6 +299,8 @@ async fn write_settings(connection: &mut SqliteConnection, key: &ApiKey) -> Resu
     .bind(settings.limits.budget_per)
     .bind(settings.reserve)
     .bind(settings.strict_parameters)
+    .bind(settings.channels)
+    .bind(settings.not_channels)
     .execute(connection)
     .await?;
     Ok(())

@@ -4,11 +4,13 @@ use std::{borrow::Cow, net::IpAddr};
 
 use http::{HeaderMap, StatusCode};
 use tollgate_catalog::{listing, model::Model};
+use tollgate_ledger::AllowedChannels;
 
 use super::json;
 use crate::{
     authenticate::authenticate,
     body::Response,
+    channel::Channels,
     error::GateError,
     gate::Gate,
     validate::{find_model, permit},
@@ -18,7 +20,7 @@ use crate::{
 /// key may call.
 pub async fn list(gate: &Gate, headers: &HeaderMap, client: IpAddr) -> Result<Response, GateError> {
     let key = authenticate(gate, headers, client).await?;
-    let allowed = &key.key.settings.models;
+    let settings = &key.key.settings;
     let channels = gate.channels.load();
     let models = gate
         .catalog
@@ -26,7 +28,8 @@ pub async fn list(gate: &Gate, headers: &HeaderMap, client: IpAddr) -> Result<Re
         .iter()
         .filter(|model| is_served(gate, model))
         .chain(channels.unlisted_models())
-        .filter(|model| allowed.permits(&model.id))
+        .filter(|model| settings.models.permits(&model.id))
+        .filter(|model| is_reached(&channels, &settings.channels, model))
         .map(AsRef::as_ref);
     let body = serde_json::to_string(&listing::list(models)).expect("a listing always serialises");
     Ok(json(StatusCode::OK, body))
@@ -44,8 +47,20 @@ pub async fn one(gate: &Gate, headers: &HeaderMap, client: IpAddr, id: &str) -> 
             nearest: Vec::new(),
         });
     }
+    if !is_reached(&gate.channels.load(), &key.key.settings.channels, &model) {
+        return Err(GateError::ChannelNotAllowed {
+            model: model.id.to_string(),
+        });
+    }
     let body = serde_json::to_string(&listing::item(&model)).expect("a listing always serialises");
     Ok(json(StatusCode::OK, body))
+}
+
+/// Whether the key may use a channel of the model. One without channels is the sandbox's, for every key.
+fn is_reached(channels: &Channels, allowed: &AllowedChannels, model: &Model) -> bool {
+    let servers = channels.servers(&model.id);
+    let mut names = servers.iter().map(|server| &server.channel.settings.name);
+    servers.is_empty() || names.any(|name| allowed.permit(name))
 }
 
 fn is_served(gate: &Gate, model: &Model) -> bool {

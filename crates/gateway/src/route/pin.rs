@@ -1,7 +1,10 @@
-//! Channels that a request names: the only one that it wants, and those that it does not want.
+//! The channels that a request may go to: those of its API key, and of these the ones that it asks for itself.
 
 use http::{HeaderMap, HeaderName};
 use tollgate_catalog::channel::ChannelName;
+use tollgate_ledger::AllowedChannels;
+
+use crate::story::Why;
 
 /// Names the one channel that the request is for; on answers, the one that answered.
 const X_TOLLGATE_CHANNEL: HeaderName = HeaderName::from_static("x-tollgate-channel");
@@ -11,15 +14,21 @@ const X_TOLLGATE_EXCLUDE: HeaderName = HeaderName::from_static("x-tollgate-exclu
 /// Which channels a request may go to. The default: all.
 #[derive(Debug, Default)]
 pub struct Pin {
+    of_key: AllowedChannels,
     only: Vec<String>,
     not: Vec<String>,
 }
 
 impl Pin {
-    /// What the headers say. They are for operators who allow it, and nothing to all others.
-    pub fn of(headers: &HeaderMap, allowed: bool) -> Self {
+    /// What the key's operator says, and the headers. These are for operators who allow it (`allowed`), and nothing
+    /// to all others.
+    pub fn of(of_key: &AllowedChannels, headers: &HeaderMap, allowed: bool) -> Self {
+        let of_key = of_key.clone();
         if !allowed {
-            return Self::default();
+            return Self {
+                of_key,
+                ..Self::default()
+            };
         }
         // What is no text is no channel's name either.
         let lines = |name: HeaderName| {
@@ -31,14 +40,20 @@ impl Pin {
             names.filter(|name| !name.is_empty()).collect::<Vec<_>>()
         });
         Self {
+            of_key,
             only: lines(X_TOLLGATE_CHANNEL).collect(),
             not: not.collect(),
         }
     }
 
-    /// Whether the request may go to this channel.
-    pub fn takes(&self, channel: &ChannelName) -> bool {
+    /// Why the request may not go to this channel; `None`: it may.
+    pub fn refuses(&self, channel: &ChannelName) -> Option<Why> {
+        if !self.of_key.permit(channel) {
+            return Some(Why::NotForKey);
+        }
         let channel = channel.as_str();
-        self.only.iter().all(|only| only == channel) && !self.not.iter().any(|not| not == channel)
+        let takes =
+            self.only.iter().all(|only| only == channel) && !self.not.iter().any(|not| not == channel);
+        (!takes).then_some(Why::Pinned)
     }
 }

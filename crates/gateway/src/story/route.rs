@@ -51,7 +51,7 @@ pub enum Why {
     NotAllowed,
     /// What the request costs there is not known, and the key's money is counted.
     NoPrice,
-    /// The API key may not call the model to fall back on.
+    /// The API key may not use the channel, or not call the model to fall back on.
     NotForKey,
 }
 

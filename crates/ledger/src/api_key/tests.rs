@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 
+use tollgate_catalog::channel::ChannelName;
+
 use super::*;
 
 fn key() -> ApiKey {
@@ -59,6 +61,34 @@ fn what_is_no_list_of_models_is_refused() {
     for text in ["", ",", "a,", ",a", "a,,b", "a, b", " a", "a\tb", "a\n"] {
         assert_eq!(text.parse::<AllowedModels>(), Err(NotModels), "{text:?}");
     }
+}
+
+#[test]
+fn a_keys_requests_go_to_every_channel_until_some_are_named() {
+    let [a, b, c] = ["a", "b", "c"].map(ChannelName::new);
+    let names = |text: &str| Some(text.parse::<ChannelNames>().expect("names"));
+    let permitted = |only, not| {
+        let allowed = AllowedChannels { only, not };
+        [&a, &b, &c].map(|channel| allowed.permit(channel))
+    };
+
+    assert_eq!(permitted(None, None), [true; 3]);
+    assert_eq!(permitted(names("a,b"), None), [true, true, false]);
+    assert_eq!(permitted(None, names("b")), [true, false, true]);
+    assert_eq!(permitted(names("a,b"), names("b")), [true, false, false]);
+}
+
+#[test]
+fn what_is_no_list_of_channels_is_refused() {
+    for text in ["", ",", "a,", "a,,b", "a, b", "a b", "a/b", "ä"] {
+        assert_eq!(text.parse::<ChannelNames>(), Err(NotChannels), "{text:?}");
+    }
+}
+
+#[test]
+fn channels_are_read_as_they_are_written() {
+    let names: ChannelNames = "openai-main,a_b.c".parse().expect("names");
+    assert_eq!(names.to_string().parse(), Ok(names));
 }
 
 #[test]

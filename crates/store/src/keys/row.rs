@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, Row as _, sqlite::SqliteRow};
 use tollgate_catalog::money::Money;
-use tollgate_ledger::{AccountId, ApiKey, KeyId, KeyPrefix, KeySettings};
+use tollgate_ledger::{AccountId, AllowedChannels, ApiKey, KeyId, KeyPrefix, KeySettings};
 
 use super::{FoundKey, KeysVersion, ListedKey};
 use crate::{
@@ -24,6 +24,8 @@ pub(super) struct KeyRow {
     enabled: i64,
     expires_at: Option<i64>,
     models: Option<String>,
+    channels: Option<String>,
+    not_channels: Option<String>,
     networks: Option<String>,
     #[sqlx(flatten)]
     limits: LimitColumns,
@@ -44,6 +46,10 @@ impl KeyRow {
                 enabled: reader.flag("enabled", self.enabled)?,
                 expires: reader.maybe_time("expires_at", self.expires_at)?,
                 models: reader.text("models", self.models.as_deref())?.unwrap_or_default(),
+                channels: AllowedChannels {
+                    only: reader.text("channels", self.channels.as_deref())?,
+                    not: reader.text("not_channels", self.not_channels.as_deref())?,
+                },
                 networks: reader
                     .text("networks", self.networks.as_deref())?
                     .unwrap_or_default(),
@@ -78,6 +84,8 @@ pub(super) struct SettingColumns {
     pub(super) enabled: i64,
     pub(super) expires_at: Option<i64>,
     pub(super) models: Option<String>,
+    pub(super) channels: Option<String>,
+    pub(super) not_channels: Option<String>,
     pub(super) networks: Option<String>,
     pub(super) limits: LimitColumns,
     pub(super) reserve: &'static str,
@@ -91,6 +99,8 @@ impl From<&KeySettings> for SettingColumns {
             enabled: i64::from(settings.enabled),
             expires_at: settings.expires.map(jiff::Timestamp::as_second),
             models: settings.models.named().map(|_| settings.models.to_string()),
+            channels: settings.channels.only.as_ref().map(ToString::to_string),
+            not_channels: settings.channels.not.as_ref().map(ToString::to_string),
             networks: (!networks.named().is_empty()).then(|| networks.to_string()),
             limits: LimitColumns::from(&settings.limits),
             reserve: settings.reserve.as_str(),

@@ -60,6 +60,10 @@ fn all_set() -> KeySettings {
         },
         reserve: Reserve::Full,
         strict_parameters: true,
+        channels: tollgate_ledger::AllowedChannels {
+            only: Some("a,b".parse().expect("names")),
+            not: Some("c".parse().expect("a name")),
+        },
         ..KeySettings::of_account(Account::DEFAULT)
     }
 }

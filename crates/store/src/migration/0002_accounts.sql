@@ -53,6 +53,9 @@ CREATE TABLE api_keys (
     expires_at          BIGINT,
     -- Model IDs with commas between them; no value: all.
     models              TEXT   CHECK (models <> ''),
+    -- Names of channels with commas between them. No value in `channels`: all; in `not_channels`: none.
+    channels            TEXT   CHECK (channels <> ''),
+    not_channels        TEXT   CHECK (not_channels <> ''),
     -- Networks with commas between them; no value: from anywhere.
     networks            TEXT   CHECK (networks <> ''),
     requests_per_minute BIGINT CHECK (requests_per_minute > 0),

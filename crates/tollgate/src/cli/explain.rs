@@ -207,12 +207,12 @@ fn state(channel: &ToldChannel) -> String {
     let reason = match channel.reason.as_deref() {
         None => "",
         Some("pinned") => "the request's headers leave it out",
+        Some("not_for_key") => "the API key may not use it",
         Some("breaker_open") => "breaker open",
         Some("channel_rests") => "credential or quota: resting",
         Some("model_rests") => "rate limit: resting",
         Some("full") => "as many attempts as it may have",
         Some("no_price") => "nobody knows what it costs there",
-        Some("not_for_key") => "the API key may not call it",
         Some("not_served") => "nobody serves it",
         Some("not_allowed") => "its contract does not allow the request",
         Some(other) => other,

@@ -111,6 +111,7 @@ pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
 
 async fn create(asked: Create, config: &Config, store: &Store) -> Result<(), CliError> {
     asked.settings.check_models(config)?;
+    asked.settings.remark_on_channels(config);
     let now = Timestamp::now();
     let mut settings = KeySettings::of_account(Account::DEFAULT);
     asked.settings.change(&mut settings, now)?;
@@ -165,6 +166,7 @@ async fn update(asked: Update, config: &Config, store: &Store) -> Result<(), Cli
         return Err(CliError::NothingToChange);
     }
     asked.settings.check_models(config)?;
+    asked.settings.remark_on_channels(config);
     let now = Timestamp::now();
     let Update { name, settings } = asked;
     let change = |of_key: &mut KeySettings| settings.change(of_key, now);

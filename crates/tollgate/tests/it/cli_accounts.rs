@@ -59,6 +59,7 @@ fn what_is_set_at_a_key_is_read_back() {
     let mut args = vec!["keys", "create", "--name", "app", "--account", "team"];
     args.extend(["--models", "gpt-4o,claude-sonnet-4-6"]);
     args.extend(["--allow-ip", "10.0.0.0/8", "--allow-ip", "192.0.2.7"]);
+    args.extend(["--channels", "a,b", "--not-channels", "c"]);
     args.extend(["--reserve", "full", "--strict-parameters"]);
     args.extend(LIMITS);
     done(&folder.run(&args));
@@ -71,6 +72,8 @@ fn what_is_set_at_a_key_is_read_back() {
     let rest = [
         "account",
         "models",
+        "channels",
+        "not_channels",
         "allow_ip",
         "reserve",
         "strict_parameters",
@@ -81,6 +84,8 @@ fn what_is_set_at_a_key_is_read_back() {
         json!({
             "account": "team",
             "models": ["gpt-4o", "claude-sonnet-4-6"],
+            "channels": ["a", "b"],
+            "not_channels": ["c"],
             "allow_ip": ["10.0.0.0/8", "192.0.2.7/32"],
             "reserve": "full",
             "strict_parameters": true,

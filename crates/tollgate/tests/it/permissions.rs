@@ -68,6 +68,101 @@ async fn a_key_is_switched_off_and_on_within_a_second() {
     assert_eq!(off.error_type().as_deref(), Some("authentication_error"));
 }
 
+/// A gate whose channels `a`, `b` and `c` serve the model, in this order, and `d` another one that falls back on it.
+async fn three_channels() -> (Vec<FakeProvider>, Gate) {
+    let (mut providers, mut setup) = (Vec::new(), setup());
+    for (name, priority) in [("a", "0"), ("b", "1"), ("c", "2")] {
+        let provider = FakeProvider::start_with(says(name)).await;
+        let channel = Channel::to(&provider).named(name).models([MODEL]);
+        setup = setup.channel(channel.set("priority", priority));
+        providers.push(provider);
+    }
+    let pins = "[routing]\nallow_pin = true\nfallbacks = { \"gpt-4o-mini\" = [\"gpt-4o\"] }\n";
+    let other = Channel::to(&providers[0]).named("d").models([OTHER]);
+    (providers, setup.config(pins).channel(other).start().await)
+}
+
+#[tokio::test]
+async fn a_keys_requests_go_to_the_channels_that_the_operator_names() {
+    let (providers, gate) = three_channels().await;
+    let only = gate.create_key(&["--name", "only", "--channels", "b,c"]).await;
+    let but = gate.create_key(&["--name", "but", "--not-channels", "a"]).await;
+    let both = ["--name", "both", "--channels", "a,b", "--not-channels", "a"];
+    let both = gate.create_key(&both).await;
+
+    for key in [&only, &but, &both] {
+        assert_eq!(gate.post_with(key, &question()).await.text(), "b");
+    }
+    providers[1].always(fails(500, "", "boom"));
+    assert_eq!(gate.post_with(&only, &question()).await.text(), "c");
+    assert_eq!(gate.post_with(&both, &question()).await.status, 502);
+    assert!(providers[0].requests().is_empty());
+
+    change(
+        &gate,
+        &["keys", "update", "--name", "both", "--not-channels", "none"],
+    )
+    .await;
+    let answer = within_a_second(&gate, &both, 200).await;
+    assert_eq!(answer.text(), "a");
+}
+
+#[tokio::test]
+async fn a_keys_channels_hold_for_pins_and_for_models_to_fall_back_on() {
+    let (providers, gate) = three_channels().await;
+    let key = gate.create_key(&["--name", "narrow", "--channels", "b,d"]).await;
+
+    let pinned = |channel: &'static str| {
+        let (mut head, body) = gate.chat_request(&key, question().to_string()).into_parts();
+        head.headers
+            .insert("x-tollgate-channel", channel.parse().unwrap());
+        gate.send(Request::from_parts(head, body))
+    };
+    assert_eq!(pinned("b").await.text(), "b");
+    assert_eq!(
+        pinned("c").await.error_code().as_deref(),
+        Some("channel_not_found")
+    );
+
+    providers[0].for_model(OTHER, fails(500, "", "boom"));
+    let answer = gate.post_with(&key, &question_to(OTHER)).await;
+    assert_eq!(
+        (answer.text().as_str(), answer.header("x-tollgate-channel")),
+        ("b", Some("b"))
+    );
+}
+
+#[tokio::test]
+async fn a_model_that_no_channel_of_the_key_serves_is_not_for_it() {
+    let (_providers, gate) = three_channels().await;
+    let key = gate.create_key(&["--name", "narrow", "--channels", "d"]).await;
+
+    let refused = gate.post_with(&key, &question()).await;
+    let list = gate.send(get(&key, "/v1/models")).await;
+    let one = gate.send(get(&key, &format!("/v1/models/{MODEL}"))).await;
+
+    assert_forbidden(&refused, "channel_not_allowed", MODEL);
+    assert_forbidden(&one, "channel_not_allowed", MODEL);
+    let listed = list.json()["data"].as_array().unwrap().len();
+    assert_eq!(listed, 1, "{:?}", list.json());
+}
+
+#[tokio::test]
+async fn a_channel_that_does_not_exist_yet_is_taken_with_a_warning() {
+    let (_providers, gate) = three_channels().await;
+    let create = ["keys", "create", "--name", "early", "--channels", "a,later"];
+
+    let made = gate.command(&create).await;
+    let shown = gate.command(&["keys", "show", "--name", "early"]).await;
+
+    assert!(made.success(), "{made:?}");
+    assert!(made.stderr.contains("no channel is called `later`"), "{made:?}");
+    assert!(!made.stderr.contains("`a`"), "{made:?}");
+    let shown: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(shown["channels"], json!(["a", "later"]));
+    assert_eq!(shown["not_channels"], json!([]));
+}
+
 #[tokio::test]
 async fn a_key_calls_and_lists_only_the_models_that_it_is_allowed() {
     let (provider, gate) = two_models().await;

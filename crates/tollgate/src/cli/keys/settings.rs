@@ -3,15 +3,16 @@
 use clap::Args;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
-use tollgate_ledger::{AllowedModels, AllowedNetworks, KeySettings, Reserve};
+use tollgate_ledger::{AllowedModels, AllowedNetworks, KeySettings, Reserve, api_key::ChannelNames};
 
 use crate::{
     cli::{
         limits::LimitArgs,
-        value::{Lifted, name, or_all, time_or_never},
+        value::{Lifted, name, or_all, or_none, time_or_never},
     },
     config::Config,
     error::CliError,
+    print,
 };
 
 /// Settings to change.
@@ -23,6 +24,12 @@ pub struct SettingArgs {
     /// The models it may call, as IDs with commas between them, or all
     #[arg(long, value_name = "IDS", value_parser = or_all::<AllowedModels>)]
     models: Option<Lifted<AllowedModels>>,
+    /// The channels that its requests may go to, as names with commas between them, or all
+    #[arg(long, value_name = "NAMES", value_parser = or_all::<ChannelNames>)]
+    channels: Option<Lifted<ChannelNames>>,
+    /// The channels that its requests may not go to, as names with commas between them, or none
+    #[arg(long, value_name = "NAMES", value_parser = or_none::<ChannelNames>)]
+    not_channels: Option<Lifted<ChannelNames>>,
     /// An address or network it may be used from, such as 10.0.0.0/8, or any; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = networks)]
     allow_ip: Vec<Lifted<AllowedNetworks>>,
@@ -60,6 +67,8 @@ impl SettingArgs {
         let Self {
             account,
             models,
+            channels,
+            not_channels,
             allow_ip,
             expires_in,
             limits,
@@ -68,6 +77,8 @@ impl SettingArgs {
         } = self;
         account.is_none()
             && models.is_none()
+            && channels.is_none()
+            && not_channels.is_none()
             && allow_ip.is_empty()
             && expires_in.is_none()
             && limits.is_empty()
@@ -82,6 +93,12 @@ impl SettingArgs {
         }
         if let Some(Lifted(models)) = self.models {
             settings.models = models.unwrap_or_default();
+        }
+        if let Some(Lifted(only)) = self.channels {
+            settings.channels.only = only;
+        }
+        if let Some(Lifted(not)) = self.not_channels {
+            settings.channels.not = not;
         }
         if !self.allow_ip.is_empty() {
             let named = self.allow_ip.into_iter().filter_map(|Lifted(networks)| networks);
@@ -100,6 +117,17 @@ impl SettingArgs {
             settings.strict_parameters = strict;
         }
         Ok(())
+    }
+
+    /// Says which channels are named that there are none of: they may come later.
+    pub fn remark_on_channels(&self, config: &Config) {
+        let lists = [&self.channels, &self.not_channels].into_iter().flatten();
+        for name in lists.flat_map(|Lifted(names)| names).flat_map(ChannelNames::iter) {
+            let mut channels = config.channels.enabled.iter().chain(&config.channels.disabled);
+            if !channels.any(|channel| channel.name == *name) {
+                print::remark(&format!("warning: no channel is called `{name}`."));
+            }
+        }
     }
 
     /// Fails where a model is named that neither the catalogue nor a channel has.

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tollgate_ledger::{ApiKey, Unusable};
+use tollgate_catalog::channel::ChannelName;
+use tollgate_ledger::{ApiKey, Unusable, api_key::ChannelNames};
 use tollgate_store::ListedKey;
 
 use crate::{
@@ -29,6 +30,10 @@ pub struct Row<'a> {
     replaced_until: Option<String>,
     /// Null: all.
     models: Option<Vec<&'a str>>,
+    /// Null: all.
+    channels: Option<Vec<&'a str>>,
+    /// Empty: none is left out.
+    not_channels: Vec<&'a str>,
     /// Empty: from anywhere.
     allow_ip: Vec<String>,
     #[serde(flatten)]
@@ -55,6 +60,8 @@ impl<'a> Row<'a> {
                 .models
                 .named()
                 .map(|ids| ids.iter().map(|id| id.as_str()).collect()),
+            channels: settings.channels.only.as_ref().map(names),
+            not_channels: settings.channels.not.as_ref().map(names).unwrap_or_default(),
             allow_ip: settings
                 .networks
                 .named()
@@ -66,6 +73,10 @@ impl<'a> Row<'a> {
             strict_parameters: settings.strict_parameters,
         }
     }
+}
+
+fn names(channels: &ChannelNames) -> Vec<&str> {
+    channels.iter().map(ChannelName::as_str).collect()
 }
 
 pub fn table(keys: &[ListedKey], now: Timestamp) -> Result<(), CliError> {
