@@ -17,7 +17,7 @@ pub use self::{
     },
     range::Range,
 };
-use crate::{dialect_name::DialectName, thinking::Effort};
+use crate::{dialect_name::DialectName, model::Modalities, thinking::Effort};
 
 mod columns;
 mod forms;
@@ -179,6 +179,18 @@ impl Quirks {
             self.omit.push("parallel_tool_calls".to_owned());
         }
         self
+    }
+
+    /// Takes no media but these.
+    pub(crate) fn read_only(&mut self, kinds: &Modalities) {
+        if !kinds.image_input {
+            self.images = MediaSource::None;
+        }
+        if !kinds.video_input {
+            self.videos = MediaSource::None;
+        }
+        self.audio &= kinds.audio_input;
+        self.files &= kinds.file_input;
     }
 
     /// Columns whose values contradict each other or themselves, and what is wrong with them.

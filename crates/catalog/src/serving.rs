@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::{dialect_name::DialectName, price::Price, provider::Provider, quirks::Quirks};
+use crate::{dialect_name::DialectName, model::Modalities, price::Price, provider::Provider, quirks::Quirks};
 
 /// A provider's side of a model.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Serving {
     pub upstream_id: Arc<str>,
     pub dialect: DialectName,
     pub quirks: Quirks,
+    /// Tokens of prompt and answer together that the provider takes, where it says of fewer than the model has.
+    pub context: Option<u64>,
     /// The other dialect in which some requests go out (`dialect_for_tools_while_thinking`).
     pub other: Option<Box<OtherDialect>>,
     /// `None`: no figure is known, which is not the same as free.
@@ -44,6 +46,22 @@ impl Serving {
         })
     }
 
+    /// Takes away what the provider does not read, whatever its quirks say.
+    pub fn reads_only(&mut self, kinds: &Modalities) {
+        self.quirks.read_only(kinds);
+        if let Some(other) = &mut self.other {
+            other.quirks.read_only(kinds);
+        }
+    }
+
+    /// Takes away tools, whatever the quirks say.
+    pub fn takes_no_tools(&mut self) {
+        self.quirks.tools = false;
+        if let Some(other) = &mut self.other {
+            other.quirks.tools = false;
+        }
+    }
+
     /// How `provider` serves a model that the catalogue does not list at it: under the public ID,
     /// with the provider's own quirks, at no known price.
     pub fn unlisted(id: &str, provider: &Provider) -> Self {
@@ -52,6 +70,7 @@ impl Serving {
             upstream_id: id.into(),
             dialect: provider.dialect,
             quirks: provider.quirks.clone(),
+            context: None,
             other: None,
             price: None,
             retires: None,

@@ -1,5 +1,6 @@
 //! Which channels may answer a request, in the order in which they are tried.
 
+mod ability;
 mod affinity;
 mod chance;
 mod order;
@@ -27,6 +28,7 @@ use crate::{
     validate::{check_limits, find_model},
 };
 
+pub use ability::Lacks;
 pub use chance::jittered;
 pub use pin::Pin;
 
@@ -83,7 +85,16 @@ pub struct Candidate {
     pub forced: bool,
 }
 
-/// Finds the channels of the request's model that are well: by priority, and within one priority by the
+impl Candidate {
+    fn fit(server: &Server) -> Self {
+        Self {
+            server: server.clone(),
+            forced: false,
+        }
+    }
+}
+
+/// Finds the channels of the request's model that can serve it and are well: by priority, and within one priority by the
 /// strategy. The last of them is the one that is to rest least, where any rests. A model without a channel goes to
 /// the sandbox, where that is on. `pin`: which channels the request may go to.
 pub fn route(
@@ -97,6 +108,7 @@ pub fn route(
     let all = channels.servers(&request.model.id);
     let mut candidates = Vec::with_capacity(all.len());
     let mut least = None;
+    let mut unable = Vec::new();
     let mut is_for_key = false;
     for server in all {
         let refused = pin.refuses(&server.channel.settings.name);
@@ -105,11 +117,15 @@ pub fn route(
             story.passes_over(&server.served, why);
             continue;
         }
+        if all.len() > 1
+            && let Some(what) = ability::lacks(server, request)
+        {
+            story.passes_over(&server.served, Why::Lacks(what));
+            unable.push(server);
+            continue;
+        }
         match server.fitness() {
-            Fitness::Fit => candidates.push(Candidate {
-                server: server.clone(),
-                forced: false,
-            }),
+            Fitness::Fit => candidates.push(Candidate::fit(server)),
             Fitness::Resting { left, by } => {
                 story.passes_over(&server.served, Why::of_rest(by, left));
                 if least.is_none_or(|(least, _)| left < least) {
@@ -117,6 +133,10 @@ pub fn route(
                 }
             }
         }
+    }
+    if candidates.is_empty() && least.is_none() {
+        // Whoever refuses the request says what it cannot do.
+        candidates.extend(unable.into_iter().map(Candidate::fit));
     }
     if candidates.is_empty() && least.is_none() {
         if !all.is_empty() && !is_for_key {

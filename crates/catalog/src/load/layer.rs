@@ -81,6 +81,9 @@ pub(super) struct ServingDraft {
     pub dialect: Option<DialectName>,
     pub quirk_set: Option<Placed<String>>,
     pub quirks: QuirkColumns,
+    pub context: Option<u64>,
+    /// What it reads, where that is less than the model does.
+    pub reads: Option<Modalities>,
     pub price: Option<Price>,
     pub retires: Option<Date>,
     pub source: Option<String>,
@@ -153,6 +156,8 @@ impl ServingDraft {
         lay_value(&mut self.dialect, over.dialect);
         lay_value(&mut self.quirk_set, over.quirk_set);
         self.quirks.lay(over.quirks);
+        lay_value(&mut self.context, over.context);
+        lay_value(&mut self.reads, over.reads);
         lay_value(&mut self.price, over.price);
         lay_value(&mut self.retires, over.retires);
         lay_value(&mut self.source, over.source);

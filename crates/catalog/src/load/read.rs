@@ -144,6 +144,8 @@ fn serving(provider: String, mut fields: Fields<'_, '_>) -> ServingDraft {
         dialect: value(&mut fields, "dialect"),
         quirk_set: fields.take("quirk_set"),
         quirks: quirks(&mut fields),
+        context: token_count(&mut fields, "context").map(|count| count.value),
+        reads: value::<Vec<Kind>>(&mut fields, "reads").map(|kinds| Kind::read(&kinds)),
         price: price(&mut fields),
         retires: date(&mut fields, "retires"),
         source: text(&mut fields, "source"),
@@ -265,19 +267,28 @@ enum Kind {
     File,
 }
 
+impl Kind {
+    /// What a model reads that reads these.
+    fn read(kinds: &[Self]) -> Modalities {
+        Modalities {
+            image_input: kinds.contains(&Self::Image),
+            video_input: kinds.contains(&Self::Video),
+            audio_input: kinds.contains(&Self::Audio),
+            file_input: kinds.contains(&Self::File),
+            image_output: false,
+        }
+    }
+}
+
 fn modalities(fields: &mut Fields<'_, '_>) -> Option<Modalities> {
     let reads = value::<Vec<Kind>>(fields, "reads");
     let writes = value::<Vec<Kind>>(fields, "writes");
     if reads.is_none() && writes.is_none() {
         return None;
     }
-    let reads = reads.unwrap_or_default();
     Some(Modalities {
-        image_input: reads.contains(&Kind::Image),
-        video_input: reads.contains(&Kind::Video),
-        audio_input: reads.contains(&Kind::Audio),
-        file_input: reads.contains(&Kind::File),
         image_output: writes.unwrap_or_default().contains(&Kind::Image),
+        ..Kind::read(&reads.unwrap_or_default())
     })
 }
 

@@ -207,16 +207,21 @@ impl Resolver {
                 quirks: quirks_in(dialect),
             })
         });
-        Some(Serving {
+        let mut serving = Serving {
             provider: provider.name.clone(),
             upstream_id: draft.upstream_id.as_deref().unwrap_or(id).into(),
             dialect,
             quirks: usual,
+            context: draft.context,
             other,
             price: draft.price.clone(),
             retires: draft.retires,
             source: draft.source.as_deref().unwrap_or_default().into(),
-        })
+        };
+        if let Some(kinds) = &draft.reads {
+            serving.reads_only(kinds);
+        }
+        Some(serving)
     }
 
     /// The columns of the quirk set that a serving names.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tollgate_catalog::model::ModelId;
 
 use super::{Pages, Story};
-use crate::{channel::Served, health::RestsBy};
+use crate::{channel::Served, health::RestsBy, route::Lacks};
 
 /// What is counted where a channel has no place for an attempt.
 const FULL: &str = "channel_full";
@@ -32,6 +32,8 @@ pub(super) enum Whom {
 pub enum Why {
     /// The request's headers leave it out.
     Pinned,
+    /// It cannot serve such a request.
+    Lacks(Lacks),
     BreakerOpen {
         left: Duration,
     },
@@ -68,6 +70,7 @@ impl Why {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Pinned => "pinned",
+            Self::Lacks(what) => what.as_str(),
             Self::BreakerOpen { .. } => "breaker_open",
             Self::ChannelRests { .. } => "channel_rests",
             Self::ModelRests { .. } => "model_rests",
@@ -85,6 +88,7 @@ impl Why {
                 Some(left)
             }
             Self::Pinned
+            | Self::Lacks(_)
             | Self::Full
             | Self::NotServed
             | Self::NotAllowed
@@ -98,6 +102,11 @@ impl Story {
     /// These channels are in the route, in this order.
     pub fn may_go_to<'s>(&self, route: impl Iterator<Item = &'s Arc<Served>>) {
         for served in route {
+            // One that lacks something is in it all the same where nobody else is.
+            if let Some(known) = self.pages().known(served) {
+                known.passed_over = None;
+                continue;
+            }
             self.consider(Whom::Channel(Arc::clone(served)), None);
         }
     }

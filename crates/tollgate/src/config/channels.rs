@@ -28,11 +28,13 @@ use super::{
     warning::Warning,
 };
 
+mod abilities;
 mod models;
 mod prices;
 mod proxy;
 mod timeouts;
 
+use abilities::AbilitiesTable;
 use proxy::Proxies;
 use timeouts::TimeoutsTable;
 
@@ -60,6 +62,7 @@ pub struct ChannelTable {
     idle_timeout_ms: Option<NonZeroU64>,
     total_timeout_ms: Option<NonZeroU64>,
     model_timeouts: Option<BTreeMap<Spanned<String>, TimeoutsTable>>,
+    model_limits: Option<BTreeMap<Spanned<String>, AbilitiesTable>>,
     speed_floor: Option<u32>,
     concurrency: Option<NonZeroU32>,
     headers: Option<BTreeMap<Spanned<String>, Spanned<String>>>,
@@ -149,8 +152,13 @@ fn channel(
     let model_timeouts = served
         .as_ref()
         .and_then(|served| timeouts::resolve(written, timeouts, &served.models, mistakes));
+    let limits = table.model_limits.unwrap_or_default();
+    let limited = match &mut served {
+        Some(served) => abilities::apply(limits, &mut served.models, mistakes),
+        None => None,
+    };
     // Only now, so that everything wrong with the channel has been found.
-    let (name, served) = (name?, served.filter(|_| all_priced)?);
+    let (name, served, ()) = (name?, served.filter(|_| all_priced)?, limited?);
     let warnings = served.warnings(&name, &provider);
     let settings = ChannelSettings {
         name,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod abandoned;
+mod ability;
 mod answer;
 mod attempt_time;
 mod body;
