@@ -200,14 +200,29 @@ impl Health {
         }
     }
 
-    /// Notes the first output of a stream: credential and model are known there. Whether the channel is well shows
-    /// at the stream's end. `probe`: as in [`Health::note`].
-    pub fn began_to_answer(&self, model: &ModelHealth, probe: bool) {
-        if probe {
-            self.breaker.probe_began();
-        }
+    /// Notes the first output of a stream: the provider is there, and knows credential and model. What becomes of the
+    /// stream shows at its end. `probe`: as in [`Health::note`].
+    pub fn stream_began(&self, model: &ModelHealth, probe: bool) {
+        self.breaker.stream_began(self.now(), probe);
         self.suspicion.clear();
         model.suspicion.clear();
+    }
+
+    /// Notes that a stream has come to its end.
+    pub fn stream_ended(&self) {
+        self.breaker.stream_ended();
+    }
+
+    /// Notes that a stream broke after its first output; the arguments are those of [`Health::note`].
+    pub fn stream_broke(&self, sign: Sign, probe: bool, witness: Option<Witness>) {
+        let now = self.now();
+        match sign {
+            Sign::Alive => self.breaker.stream_ended(),
+            Sign::Failing if witness.is_none_or(|witness| self.witnesses.hear(witness, now)) => {
+                self.breaker.stream_broke(now, &self.settings, probe);
+            }
+            Sign::Failing | Sign::Unknown => {}
+        }
     }
 
     /// Notes an answer that is whole: nothing is the matter with the channel, nor with the model on it.

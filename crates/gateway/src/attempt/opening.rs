@@ -19,7 +19,7 @@ use crate::{
     channel::Server,
     error::Failure,
     gate::Gate,
-    health::{ModelHealth, Place, Witness},
+    health::{Place, Witness},
     sandbox::EmbeddedStream,
 };
 
@@ -42,7 +42,6 @@ pub struct OpenStream {
 /// Who wants to know how a stream ends.
 pub struct Watch {
     pub channel: Arc<crate::channel::Channel>,
-    pub model: Arc<ModelHealth>,
     /// Whether the stream's attempt was a probe.
     pub probe: bool,
     /// Where its calls have none of their own.
@@ -54,11 +53,13 @@ impl Watch {
     fn failed(&self, failure: &Failure) {
         let treatment = treatment(failure);
         let witness = treatment.blame.perhaps(|| self.witness);
-        self.channel.health.note(treatment.sign, self.probe, witness);
+        self.channel
+            .health
+            .stream_broke(treatment.sign, self.probe, witness);
     }
 
     fn ended(&self) {
-        self.channel.health.answered(&self.model);
+        self.channel.health.stream_ended();
     }
 }
 

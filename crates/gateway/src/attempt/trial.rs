@@ -124,10 +124,9 @@ impl Attempted {
         match &mut self.outcome {
             Outcome::Whole { .. } => health.answered(&server.health),
             Outcome::Stream(stream) => {
-                health.began_to_answer(&server.health, probe);
+                health.stream_began(&server.health, probe);
                 stream.watched_by(Watch {
                     channel: Arc::clone(&server.channel),
-                    model: Arc::clone(&server.health),
                     probe,
                     _place: place,
                     witness,

@@ -1,7 +1,9 @@
 //! A circuit breaker: a channel that keeps failing is left alone, and then probed by one request at a time.
 //!
 //! It opens after a number of failures in a row, or when half of at least [`WINDOW_LEAST`] attempts within
-//! [`WINDOW`] failed: a provider that fails every second time never fails many times in a row.
+//! [`WINDOW`] failed: a provider that fails every second time never fails many times in a row. Streams that break after
+//! their first output are counted in a row of their own, which only a stream's end ends: that output is as much of an
+//! answer as other attempts have to give, and says nothing of what such streams come to.
 
 use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
@@ -20,6 +22,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 #[derive(Debug, Default)]
 pub struct Breaker {
     in_a_row: AtomicU32,
+    /// Streams in a row that broke after their first output.
+    broken_in_a_row: AtomicU32,
     /// A [`Window`], packed.
     window: AtomicU64,
     /// When the next probe may go; 0: closed.
@@ -80,30 +84,52 @@ impl Breaker {
         probe.then_some(Admitted { probe })
     }
 
-    /// A probe has begun to answer, so others may go through. Whether it answers to its end is not known yet, so
-    /// what was counted stays: the next failure opens it again.
-    pub fn probe_began(&self) {
-        self.probe_at.store(0, Ordering::Release);
-    }
-
-    /// Any success closes it: the provider is there again.
-    pub fn succeeded(&self, now: Moment) {
-        if self.in_a_row.load(Ordering::Relaxed) != 0 {
-            self.in_a_row.store(0, Ordering::Relaxed);
-            self.failed_probes.store(0, Ordering::Relaxed);
-        }
-        if self.closed_until_probe() != 0 {
-            // Nothing of what came before counts any more.
-            self.window.store(0, Ordering::Relaxed);
-            self.failed_probes.store(0, Ordering::Relaxed);
-            self.probe_at.store(0, Ordering::Release);
+    /// A stream has its first output. A probe closes it: the provider is there again.
+    pub fn stream_began(&self, now: Moment, probe: bool) {
+        clear(&self.in_a_row);
+        if probe {
+            self.close();
         }
         self.count(now, false);
     }
 
-    /// `probe`: the attempt was one.
+    /// A stream has come to its end.
+    pub fn stream_ended(&self) {
+        clear(&self.broken_in_a_row);
+        clear(&self.failed_probes);
+        if self.closed_until_probe() != 0 {
+            self.close();
+        }
+    }
+
+    /// Any whole answer closes it.
+    pub fn succeeded(&self, now: Moment) {
+        clear(&self.in_a_row);
+        if self.closed_until_probe() != 0 {
+            clear(&self.failed_probes);
+            self.close();
+        }
+        self.count(now, false);
+    }
+
+    /// Nothing of what came before counts any more, but for streams that broke.
+    fn close(&self) {
+        self.window.store(0, Ordering::Relaxed);
+        self.probe_at.store(0, Ordering::Release);
+    }
+
+    /// An attempt failed before it answered. `probe`: it was one.
     pub fn failed(&self, now: Moment, settings: &HealthSettings, probe: bool) {
-        let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        self.count_failure(&self.in_a_row, now, settings, probe);
+    }
+
+    /// A stream broke after its first output.
+    pub fn stream_broke(&self, now: Moment, settings: &HealthSettings, probe: bool) {
+        self.count_failure(&self.broken_in_a_row, now, settings, probe);
+    }
+
+    fn count_failure(&self, in_a_row: &AtomicU32, now: Moment, settings: &HealthSettings, probe: bool) {
+        let in_a_row = in_a_row.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let window = self.count(now, true);
         let open = if probe {
             let failed = self
@@ -135,6 +161,13 @@ impl Breaker {
             .window
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         counted
+    }
+}
+
+/// Nearly always it is zero already, and then nobody writes.
+fn clear(count: &AtomicU32) {
+    if count.load(Ordering::Relaxed) != 0 {
+        count.store(0, Ordering::Relaxed);
     }
 }
 

@@ -142,38 +142,62 @@ fn a_rest_that_one_request_may_have_caused_waits_for_another_to_say_the_same() {
 }
 
 #[test]
-fn streams_that_break_after_their_first_output_fail_in_a_row() {
+fn streams_that_break_after_their_first_output_fail_in_a_row_until_one_ends() {
     let [a, _] = models();
     let health = Health::new(settings(), [&a].into_iter(), None);
     let model = health.of_model(&a);
-    for _ in 0..2 {
-        health.began_to_answer(&model, false);
-        health.note(Sign::Failing, false, None);
+    let breaks = || {
+        health.stream_began(&model, false);
+        health.stream_broke(Sign::Failing, false, None);
+    };
+    for _ in 0..5 {
+        breaks();
+        // Answers of other kinds say nothing of streams.
+        health.answered(&model);
+        health.stream_began(&model, false);
+        health.stream_ended();
     }
+    assert_eq!(health.breaker(), BreakerState::Closed);
+
+    breaks();
+    health.answered(&model);
+    breaks();
+
     assert_eq!(health.breaker(), BreakerState::Open);
+}
+
+#[test]
+fn failures_among_streams_that_go_on_for_long_are_not_in_a_row() {
+    let [a, _] = models();
+    let health = Health::new(settings(), [&a].into_iter(), None);
+    let model = health.of_model(&a);
+    for _ in 0..30 {
+        health.note(Sign::Failing, false, None);
+        health.stream_began(&model, false);
+        health.stream_began(&model, false);
+    }
+    assert_eq!(health.breaker(), BreakerState::Closed);
 }
 
 #[test]
 fn a_probe_that_begins_to_answer_lets_others_through_until_it_breaks() {
     let [a, _] = models();
-    let health = Health::new(
-        HealthSettings {
-            breaker_open: Duration::ZERO,
-            ..settings()
-        },
-        [&a].into_iter(),
-        None,
-    );
+    let no_time = HealthSettings {
+        breaker_open: Duration::ZERO,
+        ..settings()
+    };
+    let health = Health::new(no_time, [&a].into_iter(), None);
     let model = health.of_model(&a);
     for _ in 0..2 {
-        health.note(Sign::Failing, false, None);
+        health.stream_began(&model, false);
+        health.stream_broke(Sign::Failing, false, None);
     }
     let place = health.begin(false).expect("its time is over");
     assert!(place.probe);
 
-    health.began_to_answer(&model, place.probe);
+    health.stream_began(&model, place.probe);
     assert_eq!(health.breaker(), BreakerState::Closed);
-    health.note(Sign::Failing, place.probe, None);
+    health.stream_broke(Sign::Failing, place.probe, None);
 
     assert_ne!(health.breaker(), BreakerState::Closed);
 }
