@@ -1,8 +1,8 @@
 //! Work beside the engine's own, such as reading a client's schema.
 //!
 //! A schema may keep a core busy for a second, and the library that follows it calls itself. So it gets a
-//! thread of its own, which stands back behind the gate as the engine does and has room where a tokio
-//! thread's two megabytes could end the process.
+//! thread of its own, which stands back behind the gate and the engine, and has room where a tokio thread's two
+//! megabytes could end the process.
 //! Not here: how many such pieces there may be at once (whoever starts them).
 
 use std::{io, thread};
@@ -25,7 +25,7 @@ pub fn aside<T: Send + 'static>(
         .name("engine-aside".to_owned())
         .stack_size(STACK)
         .spawn(move || {
-            priority::lower();
+            priority::lower_below_the_engine();
             // Who does not wait any more does not miss it.
             let _ = outcome.send(work());
         })?;
@@ -55,9 +55,21 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn work_stands_back_behind_the_gate() {
-        let nice = aside(|| rustix::process::getpriority_process(None)).expect("a thread can be started");
-        let own = rustix::process::getpriority_process(None).expect("it can be asked");
-        assert!(nice.await.expect("no panic").expect("it can be asked") > own);
+    async fn work_stands_back_behind_the_gate_and_the_engine() {
+        let nice = || rustix::process::getpriority_process(None).expect("it can be asked");
+        let of_work = aside(nice)
+            .expect("a thread can be started")
+            .await
+            .expect("no panic");
+        let of_engine = thread::spawn(move || {
+            priority::lower();
+            nice()
+        });
+        let of_engine = of_engine.join().expect("no panic");
+        assert!(
+            of_work > of_engine && of_engine > nice(),
+            "{of_work}, {of_engine}, {}",
+            nice()
+        );
     }
 }
