@@ -14,3 +14,5 @@ pub mod request;
 pub mod stream;
 mod thinking;
 mod usage;
+
+pub use messages::place_of_stored;

@@ -20,7 +20,7 @@ use tollgate_catalog::{
     thinking::Thinking,
 };
 use tollgate_chat::{assemble::Assembler, event::EventKind, usage::Usage};
-use tollgate_dialects::{Fault, FaultKind, Note, Presentation, Unsupported};
+use tollgate_dialects::{Fault, FaultKind, Note, Presentation, Unsupported, openai_chat::place_of_stored};
 use tollgate_engine::{Engine, Form, LoadError, Presence, Prompt, Refused, Turn, aside};
 use tracing::error;
 
@@ -156,7 +156,8 @@ fn check(request: &ValidRequest) -> Result<(), Unsupported> {
         }
     }
     if let Some(message) = request.traits.provider_file {
-        let param = format!("messages[{message}].content");
+        let messages = request.request.get("messages").unwrap_or_default();
+        let param = place_of_stored(messages, message as usize);
         return refuse(&param, "references into a provider's storage");
     }
     Ok(())

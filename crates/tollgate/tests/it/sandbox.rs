@@ -129,8 +129,23 @@ async fn what_it_cannot_do_is_refused_by_name() {
         json!({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}})
     };
     let tools = json!([{"type": "function", "function": {"name": "tag", "parameters": tags}}]);
+    let file = json!([{"role": "user", "content": [
+        {"type": "text", "text": "Read this."},
+        {"type": "file", "file": {"file_id": "file-1"}},
+    ]}]);
+    let large = json!({"type": "array", "items": {"type": "string", "enum": vec!["a"; 5_001]}});
     for (members, param, keyword) in [
         (json!({"functions": functions}), "functions", "functions"),
+        (
+            json!({"messages": file}),
+            "messages[0].content[1]",
+            "a provider's storage",
+        ),
+        (
+            format(&large),
+            "response_format.json_schema.schema",
+            "`enum` at `/properties/tags/items`",
+        ),
         (
             format(&tags),
             "response_format.json_schema.schema",
