@@ -213,14 +213,15 @@ pub fn body(
     memory: Held,
     outcome: Outcome,
 ) -> Body {
-    frames(Streaming {
+    let streaming = Box::new(Streaming {
         _leaving: leaving,
         source: Source::Open(opened(outcome)),
         settlement,
         writer,
         keep_alive,
         memory,
-    })
+    });
+    Body::Stream(Box::pin(unfold(Some(streaming), next_frame)))
 }
 
 /// The body of a stream for which channels are still being tried.
@@ -231,34 +232,31 @@ pub fn body_while_attempting(
     memory: Held,
     attempting: Attempting,
 ) -> Body {
-    let streaming = Streaming {
+    let streaming = Box::new(Streaming {
         _leaving: leaving,
         source: Source::Attempting(attempting),
         settlement,
         writer,
         keep_alive,
         memory,
-    };
+    });
     Body::Stream(Box::pin(futures_util::StreamExt::chain(
         futures_util::stream::once(async { Ok(Frame::data(Bytes::from_static(KEEP_ALIVE))) }),
         unfold(Some(streaming), next_frame),
     )))
 }
 
-fn frames(streaming: Streaming) -> Body {
-    Body::Stream(Box::pin(unfold(Some(streaming), next_frame)))
-}
-
 type Item = Result<Frame<Bytes>, std::convert::Infallible>;
 
-async fn next_frame(streaming: Option<Streaming>) -> Option<(Item, Option<Streaming>)> {
+/// Boxed, since it is handed over with each frame.
+async fn next_frame(streaming: Option<Box<Streaming>>) -> Option<(Item, Option<Box<Streaming>>)> {
     let (bytes, rest) = streaming?.next().await;
     Some((Ok(Frame::data(bytes)), rest))
 }
 
 impl Streaming {
     /// The next bytes, and what follows them.
-    async fn next(mut self) -> (Bytes, Option<Self>) {
+    async fn next(mut self: Box<Self>) -> (Bytes, Option<Box<Self>>) {
         let due = Instant::now() + self.keep_alive;
         let mut out = BytesMut::new();
         self.memory.shrink();
@@ -296,7 +294,7 @@ impl Streaming {
         }
     }
 
-    fn complete(mut self, mut out: BytesMut) -> Bytes {
+    fn complete(mut self: Box<Self>, mut out: BytesMut) -> Bytes {
         self.writer.finish(&mut out);
         self.settlement
             .count(self.writer.usage(), self.writer.is_estimate());
@@ -312,7 +310,7 @@ impl Streaming {
         out.freeze()
     }
 
-    fn broken(self, failure: Failure, out: BytesMut) -> Bytes {
+    fn broken(self: Box<Self>, failure: Failure, out: BytesMut) -> Bytes {
         tracing::warn!(
             request_id = self.writer.id.as_str(),
             outcome = outcome::label(&failure),
@@ -324,7 +322,7 @@ impl Streaming {
     }
 
     /// An error object ends the stream; there is no `[DONE]`, which would look like success.
-    fn fail(mut self, error: GateError, mut out: BytesMut) -> Bytes {
+    fn fail(mut self: Box<Self>, error: GateError, mut out: BytesMut) -> Bytes {
         if self.writer.usage.is_some() || self.writer.output_bytes > 0 {
             self.settlement
                 .count(self.writer.usage(), self.writer.is_estimate());
