@@ -201,9 +201,9 @@ impl Health {
     }
 
     /// Notes the first output of a stream: the provider is there, and knows credential and model. What becomes of the
-    /// stream shows at its end. `probe`: as in [`Health::note`].
-    pub fn stream_began(&self, model: &ModelHealth, probe: bool) {
-        self.breaker.stream_began(self.now(), probe);
+    /// stream shows at its end. `although_open`: it was a probe, or was tried since nothing else was left.
+    pub fn stream_began(&self, model: &ModelHealth, although_open: bool) {
+        self.breaker.stream_began(self.now(), although_open);
         self.suspicion.clear();
         model.suspicion.clear();
     }

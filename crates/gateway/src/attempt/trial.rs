@@ -103,7 +103,7 @@ impl Trial<'_> {
                         .observe(began.elapsed());
                 }
                 let witness = Witness::roughly(self.asked.caller.key, self.request.request.body());
-                Ok(attempted.at(server, probe, place, witness))
+                Ok(attempted.at(&self.candidates[candidate], probe, place, witness))
             }
             Ok(Err(failure)) => Err(lost(probe, Some(failure))),
             Err(_) => {
@@ -119,12 +119,13 @@ impl Trial<'_> {
 
 impl Attempted {
     /// The answer of this channel, which keeps its place there while it streams.
-    fn at(mut self, server: &Server, probe: bool, place: Option<Place>, witness: Witness) -> Self {
+    fn at(mut self, candidate: &Candidate, probe: bool, place: Option<Place>, witness: Witness) -> Self {
+        let Candidate { server, forced } = candidate;
         let health = &server.channel.health;
         match &mut self.outcome {
             Outcome::Whole { .. } => health.answered(&server.health),
             Outcome::Stream(stream) => {
-                health.stream_began(&server.health, probe);
+                health.stream_began(&server.health, probe || *forced);
                 stream.watched_by(Watch {
                     channel: Arc::clone(&server.channel),
                     probe,

@@ -84,21 +84,21 @@ impl Breaker {
         probe.then_some(Admitted { probe })
     }
 
-    /// A stream has its first output. A probe closes it: the provider is there again.
-    pub fn stream_began(&self, now: Moment, probe: bool) {
+    /// A stream has its first output. One that was begun although the breaker was open closes it: the provider is
+    /// there again.
+    pub fn stream_began(&self, now: Moment, although_open: bool) {
         clear(&self.in_a_row);
-        if probe {
+        if although_open {
             self.close();
         }
         self.count(now, false);
     }
 
-    /// A stream has come to its end.
+    /// A stream has come to its end. It may have begun long ago, so an open breaker stays open.
     pub fn stream_ended(&self) {
         clear(&self.broken_in_a_row);
-        clear(&self.failed_probes);
-        if self.closed_until_probe() != 0 {
-            self.close();
+        if self.closed_until_probe() == 0 {
+            clear(&self.failed_probes);
         }
     }
 

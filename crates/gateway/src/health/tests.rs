@@ -201,3 +201,17 @@ fn a_probe_that_begins_to_answer_lets_others_through_until_it_breaks() {
 
     assert_ne!(health.breaker(), BreakerState::Closed);
 }
+
+#[test]
+fn a_stream_that_began_before_the_breaker_opened_does_not_close_it_with_its_end() {
+    let [a, _] = models();
+    let health = Health::new(settings(), [&a].into_iter(), None);
+    health.stream_began(&health.of_model(&a), false);
+    for _ in 0..2 {
+        health.note(Sign::Failing, false, None);
+    }
+
+    health.stream_ended();
+
+    assert_eq!(health.breaker(), BreakerState::Open);
+}
