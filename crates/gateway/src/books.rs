@@ -9,12 +9,14 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tollgate_catalog::{money::Money, price::Spent};
-use tollgate_ledger::{Charge, UsageRecord};
+use tollgate_chat::usage::Usage;
+use tollgate_ledger::{Charge, Multiplier, UsageRecord};
 use tollgate_store::WarmKey;
 
 use crate::{
+    attempt::outcome::may_be_billed,
     sandbox::SANDBOX,
-    story::{Attempt, End, Pages, Story},
+    story::{Attempt, CANCELLED, End, Pages, Story},
 };
 
 /// What a request came to, in money.
@@ -26,6 +28,9 @@ pub struct Bill {
     pub charge: Option<Money>,
     /// What the provider asks of the operator. `None`: the price is not known.
     pub cost: Option<Money>,
+    /// What attempts may cost the operator beside that, whose output nobody was given: their prompts, as the gate
+    /// estimates them, where the provider had read it and the price is known.
+    pub lost_cost: Money,
     /// The rates, as the catalogue or the channel has them. `None`: there was nothing to pay, or no price.
     pub rates: Option<Arc<str>>,
     /// Whether the gate counted the tokens, since the provider did not.
@@ -33,12 +38,14 @@ pub struct Bill {
 }
 
 impl Bill {
-    /// The bill of a request that ended like this. `pages`: the story of the request, for who answered it.
-    pub fn of(end: &End, pages: &Pages, key: &WarmKey, held: Money, came: Timestamp) -> Self {
+    /// The bill of a request that ended like this. `pages`: the story of the request, for who answered it;
+    /// `prompt`: how many tokens the gate thinks that its prompt has.
+    pub fn of(end: &End, pages: &Pages, key: &WarmKey, held: Money, came: Timestamp, prompt: u64) -> Self {
         let nothing = Self {
             held,
             charge: Some(Money::ZERO),
             cost: Some(Money::ZERO),
+            lost_cost: lost_cost(end, pages, came, prompt),
             rates: None,
             estimated: end.usage_is_estimated,
         };
@@ -112,7 +119,36 @@ impl Bill {
             held: self.held,
             charge: self.charge,
             cost: self.cost,
-            lost_cost: Money::ZERO,
+            lost_cost: self.lost_cost,
         })
     }
+}
+
+/// What the prompts of attempts cost whose output nobody was given, and nobody counted.
+fn lost_cost(end: &End, pages: &Pages, came: Timestamp, prompt: u64) -> Money {
+    let counted = end.usage.and(pages.paid());
+    let is_counted = |attempt: &Attempt| counted.is_some_and(|counted| std::ptr::eq(counted, attempt));
+    let lost = pages.attempts.iter().filter(|attempt| {
+        let label = attempt.outcome.unwrap_or(CANCELLED);
+        !is_counted(attempt) && (label == CANCELLED || may_be_billed(label))
+    });
+    let usage = Usage {
+        prompt,
+        ..Usage::default()
+    };
+    let spent = Spent {
+        usage,
+        service_tier: None,
+    };
+    let cost = |attempt: &Attempt| {
+        let price = attempt.serving.as_ref()?.price.as_ref()?;
+        Some(
+            Charge::of(price, &spent, came, Multiplier::ONE)
+                .ok()?
+                .cost
+                .nanos(),
+        )
+    };
+    let nanos = lost.filter_map(cost).fold(0, i64::saturating_add);
+    Money::from_nanos(nanos)
 }

@@ -137,6 +137,8 @@ pub enum GateError {
     Database(#[from] StoreError),
     #[error("the request was not answered within its deadline of {} s", limit.as_secs())]
     Deadline { limit: Duration },
+    #[error("the gate shut down before the answer was complete; try again shortly")]
+    ShutDown,
     /// The provider refuses what the client sent.
     #[error("{}", shown(&fault.message, "the provider refused the request"))]
     Refused { fault: Fault },
@@ -300,6 +302,7 @@ impl GateError {
             }
             Self::Database(_) => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "database_unavailable"),
             Self::Deadline { .. } => row(StatusCode::GATEWAY_TIMEOUT, SERVER, "deadline_exceeded"),
+            Self::ShutDown => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "shut_down"),
             Self::Refused { .. } => Row {
                 status: StatusCode::BAD_REQUEST,
                 kind: INVALID,
@@ -398,7 +401,11 @@ impl GateError {
                 short: Short::Held, ..
             })
             | Self::NoRoom => Some(SHORTLY),
-            Self::TooManyInFlight | Self::MemoryFull | Self::Database(_) | Self::SandboxBusy => Some(SHORTLY),
+            Self::TooManyInFlight
+            | Self::MemoryFull
+            | Self::Database(_)
+            | Self::SandboxBusy
+            | Self::ShutDown => Some(SHORTLY),
             Self::NoChannel { .. } => Some(Duration::from_secs(30)),
             _ => None,
         }

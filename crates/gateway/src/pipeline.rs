@@ -105,7 +105,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         route,
         head,
         story,
-        caller: Caller::of(&key.key),
+        caller: Caller::of(&key),
         pin,
         departure: settlement.departure(),
         _body: held,

@@ -6,7 +6,13 @@
 
 mod stream;
 
-use std::{collections::BTreeSet, pin::pin, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+};
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::timeout;
@@ -44,7 +50,10 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
     let attempting = pin!(attempt(gate, asked));
     // What is declared last falls first.
     let leaving = Leaving(settlement.departure());
-    let attempted = match attempting.await {
+    let attempted = match until_cut_off(gate, attempting)
+        .await
+        .unwrap_or(Err(GateError::ShutDown))
+    {
         Ok(attempted) => attempted,
         Err(error) => return refuse(error, settlement),
     };
@@ -89,7 +98,9 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
     // The future owns what is asked: its memory goes as soon as an answer has begun.
     let mut attempting: stream::Attempting = in_place(|| async move { attempt(&gate, &asked).await });
     let leaving = Leaving(settlement.departure());
-    let mut response = match timeout(keep_alive, &mut attempting).await {
+    let gate = Arc::clone(settlement.gate());
+    let first = until_cut_off(&gate, timeout(keep_alive, &mut attempting)).await;
+    let mut response = match first.unwrap_or(Ok(Err(GateError::ShutDown))) {
         Ok(Ok(attempted)) => {
             let Attempted {
                 channel,
@@ -127,6 +138,19 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
+}
+
+/// What `waited` comes to; `None`: the gate shuts down, and waits for nobody any more.
+///
+/// Nothing is registered anywhere: the connection's task is woken at that moment, and asks again for all that it waits for.
+async fn until_cut_off<F: Future>(gate: &Gate, waited: F) -> Option<F::Output> {
+    let mut waited = pin!(waited);
+    poll_fn(|context| match waited.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if gate.cuts_off.load(Ordering::Relaxed) => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }
 
 /// What an answer turned out to be.

@@ -4,12 +4,14 @@ mod ability;
 mod affinity;
 mod chance;
 mod order;
+pub(crate) mod payable;
 mod pin;
 
 use std::{collections::BTreeMap, num::NonZeroU8};
 
 use jiff::Timestamp;
 use tollgate_catalog::{
+    channel::ChannelName,
     contract::{self, ValidRequest},
     model::ModelId,
     money::Money,
@@ -24,6 +26,7 @@ use crate::{
     error::GateError,
     gate::Gate,
     health::{Fitness, HealthSettings},
+    sandbox::SANDBOX,
     story::{Story, Why},
     validate::{check_limits, find_model},
 };
@@ -148,7 +151,12 @@ pub fn route(
                 model: request.model.id.to_string(),
             });
         } else if gate.sandbox_is_on() {
-            return Ok(Route::Sandbox);
+            let model = || request.model.id.to_string();
+            return match pin.refuses(&ChannelName::new(SANDBOX)) {
+                None => Ok(Route::Sandbox),
+                Some(Why::NotForKey) => Err(GateError::ChannelNotAllowed { model: model() }),
+                Some(_) => Err(GateError::NoSuchChannel { model: model() }),
+            };
         } else {
             return Err(GateError::NoChannel {
                 model: request.model.id.to_string(),
@@ -214,6 +222,9 @@ pub fn fallbacks<'a>(
             Ok(Route::Sandbox) | Err(_) => Vec::new(),
         };
         candidates.truncate(fit_and_resting(&candidates).0.len());
+        if caller.pays {
+            payable::keep(&mut candidates, &request, story);
+        }
         if candidates.is_empty() {
             passed_over(Why::NotServed);
             return None;

@@ -3,22 +3,23 @@
 use std::{
     convert::Infallible,
     net::SocketAddr,
-    pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use http::{HeaderValue, Method, Request, header};
 use hyper::{body::Incoming, server::conn::http1::Builder, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    time::{sleep, timeout},
 };
 use tollgate_ledger::limits::standings;
 use tower::{Layer, ServiceExt};
@@ -55,6 +56,10 @@ const HEADER_BYTES: usize = 64 * 1024;
 const HEADER_COUNT: usize = 100;
 /// After a failed accept (no file descriptors left) the listener rests.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// How long a connection's first request may be on its way when the gate leaves.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+/// How long answers that are cut off may take to say so.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long browsers may remember a CORS answer.
 const CORS_MAX_AGE: Duration = Duration::from_secs(3_600);
 
@@ -100,9 +105,10 @@ pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future
     let shutdown = async {
         shutdown.await;
         gate.is_leaving.store(true, Ordering::Relaxed);
-        tokio::time::sleep(gate.settings.leave).await;
+        sleep(gate.settings.leave).await;
     };
-    accept(listener, service, limits, shutdown).await;
+    let cut_off = || gate.cuts_off.store(true, Ordering::Relaxed);
+    accept(listener, service, limits, shutdown, cut_off).await;
     gate.abandoned.close().await;
 }
 
@@ -149,7 +155,7 @@ pub async fn serve_admin(
             }
         })
     };
-    accept(listener, service, limits, shutdown).await;
+    accept(listener, service, limits, shutdown, || {}).await;
 }
 
 async fn answer(
@@ -282,7 +288,6 @@ fn cors(gate: &Gate) -> CorsLayer {
         .max_age(CORS_MAX_AGE)
 }
 
-/// Accepts connections until `shutdown`, then waits at most `drain` for those that are open.
 /// Bounds on the time of connections.
 #[derive(Clone, Copy)]
 struct Limits {
@@ -300,11 +305,14 @@ impl Limits {
     }
 }
 
+/// Accepts connections until `shutdown`, then waits for those that are open, for as long as the drain may take. Those
+/// that are left then are told so by `cut_off`, and have a moment for their last words.
 async fn accept<S>(
     listener: TcpListener,
     service: impl Fn(SocketAddr) -> S,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
+    cut_off: impl FnOnce(),
 ) where
     S: hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
@@ -316,7 +324,7 @@ async fn accept<S>(
         .max_buf_size(READ_BYTES)
         .max_headers(HEADER_COUNT);
     let places = Arc::new(Semaphore::new(CONNECTIONS_LIMIT));
-    let graceful = GracefulShutdown::new();
+    let (stages, stage) = watch::channel(Stage::Open);
     tokio::pin!(shutdown);
     loop {
         // At the limit new connections wait in the system's queue.
@@ -332,12 +340,12 @@ async fn accept<S>(
             Ok(accepted) => accepted,
             Err(error) => {
                 warn!(%error, "connection not accepted");
-                tokio::time::sleep(ACCEPT_REST).await;
+                sleep(ACCEPT_REST).await;
                 continue;
             }
         };
         prepare(&stream, limits.send);
-        serve_connection(stream, &builder, service(peer), &graceful, place.ok());
+        serve_connection(stream, &builder, service(peer), stage.clone(), place.ok());
     }
     // Whom the system has let in already must not be sent away.
     if let Ok(listener) = listener.into_std() {
@@ -349,19 +357,32 @@ async fn accept<S>(
                 && let Ok(stream) = TcpStream::from_std(stream)
             {
                 prepare(&stream, limits.send);
-                serve_connection(stream, &builder, service(peer), &graceful, Some(place));
+                serve_connection(stream, &builder, service(peer), stage.clone(), Some(place));
             }
         }
     }
-    if tokio::time::timeout(limits.drain, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    drop(stage);
+    stages.send_replace(Stage::Draining);
+    if timeout(limits.drain, stages.closed()).await.is_err() {
         warn!(
             limit_ms = limits.drain.as_millis() as u64,
             "drain limit reached; open requests are cut off"
         );
+        cut_off();
+        stages.send_replace(Stage::CutOff);
+        // Whoever does not read even that is left behind.
+        let _ = timeout(LAST_WORDS, stages.closed()).await;
     }
+}
+
+/// How far a listener is on its way to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Each connection ends with the request that it has.
+    Draining,
+    /// Answers end as they are.
+    CutOff,
 }
 
 /// Sets what the system has to know of a new connection. Where it cannot, the connection works without.
@@ -373,24 +394,90 @@ fn prepare(stream: &TcpStream, send_timeout: Duration) {
     let _ = SockRef::from(stream).set_tcp_user_timeout(Some(send_timeout));
 }
 
+/// Serves one connection, which knows by `stage` when it has to end.
 fn serve_connection<S>(
     stream: TcpStream,
     builder: &Builder,
     service: S,
-    graceful: &GracefulShutdown,
+    mut stage: watch::Receiver<Stage>,
     place: Option<OwnedSemaphorePermit>,
 ) where
     S: hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
 {
+    let began = Arc::new(Began::default());
+    let service = Noticing {
+        service,
+        began: Arc::clone(&began),
+    };
     let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let connection = graceful.watch(connection);
     tokio::spawn(async move {
         let _place = place;
-        if let Err(error) = connection.await {
-            debug!(error = %error, "connection ended early");
+        let mut connection = pin!(connection);
+        loop {
+            let ended = tokio::select! {
+                ended = connection.as_mut() => Some(ended),
+                // An error: the listener is gone.
+                _ = stage.changed() => None,
+            };
+            let ended = match ended {
+                // Its first request may be on its way: hyper would close the connection before reading it.
+                None if !began.is_so() => tokio::select! {
+                    ended = connection.as_mut() => Some(ended),
+                    () = began.happens() => None,
+                    () = sleep(FIRST_REQUEST) => None,
+                },
+                ended => ended,
+            };
+            match ended {
+                Some(Ok(())) => return,
+                Some(Err(error)) => return debug!(error = %error, "connection ended early"),
+                None => connection.as_mut().graceful_shutdown(),
+            }
+            if stage.has_changed().is_err() {
+                return;
+            }
         }
     });
+}
+
+/// Whether a connection's first request has begun.
+#[derive(Default)]
+struct Began {
+    is_so: AtomicBool,
+    happens: Notify,
+}
+
+impl Began {
+    fn is_so(&self) -> bool {
+        self.is_so.load(Ordering::Relaxed)
+    }
+
+    async fn happens(&self) {
+        self.happens.notified().await;
+    }
+}
+
+/// A connection's service that notes its first request.
+struct Noticing<S> {
+    service: S,
+    began: Arc<Began>,
+}
+
+impl<S: hyper::service::Service<Request<Incoming>>> hyper::service::Service<Request<Incoming>>
+    for Noticing<S>
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, request: Request<Incoming>) -> S::Future {
+        if !self.began.is_so() {
+            self.began.is_so.store(true, Ordering::Relaxed);
+            self.began.happens.notify_one();
+        }
+        self.service.call(request)
+    }
 }
 
 fn unix_millis() -> u64 {

@@ -5,7 +5,7 @@
 
 use std::{
     mem::take,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -40,6 +40,8 @@ pub struct Settlement {
     model: Arc<Model>,
     stream: bool,
     choices: u32,
+    /// Tokens of the prompt, as the gate estimates them.
+    prompt: u64,
     /// What is known so far of how it ends; of the notes, in the order in which they were known.
     end: End,
     settled: bool,
@@ -70,6 +72,7 @@ impl Settlement {
             model: Arc::clone(&request.model),
             stream: request.stream,
             choices: request.n,
+            prompt: request.estimated_prompt_tokens(),
             end: End::default(),
             settled: false,
             fate,
@@ -168,6 +171,7 @@ impl Settlement {
             model: Arc::clone(&self.model),
             stream: self.stream,
             choices: self.choices,
+            prompt: self.prompt,
             end: take(&mut self.end),
             settled: false,
             fate: self.fate.take(),
@@ -249,7 +253,7 @@ impl Settlement {
         let (story, end, key) = (&self.story, &self.end, &self.key);
         let came = story.id.arrival();
         let bill = story.read(|pages| {
-            let bill = Bill::of(end, pages, key, money.amount, came);
+            let bill = Bill::of(end, pages, key, money.amount, came, self.prompt);
             if let (Some(room), Some(record)) = (room, bill.record(story, end, pages, key, took)) {
                 // Where it is kept, the spool sees to.
                 room.append(&record);
@@ -278,6 +282,9 @@ impl Drop for Settlement {
     fn drop(&mut self) {
         if self.settled {
             return;
+        }
+        if self.gate.cuts_off.load(Ordering::Relaxed) {
+            return self.settle(GateError::ShutDown.code());
         }
         match self.departure.take().and_then(|departure| departure.settled()) {
             Some(calls) => calls.read_on(self.put_off()),

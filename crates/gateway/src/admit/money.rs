@@ -1,7 +1,5 @@
 //! What is held of a budget or of credit before a request is sent.
 //!
-//! Nobody can be charged for what has no price, so channels without one leave the route of those whose money is
-//! counted, unless the operator says that they may be used for nothing (`allow_unpriced`).
 //! Not here: the arithmetic ([`tollgate_ledger::reservation`]), and what is charged at the end ([`crate::settle`]).
 
 use jiff::Timestamp;
@@ -18,8 +16,8 @@ use crate::{
     channel::Server,
     error::GateError,
     gate::Gate,
-    route::Route,
-    story::{Story, Why},
+    route::{Route, payable},
+    story::Story,
 };
 
 /// Tokens that are expected of an image, a video or a file: of an image of a megapixel, the larger of what
@@ -54,13 +52,7 @@ pub fn hold(
     if !key.counts_money() {
         return Ok(HeldMoney::default());
     }
-    candidates.retain(|candidate| {
-        let is_payable = is_payable(&candidate.server, request);
-        if !is_payable {
-            story.passes_over(&candidate.server.served, Why::NoPrice);
-        }
-        is_payable
-    });
+    payable::keep(candidates, request, story);
     if candidates.is_empty() {
         return Err(no_price(gate, request));
     }
@@ -71,7 +63,7 @@ pub fn hold(
         .flatten()
         .filter(|model| key.key.settings.models.permits(model))
         .flat_map(|model| channels.servers(model))
-        .filter(|server| is_payable(server, request));
+        .filter(|server| payable::is_payable(server, request));
     let expected = key.histories.of(&request.model.id).expected();
     let mut amount = Money::ZERO;
     for server in candidates
@@ -92,43 +84,12 @@ pub fn hold(
     })
 }
 
-/// Whether it can be said what the request costs there, or need not be.
-fn is_payable(server: &Server, request: &ValidRequest) -> bool {
-    server.channel.settings.allow_unpriced
-        || server
-            .serving
-            .price
-            .as_ref()
-            .is_some_and(|price| unpriced_field(server, price, request).is_none())
-}
-
-/// A member of the request for which the provider asks money that the price does not tell.
-fn unpriced_field(server: &Server, price: &Price, request: &ValidRequest) -> Option<String> {
-    let said = |name: &str| {
-        let value = request.request.get(name)?;
-        (!matches!(value, "false" | "[]" | "{}")).then_some(value)
-    };
-    let surcharged = server.channel.settings.provider.surcharged.iter();
-    if let Some(name) = surcharged.map(|name| &**name).find(|name| said(name).is_some()) {
-        return Some(name.to_owned());
-    }
-    let tier = said("service_tier")?.trim_matches('"');
-    let is_priced = matches!(
-        tier,
-        "auto" | "default" | "standard" | "standard_only" | "on_demand"
-    ) || price
-        .rows()
-        .iter()
-        .any(|row| row.when.service_tier.as_deref() == Some(tier));
-    (!is_priced).then(|| "service_tier".to_owned())
-}
-
 /// Why none of the model's channels can be paid.
 fn no_price(gate: &Gate, request: &ValidRequest) -> GateError {
     let channels = gate.channels.load();
     let field = channels.servers(&request.model.id).iter().find_map(|server| {
         let price = server.serving.price.as_ref()?;
-        unpriced_field(server, price, request)
+        payable::unpriced_field(server, price, request)
     });
     GateError::NoPrice {
         model: request.model.id.to_string(),

@@ -1,7 +1,8 @@
 //! Who asks, as far as attempts have to know.
 
 use tollgate_dialects::{Note, Unsupported};
-use tollgate_ledger::{AllowedModels, ApiKey, KeyId};
+use tollgate_ledger::{AllowedModels, KeyId};
+use tollgate_store::WarmKey;
 
 /// An API key's part in how its request is tried.
 #[derive(Debug, Clone)]
@@ -9,15 +10,20 @@ pub struct Caller {
     pub key: KeyId,
     /// What it may call.
     pub models: AllowedModels,
+    /// Whether its money is counted, so that it may not go where no price is known.
+    pub pays: bool,
     /// Whether it wants its parameters sent as they are, or not at all.
     pub strict_parameters: bool,
 }
 
 impl Caller {
-    pub fn of(key: &ApiKey) -> Self {
+    pub fn of(key: &WarmKey) -> Self {
+        let pays = key.counts_money();
+        let key = &key.key;
         Self {
             key: key.id,
             models: key.settings.models.clone(),
+            pays,
             strict_parameters: key.settings.strict_parameters,
         }
     }
@@ -27,6 +33,7 @@ impl Caller {
         Self {
             key: KeyId::new(0),
             models: AllowedModels::default(),
+            pays: false,
             strict_parameters: false,
         }
     }

@@ -177,6 +177,24 @@ pub fn label(failure: &Failure) -> &'static str {
     }
 }
 
+/// Whether a provider may ask money for an attempt that failed like this: it has read the prompt, and did not say that
+/// it gives no answer.
+pub fn may_be_billed(label: &str) -> bool {
+    const BILLED: &[&str] = &[
+        "first_byte_timeout",
+        "idle_timeout",
+        "total_timeout",
+        "too_slow",
+        "connection_broken",
+        "answer_too_large",
+        "memory_full",
+        "malformed",
+        "cut",
+        "not_as_asked",
+    ];
+    BILLED.contains(&label)
+}
+
 /// A failure as a log line may hold it: a provider's own message may repeat the prompt or show a
 /// part of the credential, so only its code and our own words appear.
 pub fn for_log(failure: &Failure) -> impl fmt::Display + '_ {

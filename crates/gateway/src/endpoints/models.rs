@@ -3,7 +3,7 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use http::{HeaderMap, StatusCode};
-use tollgate_catalog::{listing, model::Model};
+use tollgate_catalog::{channel::ChannelName, listing, model::Model};
 use tollgate_ledger::AllowedChannels;
 
 use super::json;
@@ -13,6 +13,7 @@ use crate::{
     channel::Channels,
     error::GateError,
     gate::Gate,
+    sandbox::SANDBOX,
     validate::{find_model, permit},
 };
 
@@ -56,11 +57,14 @@ pub async fn one(gate: &Gate, headers: &HeaderMap, client: IpAddr, id: &str) -> 
     Ok(json(StatusCode::OK, body))
 }
 
-/// Whether the key may use a channel of the model. One without channels is the sandbox's, for every key.
+/// Whether the key may use a channel of the model. One without channels is the sandbox's.
 fn is_reached(channels: &Channels, allowed: &AllowedChannels, model: &Model) -> bool {
     let servers = channels.servers(&model.id);
     let mut names = servers.iter().map(|server| &server.channel.settings.name);
-    servers.is_empty() || names.any(|name| allowed.permit(name))
+    match servers.is_empty() {
+        true => allowed.permit(&ChannelName::new(SANDBOX)),
+        false => names.any(|name| allowed.permit(name)),
+    }
 }
 
 fn is_served(gate: &Gate, model: &Model) -> bool {

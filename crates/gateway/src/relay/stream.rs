@@ -17,7 +17,7 @@ use tollgate_chat::{
     usage::Usage,
 };
 
-use super::Came;
+use super::{Came, until_cut_off};
 use crate::{
     abandoned::Leaving,
     attempt::{Attempted, OpenStream, Outcome, outcome, shape_of},
@@ -261,20 +261,25 @@ impl Streaming {
         let mut out = BytesMut::new();
         self.memory.shrink();
         loop {
+            let gate = self.settlement.gate();
             match &mut self.source {
-                Source::Attempting(attempting) => match timeout_at(due, attempting).await {
-                    Err(_) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
-                    Ok(Err(error)) => return (self.fail(error, out), None),
-                    Ok(Ok(attempted)) => {
-                        self.settlement
-                            .answered_by(&attempted.channel, attempted.model.as_ref());
-                        self.settlement.note(attempted.notes);
-                        self.source = Source::Open(opened(attempted.outcome));
+                Source::Attempting(attempting) => {
+                    match until_cut_off(gate, timeout_at(due, attempting)).await {
+                        None => return (self.fail(GateError::ShutDown, out), None),
+                        Some(Err(_)) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
+                        Some(Ok(Err(error))) => return (self.fail(error, out), None),
+                        Some(Ok(Ok(attempted))) => {
+                            self.settlement
+                                .answered_by(&attempted.channel, attempted.model.as_ref());
+                            self.settlement.note(attempted.notes);
+                            self.source = Source::Open(opened(attempted.outcome));
+                        }
                     }
-                },
-                Source::Open(stream) => match timeout_at(due, stream.next()).await {
-                    Err(_) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
-                    Ok(Some(Ok(events))) => {
+                }
+                Source::Open(stream) => match until_cut_off(gate, timeout_at(due, stream.next())).await {
+                    None => return (self.fail(GateError::ShutDown, out), None),
+                    Some(Err(_)) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
+                    Some(Ok(Some(Ok(events)))) => {
                         self.writer.write(events, &mut out);
                         // In case the client goes away before the end.
                         self.settlement
@@ -287,8 +292,8 @@ impl Streaming {
                             return (out.freeze(), Some(self));
                         }
                     }
-                    Ok(Some(Err(failure))) => return (self.broken(failure, out), None),
-                    Ok(None) => return (self.complete(out), None),
+                    Some(Ok(Some(Err(failure)))) => return (self.broken(failure, out), None),
+                    Some(Ok(None)) => return (self.complete(out), None),
                 },
             }
         }

@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use tollgate_catalog::money::Money;
 use tollgate_chat::usage::Usage;
 
 use super::{
@@ -96,6 +97,9 @@ pub struct ToldBill {
     pub charge: Option<String>,
     /// What the provider asks of the operator; null: the price is not known.
     pub cost: Option<String>,
+    /// What attempts may cost the operator beside that, whose output nobody was given; estimated.
+    #[serde(default)]
+    pub lost_cost: Option<String>,
     /// In dollars per million tokens.
     pub rates: Option<String>,
     /// Whether the gate counted the tokens.
@@ -299,6 +303,7 @@ impl ToldBill {
             held: bill.held.to_string(),
             charge: bill.charge.map(|charge| charge.to_string()),
             cost: bill.cost.map(|cost| cost.to_string()),
+            lost_cost: (bill.lost_cost != Money::ZERO).then(|| bill.lost_cost.to_string()),
             rates: bill.rates.as_deref().map(str::to_owned),
             estimated: bill.estimated,
         }

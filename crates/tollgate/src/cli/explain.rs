@@ -159,6 +159,11 @@ fn in_money(bill: &ToldBill) -> String {
     {
         parts.push(format!("${cost} to the operator"));
     }
+    if let Some(lost) = &bill.lost_cost {
+        parts.push(format!(
+            "about ${lost} to the operator for attempts that were left or broke"
+        ));
+    }
     if bill.held != "0.00" {
         parts.push(format!("${} were held", bill.held));
     }

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate, Signal},
-    provider::{FakeProvider, Script, answer, answers, fails, says, streams},
+    provider::{FakeProvider, Script, accepts_and_says_nothing, answer, answers, fails, says, streams},
 };
 
 use crate::{
     command::Folder,
     sandbox::{gate_with_model, short},
-    stage::{MODEL, get_from_admin, question, question_with, stage_with, with},
+    stage::{MODEL, get_from_admin, question, question_with, setup, stage_with, with},
 };
 
 /// $3 and $15 a million tokens.
@@ -253,6 +253,74 @@ async fn an_operator_may_let_it_be_called_for_nothing() {
     assert_eq!(gate.post_with(&key, &question()).await.status, 200);
 
     balance_becomes(&gate, "5.00").await;
+}
+
+#[tokio::test]
+async fn a_model_to_fall_back_on_without_a_price_is_not_asked_for_those_whose_money_is_counted() {
+    const OTHER: &str = "gpt-4o-mini";
+    let broken = FakeProvider::start_with(fails(500, "", "boom")).await;
+    let free = FakeProvider::start_with(used(1_000, 100)).await;
+    let gate = setup()
+        .channel(
+            Channel::to(&broken)
+                .named("broken")
+                .models([MODEL])
+                .set("prices", PRICES),
+        )
+        .channel(Channel::to(&free).named("free").models([OTHER]))
+        .config(&format!("[routing.fallbacks]\n{MODEL} = [\"{OTHER}\"]\n"))
+        .start()
+        .await;
+    let key = key_with_credit(&gate, "5").await;
+
+    let refused = gate.post_with(&key, &question()).await;
+
+    assert_refused(&refused, 502, "server_error", "provider_error");
+    assert!(free.requests().is_empty());
+    assert_eq!(
+        gate.post(&question()).await.status,
+        200,
+        "others may be answered by it"
+    );
+}
+
+#[tokio::test]
+async fn an_attempt_whose_output_nobody_is_given_is_the_operators_cost() {
+    let first = FakeProvider::start_with(accepts_and_says_nothing()).await;
+    let second = FakeProvider::start_with(used(1_000, 100)).await;
+    let to = |provider, name| {
+        let channel = Channel::to(provider).named(name).models([MODEL]);
+        channel.set("prices", PRICES)
+    };
+    let gate = setup()
+        .channel(to(&first, "first").set("total_timeout_ms", "500"))
+        .channel(to(&second, "second").set("priority", "1"))
+        .start()
+        .await;
+    let key = key_with_credit(&gate, "1").await;
+    let prompt = "word ".repeat(1_000);
+
+    let answer = gate
+        .post_with(
+            &key,
+            &question_with(json!({"messages": [{"role": "user", "content": prompt}]})),
+        )
+        .await;
+
+    assert_eq!(answer.status, 200);
+    balance_becomes(&gate, "0.9955").await;
+    let id = answer
+        .header("x-tollgate-request-id")
+        .expect("every answer has one");
+    let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
+        .await
+        .json();
+    // 5,000 bytes and a message's frame are 1,254 tokens.
+    assert_eq!(told["bill"]["lost_cost"], "0.003762", "{told}");
+    assert_eq!(told["bill"]["cost"], "0.0045");
+    let usage = run(&gate, &["usage", "--key", "app", "--json"]).await;
+    let usage: Value = serde_json::from_str(&usage).expect("JSON");
+    assert_eq!(usage[0]["cost"], "0.008262", "{usage}");
 }
 
 #[tokio::test]

@@ -133,6 +133,46 @@ async fn a_keys_channels_hold_for_pins_and_for_models_to_fall_back_on() {
 }
 
 #[tokio::test]
+async fn the_sandbox_is_a_channel_that_keys_and_requests_may_name() {
+    let provider = FakeProvider::start_with(says("a")).await;
+    let gate = setup()
+        .channel(Channel::to(&provider).named("a").models([OTHER]))
+        .config("[sandbox]\nenabled = true\n[routing]\nallow_pin = true\n")
+        .start()
+        .await;
+    let narrow = gate.create_key(&["--name", "narrow", "--channels", "a"]).await;
+    let wide = gate
+        .create_key(&["--name", "wide", "--channels", "a,sandbox"])
+        .await;
+    let asked = |key: &str, header: &'static str, channel: &'static str| {
+        let (mut head, body) = gate.chat_request(key, question().to_string()).into_parts();
+        head.headers.insert(header, channel.parse().unwrap());
+        gate.send(Request::from_parts(head, body))
+    };
+
+    assert_forbidden(
+        &gate.post_with(&narrow, &question()).await,
+        "channel_not_allowed",
+        MODEL,
+    );
+    let one = gate.send(get(&narrow, &format!("/v1/models/{MODEL}"))).await;
+    assert_forbidden(&one, "channel_not_allowed", MODEL);
+    // The model itself is not there.
+    let missing = Some("embedded_model_missing".to_owned());
+    let pinned = Some("channel_not_found".to_owned());
+    assert_eq!(gate.post_with(&wide, &question()).await.error_code(), missing);
+    assert_eq!(
+        asked(&wide, "x-tollgate-channel", "sandbox").await.error_code(),
+        missing
+    );
+    assert_eq!(asked(&wide, "x-tollgate-channel", "a").await.error_code(), pinned);
+    assert_eq!(
+        asked(&wide, "x-tollgate-exclude", "sandbox").await.error_code(),
+        pinned
+    );
+}
+
+#[tokio::test]
 async fn a_model_that_no_channel_of_the_key_serves_is_not_for_it() {
     let (_providers, gate) = three_channels().await;
     let key = gate.create_key(&["--name", "narrow", "--channels", "d"]).await;

@@ -8,14 +8,21 @@ use std::{
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Channel, Gate, GateSetup, Signal},
-    provider::{FakeProvider, streams},
+    provider::{FakeProvider, accepts_and_says_nothing, says, streams},
 };
 
 /// Between two pieces, so that a stream is under way when the signal comes.
 const SLOWLY: Duration = Duration::from_millis(100);
 
+/// A model of the catalogue.
+const PRICED: &str = "gpt-4o";
+
 fn question() -> Value {
-    json!({ "model": "m", "messages": [{ "role": "user", "content": "x" }] })
+    question_to("m")
+}
+
+fn question_to(model: &str) -> Value {
+    json!({ "model": model, "messages": [{ "role": "user", "content": "x" }] })
 }
 
 fn gate() -> GateSetup {
@@ -130,6 +137,86 @@ async fn streams_that_outlast_the_drain_do_not_hold_the_gate() {
 
     gate.signal(Signal::Terminate);
 
+    assert_eq!(gate.ended().await, Some(0), "{}", gate.logs());
+}
+
+#[tokio::test]
+async fn what_the_drain_cuts_off_ends_with_an_error_and_costs_nothing() {
+    let streaming = FakeProvider::start_with(streams(["a", "b"]).then_stalls()).await;
+    let silent = FakeProvider::start_with(accepts_and_says_nothing()).await;
+    let prices = "{ gpt-4o = { input = \"3\", output = \"15\" } }";
+    let setup = gate()
+        .config("[limits]\ndrain_ms = 100\n")
+        .channel(
+            Channel::to(&streaming)
+                .named("streaming")
+                .models([PRICED])
+                .set("prices", prices),
+        )
+        .channel(Channel::to(&silent).named("silent").models(["m"]));
+    let mut gate = setup.start().await;
+    let mut stream = gate.open_stream(&question_to(PRICED)).await;
+    stream.next_event().await.expect("it has begun");
+    let asked = question();
+    let whole = gate.post(&asked);
+    let ended = async {
+        silent.received(1).await;
+        gate.signal(Signal::Terminate);
+        stream.rest().await
+    };
+
+    let (whole, streamed) = tokio::join!(whole, ended);
+
+    assert_eq!(
+        (whole.status, whole.error_code().as_deref()),
+        (503, Some("shut_down"))
+    );
+    assert_eq!(
+        streamed.error_code().as_deref(),
+        Some("shut_down"),
+        "{streamed:?}"
+    );
+    assert!(!streamed.has_done());
+    assert_eq!(gate.ended().await, Some(0), "{}", gate.logs());
+    let logs = gate.logs();
+    let lines = logs.lines().filter(|line| line.contains("request ended"));
+    assert_eq!(
+        lines.filter(|line| line.contains("shut_down")).count(),
+        2,
+        "{logs}"
+    );
+    let sums = gate.command(&["usage", "--json"]).await;
+    let sums: serde_json::Value = serde_json::from_str(&sums.stdout).expect("JSON");
+    let charges: Vec<_> = sums
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sum| &sum["charge"])
+        .collect();
+    assert_eq!(charges, ["0.00", "0.00"], "{sums}");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_accepted_has_its_first_request_answered() {
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let setup = gate().config("[limits]\nleave_ms = 0\n");
+    let mut gate = setup.channel(Channel::to(&provider).models(["m"])).start().await;
+    let mut connection = gate.raw().await;
+    // The gate has accepted it once it answers on one that came later.
+    assert_eq!(gate.get("/healthz").await.status, 200);
+
+    gate.signal(Signal::Terminate);
+    gate.logged("shutting down").await;
+    connection
+        .write(b"GET /healthz HTTP/1.1\r\nhost: gate\r\n\r\n")
+        .await;
+
+    let answer = connection.read_to_end().await;
+    assert!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
     assert_eq!(gate.ended().await, Some(0), "{}", gate.logs());
 }
 

@@ -1,0 +1,54 @@
+//! Which channels can be paid for.
+//!
+//! Nobody can be charged for what has no price, so channels without one leave the route of those whose money is
+//! counted, unless the operator says that they may be used for nothing (`allow_unpriced`).
+
+use tollgate_catalog::{contract::ValidRequest, price::Price};
+
+use super::Candidate;
+use crate::{
+    channel::Server,
+    story::{Story, Why},
+};
+
+/// Leaves the channels of which it can be said what the request costs there.
+pub fn keep(candidates: &mut Vec<Candidate>, request: &ValidRequest, story: &Story) {
+    candidates.retain(|candidate| {
+        let is_payable = is_payable(&candidate.server, request);
+        if !is_payable {
+            story.passes_over(&candidate.server.served, Why::NoPrice);
+        }
+        is_payable
+    });
+}
+
+/// Whether it can be said what the request costs there, or need not be.
+pub fn is_payable(server: &Server, request: &ValidRequest) -> bool {
+    server.channel.settings.allow_unpriced
+        || server
+            .serving
+            .price
+            .as_ref()
+            .is_some_and(|price| unpriced_field(server, price, request).is_none())
+}
+
+/// A member of the request for which the provider asks money that the price does not tell.
+pub fn unpriced_field(server: &Server, price: &Price, request: &ValidRequest) -> Option<String> {
+    let said = |name: &str| {
+        let value = request.request.get(name)?;
+        (!matches!(value, "false" | "[]" | "{}")).then_some(value)
+    };
+    let surcharged = server.channel.settings.provider.surcharged.iter();
+    if let Some(name) = surcharged.map(|name| &**name).find(|name| said(name).is_some()) {
+        return Some(name.to_owned());
+    }
+    let tier = said("service_tier")?.trim_matches('"');
+    let is_priced = matches!(
+        tier,
+        "auto" | "default" | "standard" | "standard_only" | "on_demand"
+    ) || price
+        .rows()
+        .iter()
+        .any(|row| row.when.service_tier.as_deref() == Some(tier));
+    (!is_priced).then(|| "service_tier".to_owned())
+}
