@@ -11,6 +11,7 @@ pub mod data_dir;
 mod database;
 mod error;
 mod keys;
+mod retention;
 pub mod spool;
 mod stored;
 mod url;
@@ -23,6 +24,7 @@ pub use data_dir::{DataDirError, DataDirLock};
 pub use database::{OpenError, Store};
 pub use error::{DatabaseFault, StoreError};
 pub use keys::{ChangeKeyError, CreateKeyError, ListedKey, NewKey, NewText};
+pub use retention::Retention;
 pub use spool::{Applier, Spool, SpoolError};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 pub use usage::{

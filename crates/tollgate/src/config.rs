@@ -13,7 +13,7 @@ use tollgate_gateway::{
     FetchSettings, IdempotencySettings, ReasoningStoreSettings, RoutingSettings, StorySettings,
     TelemetrySettings,
 };
-use tollgate_store::DatabaseUrl;
+use tollgate_store::{DatabaseUrl, Retention};
 
 mod accounting;
 mod base;
@@ -36,6 +36,7 @@ mod networks;
 mod overrides;
 mod reasoning_store;
 mod reference;
+mod retention;
 mod routing;
 mod sandbox;
 mod server;
@@ -92,6 +93,8 @@ pub struct Config {
     pub channels: Channels,
     pub accounting: Accounting,
     pub spool: tollgate_store::spool::Limits,
+    /// `None`: records of requests are kept for ever.
+    pub retention: Option<Retention>,
     pub explain: StorySettings,
     /// `None`: nothing is sent to a collector.
     pub telemetry: Option<TelemetrySettings>,
@@ -127,6 +130,7 @@ impl Config {
             fields.push("catalog.files");
         }
         fields.extend(spool::differences(&self.spool, &running.spool));
+        fields.extend(retention::differences(&self.retention, &running.retention));
         fields.extend(self.accounting.differences(&running.accounting));
         fields.extend(explain::differences(&self.explain, &running.explain));
         let telemetry = (self.telemetry.as_ref(), running.telemetry.as_ref());
@@ -167,6 +171,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let floors = routing::SpeedFloors::of(&routing_table);
     let routing = routing::resolve(routing_table, &mut mistakes);
     let spool = spool::resolve(document.table("spool", &mut mistakes), &mut mistakes);
+    let retention = retention::resolve(document.table("retention", &mut mistakes));
     let accounting = accounting::resolve(document.table("accounting", &mut mistakes), &mut mistakes);
     let explain = explain::resolve(document.table("explain", &mut mistakes));
     let telemetry = telemetry::resolve(document.table("telemetry", &mut mistakes), &mut mistakes);
@@ -197,6 +202,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
         channels: channels.expect("a catalogue that is missing is a mistake"),
         accounting,
         spool,
+        retention,
         explain,
         telemetry,
         log,
@@ -226,7 +232,7 @@ fn read(file: &ConfigFile) -> Result<(Option<PathBuf>, String), ConfigError> {
 /// The tables that there are, and their fields.
 #[derive(Debug)]
 struct Tables {
-    singles: [(&'static str, &'static [&'static str]); 14],
+    singles: [(&'static str, &'static [&'static str]); 15],
     channels: &'static [&'static str],
 }
 
@@ -247,6 +253,7 @@ impl Tables {
                 ("routing", field_names::<routing::RoutingTable>()),
                 ("catalog", field_names::<catalog::CatalogTable>()),
                 ("spool", field_names::<spool::SpoolTable>()),
+                ("retention", field_names::<retention::RetentionTable>()),
                 ("accounting", field_names::<accounting::AccountingTable>()),
                 ("explain", field_names::<explain::ExplainTable>()),
                 ("telemetry", field_names::<telemetry::TelemetryTable>()),

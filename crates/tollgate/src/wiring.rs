@@ -87,6 +87,9 @@ impl Running {
             asked(&admin_shutdown),
         ));
         servers.spawn(keep_up(metrics, asked(&admin_shutdown)));
+        if let Some(retention) = config.retention {
+            servers.spawn(until(asked(&admin_shutdown), retention.keep(store.clone())));
+        }
         Ok(Self {
             gate,
             address,
@@ -200,6 +203,14 @@ async fn keep_up(metrics: PrometheusHandle, shutdown: impl Future<Output = ()>) 
             () = &mut shutdown => return,
             _ = ticks.tick() => metrics.run_upkeep(),
         }
+    }
+}
+
+/// Does a thing that has no end of its own until the shutdown.
+async fn until(shutdown: impl Future<Output = ()>, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = shutdown => {}
+        () = work => {}
     }
 }
 

@@ -31,6 +31,7 @@ mod keys;
 mod metrics;
 mod money;
 mod notes;
+mod old_records;
 mod operation;
 mod pages;
 mod permissions;
