@@ -86,6 +86,15 @@ impl DataDirLock {
     }
 }
 
+/// The name of the gate of this directory, where one has run.
+pub(crate) fn gate_of(dir: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(dir.join(GATE_FILE)) {
+        Ok(name) => Ok(Some(name.trim().to_owned()).filter(|name| is_gate(name))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn is_gate(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -6,6 +6,7 @@
 //! (`gateway`).
 
 mod accounts;
+mod backup;
 mod credit;
 pub mod data_dir;
 mod database;
@@ -19,6 +20,7 @@ mod usage;
 pub mod warm;
 
 pub use accounts::{AccountSettings, ChangeAccountError, CreateAccountError, NewAccount};
+pub use backup::{Backup, BackupError};
 pub use credit::{Discrepancy, LedgerEntry, Verified};
 pub use data_dir::{DataDirError, DataDirLock};
 pub use database::{OpenError, Store};

@@ -27,9 +27,11 @@ mod keep;
 pub(crate) mod record;
 mod replay;
 mod segment;
+mod unapplied;
 
 pub(crate) use append::Position;
 pub use apply::Applier;
+pub(crate) use unapplied::Unapplied;
 
 const MIB: u64 = 1_024 * 1_024;
 

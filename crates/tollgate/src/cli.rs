@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod accounts;
+mod backup;
 mod channels;
 mod check;
 mod explain;
@@ -59,6 +60,8 @@ enum Command {
     /// Check the books
     #[command(subcommand)]
     Ledger(ledger::Command),
+    /// Copy the database into a new file, while the gate runs or not
+    Backup(backup::Backup),
     /// Add up what was used and what it cost
     Usage(usage::Usage),
     /// List the configured channels, and try them
@@ -98,6 +101,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Keys(command) => keys::run(command, &load(&file)?).await,
         Command::Accounts(command) => accounts::run(command, &load(&file)?).await,
         Command::Ledger(command) => ledger::run(command, &load(&file)?).await,
+        Command::Backup(asked) => backup::run(asked, &load(&file)?).await,
         Command::Usage(asked) => usage::run(asked, &load(&file)?).await,
         Command::Channels(command) => channels::run(command, &load(&file)?).await,
         Command::Explain(command) => explain::run(command, &load(&file)?).await,

@@ -6,8 +6,8 @@ use miette::Diagnostic;
 use tollgate_engine::pull::PullError;
 use tollgate_gateway::TelemetryError;
 use tollgate_store::{
-    ChangeAccountError, ChangeKeyError, CreateAccountError, CreateKeyError, DataDirError, OpenError,
-    SpoolError, StoreError,
+    BackupError, ChangeAccountError, ChangeKeyError, CreateAccountError, CreateKeyError, DataDirError,
+    OpenError, SpoolError, StoreError,
 };
 
 use crate::config::ConfigErrors;
@@ -25,6 +25,8 @@ pub enum CliError {
     Spool(#[from] SpoolError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error(transparent)]
     CreateKey(#[from] CreateKeyError),
     #[error(transparent)]

@@ -161,7 +161,25 @@ pub(super) fn cut(path: &Path, end: u64) -> io::Result<()> {
 
 /// The numbers of the segments in a folder, the oldest first. What is left of unfinished ones is removed.
 pub(super) fn list(dir: &Path) -> io::Result<Vec<u64>> {
-    let mut numbers = Vec::new();
+    let (numbers, unfinished) = look(dir)?;
+    for path in unfinished {
+        fs::remove_file(path)?;
+    }
+    Ok(numbers)
+}
+
+/// The same for who does not own the folder: nothing is removed. None where there is no such folder.
+pub(super) fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
+    match look(dir) {
+        Ok((numbers, _)) => Ok(numbers),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The segments in a folder, and files that were not to their end when a gate ended.
+fn look(dir: &Path) -> io::Result<(Vec<u64>, Vec<PathBuf>)> {
+    let (mut numbers, mut unfinished) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         let number = path
@@ -169,13 +187,13 @@ pub(super) fn list(dir: &Path) -> io::Result<Vec<u64>> {
             .and_then(|stem| stem.to_str()?.parse::<u64>().ok());
         match (path.extension().and_then(|suffix| suffix.to_str()), number) {
             (Some(SUFFIX), Some(number)) => numbers.push(number),
-            (Some(UNFINISHED), Some(_)) => fs::remove_file(&path)?,
+            (Some(UNFINISHED), Some(_)) => unfinished.push(path),
             // Not ours.
             _ => {}
         }
     }
     numbers.sort_unstable();
-    Ok(numbers)
+    Ok((numbers, unfinished))
 }
 
 pub(super) fn path_of(dir: &Path, number: u64) -> PathBuf {

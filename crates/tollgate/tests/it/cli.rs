@@ -31,6 +31,7 @@ fn help_tells_what_there_is() {
         "accounts update",
         "accounts credit",
         "ledger verify",
+        "backup",
         "channels list",
         "channels test",
         "explain",

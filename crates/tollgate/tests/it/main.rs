@@ -6,6 +6,7 @@ mod abandoned;
 mod ability;
 mod answer;
 mod attempt_time;
+mod backup;
 mod body;
 mod chaos;
 mod cli;

@@ -1,0 +1,103 @@
+//! A copy of the database, taken while the gate runs, is enough to go on from.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use serde_json::{Value, json};
+use tollgate_testkit::{
+    gate::{Channel, Gate, Signal},
+    provider::{FakeProvider, answer, answers},
+};
+
+use crate::stage::{MODEL, question, setup};
+
+/// A provider whose answers cost $0.0045, and a gate with an account that has $1.
+async fn stage() -> (FakeProvider, Gate, String) {
+    let mut counted = answer("Hello");
+    counted["usage"] = json!({"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100});
+    let provider = FakeProvider::start_with(answers(counted)).await;
+    let channel = Channel::to(&provider)
+        .models([MODEL])
+        .set("prices", r#"{ gpt-4o = { input = "3", output = "15" } }"#);
+    let gate = setup().channel(channel).start().await;
+    run(&gate, &["accounts", "create", "--name", "team"]).await;
+    run(&gate, &["accounts", "credit", "--name", "team", "--amount", "1"]).await;
+    let key = gate.create_key(&["--name", "app", "--account", "team"]).await;
+    (provider, gate, key)
+}
+
+async fn run(gate: &Gate, args: &[&str]) -> String {
+    let output = gate.command(args).await;
+    assert!(output.success(), "{args:?}: {output:?}");
+    output.stdout
+}
+
+async fn balance(gate: &Gate) -> String {
+    let shown = run(gate, &["accounts", "show", "--name", "team"]).await;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    shown["balance"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_gate_goes_on_from_a_copy_that_was_made_while_it_ran() {
+    let (_provider, mut gate, key) = stage().await;
+    for _ in 0..3 {
+        assert_eq!(gate.post_with(&key, &question()).await.status, 200);
+    }
+
+    // The answers ended a moment ago, and are in it all the same.
+    let folder = gate.data_dir().join("backups");
+    let output = gate.command(&["backup", folder.to_str().unwrap()]).await;
+
+    assert!(output.success(), "{output:?}");
+    let copy = PathBuf::from(output.stdout.trim());
+    assert_eq!(copy.parent(), Some(&*folder));
+    assert!(!output.stderr.contains("are not in it"), "{output:?}");
+
+    // The machine is lost, and the commands that were printed are followed.
+    run(&gate, &["keys", "create", "--name", "later"]).await;
+    gate.signal(Signal::Kill);
+    gate.ended().await;
+    let commands: Vec<&str> = output
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("  "))
+        .collect();
+    let [remove, copy_back, verify] = commands[..] else {
+        panic!("{output:?}")
+    };
+    fs::remove_dir_all(gate.data_dir().join("spool")).unwrap();
+    for command in [remove, copy_back] {
+        let done = std::process::Command::new("sh").args(["-c", command]).status();
+        assert!(done.unwrap().success(), "{command}");
+    }
+    let verified = run(&gate, &verify.split(' ').skip(1).collect::<Vec<_>>()).await;
+    assert!(verified.starts_with("4 entries"), "{verified}");
+    assert_eq!(balance(&gate).await, "0.9865");
+    let keys = run(&gate, &["keys", "list"]).await;
+    assert!(keys.contains("app") && !keys.contains("later"), "{keys}");
+
+    gate.start_again().await;
+    assert_eq!(gate.post_with(&key, &question()).await.status, 200);
+    gate.restart().await;
+    assert_eq!(balance(&gate).await, "0.982");
+    run(&gate, &["ledger", "verify"]).await;
+}
+
+#[tokio::test]
+async fn what_the_spool_alone_holds_is_named() {
+    let (_provider, mut gate, key) = stage().await;
+    assert_eq!(gate.post_with(&key, &question()).await.status, 200);
+    // It had no time to bring the request to the database.
+    gate.signal(Signal::Kill);
+    gate.ended().await;
+    let booked = balance(&gate).await != "1";
+
+    let folder = gate.data_dir().join("backups");
+    let began = std::time::Instant::now();
+    let output = gate.command(&["backup", folder.to_str().unwrap()]).await;
+
+    assert!(output.success(), "{output:?}");
+    assert!(began.elapsed() < Duration::from_secs(20));
+    let named = output.stderr.contains("1 requests that have ended are not in it");
+    assert_eq!(named, !booked, "{output:?}");
+}
