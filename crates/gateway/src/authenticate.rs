@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, header};
 use jiff::Timestamp;
-use tollgate_ledger::{KeyText, Unusable};
+use tollgate_ledger::{KeyHash, Unusable};
 use tollgate_store::WarmKey;
 
 use crate::{error::GateError, gate::Gate};
@@ -17,8 +17,7 @@ pub async fn authenticate(
     client: IpAddr,
 ) -> Result<Arc<WarmKey>, GateError> {
     let text = bearer(headers)?;
-    let text: KeyText = text.parse().map_err(|_| GateError::UnknownKey)?;
-    let hash = text.hash();
+    let hash = KeyHash::of_presented(text).ok_or(GateError::UnknownKey)?;
     let key = match gate.keys.get(&hash) {
         Some(key) => key,
         None => gate.keys.find(&hash).await?.ok_or(GateError::UnknownKey)?,

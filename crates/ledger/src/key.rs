@@ -9,15 +9,22 @@ use std::{fmt, str::FromStr};
 
 use sha2::{Digest, Sha256};
 
+/// Fewer characters than this could be guessed, and are not taken over from another gate.
+const LEAST_CHARS: usize = 20;
+/// More than this no gate makes, and none is looked for.
+const MOST_CHARS: usize = 512;
 /// What every key's text starts with, as OpenAI's do, so that secret scanners know it.
 const MARK: &str = "sk-";
 /// Random characters after the mark: 62^48 texts, a little over 285 bits.
 const RANDOM_CHARS: usize = 48;
-/// Random characters that logs may show; the other 42 are still 250 bits.
-const SHOWN_CHARS: usize = 6;
+/// Characters of a text that logs may show: the mark and six more; the other 42 are still 250 bits.
+const SHOWN_CHARS: usize = MARK.len() + 6;
+/// Of a text from elsewhere, which may be shorter, at most one in so many.
+const SHOWN_PART: usize = 4;
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// The text of an API key, `sk-` and 48 letters and digits: what a client presents.
+/// The text of an API key: what a client presents. Those that are made here are `sk-` and 48 letters and digits; one
+/// that another gate made is taken over as it is.
 ///
 /// Never logged: [`fmt::Debug`] shows the prefix alone. [`KeyText::reveal`] is the one way to the
 /// whole text.
@@ -45,12 +52,12 @@ impl KeyText {
 
     /// SHA-256 of the whole text: what the database keeps and looks up.
     pub fn hash(&self) -> KeyHash {
-        KeyHash(Sha256::digest(self.0.as_bytes()).into())
+        KeyHash::of(&self.0)
     }
 
     /// The part that may be shown and logged.
     pub fn prefix(&self) -> KeyPrefix {
-        KeyPrefix(self.0[..MARK.len() + SHOWN_CHARS].to_owned())
+        KeyPrefix(self.0[..SHOWN_CHARS.min(self.0.len() / SHOWN_PART)].to_owned())
     }
 
     /// The whole text. For the person who made the key, at that moment only.
@@ -73,14 +80,12 @@ fn divide_by_62(number: &mut [u8]) -> usize {
 impl FromStr for KeyText {
     type Err = NotAKey;
 
-    /// Recognises a key's text. Says nothing about whether such a key was ever made.
+    /// Takes a text that another gate may have made. Says nothing about whether it did.
     fn from_str(text: &str) -> Result<Self, NotAKey> {
-        let random = text.strip_prefix(MARK).ok_or(NotAKey)?;
-        let all_known = random.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if random.len() == RANDOM_CHARS && all_known {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotAKey)
+        let has_length = (LEAST_CHARS..=MOST_CHARS).contains(&text.len());
+        match has_length && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(NotAKey),
         }
     }
 }
@@ -91,9 +96,9 @@ impl fmt::Debug for KeyText {
     }
 }
 
-/// A text that no API key of this gate can have.
+/// A text that no API key can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an API key: expected `sk-` and 48 letters and digits")]
+#[error("not an API key: expected {LEAST_CHARS} to {MOST_CHARS} letters, digits and signs")]
 pub struct NotAKey;
 
 /// SHA-256 of a key's text.
@@ -101,6 +106,29 @@ pub struct NotAKey;
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
+    /// Of what a client presents, whoever made it. `None`: it is too long to be a key.
+    pub fn of_presented(text: &str) -> Option<Self> {
+        (text.len() <= MOST_CHARS).then(|| Self::of(text))
+    }
+
+    fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// Reads 64 hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        let digits = text.as_bytes().as_chunks::<2>();
+        if digits.0.len() != bytes.len() || !digits.1.is_empty() {
+            return None;
+        }
+        for (byte, pair) in bytes.iter_mut().zip(digits.0) {
+            let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+            *byte = u8::try_from(high? * 16 + low?).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -123,6 +151,12 @@ impl fmt::Debug for KeyHash {
 pub struct KeyPrefix(String);
 
 impl KeyPrefix {
+    /// What names a key of which only the hash is known: eight of its 64 digits.
+    pub fn of_hash(hash: &KeyHash) -> Self {
+        let [a, b, c, d, ..] = hash.0;
+        Self(format!("sha256:{a:02x}{b:02x}{c:02x}{d:02x}"))
+    }
+
     /// Takes the prefix as it was stored.
     pub fn from_stored(prefix: String) -> Self {
         Self(prefix)

@@ -5,7 +5,7 @@
 //! Not here: credit ([`crate::credit`]).
 
 use jiff::Timestamp;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{FromRow, Sqlite, SqliteConnection, Transaction};
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{Account, AccountId, Limits, charge::Multiplier};
 
@@ -40,6 +40,16 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         // Nobody has to know of it, but those who make accounts wait for each other.
         raise_version(&mut transaction).await?;
+        let account = Self::add_account(&mut transaction, new).await?;
+        transaction.commit().await?;
+        Ok(account)
+    }
+
+    /// The same within a transaction that has raised the version.
+    pub(crate) async fn add_account(
+        transaction: &mut Transaction<'_, Sqlite>,
+        new: NewAccount,
+    ) -> Result<Account, CreateAccountError> {
         let limits = LimitColumns::from(&new.settings.limits);
         let row: AccountRow = sqlx::query_as(
             "INSERT INTO accounts (id, name, created_at, unlimited, balance_nanos, price_multiplier,
@@ -57,13 +67,12 @@ impl Store {
         .bind(limits.budget_nanos)
         .bind(limits.budget_per)
         .bind(new.settings.multiplier.to_string())
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut **transaction)
         .await
         .map_err(|error| match error.as_database_error() {
             Some(fault) if fault.is_unique_violation() => CreateAccountError::NameTaken { name: new.name },
             _ => error.into(),
         })?;
-        transaction.commit().await?;
         Ok(row.read()?)
     }
 

@@ -4,7 +4,7 @@
 //! with them in one transaction, so that the two can be compared ([`Store::verify_ledger`]).
 
 use jiff::Timestamp;
-use sqlx::FromRow;
+use sqlx::{FromRow, Sqlite, SqliteConnection, Transaction};
 use tollgate_catalog::money::Money;
 use tollgate_ledger::Account;
 
@@ -88,14 +88,25 @@ impl Store {
         note: Option<&str>,
         now: Timestamp,
     ) -> Result<Account, ChangeAccountError> {
-        let (lowest, highest) = reach(amount);
         let mut transaction = self.pool.begin().await?;
-        sqlx::query("UPDATE versions SET value = value + 1 WHERE name = 'ledger_entries'")
-            .execute(&mut *transaction)
-            .await?;
+        raise_ledger_version(&mut transaction).await?;
         // Running gates hold keys to what their accounts were given.
         raise_version(&mut transaction).await?;
-        let account = account_named(&mut transaction, name).await?;
+        let account = Self::add_credit(&mut transaction, name, amount, note, now).await?;
+        transaction.commit().await?;
+        Ok(account)
+    }
+
+    /// The same within a transaction that has raised both versions.
+    pub(crate) async fn add_credit(
+        transaction: &mut Transaction<'_, Sqlite>,
+        name: &str,
+        amount: Money,
+        note: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Account, ChangeAccountError> {
+        let (lowest, highest) = reach(amount);
+        let account = account_named(transaction, name).await?;
         let changed = sqlx::query(
             "UPDATE accounts SET balance_nanos = balance_nanos + $2
              WHERE id = $1 AND balance_nanos BETWEEN $3 AND $4",
@@ -104,7 +115,7 @@ impl Store {
         .bind(amount.nanos())
         .bind(lowest)
         .bind(highest)
-        .execute(&mut *transaction)
+        .execute(&mut **transaction)
         .await?;
         if changed.rows_affected() == 0 {
             return Err(ChangeAccountError::BeyondReach {
@@ -124,10 +135,9 @@ impl Store {
         .bind(amount.nanos())
         .bind(note)
         .bind(now.as_second())
-        .execute(&mut *transaction)
+        .execute(&mut **transaction)
         .await?;
-        let account = account_named(&mut transaction, name).await?;
-        transaction.commit().await?;
+        let account = account_named(transaction, name).await?;
         Ok(account)
     }
 
@@ -161,6 +171,14 @@ impl Store {
             miscounted: self.miscounted_accounts().await?,
         })
     }
+}
+
+/// Makes those who write entries wait for each other. Before [`raise_version`], where both are raised.
+pub(crate) async fn raise_ledger_version(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE versions SET value = value + 1 WHERE name = 'ledger_entries'")
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// The balances to which `amount` can be added.

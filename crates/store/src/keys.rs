@@ -5,7 +5,7 @@
 //! other.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{
     AccountId, ApiKey, KeyHash, KeyId, KeyPrefix, KeySettings, Limits, charge::Multiplier,
@@ -14,7 +14,10 @@ use tollgate_ledger::{
 use self::row::{FoundRow, KeyRow, SettingColumns};
 use crate::{database::Store, error::StoreError};
 
+mod import;
 mod row;
+
+pub use import::{ImportFault, Imported, ImportedKey};
 
 /// A text that a client may present, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +95,17 @@ impl Store {
     pub async fn create_key(&self, new: NewKey) -> Result<ApiKey, CreateKeyError> {
         let mut transaction = self.pool.begin().await?;
         raise_version(&mut transaction).await?;
-        let account = account_id(&mut transaction, &new.settings.account)
+        let key = Self::add_key(&mut transaction, new).await?;
+        transaction.commit().await?;
+        Ok(key)
+    }
+
+    /// The same within a transaction that has raised the version.
+    async fn add_key(
+        transaction: &mut Transaction<'_, Sqlite>,
+        new: NewKey,
+    ) -> Result<ApiKey, CreateKeyError> {
+        let account = account_id(transaction, &new.settings.account)
             .await?
             .ok_or_else(|| CreateKeyError::NoSuchAccount {
                 name: new.settings.account.clone(),
@@ -123,7 +136,7 @@ impl Store {
         .bind(settings.strict_parameters)
         .bind(settings.channels)
         .bind(settings.not_channels)
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut **transaction)
         .await
         .map_err(|error| match error.as_database_error() {
             Some(fault) if fault.is_unique_violation() => CreateKeyError::NameTaken {
@@ -131,8 +144,7 @@ impl Store {
             },
             _ => error.into(),
         })?;
-        add_text(&mut transaction, id, &new.text, new.created).await?;
-        transaction.commit().await?;
+        add_text(transaction, id, &new.text, new.created).await?;
         Ok(ApiKey {
             id: KeyId::new(id),
             name: new.name,

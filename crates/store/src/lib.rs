@@ -25,7 +25,9 @@ pub use credit::{Discrepancy, LedgerEntry, Verified};
 pub use data_dir::{DataDirError, DataDirLock};
 pub use database::{OpenError, Store};
 pub use error::{DatabaseFault, StoreError};
-pub use keys::{ChangeKeyError, CreateKeyError, ListedKey, NewKey, NewText};
+pub use keys::{
+    ChangeKeyError, CreateKeyError, ImportFault, Imported, ImportedKey, ListedKey, NewKey, NewText,
+};
 pub use retention::Retention;
 pub use spool::{Applier, Spool, SpoolError};
 pub use url::{DatabaseUrl, DatabaseUrlError};

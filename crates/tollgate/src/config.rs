@@ -8,7 +8,7 @@
 
 use std::{fs, io::ErrorKind, path::PathBuf, sync::Arc};
 
-use tollgate_catalog::Catalog;
+use tollgate_catalog::{Catalog, model::ModelId};
 use tollgate_gateway::{
     FetchSettings, IdempotencySettings, ReasoningStoreSettings, RoutingSettings, StorySettings,
     TelemetrySettings,
@@ -109,6 +109,13 @@ impl Config {
             Sandbox::Off => false,
             Sandbox::Auto => self.channels.enabled.is_empty(),
         }
+    }
+
+    /// Whether the catalogue or any channel has this model.
+    pub fn has_model(&self, model: &ModelId) -> bool {
+        let mut channels = self.channels.enabled.iter().chain(&self.channels.disabled);
+        self.catalog.model(model.as_str()).is_some()
+            || channels.any(|channel| channel.models.contains_key(model))
     }
 
     /// The fields that differ from those of `running` and only count after a restart.

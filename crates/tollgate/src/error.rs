@@ -1,6 +1,6 @@
 //! Why a command failed, as its user is told.
 
-use std::{fmt::Display, io, net::SocketAddr};
+use std::{fmt::Display, io, net::SocketAddr, path::PathBuf};
 
 use miette::Diagnostic;
 use tollgate_engine::pull::PullError;
@@ -41,6 +41,12 @@ pub enum CliError {
     PeriodWithoutBudget,
     #[error("neither the catalogue nor a channel has a model `{model}`")]
     NoSuchModel { model: String, nearest: Option<String> },
+    #[error("{} cannot be read: {cause}", path.display())]
+    ImportFile { path: PathBuf, cause: io::Error },
+    #[error("{} names no key", .0.display())]
+    NothingToImport(PathBuf),
+    #[error("{wrong} lines are wrong, so nothing was imported")]
+    NotImported { wrong: usize },
     #[error("the books do not agree with themselves")]
     LedgerDiffers,
     #[error("`{field}`: cannot listen on {address}: {cause}")]

@@ -48,26 +48,64 @@ fn every_letter_and_digit_comes_up_about_equally_often() {
 }
 
 #[test]
-fn what_is_not_exactly_a_key_is_not_recognised() {
-    let good = KeyText::from_random(&[9; KeyText::RANDOM_BYTES]);
-    let random = &good.reveal()[MARK.len()..];
-
+fn a_text_of_another_gate_is_taken_as_it_is_unless_it_could_be_guessed() {
+    for good in [
+        "sk-1234567890abcdefgh".to_owned(),
+        "hk_live/4f+9==.~-0123456789".to_owned(),
+        "d3b07384-d113-4956-a5cc-9ab5d8a1a1c1".to_owned(),
+        "x".repeat(MOST_CHARS),
+    ] {
+        let text: KeyText = good.parse().expect("it is a key");
+        assert_eq!(text.reveal(), good);
+        assert_eq!(KeyHash::of_presented(&good), Some(text.hash()));
+        let shown = text.prefix().as_str().len();
+        assert!(
+            shown <= 9 && shown * 4 <= good.len(),
+            "{shown} of {} are shown",
+            good.len()
+        );
+    }
     for wrong in [
         String::new(),
-        "sk-".to_owned(),
-        random.to_owned(),
-        format!("SK-{random}"),
-        format!("sk-{random}A"),
-        format!("sk-{}", &random[1..]),
-        format!("sk-{} ", &random[1..]),
-        format!("sk-{}é", &random[2..]),
-        format!(" sk-{random}"),
+        "sk-1234".to_owned(),
+        "sk-1234567890 abcdefghij".to_owned(),
+        "sk-1234567890abcdéfghijk".to_owned(),
+        "sk-1234567890abcdefghij\n".to_owned(),
+        "x".repeat(MOST_CHARS + 1),
     ] {
         assert_eq!(
             wrong.parse::<KeyText>(),
             Err(NotAKey),
             "{wrong:?} was taken for a key"
         );
+    }
+    assert_eq!(KeyHash::of_presented(&"x".repeat(MOST_CHARS + 1)), None);
+}
+
+#[test]
+fn a_hash_is_read_from_its_64_digits() {
+    let text = KeyText::from_random(&[7; KeyText::RANDOM_BYTES]);
+    let digits: String = text
+        .hash()
+        .as_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+
+    assert_eq!(KeyHash::from_hex(&digits), Some(text.hash()));
+    assert_eq!(KeyHash::from_hex(&digits.to_uppercase()), Some(text.hash()));
+    assert_eq!(
+        KeyPrefix::of_hash(&text.hash()).as_str(),
+        format!("sha256:{}", &digits[..8])
+    );
+    for wrong in [
+        &digits[1..],
+        &format!("{digits}0"),
+        &format!("{}g", &digits[1..]),
+        &"é".repeat(32),
+        "",
+    ] {
+        assert_eq!(KeyHash::from_hex(wrong), None, "{wrong:?}");
     }
 }
 

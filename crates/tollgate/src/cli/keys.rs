@@ -5,13 +5,14 @@ use jiff::{SignedDuration, Timestamp};
 use tollgate_ledger::{Account, KeySettings, KeyText};
 use tollgate_store::{NewKey, NewText, Store};
 
-use self::{settings::SettingArgs, shown::Row};
+use self::{import::Import, settings::SettingArgs, shown::Row};
 use super::{
     AlwaysJson, Listing,
     value::{name, seconds, time},
 };
 use crate::{config::Config, error::CliError, print};
 
+mod import;
 mod settings;
 mod shown;
 
@@ -47,6 +48,17 @@ Examples:
     Rotate(Rotate),
     /// End the use of a key; its name is free again
     Revoke(Named),
+    /// Take over keys of another gate, which go on working: all of a file or none
+    #[command(after_help = "\
+Fields: name, and key (the secret itself) or sha256 (of it, in hexadecimal); and where wanted account, balance, models, \
+channels, not_channels, allow_ip, expires, enabled, requests_per_minute, tokens_per_minute, concurrency, budget, \
+budget_per, reserve, strict_parameters. Lists have commas in them. An account that is not there is made, with its \
+balance in dollars as credit.
+
+Examples:
+  tollgate keys import keys.csv --dry-run
+  tollgate keys import keys.jsonl")]
+    Import(Import),
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +116,7 @@ pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
         Command::Enable(Named { name }) => switch(&name, true, &store).await,
         Command::Rotate(rotate) => self::rotate(rotate, &store).await,
         Command::Revoke(Named { name }) => revoke(&name, &store).await,
+        Command::Import(asked) => import::run(asked, config, &store).await,
     };
     store.close().await;
     done

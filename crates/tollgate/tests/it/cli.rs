@@ -24,6 +24,7 @@ fn help_tells_what_there_is() {
         "keys enable",
         "keys rotate",
         "keys revoke",
+        "keys import",
         "accounts",
         "accounts create",
         "accounts show",

@@ -27,6 +27,7 @@ mod health;
 mod hedging;
 mod hostile;
 mod idempotency;
+mod key_import;
 mod key_limits;
 mod keys;
 mod metrics;

@@ -132,14 +132,11 @@ impl SettingArgs {
 
     /// Fails where a model is named that neither the catalogue nor a channel has.
     pub fn check_models(&self, config: &Config) -> Result<(), CliError> {
-        let channels = || config.channels.enabled.iter().chain(&config.channels.disabled);
         let Some(Lifted(Some(models))) = &self.models else {
             return Ok(());
         };
-        let unknown = models.named().unwrap_or_default().iter().find(|model| {
-            config.catalog.model(model.as_str()).is_none()
-                && !channels().any(|channel| channel.models.contains_key(model.as_str()))
-        });
+        let mut named = models.named().unwrap_or_default().iter();
+        let unknown = named.find(|model| !config.has_model(model));
         match unknown {
             None => Ok(()),
             Some(model) => Err(CliError::NoSuchModel {
