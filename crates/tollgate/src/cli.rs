@@ -20,6 +20,7 @@ mod ledger;
 mod limits;
 mod models;
 mod serve;
+mod unpriced;
 mod usage;
 mod value;
 

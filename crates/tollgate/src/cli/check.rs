@@ -3,7 +3,7 @@
 use tollgate_catalog::{channel::ChannelSettings, model::ModelId};
 
 use crate::{
-    cli,
+    cli::{self, unpriced},
     config::{Config, Sandbox},
     error::CliError,
     print,
@@ -31,6 +31,9 @@ pub fn run(config: &Config) -> Result<(), CliError> {
     }
     for channel in &config.channels.disabled {
         print::line(&format!("  {}, disabled", in_short(channel)))?;
+    }
+    for line in unpriced::in_lines(&unpriced::of(config)) {
+        print::line(&line)?;
     }
     for warning in config.warnings(cli::today()) {
         print::line(&format!("WARNING: {warning}"))?;

@@ -11,9 +11,9 @@ use tollgate_engine::{
     pull::{self, Origin, Pulled, Source, Terminal},
 };
 
-use super::Listing;
+use super::{Listing, unpriced::Unpriced};
 use crate::{
-    cli,
+    cli::{self, unpriced},
     config::{Config, RETIREMENT_NOTICE_DAYS},
     error::CliError,
     print,
@@ -116,24 +116,32 @@ fn list(listing: &Listing, config: &Config) -> Result<(), CliError> {
                 .join(", "),
         ]
     });
-    print::table(head, rows)
+    print::table(head, rows)?;
+    let lines = unpriced::in_lines(&unpriced::of(config));
+    if !lines.is_empty() {
+        print::line("")?;
+    }
+    lines.iter().try_for_each(|line| print::line(line))
 }
 
 /// The catalogue's models, then those that only a channel names.
 fn rows(config: &Config, today: Date) -> Vec<Row<'_>> {
     let retirements = config.catalog.retirements(today, RETIREMENT_NOTICE_DAYS);
+    let unpriced = unpriced::of(config);
     let unlisted = config.channels.enabled.iter().flat_map(|channel| {
         let unknown = channel
             .models
             .keys()
             .filter(|id| config.catalog.model(id.as_str()).is_none());
-        unknown.map(|id| Row {
+        let unpriced = &unpriced;
+        unknown.map(move |id| Row {
             id: id.as_str(),
             owner: &channel.provider.name,
             contract: &config.catalog.general_contract().name,
             context: None,
             max_output: None,
             channels: channels_of(config, id.as_str()),
+            without_price_at: without_price_at(unpriced, id.as_str()),
             providers: vec![&channel.provider.name],
             retires: Vec::new(),
         })
@@ -142,7 +150,7 @@ fn rows(config: &Config, today: Date) -> Vec<Row<'_>> {
         .catalog
         .models()
         .iter()
-        .map(|model| Row::of(model, config, &retirements));
+        .map(|model| Row::of(model, config, &retirements, &unpriced));
     let mut rows: Vec<Row<'_>> = listed.chain(unlisted).collect();
     rows.sort_by_key(|row| row.id);
     rows.dedup_by_key(|row| row.id);
@@ -155,6 +163,12 @@ fn channels_of<'c>(config: &'c Config, id: &str) -> Vec<&'c str> {
         .filter(|channel| channel.models.contains_key(id))
         .map(|channel| channel.name.as_str())
         .collect()
+}
+
+/// The channels that serve it, and know no price of it.
+fn without_price_at<'c>(unpriced: &[Unpriced<'c>], id: &str) -> Vec<&'c str> {
+    let channels = unpriced.iter().filter(|unpriced| unpriced.has(id));
+    channels.map(|unpriced| unpriced.channel.name.as_str()).collect()
 }
 
 /// What `--json` shows.
@@ -199,13 +213,20 @@ struct Row<'a> {
     context: Option<u64>,
     max_output: Option<u64>,
     channels: Vec<&'a str>,
+    /// Those of them where those whose money is counted cannot use it.
+    without_price_at: Vec<&'a str>,
     providers: Vec<&'a str>,
     /// Ends within the time of notice, and past ones.
     retires: Vec<Ending<'a>>,
 }
 
 impl<'a> Row<'a> {
-    fn of(model: &'a Model, config: &'a Config, retirements: &[Retirement<'a>]) -> Self {
+    fn of(
+        model: &'a Model,
+        config: &'a Config,
+        retirements: &[Retirement<'a>],
+        unpriced: &[Unpriced<'a>],
+    ) -> Self {
         Self {
             id: model.id.as_str(),
             owner: &model.owner,
@@ -213,6 +234,7 @@ impl<'a> Row<'a> {
             context: model.context,
             max_output: model.max_output,
             channels: channels_of(config, model.id.as_str()),
+            without_price_at: without_price_at(unpriced, model.id.as_str()),
             providers: model.servings.iter().map(|serving| &*serving.provider).collect(),
             retires: retirements
                 .iter()

@@ -63,5 +63,6 @@ mod surface;
 mod telemetry;
 mod tool_calls;
 mod tool_exchange;
+mod unpriced;
 mod usage;
 mod whole_only;
