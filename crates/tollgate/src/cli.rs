@@ -15,6 +15,7 @@ mod backup;
 mod channels;
 mod check;
 mod explain;
+mod health;
 mod keys;
 mod ledger;
 mod limits;
@@ -68,6 +69,8 @@ enum Command {
     /// List the configured channels, and try them
     #[command(subcommand)]
     Channels(channels::Command),
+    /// Ask the gate of this configuration whether it is alive; ends with 1 where it is not
+    Health(health::Health),
     /// Say what became of one request: channels, attempts, times, what was changed; as the running gate remembers it
     Explain(explain::Explain),
     /// List the models, and get the embedded one
@@ -105,6 +108,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Backup(asked) => backup::run(asked, &load(&file)?).await,
         Command::Usage(asked) => usage::run(asked, &load(&file)?).await,
         Command::Channels(command) => channels::run(command, &load(&file)?).await,
+        Command::Health(asked) => health::run(asked, &load(&file)?).await,
         Command::Explain(command) => explain::run(command, &load(&file)?).await,
         Command::Models(command) => models::run(command, &load(&file)?).await,
     }

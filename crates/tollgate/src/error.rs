@@ -65,6 +65,8 @@ pub enum CliError {
     NoSuchRequest(String),
     #[error("no gate answers on {0}, the admin listener of this configuration")]
     NoGate(SocketAddr),
+    #[error("no gate says on http://{address}{path} that all is well")]
+    NotHealthy { address: SocketAddr, path: &'static str },
     #[error("{failed} of {tested} channels did not answer")]
     ChannelsFailed { failed: usize, tested: usize },
     #[error("the metrics cannot be set up: {0}")]

@@ -35,6 +35,7 @@ fn help_tells_what_there_is() {
         "backup",
         "channels list",
         "channels test",
+        "health",
         "explain",
         "models list",
         "models pull",
