@@ -34,7 +34,9 @@ ROOT = Path(__file__).resolve().parent.parent
 OUTSIDE = {".git", "target", "data", "node_modules", ".venv"}
 # What changes nothing beyond the folder that it runs in.
 HARMLESS = {
-    ("check",), ("keys", "create"), ("keys", "list"), ("keys", "revoke"), ("channels", "list"), ("models", "list"),
+    ("check",), ("keys", "create"), ("keys", "list"), ("keys", "revoke"), ("keys", "rotate"), ("channels", "list"),
+    ("models", "list"), ("accounts", "create"), ("accounts", "credit"), ("accounts", "show"), ("usage",), ("backup",),
+    ("ledger", "verify"), ("ledger", "export"),
 }
 # Tables of a catalogue file; a configuration has none of them.
 CATALOGUE_TABLES = {"model", "provider", "quirk_set"}
