@@ -60,6 +60,19 @@ impl Figures {
         self.paired(figure, Target::Gate, other, |gate, other| gate / other)
     }
 
+    /// The gate's shares of `other` in the rounds: the smallest, the median and the largest.
+    pub(crate) fn spread(&self, figure: Figure, other: Target) -> Option<[f64; 3]> {
+        let ours = self.values.get(&(figure, Target::Gate))?;
+        let others = self.values.get(&(figure, other))?;
+        let mut shares: Vec<f64> = ours
+            .iter()
+            .zip(others)
+            .map(|(gate, other)| gate / other)
+            .collect();
+        shares.sort_unstable_by(f64::total_cmp);
+        Some([*shares.first()?, median(shares.clone())?, *shares.last()?])
+    }
+
     /// The median of what `target` adds to the provider called directly, each taken within one round.
     pub(crate) fn added(&self, figure: Figure, target: Target) -> Option<f64> {
         self.paired(figure, target, Target::Direct, |target, direct| target - direct)

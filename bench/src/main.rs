@@ -39,6 +39,9 @@ struct Flags {
     /// The gate's binary; otherwise the one beside this program.
     #[arg(long, value_name = "FILE")]
     gate: Option<PathBuf>,
+    /// An earlier binary of the gate, measured beside this one in place of the bare proxy.
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
     /// The nginx binary; otherwise from PATH, else unpacked from Debian's package.
     #[arg(long, value_name = "FILE")]
     nginx: Option<PathBuf>,
@@ -61,7 +64,8 @@ async fn measured(flags: &Flags) -> Result<(), BenchError> {
     if let Some(rounds) = flags.rounds {
         plan.rounds = rounds.max(1);
     }
-    let binaries = stand::Binaries::found(flags.gate.clone(), flags.nginx.clone()).await?;
+    let binaries =
+        stand::Binaries::found(flags.gate.clone(), flags.before.clone(), flags.nginx.clone()).await?;
     let figures = rounds::measure(&plan, &binaries).await?;
     let text = report::markdown(&plan, &binaries, &figures);
     let told = std::io::stdout().write_all(text.as_bytes());

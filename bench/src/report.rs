@@ -145,14 +145,21 @@ pub(crate) fn markdown(plan: &Plan, binaries: &Binaries, figures: &Figures) -> S
         plan.streams,
         plan.rate,
     );
-    text.push_str(&table(figures));
+    match binaries.before {
+        Some(_) => {
+            text.push_str(&table(figures, "before"));
+            text.push_str(&beside_before(figures));
+        }
+        None => text.push_str(&table(figures, "bare")),
+    }
     text
 }
 
-fn table(figures: &Figures) -> String {
-    let mut text = "| | direct | nginx | bare | gate | gate beside the others | target | met |\n\
-                    |---|---|---|---|---|---|---|---|\n"
-        .to_owned();
+fn table(figures: &Figures, third: &str) -> String {
+    let mut text = format!(
+        "| | direct | nginx | {third} | gate | gate beside the others | target | met |\n\
+         |---|---|---|---|---|---|---|---|\n"
+    );
     for row in &ROWS {
         let value = |target| {
             let median = figures.median(row.figure, target);
@@ -169,6 +176,23 @@ fn table(figures: &Figures) -> String {
             value(Target::Bare),
             value(Target::Gate),
         );
+    }
+    text
+}
+
+/// How the gate compares with an earlier one, round by round.
+fn beside_before(figures: &Figures) -> String {
+    let mut text =
+        "\n| gate ÷ before, of the rounds | smallest | median | largest |\n|---|---|---|---|\n".to_owned();
+    for row in &ROWS {
+        if let Some([smallest, median, largest]) = figures.spread(row.figure, Target::Bare) {
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "| {} | {smallest:.2} | {median:.2} | {largest:.2} |",
+                row.title
+            );
+        }
     }
     text
 }

@@ -110,7 +110,7 @@ impl Round<'_> {
             return Ok(());
         };
         let address = self.stand.slow(target);
-        let request = request::slow_stream(address, self.stand.key());
+        let request = request::slow_stream(address, self.stand.key(target));
         let (count, window) = (self.plan.streams, self.plan.streaming);
         let open = streams::run(target.name(), address, request, count, window, &account).await?;
         let chunk = open.cpu.as_secs_f64() / open.chunks as f64;
@@ -123,7 +123,7 @@ impl Round<'_> {
 
     async fn sync(&self, target: Target, figures: &mut Figures) -> Result<(), BenchError> {
         let address = self.stand.fast(target);
-        let request = request::sync(address, self.stand.key());
+        let request = request::sync(address, self.stand.key(target));
         let counted = self
             .closed(target, address, request, self.plan.connections)
             .await?;
@@ -138,7 +138,7 @@ impl Round<'_> {
 
     async fn image(&self, target: Target, figures: &mut Figures) -> Result<(), BenchError> {
         let address = self.stand.fast(target);
-        let request = request::image(address, self.stand.key());
+        let request = request::image(address, self.stand.key(target));
         let counted = self
             .closed(target, address, request, self.plan.image_connections)
             .await?;
@@ -164,7 +164,7 @@ impl Round<'_> {
 
     async fn latency(&self, target: Target, figures: &mut Figures) -> Result<(), BenchError> {
         let address = self.stand.fast(target);
-        let request = request::sync(address, self.stand.key());
+        let request = request::sync(address, self.stand.key(target));
         let (rate, window) = (self.plan.rate, self.plan.open);
         let latencies = open::run(target.name(), address, request, rate, window, Until::End).await?;
         let milliseconds = |percent| latencies.percentile(percent).as_secs_f64() * 1e3;
@@ -199,7 +199,8 @@ impl Round<'_> {
     }
 
     async fn busy_latency(&self, figures: &mut Figures) -> Result<(), BenchError> {
-        let (target, key) = (Target::Gate, self.stand.key());
+        let target = Target::Gate;
+        let key = self.stand.key(target);
         let address = self.stand.fast(target);
         let (rate, window) = (self.plan.rate, self.plan.open);
         let request = request::sync(address, key);
@@ -213,7 +214,7 @@ impl Round<'_> {
 
     async fn first_token(&self, target: Target, figures: &mut Figures) -> Result<(), BenchError> {
         let address = self.stand.fast(target);
-        let request = request::stream(address, self.stand.key());
+        let request = request::stream(address, self.stand.key(target));
         let (rate, window) = (self.plan.rate, self.plan.open);
         let until = Until::FirstToken;
         let latencies = open::run(target.name(), address, request, rate, window, until).await?;

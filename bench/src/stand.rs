@@ -21,7 +21,7 @@ use crate::process::Process;
 pub(crate) enum Target {
     Direct,
     Nginx,
-    /// The gate's HTTP libraries alone.
+    /// The gate's HTTP libraries alone; or an earlier gate, where one is named.
     Bare,
     Gate,
 }
@@ -34,7 +34,7 @@ impl Target {
         match self {
             Self::Direct => "direct",
             Self::Nginx => "nginx",
-            Self::Bare => "the bare proxy",
+            Self::Bare => "what stands beside the gate",
             Self::Gate => "gate",
         }
     }
@@ -46,6 +46,8 @@ pub(crate) struct Binaries {
     nginx: PathBuf,
     provider: PathBuf,
     bare: PathBuf,
+    /// An earlier gate, which takes the place of the bare proxy.
+    pub(crate) before: Option<PathBuf>,
     /// Where the embedded model is, if it is.
     models: PathBuf,
     pub(crate) nginx_version: String,
@@ -53,7 +55,11 @@ pub(crate) struct Binaries {
 
 impl Binaries {
     /// Finds the gate and the provider beside this program, and an nginx.
-    pub(crate) async fn found(gate: Option<PathBuf>, nginx: Option<PathBuf>) -> Result<Self, BenchError> {
+    pub(crate) async fn found(
+        gate: Option<PathBuf>,
+        before: Option<PathBuf>,
+        nginx: Option<PathBuf>,
+    ) -> Result<Self, BenchError> {
         let own = std::env::current_exe().map_err(|error| BenchError::file("this program", error))?;
         let beside = own.parent().unwrap_or(Path::new("."));
         // Absolute, since each is started in a folder of its own.
@@ -70,6 +76,7 @@ impl Binaries {
             gate: built(gate, "tollgate")?,
             provider: built(beside.join("fake-provider"), "tollgate-testkit")?,
             bare: built(beside.join("bare-proxy"), "tollgate-bench")?,
+            before: before.map(|before| built(before, "tollgate")).transpose()?,
             models: std::path::absolute("data/models").unwrap_or_default(),
             nginx_version: nginx::version(&nginx)?,
             nginx,
@@ -127,9 +134,9 @@ pub(crate) struct Stand {
     pressed: gate::StartedGate,
     fast: [SocketAddr; Target::COUNT],
     slow: [SocketAddr; Target::COUNT],
-    key: String,
+    keys: [String; Target::COUNT],
     has_model: bool,
-    _gate_files: Written,
+    _gate_files: Vec<Written>,
     _folder: TempDir,
 }
 
@@ -142,20 +149,31 @@ impl Stand {
     ) -> Result<Self, BenchError> {
         let folder = folder()?;
         let nginx = nginx::started(&binaries.nginx, cores, providers, folder.path()).await?;
-        let bare = bare::started(&binaries.bare, cores, providers, folder.path())?;
         let gate = gate::started(&binaries.gate, cores, providers, &binaries.models, "").await?;
         let limits = format!("[limits]\nmax_in_flight = {}", plan.connections);
         let pressed = gate::started(&binaries.gate, cores, providers, Path::new(""), &limits).await?;
+        let mut files = vec![gate.files];
+        let (bare, fast, slow, key) = match &binaries.before {
+            Some(before) => {
+                let before = gate::started(before, cores, providers, &binaries.models, "").await?;
+                files.push(before.files);
+                (before.process, before.address, before.address, before.key)
+            }
+            None => {
+                let bare = bare::started(&binaries.bare, cores, providers, folder.path())?;
+                (bare.process, bare.fast, bare.slow, gate.key.clone())
+            }
+        };
         Ok(Self {
-            fast: [providers.fast_address, nginx.fast, bare.fast, gate.address],
-            slow: [providers.slow_address, nginx.slow, bare.slow, gate.address],
+            fast: [providers.fast_address, nginx.fast, fast, gate.address],
+            slow: [providers.slow_address, nginx.slow, slow, gate.address],
             nginx: nginx.process,
-            bare: bare.process,
+            bare,
             gate: gate.process,
             pressed,
-            key: gate.key,
+            keys: [gate.key.clone(), gate.key.clone(), key, gate.key],
             has_model: gate.has_model,
-            _gate_files: gate.files,
+            _gate_files: files,
             _folder: folder,
         })
     }
@@ -190,9 +208,9 @@ impl Stand {
         (self.pressed.address, &self.pressed.key)
     }
 
-    /// The gate's API key; the others are sent the same header.
-    pub(crate) fn key(&self) -> &str {
-        &self.key
+    /// The API key for `target`; where none is wanted, the gate's, so that all are sent the same header.
+    pub(crate) fn key(&self, target: Target) -> &str {
+        &self.keys[target as usize]
     }
 }
 

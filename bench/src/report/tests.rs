@@ -14,7 +14,7 @@ fn figures() -> Figures {
 
 #[test]
 fn a_row_says_whether_its_target_is_met() {
-    let table = table(&figures());
+    let table = table(&figures(), "bare");
 
     for row in [
         "| CPU for a request | – | 10.0 µs | – | 21.0 µs | 2.10 × nginx | ≤ 2 × nginx | no |",
@@ -25,6 +25,22 @@ fn a_row_says_whether_its_target_is_met() {
     ] {
         assert!(table.contains(row), "{row}\nis not in\n{table}");
     }
+}
+
+#[test]
+fn an_earlier_gate_is_compared_round_by_round() {
+    let mut figures = Figures::default();
+    for (before, gate) in [(10.0, 11.0), (20.0, 20.0), (10.0, 9.0)] {
+        figures.add(Figure::SyncCpu, Target::Bare, before);
+        figures.add(Figure::SyncCpu, Target::Gate, gate);
+    }
+
+    let table = beside_before(&figures);
+
+    assert!(
+        table.contains("| CPU for a request | 0.90 | 1.00 | 1.10 |"),
+        "{table}"
+    );
 }
 
 #[test]

@@ -161,11 +161,16 @@ impl Price {
             .ok_or(CostUnknown::NoRow)?;
         let rates = &row.rates;
         let cache_write_5m = usage.cache_write.saturating_sub(usage.cache_write_1h);
-        let plain_prompt = usage
+        let uncached = usage
             .prompt
             .saturating_sub(usage.cached)
-            .saturating_sub(usage.cache_write)
-            .saturating_sub(usage.prompt_audio);
+            .saturating_sub(usage.cache_write);
+        // What is cached may be sound too, and is charged once.
+        let audio = match usage.cached + usage.cache_write {
+            0 => usage.prompt_audio,
+            _ => usage.prompt_audio.min(uncached),
+        };
+        let plain_prompt = uncached.saturating_sub(audio);
         let plain_completion = usage
             .completion
             .saturating_sub(usage.reasoning)
@@ -191,12 +196,7 @@ impl Price {
                 rates.cache_write_1h,
                 cache_write,
             ),
-            line(
-                TokenClass::AudioInput,
-                usage.prompt_audio,
-                rates.audio_input,
-                rates.input,
-            ),
+            line(TokenClass::AudioInput, audio, rates.audio_input, rates.input),
             line(TokenClass::Output, plain_completion, None, rates.output),
             line(
                 TokenClass::Reasoning,

@@ -51,6 +51,32 @@ fn the_sum_is_rounded_up_once_and_not_class_by_class() {
 }
 
 #[test]
+fn sound_that_was_cached_is_charged_once() {
+    let price = Price::flat(Rates {
+        cached_input: Some(per_million("0.03")),
+        audio_input: Some(per_million("1")),
+        ..rates("0.3", "2.5")
+    });
+    let usage = Usage {
+        prompt: 10_020,
+        cached: 10_000,
+        prompt_audio: 10_000,
+        ..Usage::default()
+    };
+
+    let cost = price.cost(
+        &Spent {
+            usage,
+            ..Spent::default()
+        },
+        noon(),
+    );
+
+    // 10,000 cached, and 20 that may be sound.
+    assert_eq!(cost, Ok(Money::from_nanos(300_000 + 20_000)));
+}
+
+#[test]
 fn each_class_is_charged_at_its_own_rate() {
     let price = Price::flat(Rates {
         cached_input: Some(per_million("0.3")),
