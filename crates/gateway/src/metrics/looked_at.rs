@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::timeout;
+use tokio::{runtime::Handle, time::timeout};
 
 use crate::{
     gate::Gate,
@@ -35,6 +35,11 @@ pub async fn page(gate: &Gate) -> String {
         "Memory of bodies and held answers under way; its bound is limits.buffered_mb",
     );
     page.value(&[], gate.buffered.used() as u64);
+    page.gauge(
+        "tollgate_tasks",
+        "Tasks of the runtime: connections, and what goes on beside them",
+    );
+    page.value(&[], Handle::current().metrics().num_alive_tasks() as u64);
     spool(gate, &mut page);
     channels(gate, &mut page);
     models(gate, &mut page);

@@ -158,7 +158,7 @@ async fn run(requests: usize, routing: &str, in_order: bool) {
     // The first requests fill what stays: pools, arenas, lazily made tables.
     let warm = requests / 4;
     let plan = |number| Plan::of(number, SEED, in_order || number > requests * 4 / 5);
-    let sockets_before = open_sockets(&gate);
+    let (sockets_before, tasks_before) = (open_sockets(&gate), tasks(&gate).await);
 
     let mut went = storm(&gate, &providers.said, (0..warm).map(plan).collect()).await;
     let resident_before = resident_kib(&gate);
@@ -195,6 +195,17 @@ async fn run(requests: usize, routing: &str, in_order: bool) {
         sockets => Err(format!("{sockets_before} before and {sockets} after")),
     })
     .await;
+    settles("tasks", SETTLING, async || match tasks(&gate).await {
+        tasks if tasks <= tasks_before => Ok(()),
+        tasks => Err(format!("{tasks_before} before and {tasks} after")),
+    })
+    .await;
+}
+
+/// Tasks that the gate has, that of this very question among them.
+async fn tasks(gate: &Gate) -> u64 {
+    let tasks = metrics(gate, "tollgate_tasks ").await;
+    tasks.into_iter().map(|(_, count)| count as u64).sum()
 }
 
 /// The gate counted what the clients saw.
