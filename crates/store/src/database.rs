@@ -75,6 +75,19 @@ impl Store {
         Ok(())
     }
 
+    /// The same database by a connection of its own, which is made by whoever asks it first, on their thread.
+    pub(crate) fn for_applier(&self) -> Self {
+        let options = (*self.pool.connect_options()).clone();
+        Self {
+            pool: SqlitePoolOptions::new()
+                .max_connections(1)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .connect_lazy_with(options),
+        }
+    }
+
     /// Closes every connection; what is asked afterwards fails.
     pub async fn close(&self) {
         self.pool.close().await;

@@ -29,7 +29,7 @@ pub use keys::{
     ChangeKeyError, CreateKeyError, ImportFault, Imported, ImportedKey, ListedKey, NewKey, NewText,
 };
 pub use retention::Retention;
-pub use spool::{Applier, Spool, SpoolError};
+pub use spool::{Applier, Spool, SpoolError, StartError};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 pub use usage::{
     Mischarge, MiscountedAccount, Named, StoredUsage, UsageBy, UsageFilter, UsageGroup, UsageOf, UsageSums,

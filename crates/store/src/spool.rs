@@ -5,7 +5,7 @@
 //! record is one `write` ([`Room::append`]), which outlives the process however that ends. A thread of the
 //! spool's own syncs what was written ten times a second: a power cut may take the last tenth.
 //!
-//! A task applies the records to the database, in their order, each once ([`Applier`]); files of which all is
+//! Another applies the records to the database, in their order, each once ([`Applier`]); files of which all is
 //! applied are removed. Files left by another run are looked through when the spool is opened, and applied
 //! before anything else.
 //! Not here: what a record says (`tollgate_ledger::usage_record`), and what applying means ([`crate::usage`]).
@@ -30,7 +30,7 @@ mod segment;
 mod unapplied;
 
 pub(crate) use append::Position;
-pub use apply::Applier;
+pub use apply::{Applier, StartError};
 pub(crate) use unapplied::Unapplied;
 
 const MIB: u64 = 1_024 * 1_024;

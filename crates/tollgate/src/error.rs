@@ -7,7 +7,7 @@ use tollgate_engine::pull::PullError;
 use tollgate_gateway::TelemetryError;
 use tollgate_store::{
     BackupError, ChangeAccountError, ChangeKeyError, CreateAccountError, CreateKeyError, DataDirError,
-    OpenError, SpoolError, StoreError,
+    OpenError, SpoolError, StartError, StoreError,
 };
 
 use crate::config::ConfigErrors;
@@ -27,6 +27,8 @@ pub enum CliError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(transparent)]
+    Books(#[from] StartError),
     #[error(transparent)]
     CreateKey(#[from] CreateKeyError),
     #[error(transparent)]

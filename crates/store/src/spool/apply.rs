@@ -1,17 +1,21 @@
-//! The task that brings the spool's records into the database.
+//! The thread that brings the spool's records into the database.
+//!
+//! It has a runtime and a connection of its own, so that a batch never holds up requests, and the system lets it
+//! wait for them: its share of a core that is busy is small, and enough.
 //!
 //! Batches in the order in which they were written, each in one transaction with the position after it. While
 //! the database is away the spool grows, and requests go on being served as long as it may grow; afterwards
 //! what is there is applied without a pause.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
-use tokio::{
-    sync::watch,
-    task::{self, JoinHandle},
-    time,
-};
+use tokio::{runtime, sync::watch, time};
 use tracing::{error, info};
 
 use super::{
@@ -25,6 +29,9 @@ use crate::{database::Store, error::StoreError, usage::apply::Book};
 const BATCH: usize = 512;
 /// How long records gather.
 const APPLY_EVERY: Duration = Duration::from_millis(500);
+/// How much less than a request's thread this one asks for. A fifth of a core is more than it needs while requests
+/// take the rest.
+const NICE: i32 = 5;
 /// Longest pause after a failure.
 const RETRY_AT_MOST: Duration = Duration::from_secs(5);
 
@@ -37,8 +44,18 @@ pub struct Applier {
     applied: watch::Receiver<Position>,
     /// Where the spool ended when this began.
     replayed: Position,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    stop: watch::Sender<Stop>,
+    /// Closed when the thread has ended.
+    ended: watch::Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    No,
+    /// When everything is applied.
+    AtTheEnd,
+    AtOnce,
 }
 
 /// Why records cannot be applied at the moment.
@@ -48,39 +65,44 @@ enum ApplyError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    #[error("the spool's reader ended: {0}")]
-    Reader(#[from] task::JoinError),
 }
 
 impl Applier {
     /// Begins to apply what is in the spool, and what comes.
     ///
-    /// `gate` names the gate in records; a spool is of one gate. Days begin as `zone` says. Must be called within
-    /// a tokio runtime; fails where the database cannot say up to where the spool is applied.
+    /// `gate` names the gate in records; a spool is of one gate. Days begin as `zone` says. Fails where the database
+    /// cannot say up to where the spool is applied, and where the system gives no thread.
     pub async fn start(
         store: Store,
         spool: &Spool,
         gate: String,
         zone: TimeZone,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, StartError> {
         let shared = Arc::clone(&spool.0.shared);
         let position = store.spool_position(&gate).await?;
         let replayed = shared.end();
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stopped) = watch::channel(Stop::No);
         let (progress, applied) = watch::channel(Position::default());
+        let (ending, ended) = watch::channel(());
         let run = Run {
-            store,
             shared,
             book: Arc::new(Book { gate, zone }),
             position,
             progress,
             stopped,
         };
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = thread::Builder::new().name("books".to_owned()).spawn(move || {
+            be_nice();
+            runtime.block_on(run.run(&store.for_applier()));
+            drop(ending);
+        })?;
         Ok(Self {
             applied,
             replayed,
             stop,
-            task: tokio::spawn(run.run()),
+            ended,
+            thread: Some(thread),
         })
     }
 
@@ -93,8 +115,9 @@ impl Applier {
 
     /// Applies what is there and ends. Gives up after `within`; what is left is applied after the next start.
     pub async fn finish(mut self, within: Duration) {
-        self.stop.send_replace(true);
-        if time::timeout(within, &mut self.task).await.is_err() {
+        self.stop.send_replace(Stop::AtTheEnd);
+        // An error says that it has ended, which is what is waited for.
+        if time::timeout(within, self.ended.changed()).await.is_err() {
             info!("the spool's last records are left for the next start");
         }
     }
@@ -102,26 +125,60 @@ impl Applier {
 
 impl Drop for Applier {
     fn drop(&mut self) {
-        self.task.abort();
+        self.stop.send_replace(Stop::AtOnce);
+        if let Some(thread) = self.thread.take() {
+            // It has logged why, if it ended by a panic.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Why an [`Applier`] cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the system gives no thread for the books: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Lets other threads go first, this one's connection to the database included, which is a thread that it makes.
+fn be_nice() {
+    // Elsewhere it would be the whole process.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::debug!(%error, "the books are written with the priority of requests");
     }
 }
 
 struct Run {
-    store: Store,
     shared: Arc<Shared>,
     book: Arc<Book>,
     /// Up to where everything is in the database.
     position: Position,
     progress: watch::Sender<Position>,
-    stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<Stop>,
 }
 
 impl Run {
-    async fn run(mut self) {
+    async fn run(mut self, store: &Store) {
+        let mut stopped = self.stopped.clone();
+        let applying = self.apply_all(store);
+        let at_once = stopped.wait_for(|stop| *stop == Stop::AtOnce);
+        tokio::select! {
+            biased;
+            // An error: whoever could stop it is gone, and so will this be.
+            _ = at_once => {}
+            () = applying => store.close().await,
+        }
+    }
+
+    async fn apply_all(&mut self, store: &Store) {
         let mut failures = 0_u32;
+        let mut bytes = Vec::new();
         loop {
-            let stopping = *self.stopped.borrow_and_update();
-            let pause = match self.apply_one().await {
+            let stopping = *self.stopped.borrow_and_update() != Stop::No;
+            let pause = match self.apply_one(store, &mut bytes).await {
                 Ok(0) if stopping => return,
                 Ok(0) => APPLY_EVERY,
                 Ok(count) => {
@@ -152,11 +209,10 @@ impl Run {
     }
 
     /// How many records that were.
-    async fn apply_one(&mut self) -> Result<usize, ApplyError> {
-        let (shared, position) = (Arc::clone(&self.shared), self.position);
-        let Batch { records, next } = task::spawn_blocking(move || shared.read(position, BATCH)).await??;
+    async fn apply_one(&mut self, store: &Store, bytes: &mut Vec<u8>) -> Result<usize, ApplyError> {
+        let Batch { records, next } = self.shared.read(self.position, BATCH, bytes)?;
         if !records.is_empty() {
-            self.store.apply_usage(&self.book, &records, next).await?;
+            store.apply_usage(&self.book, &records, next).await?;
         }
         self.position = next;
         self.shared.applied(next);

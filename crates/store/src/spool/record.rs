@@ -36,9 +36,10 @@ const KNOWN_FLAGS: u8 = (1 << 7) - 1;
 
 /// What stands at a place where a frame may begin.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+#[expect(clippy::large_enum_variant, reason = "nearly always it is a record")]
+pub(super) enum Found<'a> {
     /// A record, and where the next frame may begin.
-    Record(Box<UsageRecord<'static>>, usize),
+    Record(UsageRecord<'a>, usize),
     /// Nothing was written here.
     Nothing,
     /// Something, but no whole frame.
@@ -60,7 +61,7 @@ pub(super) fn frame(record: &UsageRecord<'_>) -> Vec<u8> {
 }
 
 /// What stands at the front of `bytes[at..]`.
-pub(super) fn read_frame(bytes: &[u8], at: usize) -> Found {
+pub(super) fn read_frame(bytes: &[u8], at: usize) -> Found<'_> {
     let rest = bytes.get(at..).unwrap_or_default();
     let Some((head, rest)) = rest.split_first_chunk::<HEAD>() else {
         return match rest.iter().all(|byte| *byte == 0) {
@@ -81,7 +82,7 @@ pub(super) fn read_frame(bytes: &[u8], at: usize) -> Found {
         return Found::Broken;
     }
     match read_body(body) {
-        Some(record) => Found::Record(Box::new(record), at + HEAD + body.len()),
+        Some(record) => Found::Record(record, at + HEAD + body.len()),
         None if body.first().is_some_and(|version| *version > VERSION) => Found::Newer,
         None => Found::Broken,
     }
@@ -140,7 +141,7 @@ fn write_body(bytes: &mut Vec<u8>, record: &UsageRecord<'_>) {
 }
 
 /// `None`: no body of this version.
-fn read_body(body: &[u8]) -> Option<UsageRecord<'static>> {
+fn read_body(body: &[u8]) -> Option<UsageRecord<'_>> {
     let mut fields = Fields(body);
     if fields.take::<1>()? != [VERSION] {
         return None;
@@ -214,7 +215,7 @@ fn counts(usage: &Usage) -> [u64; COUNTS] {
 /// What is left of a body.
 struct Fields<'a>(&'a [u8]);
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (field, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -229,11 +230,11 @@ impl Fields<'_> {
         self.take().map(u64::from_le_bytes)
     }
 
-    fn text(&mut self) -> Option<Cow<'static, str>> {
+    fn text(&mut self) -> Option<Cow<'a, str>> {
         let [length] = self.take()?;
         let (text, rest) = self.0.split_at_checked(usize::from(length))?;
         self.0 = rest;
-        Some(Cow::Owned(str::from_utf8(text).ok()?.to_owned()))
+        Some(Cow::Borrowed(str::from_utf8(text).ok()?))
     }
 
     fn usage(&mut self) -> Option<Usage> {

@@ -3,8 +3,8 @@
 use std::{
     collections::VecDeque,
     fs::{self, File},
-    io,
-    os::unix::fs::FileExt,
+    io::{self, Read, Seek, SeekFrom},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -21,10 +21,19 @@ use super::{
 
 /// Records, in the order in which they were written.
 #[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) records: Vec<UsageRecord<'static>>,
+pub(super) struct Batch<'a> {
+    pub(super) records: Vec<UsageRecord<'a>>,
     /// Where the next one begins.
     pub(super) next: Position,
+}
+
+/// What was read of one file.
+struct Piece {
+    segment: Closed,
+    /// Where in the file it begins.
+    offset: u64,
+    /// Where it is in what was read of all files.
+    bytes: Range<usize>,
 }
 
 impl Shared {
@@ -53,48 +62,82 @@ impl Shared {
     }
 
     /// At most so many records from a place on; from the oldest that is there, where there is no such place.
-    pub(super) fn read(&self, from: Position, most: usize) -> Result<Batch, SpoolError> {
+    ///
+    /// They borrow from `bytes`, which is emptied first.
+    pub(super) fn read<'a>(
+        &self,
+        from: Position,
+        most: usize,
+        bytes: &'a mut Vec<u8>,
+    ) -> Result<Batch<'a>, SpoolError> {
+        let (pieces, mut next) = self.read_pieces(from, most * MAX_FRAME, bytes)?;
         let mut records = Vec::new();
-        let (first, mut next) = self.segment_at(from);
-        let mut segment = Some(first);
-        while let Some(Closed { path, end, .. }) = &segment {
-            let enough = next.offset + (most * MAX_FRAME) as u64;
-            let bytes = read_between(path, next.offset, enough.min(*end));
-            let bytes = bytes.map_err(|source| unusable(path, source))?;
+        for piece in pieces {
+            next = Position {
+                segment: piece.segment.number,
+                offset: piece.offset,
+            };
+            let bytes = &bytes[piece.bytes];
             let mut at = 0;
             while records.len() < most && at < bytes.len() {
-                match read_frame(&bytes, at) {
+                match read_frame(bytes, at) {
                     Found::Record(record, after) => {
-                        records.push(*record);
+                        records.push(record);
+                        next.offset += (after - at) as u64;
                         at = after;
                     }
                     // What stands before it is taken first.
-                    _ if !records.is_empty() => {
-                        next.offset += at as u64;
-                        return Ok(Batch { records, next });
-                    }
+                    _ if !records.is_empty() => return Ok(Batch { records, next }),
                     Found::Nothing | Found::Broken | Found::Newer => {
                         return Err(SpoolError::Damaged {
-                            path: path.clone(),
-                            offset: next.offset + at as u64,
+                            path: piece.segment.path,
+                            offset: next.offset,
                             records: 0,
                         });
                     }
                 }
             }
-            next.offset += at as u64;
             if records.len() == most {
                 break;
             }
-            segment = self.segment_after(next.segment);
-            if let Some(segment) = &segment {
-                next = Position {
-                    segment: segment.number,
-                    offset: FIRST_FRAME,
-                };
-            }
         }
         Ok(Batch { records, next })
+    }
+
+    /// Reads so many bytes or a little more from a place on, and says which place that is in the end.
+    fn read_pieces(
+        &self,
+        from: Position,
+        enough: usize,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(Vec<Piece>, Position), SpoolError> {
+        bytes.clear();
+        // At one moment: the end of one that was written to and is full by now is not where it ended before.
+        let segments = self.segments();
+        let (first, start) = place_in(&segments, from);
+        let mut pieces: Vec<Piece> = Vec::new();
+        for segment in &segments[first..] {
+            if bytes.len() >= enough {
+                break;
+            }
+            let offset = match pieces.is_empty() {
+                true => start.offset,
+                false => FIRST_FRAME,
+            };
+            let end = segment.end.min(offset + (enough - bytes.len()) as u64);
+            let before = bytes.len();
+            read_between(&segment.path, offset, end, bytes)
+                .map_err(|source| unusable(&segment.path, source))?;
+            pieces.push(Piece {
+                segment: segment.clone(),
+                offset,
+                bytes: before..bytes.len(),
+            });
+            if end < segment.end {
+                break;
+            }
+        }
+        Ok((pieces, start))
     }
 
     /// Where the next record will be written.
@@ -104,28 +147,6 @@ impl Shared {
             segment: state.current.number,
             offset: state.end,
         }
-    }
-
-    fn segment_at(&self, from: Position) -> (Closed, Position) {
-        let segments = self.segments();
-        let named = segments
-            .iter()
-            .find(|segment| segment.number == from.segment && from.offset <= segment.end);
-        if let Some(segment) = named {
-            return (segment.clone(), from);
-        }
-        let oldest = segments.into_iter().next().expect("there is a current segment");
-        let next = Position {
-            segment: oldest.number,
-            offset: FIRST_FRAME,
-        };
-        (oldest, next)
-    }
-
-    fn segment_after(&self, number: u64) -> Option<Closed> {
-        self.segments()
-            .into_iter()
-            .find(|segment| segment.number > number)
     }
 
     /// With records or about to have some, the oldest first.
@@ -139,6 +160,18 @@ impl Shared {
         };
         state.closed.iter().cloned().chain([current]).collect()
     }
+}
+
+/// Which of the segments a place is in, and the place itself; the oldest record's where there is no such place.
+fn place_in(segments: &[Closed], from: Position) -> (usize, Position) {
+    let named = segments
+        .iter()
+        .position(|segment| segment.number == from.segment && from.offset <= segment.end);
+    let oldest = || Position {
+        segment: segments.first().map_or(0, |segment| segment.number),
+        offset: FIRST_FRAME,
+    };
+    named.map_or_else(|| (0, oldest()), |index| (index, from))
 }
 
 /// Looks through one file, cuts it where its records end, and removes it where it has none.
@@ -190,14 +223,18 @@ fn keep_copy(path: &PathBuf, aside: &PathBuf) -> io::Result<()> {
     File::open(aside)?.sync_all()
 }
 
-fn read_between(path: &Path, from: u64, to: u64) -> io::Result<Vec<u8>> {
+/// Adds a part of a file to `bytes`.
+fn read_between(path: &Path, from: u64, to: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     let length = to.saturating_sub(from);
     if length == 0 {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let mut bytes = vec![0; usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?];
-    File::open(path)?.read_exact_at(&mut bytes, from)?;
-    Ok(bytes)
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    match file.take(length).read_to_end(bytes)? as u64 == length {
+        true => Ok(()),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
 }
 
 #[cfg(test)]

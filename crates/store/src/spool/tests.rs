@@ -31,7 +31,12 @@ pub(crate) fn append(spool: &Spool, number: u32) -> Kept {
 
 /// The numbers of all records that are in files, in their order.
 pub(crate) fn numbers(spool: &Spool) -> Vec<u32> {
-    let batch = spool.0.shared.read(Position::default(), 1_000_000).unwrap();
+    let mut bytes = Vec::new();
+    let batch = spool
+        .0
+        .shared
+        .read(Position::default(), 1_000_000, &mut bytes)
+        .unwrap();
     let number = |record: UsageRecord<'_>| {
         let [.., a, b, c, d] = record.request.to_bytes();
         u32::from_be_bytes([a, b, c, d])
@@ -114,7 +119,12 @@ fn a_spool_that_nobody_empties_refuses_at_its_bound_and_loses_nothing() {
     assert_eq!(numbers(&spool), (0..appended).collect::<Vec<_>>());
 
     // then room comes back with what is applied
-    let batch = spool.0.shared.read(Position::default(), 1_000).unwrap();
+    let mut bytes = Vec::new();
+    let batch = spool
+        .0
+        .shared
+        .read(Position::default(), 1_000, &mut bytes)
+        .unwrap();
     spool.0.shared.applied(batch.next);
     assert_eq!(append(&spool, appended), Kept::InFile);
     assert_eq!(numbers(&spool).last(), Some(&appended));
@@ -190,7 +200,8 @@ proptest! {
         let free = segments * shared.limits.capacity() - (state.end - FIRST_FRAME).min(shared.limits.capacity() + MAX_FRAME as u64);
         drop(state);
         prop_assert_eq!(shared.free() + (held * MAX_FRAME as u64).cast_signed(), free.cast_signed());
-        prop_assert_eq!(shared.read(Position::default(), 1_000).unwrap().records, written);
+        let mut bytes = Vec::new();
+        prop_assert_eq!(shared.read(Position::default(), 1_000, &mut bytes).unwrap().records, written);
     }
 }
 

@@ -58,7 +58,7 @@ async fn what_is_appended_is_in_the_database_soon_and_its_files_are_removed() {
     for number in 0..1_200 {
         append(&spool, number);
         if number % 100 == 0 {
-            task::yield_now().await;
+            tokio::task::yield_now().await;
         }
     }
 

@@ -34,25 +34,52 @@ fn reading_goes_on_where_it_ended_whatever_the_batches_are() {
     }
 
     for most in [1, 2, 7, 17, 59, 60, 61] {
-        let mut read = Vec::new();
-        let mut position = Position::default();
+        let mut expected = (0..60).map(record);
+        let (mut position, mut bytes) = (Position::default(), Vec::new());
         loop {
-            let batch = shared.read(position, most).unwrap();
+            let batch = shared.read(position, most, &mut bytes).unwrap();
             assert!(batch.records.len() <= most);
             assert!(batch.next >= position);
             position = batch.next;
             if batch.records.is_empty() {
                 break;
             }
-            read.extend(batch.records);
+            for record in batch.records {
+                assert_eq!(Some(record), expected.next(), "in batches of {most}");
+            }
         }
         assert_eq!(position, shared.end());
-        assert_eq!(
-            read,
-            (0..60).map(record).collect::<Vec<_>>(),
-            "in batches of {most}"
-        );
+        assert_eq!(expected.next(), None, "in batches of {most}");
     }
+}
+
+#[test]
+fn what_is_appended_while_it_is_read_is_read_once_and_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(dir.path(), limits(4_096), OnDamage::Refuse).unwrap();
+    let shared = &spool.0.shared;
+    let mut read = Vec::new();
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..8_000).for_each(|number| _ = append(&spool, number)));
+        let (mut position, mut bytes) = (Position::default(), Vec::new());
+        let began = std::time::Instant::now();
+        while read.len() < 8_000 && began.elapsed().as_secs() < 20 {
+            let batch = shared.read(position, 100, &mut bytes).unwrap();
+            read.extend(batch.records.iter().map(|record| record.request));
+            position = batch.next;
+            // Or room runs out.
+            shared.applied(position);
+        }
+    });
+
+    assert!(
+        read.iter()
+            .copied()
+            .eq((0..8_000).map(|number| record(number).request)),
+        "{} were read",
+        read.len()
+    );
 }
 
 #[test]
@@ -76,7 +103,8 @@ fn a_place_that_is_not_there_means_the_oldest_record() {
             ..end
         },
     ] {
-        let batch = spool.0.shared.read(nowhere, 10).unwrap();
+        let mut bytes = Vec::new();
+        let batch = spool.0.shared.read(nowhere, 10, &mut bytes).unwrap();
         assert_eq!(batch.records.len(), 3, "{nowhere:?}");
     }
 }
@@ -145,15 +173,16 @@ fn damage_that_comes_while_running_stops_the_reader_before_it() {
         append(&spool, number);
     }
     let shared = &spool.0.shared;
-    let second = shared.read(Position::default(), 1).unwrap().next;
+    let second = shared.read(Position::default(), 1, &mut Vec::new()).unwrap().next;
     let state = shared.lock();
     state.current.write(&[0xff], second.offset + 9).unwrap();
     drop(state);
 
-    let batch = shared.read(Position::default(), 10).unwrap();
+    let mut bytes = Vec::new();
+    let batch = shared.read(Position::default(), 10, &mut bytes).unwrap();
 
     assert_eq!(batch.records, [record(0)]);
-    let error = shared.read(batch.next, 10).unwrap_err();
+    let error = shared.read(batch.next, 10, &mut Vec::new()).unwrap_err();
     assert!(
         matches!(error, SpoolError::Damaged { offset, .. } if offset == second.offset),
         "{error}"
