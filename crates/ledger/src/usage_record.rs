@@ -83,6 +83,7 @@ pub struct RequestId(u128);
 impl RequestId {
     const MARK: &str = "req_";
     const DIGITS: usize = 29;
+    const MOST_DIGITS: usize = 32;
 
     /// The ID of a request that came at `unix_millis`: time, a number drawn once per process (its lowest 40 bits
     /// count), and the process's counter, so that no number has to be drawn for each request.
@@ -109,7 +110,18 @@ impl RequestId {
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:0width$x}", Self::MARK, self.0, width = Self::DIGITS)
+        // Each request writes it several times, and the formatter takes its time over large numbers.
+        let mut text = [b'0'; Self::MARK.len() + Self::MOST_DIGITS];
+        text[..Self::MARK.len()].copy_from_slice(Self::MARK.as_bytes());
+        let significant = Self::MOST_DIGITS - self.0.leading_zeros() as usize / 4;
+        let end = Self::MARK.len() + significant.max(Self::DIGITS);
+        let mut left = [(self.0 >> 64) as u64, self.0 as u64];
+        for (index, digit) in text[Self::MARK.len()..end].iter_mut().rev().enumerate() {
+            let half = &mut left[usize::from(index < Self::MOST_DIGITS / 2)];
+            *digit = b"0123456789abcdef"[(*half & 0xf) as usize];
+            *half >>= 4;
+        }
+        f.write_str(str::from_utf8(&text[..end]).unwrap_or_default())
     }
 }
 

@@ -146,10 +146,12 @@ impl Store {
     pub async fn verify_ledger(&self) -> Result<Verified, StoreError> {
         // Each look is one statement, hence at one state of the database.
         let rows: Vec<SumRow> = sqlx::query_as(
-            "SELECT accounts.name, accounts.balance_nanos, count(ledger_entries.id) AS entries,
-                    CAST(coalesce(sum(ledger_entries.amount_nanos), 0) AS BIGINT) AS sum_nanos
-             FROM accounts LEFT JOIN ledger_entries ON ledger_entries.account_id = accounts.id
-             GROUP BY accounts.id, accounts.name, accounts.balance_nanos
+            "SELECT accounts.name, accounts.balance_nanos, coalesce(sums.entries, 0) AS entries,
+                    CAST(coalesce(sums.sum_nanos, 0) AS BIGINT) AS sum_nanos
+             FROM accounts LEFT JOIN (
+                 SELECT account_id, count(*) AS entries, sum(amount_nanos) AS sum_nanos
+                 FROM ledger_entries GROUP BY account_id
+             ) AS sums ON sums.account_id = accounts.id
              ORDER BY accounts.id",
         )
         .fetch_all(&self.pool)

@@ -2,7 +2,8 @@
 -- (1,000,000,000 are one dollar); flags are 0 or 1; no value in a limit means that there is none.
 
 CREATE TABLE accounts (
-    id                  BIGINT NOT NULL PRIMARY KEY,
+    -- `INTEGER` here, and here only: it is the row's own number then, and not an index beside it.
+    id                  INTEGER NOT NULL PRIMARY KEY,
     name                TEXT   NOT NULL UNIQUE CHECK (name <> ''),
     created_at          BIGINT,
     unlimited           BIGINT NOT NULL CHECK (unlimited IN (0, 1)),
@@ -22,7 +23,7 @@ INSERT INTO accounts (id, name, unlimited, balance_nanos, price_multiplier) VALU
 
 -- Only ever added to.
 CREATE TABLE ledger_entries (
-    id           BIGINT NOT NULL PRIMARY KEY,
+    id           INTEGER NOT NULL PRIMARY KEY,
     account_id   BIGINT NOT NULL REFERENCES accounts (id),
     kind         TEXT   NOT NULL CHECK (kind IN ('top_up', 'correction', 'charge')),
     amount_nanos BIGINT NOT NULL,
@@ -33,8 +34,8 @@ CREATE TABLE ledger_entries (
     CHECK ((kind = 'charge') = (request_id IS NOT NULL))
 );
 
-CREATE INDEX ledger_entries_of_account ON ledger_entries (account_id);
--- What accounts were given: few entries among many charges.
+-- What accounts were given: few entries among many charges. Charges of an account are asked for by nothing but
+-- `ledger verify`, which reads all.
 CREATE INDEX ledger_entries_given ON ledger_entries (account_id) WHERE kind <> 'charge';
 
 -- Raised with each entry, which makes writers wait for each other.

@@ -7,22 +7,26 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
 };
 
 use jiff::tz::TimeZone;
-use sqlx::{Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
+use sqlx::SqliteConnection;
 use tollgate_ledger::{AccountId, UsageRecord};
 use tracing::error;
 
-use self::days::add_to_days;
+use self::{
+    days::add_to_days,
+    values::{Names, Values},
+};
 use super::row::{TokenColumns, micros};
 use crate::{database::Store, error::StoreError, spool::Position};
 
 mod days;
+mod values;
 
 /// Rows of one statement: few different numbers, so that statements stay prepared.
-const ROWS: [usize; 4] = [128, 32, 8, 1];
+const ROWS: [usize; 4] = [64, 16, 4, 1];
 
 /// Where the applied records came from, and how they are counted.
 #[derive(Debug, Clone)]
@@ -99,7 +103,7 @@ impl Store {
         for record in &mut new {
             if record.charge > 0 && !bookable.contains(&record.record.account) {
                 error!(
-                    request_id = record.id,
+                    request_id = &*record.id,
                     account_id = record.record.account.get(),
                     charge_nanos = record.charge,
                     "a request cannot be charged: its account is not in the database, or its balance is too low"
@@ -142,7 +146,7 @@ enum Expect {
 /// A record that was not in the database.
 struct NewRecord<'a> {
     record: &'a UsageRecord<'a>,
-    id: String,
+    id: Arc<str>,
     /// What is booked of its charge, in nano-dollars.
     charge: i64,
 }
@@ -151,7 +155,7 @@ impl<'a> From<&'a UsageRecord<'a>> for NewRecord<'a> {
     fn from(record: &'a UsageRecord<'a>) -> Self {
         Self {
             record,
-            id: record.request.to_string(),
+            id: record.request.to_string().into(),
             charge: record.charge.map_or(0, |charge| charge.nanos().max(0)),
         }
     }
@@ -164,52 +168,72 @@ async fn insert_records<'a>(
     rows: Vec<NewRecord<'a>>,
     expect: Expect,
 ) -> Result<Option<Vec<NewRecord<'a>>>, sqlx::Error> {
-    static TEXTS: LazyLock<Texts<33>> = LazyLock::new(|| {
-        Texts::new(
-            "INSERT INTO usage_records (
-                 request_id, gate, account_id, key_id, started_at_us, duration_us, first_output_us, model,
-                 served_model, provider, channel, service_tier, stream, outcome, prompt_tokens,
-                 completion_tokens, cached_tokens, cache_write_tokens, cache_write_1h_tokens,
-                 prompt_audio_tokens, prompt_image_tokens, prompt_video_tokens, reasoning_tokens,
-                 completion_audio_tokens, completion_image_tokens, accepted_prediction_tokens,
-                 rejected_prediction_tokens, estimated, price_version, held_nanos, charge_nanos, cost_nanos,
-                 lost_cost_nanos
-             ) VALUES ",
-        )
+    const INSERT: &str = "INSERT INTO usage_records (
+             request_id, gate, account_id, key_id, started_at_us, duration_us, first_output_us, model,
+             served_model, provider, channel, service_tier, stream, outcome, estimated, price_version, held_nanos,
+             charge_nanos, cost_nanos, lost_cost_nanos, prompt_tokens, completion_tokens, cached_tokens,
+             reasoning_tokens, cache_write_tokens, cache_write_1h_tokens, prompt_audio_tokens,
+             prompt_image_tokens, prompt_video_tokens, completion_audio_tokens, completion_image_tokens,
+             accepted_prediction_tokens, rejected_prediction_tokens
+         ) VALUES ";
+    static TEXTS: LazyLock<Texts> = LazyLock::new(|| Texts::new(INSERT, &["?"; 33]));
+    // Most requests have tokens of the usual classes only, and what is always 0 need not be handed over.
+    static USUAL: LazyLock<Texts> = LazyLock::new(|| {
+        let mut row = ["?"; 33];
+        row[24..].fill("0");
+        Texts::new(INSERT, &row)
     });
-    insert(
-        connection,
-        &TEXTS,
-        rows,
-        expect,
-        |mut row, NewRecord { record, id, .. }| {
-            row = row
-                .bind(id.clone())
-                .bind(book.gate.clone())
-                .bind(record.account.get())
-                .bind(record.key.get())
-                .bind(record.started.as_microsecond())
-                .bind(micros(record.duration))
-                .bind(record.first_output.map(micros))
-                .bind(record.model.to_string())
-                .bind(record.served_model.to_string())
-                .bind(record.provider.to_string())
-                .bind(record.channel.to_string())
-                .bind(record.service_tier.as_ref().map(ToString::to_string))
-                .bind(i64::from(record.stream))
-                .bind(record.outcome.to_string());
-            for tokens in TokenColumns::from(&record.usage).in_order() {
-                row = row.bind(tokens);
-            }
-            row.bind(i64::from(record.estimated))
-                .bind(record.price_version.as_ref().map(ToString::to_string))
-                .bind(record.held.nanos())
-                .bind(record.charge.map(|charge| charge.nanos()))
-                .bind(record.cost.map(|cost| cost.nanos()))
-                .bind(record.lost_cost.nanos())
-        },
-    )
-    .await
+    let mut names = Names::default();
+    let gate: Arc<str> = book.gate.as_str().into();
+    let mut fixed = |values: &mut Values, NewRecord { record, id, .. }: &NewRecord<'_>| {
+        values.add(Arc::clone(id))?;
+        values.add(Arc::clone(&gate))?;
+        values.add(record.account.get())?;
+        values.add(record.key.get())?;
+        values.add(record.started.as_microsecond())?;
+        values.add(micros(record.duration))?;
+        values.add(record.first_output.map(micros))?;
+        values.add(names.shared(&record.model))?;
+        values.add(names.shared(&record.served_model))?;
+        values.add(names.shared(&record.provider))?;
+        values.add(names.shared(&record.channel))?;
+        values.add(record.service_tier.as_deref().map(|tier| names.shared(tier)))?;
+        values.add(i64::from(record.stream))?;
+        values.add(names.shared(&record.outcome))?;
+        values.add(i64::from(record.estimated))?;
+        values.add(
+            record
+                .price_version
+                .as_deref()
+                .map(|version| names.shared(version)),
+        )?;
+        values.add(record.held.nanos())?;
+        values.add(record.charge.map(|charge| charge.nanos()))?;
+        values.add(record.cost.map(|cost| cost.nanos()))?;
+        values.add(record.lost_cost.nanos())?;
+        TokenColumns::from(&record.usage)
+            .usual()
+            .into_iter()
+            .try_for_each(|tokens| values.add(tokens))
+    };
+    let (usual, others): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .partition(|row| TokenColumns::from(&row.record.usage).unusual() == [0; 9]);
+    let Some(mut inserted) = insert(connection, &USUAL, usual, expect, &mut fixed).await? else {
+        return Ok(None);
+    };
+    let with_all = |values: &mut Values, row: &NewRecord<'_>| {
+        fixed(values, row)?;
+        TokenColumns::from(&row.record.usage)
+            .unusual()
+            .into_iter()
+            .try_for_each(|tokens| values.add(tokens))
+    };
+    let Some(others) = insert(connection, &TEXTS, others, expect, with_all).await? else {
+        return Ok(None);
+    };
+    inserted.extend(others);
+    Ok(Some(inserted))
 }
 
 /// Those of requests that were not charged before.
@@ -218,9 +242,10 @@ async fn insert_entries<'a>(
     rows: Vec<NewRecord<'a>>,
     expect: Expect,
 ) -> Result<Option<Vec<NewRecord<'a>>>, sqlx::Error> {
-    static TEXTS: LazyLock<Texts<6>> = LazyLock::new(|| {
+    static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
         Texts::new(
             "INSERT INTO ledger_entries (id, account_id, kind, amount_nanos, request_id, created_at) VALUES ",
+            &["?", "?", "'charge'", "?", "?", "?"],
         )
     });
     if rows.is_empty() {
@@ -229,75 +254,79 @@ async fn insert_entries<'a>(
     let mut entry: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM ledger_entries")
         .fetch_one(&mut *connection)
         .await?;
-    insert(
-        connection,
-        &TEXTS,
-        rows,
-        expect,
-        |row, NewRecord { record, id, charge }| {
-            entry += 1;
-            row.bind(entry)
-                .bind(record.account.get())
-                .bind("charge")
-                .bind(-charge)
-                .bind(id.clone())
-                .bind(record.ended().as_second())
-        },
-    )
-    .await
+    let fill = |values: &mut Values, NewRecord { record, id, charge }: &NewRecord<'_>| {
+        entry += 1;
+        values.add(entry)?;
+        values.add(record.account.get())?;
+        values.add(-charge)?;
+        values.add(Arc::clone(id))?;
+        values.add(record.ended().as_second())
+    };
+    insert(connection, &TEXTS, rows, expect, fill).await
 }
 
-type Statement = Query<'static, Sqlite, SqliteArguments>;
-
 /// Inserts rows, and gives back those that were not there.
-async fn insert<'a, const COLUMNS: usize>(
+async fn insert<'a>(
     connection: &mut SqliteConnection,
-    texts: &'static Texts<COLUMNS>,
-    mut rows: Vec<NewRecord<'a>>,
+    texts: &'static Texts,
+    rows: Vec<NewRecord<'a>>,
     expect: Expect,
-    mut bind: impl FnMut(Statement, &NewRecord<'a>) -> Statement,
+    mut fill: impl FnMut(&mut Values, &NewRecord<'a>) -> Result<(), sqlx::Error>,
 ) -> Result<Option<Vec<NewRecord<'a>>>, sqlx::Error> {
     let mut inserted = Vec::with_capacity(rows.len());
-    while !rows.is_empty() {
+    let mut rows = rows.into_iter();
+    while rows.len() > 0 {
         let (size, text) = texts.for_rows(match expect {
             Expect::New => rows.len(),
             Expect::Any => 1,
         });
-        let rest = rows.split_off(size);
-        let statement = rows.iter().fold(sqlx::query(text), &mut bind);
-        let affected = statement.execute(&mut *connection).await?.rows_affected();
-        if affected == size as u64 {
-            inserted.append(&mut rows);
-        } else if size > 1 {
-            return Ok(None);
+        let before = inserted.len();
+        inserted.extend(rows.by_ref().take(size));
+        let mut values = Values::for_as_many(size * texts.values);
+        for row in &inserted[before..] {
+            fill(&mut values, row)?;
         }
-        rows = rest;
+        let affected = values.execute(text, &mut *connection).await?;
+        match affected == size as u64 {
+            true => {}
+            false if size > 1 => return Ok(None),
+            false => inserted.truncate(before),
+        }
     }
     Ok(Some(inserted))
 }
 
 /// One statement for each number of rows that is inserted at once.
-struct Texts<const COLUMNS: usize>([(usize, String); ROWS.len()]);
+struct Texts {
+    /// Of one row.
+    values: usize,
+    of_rows: [(usize, String); ROWS.len()],
+}
 
-impl<const COLUMNS: usize> Texts<COLUMNS> {
-    /// `insert` is all that stands before the values.
-    fn new(insert: &str) -> Self {
-        // Without numbers, which SQLite would look up by their names, each among all before it; PostgreSQL wants
-        // them, and finds them at once.
-        let row = format!("({})", vec!["?"; COLUMNS].join(", "));
-        Self(ROWS.map(|rows| {
-            let values = vec![row.as_str(); rows].join(", ");
-            (
-                rows,
-                format!("{insert}{values} ON CONFLICT (request_id) DO NOTHING"),
-            )
-        }))
+impl Texts {
+    /// `insert` is all that stands before the values, and `row` is a row's values: question marks, and what is
+    /// always the same.
+    ///
+    /// Without numbers, which SQLite would look up by their names, each among all before it; PostgreSQL wants
+    /// them, and finds them at once.
+    fn new(insert: &str, row: &[&str]) -> Self {
+        let text = format!("({})", row.join(", "));
+        Self {
+            values: row.iter().filter(|value| **value == "?").count(),
+            of_rows: ROWS.map(|rows| {
+                let values = vec![text.as_str(); rows].join(", ");
+                (
+                    rows,
+                    format!("{insert}{values} ON CONFLICT (request_id) DO NOTHING"),
+                )
+            }),
+        }
     }
 
     /// The text for as many rows as there is one for, up to `rows`, which is not 0.
     fn for_rows(&'static self, rows: usize) -> (usize, &'static str) {
-        let fits = self.0.iter().find(|(size, _)| *size <= rows);
-        let (size, text) = fits.unwrap_or(&self.0[ROWS.len() - 1]);
+        let fits = self.of_rows.iter().find(|(size, _)| *size <= rows);
+        let (size, text) = fits.unwrap_or(&self.of_rows[ROWS.len() - 1]);
         (*size, text)
     }
 }

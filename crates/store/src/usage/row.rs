@@ -55,6 +55,31 @@ impl From<&Usage> for TokenColumns {
 }
 
 impl TokenColumns {
+    /// Those that nearly every answer has.
+    pub(super) fn usual(&self) -> [i64; 4] {
+        [
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.cached_tokens,
+            self.reasoning_tokens,
+        ]
+    }
+
+    /// The others, in the order in which the tables have them.
+    pub(super) fn unusual(&self) -> [i64; 9] {
+        [
+            self.cache_write_tokens,
+            self.cache_write_1h_tokens,
+            self.prompt_audio_tokens,
+            self.prompt_image_tokens,
+            self.prompt_video_tokens,
+            self.completion_audio_tokens,
+            self.completion_image_tokens,
+            self.accepted_prediction_tokens,
+            self.rejected_prediction_tokens,
+        ]
+    }
+
     /// In the order in which the tables have them.
     pub(super) fn in_order(&self) -> [i64; 13] {
         [
