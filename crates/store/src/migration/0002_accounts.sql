@@ -25,7 +25,8 @@ INSERT INTO accounts (id, name, unlimited, balance_nanos, price_multiplier) VALU
 CREATE TABLE ledger_entries (
     id           INTEGER NOT NULL PRIMARY KEY,
     account_id   BIGINT NOT NULL REFERENCES accounts (id),
-    kind         TEXT   NOT NULL CHECK (kind IN ('top_up', 'correction', 'charge')),
+    -- For a list of three SQLite would fill a table of them for each row.
+    kind         TEXT   NOT NULL CHECK (kind = 'charge' OR kind = 'top_up' OR kind = 'correction'),
     amount_nanos BIGINT NOT NULL,
     -- A request is charged once.
     request_id   TEXT   UNIQUE,
