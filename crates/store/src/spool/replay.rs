@@ -71,7 +71,7 @@ impl Shared {
         bytes: &'a mut Vec<u8>,
     ) -> Result<Batch<'a>, SpoolError> {
         let (pieces, mut next) = self.read_pieces(from, most * MAX_FRAME, bytes)?;
-        let mut records = Vec::new();
+        let mut records = Vec::with_capacity(most.min(1_024));
         for piece in pieces {
             next = Position {
                 segment: piece.segment.number,
