@@ -90,7 +90,7 @@ async fn what_the_spool_alone_holds_is_named() {
     // It had no time to bring the request to the database.
     gate.signal(Signal::Kill);
     gate.ended().await;
-    let booked = balance(&gate).await != "1";
+    let booked = balance(&gate).await != "1.00";
 
     let folder = gate.data_dir().join("backups");
     let began = std::time::Instant::now();
