@@ -34,7 +34,8 @@ pub enum Wire {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventKind {
-    /// The provider has begun; nothing is said yet.
+    /// The provider has begun; nothing is said yet. A later one without members says nothing and carries the
+    /// ready-made chunk that opens a choice.
     Start(Start),
     /// A piece of the answer's text.
     Text { choice: u32, text: String },

@@ -1,4 +1,4 @@
-//! What arguments of a tool call have to be in the end, in every dialect: one JSON object.
+//! What a tool call has to have in the end, in every dialect: a name, and arguments that are one JSON object.
 //!
 //! Not here: answers that were cut off, whose arguments stay as far as they came
 //! ([`tollgate_chat::event::FinishReason::cuts`]).
@@ -25,6 +25,11 @@ pub fn check_object(text: &str) -> Result<(), Fault> {
         true => Ok(()),
         false => Err(malformed("a tool call's arguments are not a JSON object")),
     }
+}
+
+/// What a call is that names no function: nobody can run it, and it could not come back with the next turn.
+pub fn nameless() -> Fault {
+    malformed("a tool call has no name")
 }
 
 fn malformed(message: &str) -> Fault {

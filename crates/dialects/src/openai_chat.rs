@@ -11,6 +11,7 @@ mod messages;
 mod nulls;
 pub mod replay;
 pub mod request;
+mod shape;
 pub mod stream;
 mod thinking;
 mod usage;

@@ -12,6 +12,7 @@ mod openai_chat {
     mod reasoning;
     mod recordings;
     mod request;
+    mod shape;
     mod side_by_side;
     mod stream;
     mod streamed;

@@ -26,6 +26,8 @@ pub struct PutBack {
 
 #[derive(Debug, Default)]
 struct Arguments {
+    /// Whether the call has said its name.
+    is_named: bool,
     text: String,
     mender: Mender,
 }
@@ -59,14 +61,15 @@ impl PutBack {
                     choice,
                     index,
                     id,
+                    name,
                     arguments,
-                    ..
                 } => {
                     if let Some(id) = id {
                         make_unique(&mut self.ids, *choice, id);
                     }
                     self.held += arguments.len();
                     let so_far = self.arguments.entry((*choice, *index)).or_default();
+                    so_far.is_named |= name.as_ref().is_some_and(|name| !name.is_empty());
                     *arguments = so_far.mender.push(std::mem::take(arguments));
                     so_far.text.push_str(arguments);
                     arguments::check_bytes(self.held)?;
@@ -87,7 +90,11 @@ impl PutBack {
         let mut ended: Vec<_> = ended.map(|((_, index), said)| (index, said)).collect();
         ended.sort_unstable_by_key(|(index, _)| *index);
         let is_cut = finish.reason.cuts();
-        for (index, Arguments { text, mut mender }) in ended {
+        if ended.iter().any(|(_, call)| !call.is_named) {
+            return Err(arguments::nameless());
+        }
+        for (index, call) in ended {
+            let Arguments { text, mut mender, .. } = call;
             let mut rest = mender.end();
             let text = text + &rest;
             if !is_cut && text.trim().is_empty() {

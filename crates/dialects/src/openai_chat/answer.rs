@@ -20,7 +20,7 @@ use tollgate_chat::{
 use super::{
     fault, finish,
     message::{self, set_if_different, set_text_if_different},
-    usage,
+    shape, usage,
 };
 use crate::{
     Presentation, arguments, conversation,
@@ -61,9 +61,13 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
     let mut edit = ObjectEdit::of(&object);
     let mut finishes = Vec::with_capacity(choices.len());
     let mut output_bytes = 0;
-    for (position, choice) in choices.iter().enumerate() {
-        let choice = Object::parse_member(choice).map_err(|_| malformed("a choice is not an object"))?;
-        let (finish, bytes) = edit_choice(&choice, position as u32, quirks, presentation, &mut edits)?;
+    let choices: Vec<Object<'_>> = choices
+        .into_iter()
+        .map(Object::parse_member)
+        .collect::<Result<_, _>>()
+        .map_err(|_| malformed("a choice is not an object"))?;
+    for (choice, number) in choices.iter().zip(shape::numbers(&choices)) {
+        let (finish, bytes) = edit_choice(choice, number, quirks, presentation, &mut edits)?;
         finishes.push(finish);
         output_bytes += bytes;
     }
@@ -122,19 +126,17 @@ fn edit_envelope(object: &Object<'_>, presentation: &Presentation, edit: &mut Ob
         edit.set("created", head.created.to_string());
     }
     set_text_if_different(object, edit, "model", &head.model);
-    if presentation.shape.system_fingerprint && object.get("system_fingerprint").is_none() {
-        edit.append("system_fingerprint", "null");
-    }
+    shape::fingerprint(object, presentation.shape.system_fingerprint, edit);
     drop_foreign_tier(object, edit);
     for name in PRIVATE_MEMBERS {
         edit.remove_named(name);
     }
 }
 
-/// Edits one choice. Returns its end and the bytes of all that it says.
+/// Edits one choice, which is to have this number. Returns its end and the bytes of all that it says.
 fn edit_choice(
     choice: &Object<'_>,
-    position: u32,
+    number: u32,
     quirks: &Quirks,
     presentation: &Presentation,
     edits: &mut Edits<'_>,
@@ -169,22 +171,19 @@ fn edit_choice(
     if message.get("refusal").is_none() {
         edit.append("refusal", "null");
     }
-    message::keep_citations(&message, &mut edit);
+    shape::keep_citations(&message, &mut edit);
+    shape::complete_audio(&message, &presentation.head.id, &mut edit)?;
     if calls.is_empty() {
         edit.remove_named("tool_calls");
     }
-    for name in ["function_call", "audio"] {
-        if message.get(name) == Some("null") {
-            edit.remove_named(name);
-        }
-    }
+    message::function_call(&message, quirks.legacy_functions, true, &mut edit)?;
     // How often each was given.
     let mut ids: HashMap<String, u32> = HashMap::with_capacity(calls.len());
     for (index, call) in calls.iter().enumerate() {
         let id = call
             .id
             .clone()
-            .unwrap_or_else(|| made_up_id(&presentation.head.id, position, index as u32));
+            .unwrap_or_else(|| made_up_id(&presentation.head.id, number, index as u32));
         let times = ids.entry(id.clone()).and_modify(|times| *times += 1).or_default();
         let id = match *times {
             0 => id,
@@ -195,39 +194,33 @@ fn edit_choice(
             }
         };
         let arguments = match (call.is_blank(), reason.cuts()) {
-            (true, true) if !call.custom => "",
+            (true, true) => "",
             (true, false) => "{}",
             _ => &*call.arguments,
         };
-        if !reason.cuts() && !call.custom {
+        if !reason.cuts() {
             arguments::check_object(arguments)?;
         }
-        call.rewrite(
-            None,
-            Some(&id),
-            Some(call.name.as_deref().unwrap_or_default()),
-            arguments,
-            edits,
-        );
+        let name = call.name.as_deref().ok_or_else(arguments::nameless)?;
+        call.rewrite(None, Some(&id), Some(name), arguments, edits);
     }
     edit.finish(edits);
 
     let mut edit = ObjectEdit::of(choice);
-    let index = choice.read::<u32>("index");
-    if index.is_none() {
-        edit.set("index", position.to_string());
+    if choice.read::<u32>("index") != Some(number) {
+        edit.set("index", number.to_string());
     }
     set_text_if_different(choice, &mut edit, "finish_reason", reason.as_str());
-    if choice.get("logprobs").is_none() {
-        edit.append("logprobs", "null");
+    match choice.get("logprobs") {
+        None => edit.append("logprobs", "null"),
+        Some(_) => shape::write_logprobs(choice, shape::logprobs(choice)?.as_ref(), &mut edit),
     }
-    message::complete_logprobs(choice, edits);
     if presentation.shape.matched_stop && choice.get("matched_stop").is_none() {
         edit.append("matched_stop", "null");
     }
     edit.finish(edits);
     let finish = Finish {
-        choice: index.unwrap_or(position),
+        choice: number,
         reason,
         matched_stop: choice.read("matched_stop"),
         provider_reason: None,

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use tollgate_chat::{
     edit::{Edits, ObjectEdit},
-    event::Citation,
     json::{Json, quote},
     object::{Object, member_items},
 };
@@ -100,41 +99,6 @@ fn parts(array: &str) -> Result<(String, String), Fault> {
     Ok((said, thoughts))
 }
 
-/// Leaves only OpenAI's kind of annotation, which is all that the SDKs' types know; other hosts also
-/// annotate with files they have read.
-pub fn keep_citations(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
-    let Some(Ok(annotations)) = message.present("annotations").map(member_items) else {
-        return;
-    };
-    let is_citation = |annotation: &&str| {
-        Object::parse_member(annotation).is_ok_and(|annotation| {
-            annotation.get("type") == Some("\"url_citation\"") && annotation.present("url_citation").is_some()
-        })
-    };
-    let citations: Vec<&str> = annotations.iter().copied().filter(is_citation).collect();
-    if citations.len() < annotations.len() {
-        edit.set("annotations", format!("[{}]", citations.join(",")));
-    }
-}
-
-/// The pages in the `annotations` of a message or delta.
-pub fn citations(message: &Object<'_>) -> Vec<Citation> {
-    let Some(Ok(annotations)) = message.present("annotations").map(member_items) else {
-        return Vec::new();
-    };
-    let read = |annotation: &str| {
-        let page = Object::parse(annotation).ok()?;
-        let page = Object::parse(page.present("url_citation")?).ok()?;
-        Some(Citation {
-            url: page.read("url")?,
-            title: page.read("title").unwrap_or_default(),
-            start: page.read("start_index").unwrap_or_default(),
-            end: page.read("end_index").unwrap_or_default(),
-        })
-    };
-    annotations.into_iter().filter_map(read).collect()
-}
-
 /// The addresses of the images in a message or delta, as image models of OpenRouter's kind draw them.
 pub fn images(message: &Object<'_>) -> Vec<String> {
     let Some(Ok(images)) = message.present("images").map(member_items) else {
@@ -148,32 +112,41 @@ pub fn images(message: &Object<'_>) -> Vec<String> {
     images.into_iter().filter_map(url).collect()
 }
 
-/// The items of a choice's `logprobs.content`, as a JSON array; `None` where there are none.
-pub fn logprobs<'a>(choice: &Object<'a>) -> Option<&'a str> {
-    let logprobs = Object::parse_member(choice.present("logprobs")?).ok()?;
-    logprobs.present("content").filter(|items| *items != "[]")
-}
-
-/// Gives a choice's log probabilities both of their members; DeepSeek leaves `refusal` out.
-pub fn complete_logprobs(choice: &Object<'_>, edits: &mut Edits<'_>) {
-    let Some(Ok(logprobs)) = choice.present("logprobs").map(Object::parse_member) else {
-        return;
-    };
-    let mut edit = ObjectEdit::of(&logprobs);
-    for name in ["content", "refusal"] {
-        if logprobs.get(name).is_none() {
-            edit.append(name, "null");
-        }
-    }
-    edit.finish(edits);
-}
-
 /// The texts of an array's items, those without one passed over.
 fn detail_texts(details: &str) -> Result<String, Fault> {
     let details = member_items(details).unwrap_or_default().into_iter();
     details
         .filter_map(|detail| text(&Object::parse_member(detail).ok()?, "text").transpose())
         .collect()
+}
+
+/// Looks at the forerunner of a tool call, which passes as it is. Fails where nobody can have asked for one
+/// (`asked`), and where a whole one names no function: the client could not send it back.
+pub fn function_call(
+    message: &Object<'_>,
+    asked: bool,
+    is_whole: bool,
+    edit: &mut ObjectEdit<'_, '_>,
+) -> Result<(), Fault> {
+    let Some(json) = message.get("function_call") else {
+        return Ok(());
+    };
+    if matches!(json, "null" | "{}") {
+        edit.remove_named("function_call");
+        return Ok(());
+    }
+    let call = Object::parse_member(json).map_err(|_| malformed("`function_call` is not an object"))?;
+    if !asked {
+        return Err(malformed(
+            "a call of the kind before tools, which nobody asked for",
+        ));
+    }
+    let name = text(&call, "name")?;
+    let arguments = text(&call, "arguments")?;
+    match is_whole && (name.is_none_or(|name| name.is_empty()) || arguments.is_none()) {
+        true => Err(malformed("`function_call` names no function")),
+        false => Ok(()),
+    }
 }
 
 /// A tool call, or a piece of one, as the host wrote it.
@@ -188,8 +161,6 @@ pub struct ToolCallPiece<'a> {
     pub arguments: String,
     pub object: Object<'a>,
     pub function: Option<Object<'a>>,
-    /// Calls a tool that takes free text, as OpenAI alone knows them; it passes as it is.
-    pub custom: bool,
 }
 
 /// Reads a message's tool calls. Fails where they are not an array of objects that can be read.
@@ -204,27 +175,23 @@ pub fn tool_calls<'a>(message: &Object<'a>) -> Result<Vec<ToolCallPiece<'a>>, Fa
 fn tool_call(json: &str) -> Result<ToolCallPiece<'_>, Fault> {
     let no_object = || malformed("a tool call is not an object");
     let object = Object::parse_member(json).map_err(|_| no_object())?;
-    let inner = |name| {
-        let json = object.present(name);
-        json.map(Object::parse_member)
-            .transpose()
-            .map_err(|_| no_object())
-    };
-    let (function, custom) = (inner("function")?, inner("custom")?);
-    let name = match function.as_ref().or(custom.as_ref()) {
-        Some(called) => text(called, "name")?
-            .filter(|name| !name.is_empty())
-            .map(Cow::into_owned),
-        None => None,
-    };
-    let arguments = match (&function, &custom) {
-        (Some(function), _) => match function.present("arguments") {
-            // Some hosts send the object itself, not its text.
-            Some(json) if !json.starts_with('"') => Some(Cow::Borrowed(json)),
-            _ => text(function, "arguments")?,
-        },
-        (None, Some(custom)) => text(custom, "input")?,
-        (None, None) => None,
+    let function = object.present("function").map(Object::parse_member);
+    let function = function.transpose().map_err(|_| no_object())?;
+    if function.is_none() && object.present("custom").is_some() {
+        // Tools that take free text are no part of any contract.
+        return Err(malformed("a call of a kind of tool that nobody offered"));
+    }
+    let (name, arguments) = match &function {
+        None => (None, None),
+        Some(function) => {
+            let arguments = match function.present("arguments") {
+                // Some hosts send the object itself, not its text.
+                Some(json) if !json.starts_with('"') => Some(Cow::Borrowed(json)),
+                _ => text(function, "arguments")?,
+            };
+            let name = text(function, "name")?.filter(|name| !name.is_empty());
+            (name.map(Cow::into_owned), arguments)
+        }
     };
     Ok(ToolCallPiece {
         index: object.read("index"),
@@ -232,7 +199,6 @@ fn tool_call(json: &str) -> Result<ToolCallPiece<'_>, Fault> {
         name,
         arguments: arguments.unwrap_or_default().into_owned(),
         object,
-        custom: custom.is_some() && function.is_none(),
         function,
     })
 }
@@ -241,7 +207,7 @@ impl ToolCallPiece<'_> {
     /// Whether the call says nothing, as a first piece or as a whole: Groq writes `null` for it.
     pub fn is_blank(&self) -> bool {
         let arguments = self.arguments.trim();
-        arguments.is_empty() || (arguments == "null" && !self.custom)
+        arguments.is_empty() || arguments == "null"
     }
 
     /// Writes the piece in our form: its index (in streams), `id` with `type`, and `name`, only where
@@ -261,8 +227,7 @@ impl ToolCallPiece<'_> {
         match id {
             Some(id) => {
                 set_if_different(&self.object, &mut edit, "id", quote(id));
-                let kind = if self.custom { "\"custom\"" } else { "\"function\"" };
-                set_if_different(&self.object, &mut edit, "type", kind.to_owned());
+                set_if_different(&self.object, &mut edit, "type", "\"function\"");
             }
             None => {
                 edit.remove_named("id");
@@ -270,7 +235,6 @@ impl ToolCallPiece<'_> {
             }
         }
         match &self.function {
-            None if self.custom => {}
             Some(function) => {
                 let mut inner = ObjectEdit::of(function);
                 match name {

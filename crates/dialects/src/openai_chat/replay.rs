@@ -8,7 +8,7 @@ use tollgate_chat::{
     object::{Object, items},
 };
 
-use super::message;
+use super::{message, shape};
 use crate::fault::{Fault, FaultKind};
 
 /// Members of a message that mean something and have no event.
@@ -64,17 +64,15 @@ fn tell_choice(object: &Object<'_>, choice: u32, kinds: &mut Vec<EventKind>) -> 
             .map(|url| EventKind::Image { choice, url }),
     );
     kinds.extend(
-        message::citations(&message)
+        shape::citations(&message)
             .into_iter()
             .map(|citation| EventKind::Citation { choice, citation }),
     );
-    if let Some(items) = message::logprobs(object) {
-        let json = items.to_owned();
+    if let Some(json) = object.present("logprobs").and_then(shape::items_of) {
         kinds.push(EventKind::Logprobs { choice, json });
     }
     let says = |name: &&str| message.present(name).is_some_and(|json| json != "[]");
-    let more = WITHOUT_EVENT.iter().any(says);
-    if more || calls.iter().any(|call| call.custom) {
+    if WITHOUT_EVENT.iter().any(says) {
         return Err(Fault::new(
             FaultKind::Malformed,
             "a whole answer came where a stream was asked for, with more than events can say",

@@ -28,7 +28,7 @@ use super::{
     answer::{PRIVATE_MEMBERS, drop_foreign_tier},
     fault, finish,
     message::{self, set_if_different, set_text_if_different},
-    usage,
+    shape, usage,
 };
 use crate::{
     Presentation, conversation,
@@ -45,6 +45,7 @@ pub struct Decoder {
     /// What sorts the content of a new choice, where there is something to sort.
     think_tags: Option<ThinkTags>,
     keeps_details: bool,
+    legacy_functions: bool,
     started: bool,
     halves: Halves,
     choices: BTreeMap<u32, Choice>,
@@ -67,6 +68,7 @@ impl Decoder {
             excludes_reasoning: quirks.usage_excludes_reasoning,
             think_tags: quirks.think_tags.then(|| ThinkTags::of(quirks)),
             keeps_details: quirks.foreign_state,
+            legacy_functions: quirks.legacy_functions,
             started: false,
             halves: Halves::default(),
             choices: BTreeMap::new(),
@@ -240,9 +242,7 @@ impl Decoder {
             (false, Some(index)) => edit.remove(index),
             (false, None) => {}
         }
-        if self.presentation.shape.system_fingerprint && object.get("system_fingerprint").is_none() {
-            edit.append("system_fingerprint", "null");
-        }
+        shape::fingerprint(object, self.presentation.shape.system_fingerprint, edit);
         drop_foreign_tier(object, edit);
         for name in PRIVATE_MEMBERS {
             edit.remove_named(name);
@@ -330,10 +330,15 @@ impl Decoder {
         for piece in &pieces {
             kinds.push(state.calls.piece(piece, index, answer_id, reason, edits)?);
         }
-        if reason.is_some_and(|reason| !reason.cuts()) {
-            state.calls.end(index, events)?;
+        if state.finished && kinds.len() > before {
+            // Clients stop reading at the finish: they would take a part for the whole.
+            return Err(malformed("a choice goes on after its end"));
         }
-        for name in ["refusal", "audio", "function_call"] {
+        if let Some(reason) = reason {
+            state.calls.end(index, reason.cuts(), events)?;
+        }
+        message::function_call(&delta, self.legacy_functions, false, &mut edit)?;
+        for name in ["refusal", "audio"] {
             if delta.get(name) == Some("null") {
                 edit.remove_named(name);
             }
@@ -346,14 +351,12 @@ impl Decoder {
                 kinds.push(EventKind::Other { choice: index });
             }
             let choice = index;
-            let citations = message::citations(&delta).into_iter();
+            let citations = shape::citations(&delta).into_iter();
             kinds.extend(citations.map(|citation| EventKind::Citation { choice, citation }));
         }
-        if let Some(items) = message::logprobs(choice) {
-            kinds.push(EventKind::Logprobs {
-                choice: index,
-                json: items.to_owned(),
-            });
+        let logprobs = shape::logprobs(choice)?;
+        if let Some(json) = logprobs.as_deref().and_then(shape::items_of) {
+            kinds.push(EventKind::Logprobs { choice: index, json });
         }
 
         let mut choice_edit = ObjectEdit::of(choice);
@@ -365,7 +368,7 @@ impl Decoder {
             choice_edit.set("index", index.to_string());
         }
         choice_edit.remove_named("usage");
-        message::complete_logprobs(choice, edits);
+        shape::write_logprobs(choice, logprobs.as_ref(), &mut choice_edit);
         match reason {
             Some(reason) => {
                 set_text_if_different(choice, &mut choice_edit, "finish_reason", reason.as_str());

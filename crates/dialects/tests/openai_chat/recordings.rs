@@ -232,6 +232,12 @@ fn every_recorded_answer_keeps_its_words_and_gets_what_openai_always_sends() {
             continue;
         }
         let text = std::str::from_utf8(&recording.response.body).unwrap();
+        // Of a tool that takes free text, which no contract lets a client offer.
+        if text.contains("\"custom\"") && text.contains("\"input\"") {
+            let fault = decode_answer(text, &Quirks::default()).err();
+            assert_eq!(fault.map(|fault| fault.kind), Some(FaultKind::Malformed));
+            continue;
+        }
         let answer = decode_answer(text, &Quirks::default())
             .unwrap_or_else(|fault| panic!("{} of {}: {fault}", recording.id, recording.provider));
         let got = shown(&answer);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tollgate_catalog::quirks::Quirks;
-use tollgate_chat::event::{EventKind, FinishReason, Wire};
+use tollgate_chat::event::{EventKind, FinishReason, Start, Wire};
 use tollgate_dialects::FaultKind;
 
 use super::{
@@ -365,4 +365,49 @@ fn a_character_cut_in_two_by_chunks_is_put_together_and_half_a_one_replaced() {
         "{}",
     ];
     assert_eq!(with_deltas(&call, "content").0, "{\"a\":\"\u{fffd}\"}");
+}
+
+#[test]
+fn what_a_choice_says_after_its_end_is_a_fault_and_nothing_more_is_none() {
+    let first = chunk(json!({"role": "assistant", "content": "hello"}), Value::Null);
+    for late in [
+        json!({"content": "MORE"}),
+        json!({"reasoning_content": "MORE"}),
+        json!({"refusal": "MORE"}),
+        json!({"tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]}),
+    ] {
+        let chunks = [first.clone(), stop(), chunk(late.clone(), Value::Null)];
+        let fault = read_with(Quirks::default(), false, &chunks).err();
+        assert_eq!(
+            fault.map(|fault| fault.kind),
+            Some(FaultKind::Malformed),
+            "{late}"
+        );
+    }
+    for late in [json!({}), json!({"content": ""}), json!({"content": null})] {
+        let read = read(&[first.clone(), stop(), chunk(late, Value::Null), stop()]);
+        assert_eq!(read.text(), "hello");
+    }
+}
+
+#[test]
+fn a_start_says_something_once_and_before_anything_is_said() {
+    let mut second = chunk(json!({"role": "assistant", "content": ""}), Value::Null);
+    second["choices"][0]["index"] = json!(1);
+    let opener = chunk(json!({"role": "assistant", "content": ""}), Value::Null);
+    let mut end = stop();
+    end["choices"] = json!([
+        {"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"},
+        {"index": 1, "delta": {"content": "b"}, "finish_reason": "stop"},
+    ]);
+    let read = read(&[opener, second, end]);
+    let starts: Vec<usize> = (0..read.events.len())
+        .filter(|at| matches!(&read.events[*at].kind, EventKind::Start(start) if *start != Start::default()))
+        .collect();
+    assert_eq!(
+        starts,
+        [0],
+        "those without a word only carry the chunk that opens a choice"
+    );
+    assert_eq!(read.chunks.len(), 3);
 }

@@ -223,14 +223,6 @@ fn a_call_in_one_chunk_with_the_finish_is_looked_at_too() {
 }
 
 #[test]
-fn the_input_of_a_tool_that_takes_free_text_is_any_text() {
-    let call =
-        json!({"index": 0, "id": "call_1", "type": "custom", "custom": {"name": "f", "input": "hello"}});
-    let read = read(&[chunk(json!({"tool_calls": [call]}), json!("tool_calls"))]);
-    assert_eq!(read.arguments(0), "hello");
-}
-
-#[test]
 fn a_call_without_arguments_that_was_cut_off_gets_none() {
     for finish in ["length", "content_filter"] {
         assert_eq!(read_call("", finish).unwrap().arguments(0), "", "{finish}");

@@ -32,11 +32,9 @@ struct Call {
     provider_id: Option<String>,
     /// The ID that the client knows, where it is not the provider's.
     own_id: Option<String>,
-    has_name: bool,
+    name: Option<String>,
     /// As far as they came.
     arguments: String,
-    /// Takes free text in place of arguments.
-    custom: bool,
 }
 
 impl Call {
@@ -84,15 +82,21 @@ impl Calls {
                 provider_index: piece.index,
                 provider_id: piece.id.clone(),
                 own_id,
-                has_name: false,
+                name: None,
                 arguments: String::new(),
-                custom: piece.custom,
             });
         }
         let call = &mut self.calls[index];
-        // Once, whenever it comes: clients glue the pieces of a name together.
-        let name = piece.name.clone().filter(|_| !call.has_name);
-        call.has_name |= name.is_some();
+        // Once, whenever it comes: clients glue the pieces of a name together. Another one would be a part of
+        // the name, or of another call, and nobody could tell which.
+        let name = match (&call.name, &piece.name) {
+            (Some(known), Some(told)) if known != told => {
+                return Err(malformed("a call has two names"));
+            }
+            (Some(_), _) => None,
+            (None, told) => told.clone(),
+        };
+        call.name = call.name.take().or_else(|| name.clone());
         let blank = call.arguments.trim().is_empty() && piece.is_blank();
         let ends = reason.is_some_and(|reason| !reason.cuts());
         let arguments = match (blank, ends) {
@@ -129,16 +133,21 @@ impl Calls {
                 .iter()
                 .rposition(|call| call.provider_index == piece.index && same_id(call)),
             None if piece.id.is_some() => self.calls.iter().rposition(|call| call.provider_id == piece.id),
-            None if piece.name.is_some() && self.calls.last().is_none_or(|call| call.has_name) => None,
+            None if piece.name.is_some() && self.calls.last().is_none_or(|call| call.name.is_some()) => None,
             None => self.calls.len().checked_sub(1),
         }
     }
 
-    /// The end of a choice that was not cut off: calls without arguments get `{}`, since parsers expect an
-    /// object. Fails where the arguments of one are none.
-    pub fn end(&mut self, choice: u32, events: &mut Vec<Event>) -> Result<(), Fault> {
-        let calls = self.calls.iter_mut().enumerate();
-        for (index, call) in calls.filter(|(_, call)| !call.custom) {
+    /// The end of a choice. Unless it was cut off, calls without arguments get `{}`, since parsers expect an
+    /// object. Fails where the arguments of one are none, and where one never got a name.
+    pub fn end(&mut self, choice: u32, is_cut: bool, events: &mut Vec<Event>) -> Result<(), Fault> {
+        if self.calls.iter().any(|call| call.name.is_none()) {
+            return Err(arguments::nameless());
+        }
+        if is_cut {
+            return Ok(());
+        }
+        for (index, call) in self.calls.iter_mut().enumerate() {
             if !call.arguments.trim().is_empty() {
                 arguments::check_object(&call.arguments)?;
             } else {
