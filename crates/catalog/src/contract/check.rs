@@ -6,6 +6,7 @@
 //! Not here: whether the model exists and is served; what one provider cannot do (`dialects`).
 
 mod narrow;
+mod repeated;
 mod switches;
 mod tools;
 pub(super) mod value;
@@ -143,6 +144,9 @@ fn read(request: &ChatRequest, model: &Model, limits: &CheckLimits) -> Result<Dr
                 continue;
             }
         };
+        if !repeated::check(&value, at, &mut found) {
+            continue;
+        }
         let before = found.total();
         value::apply(&field.rule, &value, at, &mut found);
         if name == "messages" && found.total() == before {

@@ -8,7 +8,7 @@ mod assistant;
 mod parts;
 mod turns;
 
-use std::{borrow::Cow, collections::HashSet};
+use std::borrow::Cow;
 
 use tollgate_chat::json::Json;
 
@@ -85,12 +85,11 @@ struct MessageReader<'a> {
 impl MessageReader<'_> {
     fn read<'m>(&mut self, message: &'m Json<'_>, at: Path<'_>, turns: &mut Turns<'m>, found: &mut Found) {
         let Json::Object(members) = message else { return };
-        let nothing_repeated = not_repeated(members, at, found);
         let role = self.role(message, at, found);
         if role != Some(Role::Tool) {
             turns.close(found);
         }
-        let Some(role) = role.filter(|_| nothing_repeated) else {
+        let Some(role) = role else {
             return;
         };
 
@@ -99,6 +98,9 @@ impl MessageReader<'_> {
         if let Some(name) = message.present("name") {
             self.traits.name = true;
             expect_string(name, at.member("name"), found);
+        }
+        if role != Role::Assistant {
+            only_of_an_assistant(message, at, found);
         }
         match role {
             Role::System | Role::Developer => {
@@ -187,6 +189,19 @@ impl MessageReader<'_> {
     }
 }
 
+/// Refuses calls in a message of another role: who reads them there would take them for the model's.
+fn only_of_an_assistant(message: &Json<'_>, at: Path<'_>, found: &mut Found) {
+    if let Some(calls) = message.present("tool_calls")
+        && *calls != Json::Array(Vec::new())
+    {
+        found.add(
+            at.member("tool_calls"),
+            Code::InvalidValue,
+            format_args!("has a place in an assistant's message only"),
+        );
+    }
+}
+
 /// Whether some object at any depth has a member that is null.
 fn has_null_member(value: &Json<'_>) -> bool {
     match value {
@@ -195,43 +210,6 @@ fn has_null_member(value: &Json<'_>) -> bool {
             .any(|(_, value)| *value == Json::Null || has_null_member(value)),
         Json::Array(items) => items.iter().any(has_null_member),
         _ => false,
-    }
-}
-
-/// Refuses an object that names a member twice: what is checked might not be what is used.
-fn not_repeated(members: Members<'_, '_>, at: Path<'_>, found: &mut Found) -> bool {
-    const FEW: usize = 16;
-    let repeated = match members.len() {
-        ..=FEW => {
-            let mut rest = members;
-            loop {
-                let Some(((name, _), later)) = rest.split_first() else {
-                    break None;
-                };
-                if later.iter().any(|(other, _)| other == name) {
-                    break Some(name);
-                }
-                rest = later;
-            }
-        }
-        count => {
-            let mut names = HashSet::with_capacity(count);
-            members
-                .iter()
-                .map(|(name, _)| name)
-                .find(|name| !names.insert(*name))
-        }
-    };
-    match repeated {
-        None => true,
-        Some(name) => {
-            found.add(
-                at,
-                Code::InvalidValue,
-                format_args!("has the member {} twice", Word(name)),
-            );
-            false
-        }
     }
 }
 

@@ -83,8 +83,10 @@ pub struct MessageTraits {
     pub developer: bool,
     /// Some message has a `name`.
     pub name: bool,
-    /// Some content is an array of parts that are all text.
+    /// Some content is an array of parts that are all text or refusals.
     pub text_part_arrays: bool,
+    /// Some part is a refusal.
+    pub refusal_parts: bool,
     /// Parts that are no text.
     pub media: u32,
     pub images: bool,

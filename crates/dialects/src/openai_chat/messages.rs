@@ -45,6 +45,7 @@ impl Rules<'_> {
             || (traits.text_part_arrays && !quirks.text_part_arrays)
             || traits.assistant_without_content
             || (traits.assistant_extras && !quirks.drop_message_fields.is_empty())
+            || (traits.refusal_parts && drops_refusals(quirks))
             || (traits.reasoning_content && history != ReasoningHistory::Pass)
             || (traits.tool_calls && wants_thoughts)
             || (wants_thoughts && !self.context.states.is_empty())
@@ -88,6 +89,7 @@ pub fn edit<'a>(
     };
     let mut waiting = Waiting::default();
     let (mut nameless, mut lost_mark) = (false, false);
+    let (mut moved_refusal, mut lost_refusal) = (false, false);
     for (at, message) in list.iter().enumerate() {
         let Ok(object) = Object::parse(message) else {
             continue;
@@ -108,9 +110,13 @@ pub fn edit<'a>(
             joined: joined.map(String::as_str).collect(),
             waiting: &mut waiting,
             lost_mark: false,
+            moved_refusal: false,
+            lost_refusal: false,
         };
         editor.members(edits)?;
         lost_mark |= editor.lost_mark;
+        moved_refusal |= editor.moved_refusal;
+        lost_refusal |= editor.lost_refusal;
         editor.edit.finish(edits);
         waiting.after(message);
     }
@@ -124,6 +130,7 @@ pub fn edit<'a>(
             lost_mark || (rules.traits.cache_control && !rules.quirks.cache_control),
         ),
         ("name", nameless),
+        ("messages.refusal", lost_refusal),
     ];
     for (name, _) in left_out.into_iter().filter(|(_, left_out)| *left_out) {
         let note = Note::Omitted(name.to_owned());
@@ -131,7 +138,15 @@ pub fn edit<'a>(
             notes.push(note);
         }
     }
+    if moved_refusal {
+        notes.push(Note::Moved("messages.refusal".to_owned()));
+    }
     Ok(())
+}
+
+/// Whether the provider has no place for what a model refused in an earlier turn: then it is text.
+fn drops_refusals(quirks: &Quirks) -> bool {
+    quirks.drop_message_fields.iter().any(|field| field == "refusal")
 }
 
 fn is_instruction(message: &str) -> bool {
@@ -172,6 +187,10 @@ struct MessageEditor<'e, 'a> {
     waiting: &'e mut Waiting<'a>,
     /// Whether a mark for the prompt cache went with the part that it stood on.
     lost_mark: bool,
+    /// Whether a refusal became text.
+    moved_refusal: bool,
+    /// Whether a refusal went.
+    lost_refusal: bool,
 }
 
 impl<'a> MessageEditor<'_, 'a> {
@@ -207,8 +226,12 @@ impl<'a> MessageEditor<'_, 'a> {
         }
         if assistant {
             self.history();
-            if message.get("content").is_none() && !quirks.null_content {
-                self.edit.append("content", "\"\"");
+            if message.get("content").is_none() {
+                match self.refusal_as_text() {
+                    Some(text) => self.edit.append("content", text),
+                    None if !quirks.null_content => self.edit.append("content", "\"\""),
+                    None => {}
+                }
             }
         }
         Ok(())

@@ -369,3 +369,43 @@ fn a_file_in_the_providers_own_storage_is_refused_by_the_place_of_its_part() {
         assert_eq!(refused.param, param);
     }
 }
+
+#[test]
+fn a_refusal_is_text_where_the_provider_has_no_place_for_it() {
+    let earlier = |quirks: Quirks, members: Value| {
+        let mut message = members;
+        message["role"] = json!("assistant");
+        let messages = json!([
+            {"role": "user", "content": "Hi"}, message, {"role": "user", "content": "Why?"},
+        ]);
+        let request = encode_with(quirks, "gpt-4o", json!({"messages": messages})).unwrap();
+        let content = body(&request)["messages"][1].clone();
+        assert!(content.get("refusal").is_none(), "{content}");
+        (content["content"].clone(), notes(&request))
+    };
+    let moved = vec!["moved:messages.refusal".to_owned()];
+    for (members, expected) in [
+        (json!({"content": null, "refusal": "no"}), json!("no")),
+        (json!({"refusal": "no"}), json!("no")),
+        (json!({"content": [], "refusal": "no"}), json!("no")),
+        (json!({"content": "Well.", "refusal": "no"}), json!("Well.\n\nno")),
+        (
+            json!({"content": [{"type": "refusal", "refusal": "no"}]}),
+            json!([{"type": "text", "text": "no"}]),
+        ),
+    ] {
+        let said = earlier(Quirks::default(), members.clone());
+        assert_eq!(said, (expected, moved.clone()), "{members}");
+    }
+    let parts = json!({"content": [{"type": "text", "text": "Well."}, {"type": "refusal", "refusal": "no"}]});
+    let strings = Quirks {
+        text_part_arrays: false,
+        ..Quirks::default()
+    };
+    assert_eq!(earlier(strings, parts).0, json!("Well.\nno"));
+    let beside = json!({"content": [{"type": "text", "text": "Well."}], "refusal": "no"});
+    let (_, notes) = earlier(Quirks::default(), beside);
+    assert_eq!(notes, ["omitted:messages.refusal"]);
+    let nothing = earlier(Quirks::default(), json!({"content": null, "refusal": ""}));
+    assert_eq!(nothing, (json!(""), vec![]));
+}

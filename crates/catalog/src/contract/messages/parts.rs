@@ -5,7 +5,7 @@ mod address;
 use tollgate_chat::json::Json;
 
 use self::address::{Address, Media};
-use super::{MessageReader, expect_string, not_repeated, require_object, require_string};
+use super::{MessageReader, expect_string, require_object, require_string};
 use crate::contract::{
     check::value::quoted,
     violation::{Code, Found, Path, Word},
@@ -48,7 +48,8 @@ impl MessageReader<'_> {
         let mut all_text = true;
         for (index, part) in parts.iter().enumerate() {
             let kind = self.part(part, at.item(index), kinds, found);
-            all_text &= kind == Some("text");
+            all_text &= matches!(kind, Some("text" | "refusal"));
+            self.traits.refusal_parts |= kind == Some("refusal");
         }
         self.traits.text_part_arrays |= all_text;
     }
@@ -61,15 +62,12 @@ impl MessageReader<'_> {
         kinds: Kinds,
         found: &mut Found,
     ) -> Option<&'static str> {
-        let Json::Object(members) = part else {
+        if !matches!(part, Json::Object(_)) {
             found.add(
                 at,
                 Code::InvalidType,
                 format_args!("must be an object, not {}", part.kind()),
             );
-            return None;
-        };
-        if !not_repeated(members, at, found) {
             return None;
         }
         self.cache_marker(part, at, found);

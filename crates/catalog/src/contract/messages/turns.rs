@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use tollgate_chat::json::Json;
 
-use super::{expect_object, not_repeated, require_object, require_string};
+use super::{expect_object, require_object, require_string};
 use crate::contract::violation::{Code, Found, Path, Word};
 
 /// Calls of the latest assistant message.
@@ -28,15 +28,12 @@ impl<'m> Turns<'m> {
         let list = at.member("tool_calls");
         for (index, call) in calls.iter().enumerate() {
             let at = list.item(index);
-            let Json::Object(members) = call else {
+            if !matches!(call, Json::Object(_)) {
                 found.add(
                     at,
                     Code::InvalidType,
                     format_args!("must be an object, not {}", call.kind()),
                 );
-                continue;
-            };
-            if !not_repeated(members, at, found) {
                 continue;
             }
             match require_string(call, "type", at, found) {
@@ -144,15 +141,12 @@ pub(super) fn has_signature(holder: &Json<'_>, name: &str) -> bool {
 
 /// `{"name": "…", "arguments": "…"}`; arguments that were cut off are no JSON, and pass.
 pub(super) fn function(function: &Json<'_>, at: Path<'_>, found: &mut Found) {
-    let Json::Object(members) = function else {
+    if !matches!(function, Json::Object(_)) {
         return found.add(
             at,
             Code::InvalidType,
             format_args!("must be an object, not {}", function.kind()),
         );
-    };
-    if !not_repeated(members, at, found) {
-        return;
     }
     require_string(function, "name", at, found);
     match function.present("arguments") {

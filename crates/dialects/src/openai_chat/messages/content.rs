@@ -6,7 +6,7 @@ use tollgate_chat::{
     object::{Object, items},
 };
 
-use super::{MessageEditor, nulls};
+use super::{MessageEditor, drops_refusals, nulls};
 use crate::{conversation, request::Unsupported};
 
 impl<'a> MessageEditor<'_, 'a> {
@@ -18,6 +18,16 @@ impl<'a> MessageEditor<'_, 'a> {
             return Ok(());
         }
         let parts = items(content).unwrap_or_default();
+        if parts.is_empty() {
+            if let Some(text) = self.refusal_as_text() {
+                self.edit.set("content", text);
+                return Ok(());
+            }
+        } else {
+            self.lost_refusal |= assistant
+                && drops_refusals(quirks)
+                && self.message.present("refusal").is_some_and(|text| text != "\"\"");
+        }
         if assistant && parts.is_empty() {
             self.edit.set("content", nothing(quirks.null_content));
             return Ok(());
@@ -48,9 +58,23 @@ impl<'a> MessageEditor<'_, 'a> {
 
     /// Content that is a string, or null.
     fn string(&mut self, content: &str) {
+        if let Some(refusal) = self.refusal_as_text() {
+            let said = conversation::text(self.message, "content").filter(|text| !text.is_empty());
+            let text = match said {
+                None => refusal.to_owned(),
+                Some(said) => {
+                    let refusal = conversation::text(self.message, "refusal").unwrap_or_default();
+                    quote(&format!("{said}\n\n{refusal}"))
+                }
+            };
+            self.edit.set("content", text);
+            return;
+        }
         if content == "null" {
-            let said = ["tool_calls", "function_call", "refusal", "audio"];
-            let stands_for_itself = said.iter().any(|name| self.message.present(name).is_some());
+            let said = ["tool_calls", "function_call", "refusal", "audio"].iter();
+            let dropped = &self.rules.quirks.drop_message_fields;
+            let mut goes_out = said.filter(|name| !dropped.iter().any(|field| field == *name));
+            let stands_for_itself = goes_out.any(|name| self.message.present(name).is_some());
             if self.role == "assistant" && !(self.rules.quirks.null_content && stands_for_itself) {
                 self.edit.set("content", "\"\"");
             }
@@ -68,6 +92,17 @@ impl<'a> MessageEditor<'_, 'a> {
                 self.edit.set("content", format!("[{images},{text}]"));
             }
         }
+    }
+
+    /// What the model refused in this turn, as a JSON string, where the provider has no place for it; it is
+    /// noted that it moves.
+    pub(super) fn refusal_as_text(&mut self) -> Option<&'a str> {
+        if self.role != "assistant" || !drops_refusals(self.rules.quirks) {
+            return None;
+        }
+        let refusal = self.message.present("refusal").filter(|text| *text != "\"\"")?;
+        self.moved_refusal = true;
+        Some(refusal)
     }
 
     /// The text as a JSON string, what joins it included.
@@ -120,6 +155,11 @@ impl<'a> MessageEditor<'_, 'a> {
             match &*member.name {
                 _ if member.value == "null" => edit.remove(index),
                 "cache_control" if !self.rules.quirks.cache_control => edit.remove(index),
+                "refusal" if drops_refusals(self.rules.quirks) => {
+                    edit.rename(index, "text");
+                    edit.set("type", "\"text\"");
+                    self.moved_refusal = true;
+                }
                 "image_url" | "video_url" | "file" if member.value.starts_with('{') => {
                     self.medium(&member.name, place, member.value, edits)?;
                 }

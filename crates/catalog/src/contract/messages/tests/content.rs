@@ -275,6 +275,37 @@ fn a_member_named_twice_is_refused_since_readers_differ_on_which_counts() {
         "messages[0].content[0]",
         "invalid_value",
     );
+    for (part, at) in [
+        (
+            r#"{"type": "file", "file": {"file_id": "f", "file_id": null, "file_data": "data:application/pdf;base64,JVBERi0="}}"#,
+            "file",
+        ),
+        (
+            r#"{"type": "image_url", "image_url": {"url": "gs://a/b", "url": "https://example.com/a.png"}}"#,
+            "image_url",
+        ),
+    ] {
+        let body = format!(r#"{{"model": "m", "messages": [{{"role": "user", "content": [{part}]}}]}}"#);
+        let at = format!("messages[0].content[0].{at}");
+        assert_refused(check_text(model("general"), &body), &at, "invalid_value");
+    }
+    for (member, at) in [
+        (
+            r#""tools": [{"type": "mcp", "type": "function", "function": {"name": "f"}}]"#,
+            "tools[0]",
+        ),
+        (
+            r#""tools": [{"type": "function", "function": {"name": "f", "name": "g"}}]"#,
+            "tools[0].function",
+        ),
+        (
+            r#""response_format": {"type": "json_object", "type": "text"}"#,
+            "response_format",
+        ),
+    ] {
+        let body = format!(r#"{{"model": "m", "messages": [{{"role": "user", "content": "x"}}], {member}}}"#);
+        assert_refused(check_text(model("general"), &body), at, "invalid_value");
+    }
     let many: Vec<String> = (0..40).map(|index| format!(r#""x{}": 1"#, index % 39)).collect();
     let many = format!(
         r#"{{"model": "m", "messages": [{{"role": "user", "content": "x", {}}}]}}"#,

@@ -150,3 +150,15 @@ fn a_file_by_url_is_noticed() {
     assert!(traits(file("https://a.example/b.pdf")).file_urls);
     assert!(!traits(file("data:application/pdf;base64,AAAA")).file_urls);
 }
+
+#[test]
+fn calls_of_another_role_than_the_assistants_are_refused() {
+    let calls = json!([{ "id": "a", "type": "function", "function": { "name": "f", "arguments": "{}" } }]);
+    for role in ["user", "system", "developer"] {
+        let outcome = talk(json!([{ "role": role, "content": "x", "tool_calls": calls }]));
+        assert_refused(outcome, "messages[0].tool_calls", "invalid_value");
+    }
+    assert_taken(talk(
+        json!([{ "role": "user", "content": "x", "tool_calls": [] }]),
+    ));
+}
