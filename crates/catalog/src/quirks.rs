@@ -99,6 +99,8 @@ pub struct Quirks {
     pub thinks_by_default: bool,
     /// Whether thinking can be switched off.
     pub thinking_optional: bool,
+    /// Whether the model itself may decide whether it thinks (`thinking.type` "auto").
+    pub thinking_auto: bool,
     /// Levels of effort that are taken; a level that is missing moves to the nearest.
     pub efforts: Vec<Effort>,
     /// The effort in force when nothing is said, where the provider tells.
@@ -274,6 +276,7 @@ impl Default for Quirks {
             thinking: ThinkingForm::Pass,
             thinks_by_default: false,
             thinking_optional: true,
+            thinking_auto: false,
             efforts: Effort::ALL.to_vec(),
             default_effort: None,
             id_effort: None,

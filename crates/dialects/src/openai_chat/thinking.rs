@@ -62,6 +62,11 @@ pub fn resolve(request: &ValidRequest, quirks: &Quirks, decision: Decision) -> R
             let word = match asked {
                 Thinking::Unset => None,
                 Thinking::Off => quirks.thinking_optional.then_some("disabled"),
+                Thinking::On { effort: None, .. }
+                    if quirks.thinking_auto && leaves_it_to_the_model(request) =>
+                {
+                    Some("auto")
+                }
                 Thinking::On { .. } => Some("enabled"),
             };
             if let Some(word) = word {
@@ -98,6 +103,20 @@ pub fn resolve(request: &ValidRequest, quirks: &Quirks, decision: Decision) -> R
         }
     }
     Resolved { thinks, send, notes }
+}
+
+/// Whether the client says `thinking.type` "auto", or "adaptive", which is another word for it, and no other
+/// switch asks for more.
+fn leaves_it_to_the_model(request: &ValidRequest) -> bool {
+    let thinking = request.request.get("thinking").map(Object::parse);
+    let Some(Ok(thinking)) = thinking else {
+        return false;
+    };
+    matches!(thinking.get("type"), Some("\"auto\"" | "\"adaptive\""))
+        && request
+            .request
+            .get("enable_thinking")
+            .is_none_or(|json| json == "null")
 }
 
 impl Resolved {

@@ -28,6 +28,48 @@ fn a_documented_default_of_no_thinking_is_told_to_a_provider_that_takes_every_sw
 }
 
 #[test]
+fn a_budget_alone_is_told_where_it_can_be() {
+    let model = "qwen3-32b";
+    let request = encode(
+        &valid(model, json!({"thinking_budget": 100})),
+        &serving(model, "dashscope"),
+    )
+    .unwrap();
+    let sent = body(&request);
+    assert_eq!(
+        (&sent["enable_thinking"], &sent["thinking_budget"]),
+        (&json!(true), &json!(100))
+    );
+    for (model, provider) in [
+        ("deepseek-v4-flash", "deepseek"),
+        ("doubao-seed-1-6-251015", "ark"),
+    ] {
+        let request = encode(
+            &valid(model, json!({"thinking_budget": 100})),
+            &serving(model, provider),
+        )
+        .unwrap();
+        assert_eq!(notes(&request), ["omitted:thinking_budget"], "{model}");
+        assert_eq!(body(&request)["thinking"], json!({"type": "enabled"}), "{model}");
+    }
+}
+
+#[test]
+fn the_model_decides_whether_it_thinks_where_it_can_be_left_to_it() {
+    let told = |model: &str, provider: &str, members: Value| {
+        let request = encode(&valid(model, members), &serving(model, provider)).unwrap();
+        body(&request)["thinking"]["type"].clone()
+    };
+    for word in ["auto", "adaptive"] {
+        let asked = json!({"thinking": {"type": word}});
+        assert_eq!(told("doubao-seed-1-6-251015", "ark", asked.clone()), "auto");
+        assert_eq!(told("doubao-seed-1-8-251228", "ark", asked), "enabled");
+    }
+    let with_level = json!({"thinking": {"type": "auto"}, "reasoning_effort": "high"});
+    assert_eq!(told("doubao-seed-1-6-251015", "ark", with_level), "enabled");
+}
+
+#[test]
 fn a_budget_that_cannot_be_told_is_noted() {
     for (form, member, budget) in [
         (

@@ -74,8 +74,9 @@ fn contradiction(one: &Said, other: &Said, values: &Values<'_>, found: &mut Foun
     );
 }
 
-/// All that was said, in a fixed order. `thinking: {}` says nothing, nor does a budget alone that is
-/// not inside `thinking`.
+/// All that was said, in a fixed order. `thinking: {}` says nothing. A budget alone asks for thinking within
+/// its bounds, wherever it stands; none at all, with a budget of 0. `thinking_budget` beside another switch
+/// says nothing: clients leave it there when they switch thinking off.
 fn said(values: &Values<'_>) -> Vec<Said> {
     let mut said = Vec::new();
     if let Some(on) = values.boolean("enable_thinking") {
@@ -95,11 +96,11 @@ fn said(values: &Values<'_>) -> Vec<Said> {
                 on: kind != "disabled",
                 effort: None,
             });
-        } else if object.present("budget_tokens").is_some() {
+        } else if let Some(Json::Number(tokens)) = object.present("budget_tokens") {
             said.push(Said {
                 member: "thinking",
                 words: "`thinking.budget_tokens`".to_owned(),
-                on: true,
+                on: tokens.as_i64() != Some(0),
                 effort: None,
             });
         }
@@ -108,6 +109,16 @@ fn said(values: &Values<'_>) -> Vec<Said> {
     }
     let level = values.string("reasoning_effort");
     said.extend(level.and_then(|level| said_effort("reasoning_effort", "reasoning_effort", level)));
+    if said.is_empty()
+        && let Some(tokens) = values.integer("thinking_budget")
+    {
+        said.push(Said {
+            member: "thinking_budget",
+            words: "`thinking_budget`".to_owned(),
+            on: tokens != 0,
+            effort: None,
+        });
+    }
     said
 }
 

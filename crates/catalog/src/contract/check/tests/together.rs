@@ -54,6 +54,19 @@ fn the_three_switches_say_one_thing_on_every_page() {
             },
         ),
         (
+            json!({ "thinking_budget": 100 }),
+            Thinking::On {
+                effort: None,
+                budget: Some(100),
+            },
+        ),
+        (json!({ "thinking_budget": 0 }), Thinking::Off),
+        (json!({ "thinking": { "budget_tokens": 0 } }), Thinking::Off),
+        (
+            json!({ "enable_thinking": false, "thinking_budget": 100 }),
+            Thinking::Off,
+        ),
+        (
             json!({ "enable_thinking": true, "thinking_budget": 100 }),
             Thinking::On {
                 effort: None,
@@ -130,6 +143,11 @@ fn wrong_words_in_switches_are_refused() {
         with(page, json!({ "thinking": { "type": "on" } })),
         "thinking.type",
         "invalid_value",
+    );
+    assert_refused(
+        with(page, json!({ "thinking_budget": -1 })),
+        "thinking_budget",
+        "integer_below_min_value",
     );
     let budget = json!({ "thinking": { "type": "enabled", "budget_tokens": -1 } });
     assert_refused(
