@@ -79,7 +79,7 @@ impl<'r, 's> Fields<'r, 's> {
         match T::deserialize(ValueDeserializer::from(value)) {
             Ok(value) => Some(Placed { value, place }),
             Err(error) => {
-                self.report(&place, key, error.message());
+                self.report(&place, key, in_plain_words(error.message()));
                 None
             }
         }
@@ -194,5 +194,21 @@ impl<'r, 's> Fields<'r, 's> {
         } else {
             format!("{}.{key}", self.path)
         }
+    }
+}
+
+/// A problem without the names that this program has for kinds of numbers.
+fn in_plain_words(problem: &str) -> String {
+    const SIGNED: [&str; 2] = ["i64", "i32"];
+    const UNSIGNED: [&str; 4] = ["u64", "u32", "u16", "usize"];
+
+    let Some((before, kind)) = problem.rsplit_once("expected ") else {
+        return problem.to_owned();
+    };
+    match kind {
+        _ if SIGNED.contains(&kind) => format!("{before}expected a whole number"),
+        _ if UNSIGNED.contains(&kind) => format!("{before}expected a whole number from 0 on"),
+        "f64" => format!("{before}expected a number"),
+        _ => problem.to_owned(),
     }
 }

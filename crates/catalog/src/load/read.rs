@@ -70,6 +70,11 @@ fn named<'r, 's, T: HasPlace>(
         read(fields);
         return;
     };
+    if name.value.trim().is_empty() {
+        fields.report(&name.place, key, "must not be empty");
+        read(fields);
+        return;
+    }
     fields.rename(&name.value);
     fields.place = name.place;
     insert(name.value, fields, known, read);
