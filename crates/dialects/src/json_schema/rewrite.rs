@@ -2,6 +2,7 @@
 
 mod choices;
 mod losses;
+mod together;
 mod values;
 
 use std::{borrow::Cow, collections::BTreeSet};
@@ -9,7 +10,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use tollgate_chat::json::Json;
 
 use super::{
-    DEPTH_LIMIT, Losses, NODES_LIMIT, References, Subset, Unclean,
+    DEPTH_LIMIT, Losses, NODES_LIMIT, Subset, Unclean,
     keywords::{implied_type, is_remark},
     reference,
     tree::{Members, get},
@@ -24,6 +25,8 @@ pub(super) struct Rewriter<'r, 'a> {
     limits: Vec<String>,
     /// The same of what limits nothing and is worth reading.
     remarks: Vec<String>,
+    /// What holds of the schema that is being said because of others that hold of the same value.
+    around: together::Around,
     /// Nodes made so far.
     spent: usize,
     /// The references being inlined, the innermost last.
@@ -40,6 +43,7 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             lost: BTreeSet::new(),
             limits: Vec::new(),
             remarks: Vec::new(),
+            around: together::Around::default(),
             spent: 0,
             inside: Vec::new(),
             used: Vec::new(),
@@ -118,68 +122,13 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             return self.reference(reference, members, depth);
         }
         if let Some(Json::Array(parts)) = get(members, "allOf") {
-            if parts.len() > 1 && self.subset.losses == Losses::Described {
-                return Err(Unclean::Unsayable);
-            }
-            let beside = self.copy(members, |name| name != "allOf")?;
-            let mut whole = self.object(&beside, depth)?;
-            for part in parts {
-                let part = self.schema(part, depth + 1)?;
-                self.merge(&mut whole, part)?;
-            }
-            return Ok(whole);
+            return self.all_of(parts, members, depth);
         }
         let (types, nullable) = types::named(members);
         if !self.subset.type_lists && types.len() > 1 {
             return self.split_types(members, &types, nullable, depth);
         }
         self.plain(members, depth)
-    }
-
-    fn reference(
-        &mut self,
-        reference: &str,
-        members: &Members<'a>,
-        depth: usize,
-    ) -> Result<Members<'a>, Unclean> {
-        let siblings = self.copy(members, |name| name != "$ref")?;
-        let Some(target) = reference::resolve(self.root, reference) else {
-            self.lose("$ref");
-            return self.object(&siblings, depth);
-        };
-        if let References::Kept { alone } = self.subset.references
-            && let Some(kept) = reference::kept(reference)
-        {
-            let beside = match alone {
-                true => {
-                    siblings.iter().for_each(|(name, _)| self.lose(name));
-                    Members::new()
-                }
-                false => self.object(&siblings, depth)?,
-            };
-            if let Some(name) = kept.strip_prefix("#/$defs/")
-                && !self.used.iter().any(|used| used == name)
-            {
-                self.used.push(name.to_owned());
-            }
-            let kept = Json::String(Cow::Owned(kept.into_owned()));
-            return Ok([vec![(Cow::Borrowed("$ref"), kept)], beside].concat());
-        }
-        let mut whole = self.object(&siblings, depth)?;
-        let target = if self.inside.iter().any(|open| open == reference) {
-            self.lose("$ref");
-            match target {
-                Json::Object(target) => bare(target),
-                _ => Members::new(),
-            }
-        } else {
-            self.inside.push(reference.to_owned());
-            let target = self.schema(target, depth + 1);
-            self.inside.pop();
-            target?
-        };
-        self.merge(&mut whole, target)?;
-        Ok(whole)
     }
 
     /// A schema without references and parts, of one type.
@@ -202,7 +151,7 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                     let properties = self.properties(value, depth)?;
                     self.put("properties", properties, &mut out);
                 }
-                "required" => self.required(value, members, &mut out),
+                "required" => self.required(value, members, &mut out)?,
                 "items" | "prefixItems" => self.items(name, value, depth, &mut out)?,
                 "additionalProperties" => self.additional(value, depth, &mut out)?,
                 "anyOf" | "oneOf" if choices.is_none() => {
@@ -237,7 +186,11 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         losses::say("Remarks", &remarks, &mut out);
         match choices {
             None => Ok(out),
-            Some(choices) => self.choices(choices, out, nullable, depth),
+            Some(choices) => {
+                let whole = self.choices(choices, out, nullable, depth)?;
+                self.closed_once(&whole)?;
+                Ok(whole)
+            }
         }
     }
 
@@ -305,44 +258,14 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             return Ok(());
         }
         let names_none = !matches!(get(out, "properties"), Some(Json::Object(named)) if !named.is_empty());
+        if names_none && !self.around.named.is_empty() {
+            // Those that hold beside it are closed.
+            return Ok(());
+        }
         if names_none && get(members, "additionalProperties") != Some(&Json::Bool(false)) {
             self.bend("additionalProperties")?;
         }
         out.push((Cow::Borrowed("additionalProperties"), Json::Bool(false)));
-        Ok(())
-    }
-
-    /// Lays `part` beside what is there. What both say differently stays as it was said first.
-    fn merge(&mut self, whole: &mut Members<'a>, part: Members<'a>) -> Result<(), Unclean> {
-        for (name, value) in part {
-            let Some((_, there)) = whole.iter_mut().find(|(known, _)| *known == name) else {
-                whole.push((name, value));
-                continue;
-            };
-            match (&*name, there, value) {
-                ("properties", Json::Object(there), Json::Object(properties)) => {
-                    for (property, schema) in properties {
-                        let known = there.iter_mut().find(|(known, _)| *known == property);
-                        match (known.map(|(_, known)| known), schema) {
-                            (None, schema) => there.push((property, schema)),
-                            (Some(Json::Object(known)), Json::Object(schema)) => self.merge(known, schema)?,
-                            (Some(known), schema) if *known != schema => self.bend("properties")?,
-                            _ => {}
-                        }
-                    }
-                }
-                ("required", Json::Array(there), Json::Array(required)) => {
-                    there.extend(
-                        required
-                            .into_iter()
-                            .filter(|name| !there.contains(name))
-                            .collect::<Vec<_>>(),
-                    );
-                }
-                (name, there, value) if *there != value => self.bend(name)?,
-                _ => {}
-            }
-        }
         Ok(())
     }
 }

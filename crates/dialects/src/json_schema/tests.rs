@@ -2,6 +2,7 @@ mod closed;
 mod hostile;
 mod parts;
 mod references;
+mod together;
 mod values;
 
 use serde_json::{Value, json};

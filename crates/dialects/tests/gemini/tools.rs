@@ -117,7 +117,7 @@ fn a_schema_that_google_takes_only_in_part_is_told_and_a_strict_one_is_checked()
 fn what_a_tools_schema_loses_is_told_with_the_tool() {
     let parts = json!([
         {"type": "object", "properties": {"a": {"type": "string"}}},
-        {"type": "object", "required": ["a"]},
+        {"type": "object", "required": ["b"]},
     ]);
     let apart = json!({"type": "function", "function": {"name": "g", "parameters": {"type": "object", "allOf": parts}}});
     let encoded = encode("gemini-2.5-flash", json!({"tools": [tool("f"), apart]})).unwrap();

@@ -66,6 +66,15 @@ impl<'a> Rewriter<'_, 'a> {
         depth: usize,
     ) -> Result<Members<'a>, Unclean> {
         let mut cleaned = Vec::with_capacity(choices.len());
+        // Properties that each of the choices will have.
+        let mut named = match get(&beside, "properties") {
+            Some(Json::Object(properties)) if self.subset.any_of_alone => properties
+                .iter()
+                .map(|(name, _)| name.clone().into_owned())
+                .collect(),
+            _ => Vec::new(),
+        };
+        std::mem::swap(&mut self.around.named, &mut named);
         for choice in choices {
             if !self.subset.type_lists && is_null(choice) {
                 nullable = true;
@@ -73,6 +82,7 @@ impl<'a> Rewriter<'_, 'a> {
                 cleaned.push(self.schema(choice, depth + 1)?);
             }
         }
+        self.around.named = named;
         let flag = (Cow::Borrowed("nullable"), Json::Bool(true));
         let says_nullable = nullable && !self.subset.type_lists && self.takes("nullable");
         if cleaned.is_empty() {

@@ -69,27 +69,36 @@ impl<'a> Rewriter<'_, 'a> {
         };
         let mut out = Members::with_capacity(properties.len());
         for (name, schema) in properties {
-            out.push((name.clone(), Json::Object(self.schema(schema, depth + 1)?)));
+            out.push((name.clone(), Json::Object(self.inner(schema, depth + 1)?)));
         }
         Ok(Json::Object(out))
     }
 
-    /// The names that are properties: others are refused.
-    pub(super) fn required(&mut self, value: &Json<'a>, members: &Members<'a>, out: &mut Members<'a>) {
+    /// The names that are properties, here or in a schema that holds beside this one: others are refused.
+    pub(super) fn required(
+        &mut self,
+        value: &Json<'a>,
+        members: &Members<'a>,
+        out: &mut Members<'a>,
+    ) -> Result<(), Unclean> {
         let properties = get(members, "properties");
         let known = |name: &Json<'_>| {
             let name = name.as_str();
-            name.is_some_and(|name| properties.is_some_and(|properties| properties.get(name).is_some()))
+            name.is_some_and(|name| {
+                properties.is_some_and(|properties| properties.get(name).is_some())
+                    || self.around.named.iter().any(|known| known == name)
+            })
         };
         // Draft 3 had a flag here.
         let names = value.as_array().unwrap_or_default();
         let kept: Vec<Json<'a>> = names.iter().filter(|name| known(name)).cloned().collect();
         if kept.len() < names.len() {
-            self.lose("required");
+            self.lose_limit("required", value)?;
         }
         if !kept.is_empty() {
             self.put("required", Json::Array(kept), out);
         }
+        Ok(())
     }
 
     /// Items by place (`prefixItems`, an array of `items` in older drafts) or all alike.
@@ -102,7 +111,7 @@ impl<'a> Rewriter<'_, 'a> {
     ) -> Result<(), Unclean> {
         let Json::Array(places) = value else {
             if name == "items" {
-                let items = Json::Object(self.schema(value, depth + 1)?);
+                let items = Json::Object(self.inner(value, depth + 1)?);
                 match get(out, "items") {
                     None => self.put("items", items, out),
                     Some(_) => self.lose("items"),
@@ -113,7 +122,7 @@ impl<'a> Rewriter<'_, 'a> {
         if self.takes("prefixItems") {
             let mut cleaned = Vec::with_capacity(places.len());
             for place in places {
-                cleaned.push(Json::Object(self.schema(place, depth + 1)?));
+                cleaned.push(Json::Object(self.inner(place, depth + 1)?));
             }
             out.push((Cow::Borrowed("prefixItems"), Json::Array(cleaned)));
             return Ok(());
@@ -134,7 +143,15 @@ impl<'a> Rewriter<'_, 'a> {
         out: &mut Members<'a>,
     ) -> Result<(), Unclean> {
         if self.subset.closed_objects {
-            return Ok(());
+            return match value {
+                Json::Bool(false) => Ok(()),
+                // Whatever it is may be left out, but not what it has to be.
+                Json::Object(schema) if !schema.is_empty() => self.bend("additionalProperties"),
+                _ => {
+                    self.lose("additionalProperties");
+                    Ok(())
+                }
+            };
         }
         match value {
             Json::Bool(_) if self.takes("additionalProperties") => {
@@ -143,7 +160,7 @@ impl<'a> Rewriter<'_, 'a> {
             // Whoever cannot say it adds no properties that nobody named.
             Json::Bool(_) => {}
             _ => {
-                let schema = Json::Object(self.schema(value, depth + 1)?);
+                let schema = Json::Object(self.inner(value, depth + 1)?);
                 self.put("additionalProperties", schema, out);
             }
         }

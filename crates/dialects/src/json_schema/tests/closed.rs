@@ -13,7 +13,13 @@ fn objects_are_closed_which_takes_nothing_in_that_did_not_fit() {
             "type": "object", "additionalProperties": false, "properties": {"b": {"type": "string"}}}}})
     );
     let open = json!({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": {}});
-    assert_eq!(whole(&open, &CLOSED)["additionalProperties"], false);
+    let (closed, lost) = cleaned(&open, &CLOSED);
+    assert_eq!(closed["additionalProperties"], false);
+    assert_eq!(
+        lost,
+        ["additionalProperties"],
+        "no answer can have the members that were allowed"
+    );
     let none = json!({"type": "object", "additionalProperties": false});
     assert_eq!(whole(&none, &CLOSED), none);
 }
