@@ -161,16 +161,17 @@ impl Price {
             .ok_or(CostUnknown::NoRow)?;
         let rates = &row.rates;
         let cache_write_5m = usage.cache_write.saturating_sub(usage.cache_write_1h);
-        let uncached = usage
+        let fresh_prompt = usage
             .prompt
             .saturating_sub(usage.cached)
             .saturating_sub(usage.cache_write);
-        // What is cached may be sound too, and is charged once.
-        let audio = match usage.cached + usage.cache_write {
-            0 => usage.prompt_audio,
-            _ => usage.prompt_audio.min(uncached),
+        // What was cached of the audio is paid for as cached.
+        let fresh_audio = usage.prompt_audio.saturating_sub(usage.cached_audio);
+        let audio = match usage.cached {
+            0 => fresh_audio,
+            _ => fresh_audio.min(fresh_prompt),
         };
-        let plain_prompt = uncached.saturating_sub(audio);
+        let plain_prompt = fresh_prompt.saturating_sub(audio);
         let plain_completion = usage
             .completion
             .saturating_sub(usage.reasoning)

@@ -15,6 +15,8 @@ pub struct Usage {
     /// Those of `cache_write` that are kept for an hour; the others are kept for 5 minutes.
     pub cache_write_1h: u64,
     pub prompt_audio: u64,
+    /// Those of `prompt_audio` that are among `cached`. Counts for the price; nothing keeps it.
+    pub cached_audio: u64,
     pub prompt_image: u64,
     pub prompt_video: u64,
     pub reasoning: u64,
@@ -109,6 +111,7 @@ impl Usage {
             cache_write: self.cache_write.saturating_add(other.cache_write),
             cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
             prompt_audio: self.prompt_audio.saturating_add(other.prompt_audio),
+            cached_audio: self.cached_audio.saturating_add(other.cached_audio),
             prompt_image: self.prompt_image.saturating_add(other.prompt_image),
             prompt_video: self.prompt_video.saturating_add(other.prompt_video),
             reasoning: self.reasoning.saturating_add(other.reasoning),

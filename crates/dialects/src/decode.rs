@@ -103,7 +103,9 @@ impl Dialect {
                 openai_chat::replay::events(&openai_chat::answer::decode(body, quirks, presentation)?)?
             }
             Self::OpenaiResponses => openai_responses::answer::events(body, quirks)?,
-            Self::AnthropicMessages => anthropic_messages::answer::events(body, quirks)?,
+            Self::AnthropicMessages => {
+                anthropic_messages::answer::events(body, presentation.estimated_prompt_tokens)?
+            }
             Self::Gemini => gemini::answer::events(body, undo.choices, presentation.estimated_prompt_tokens)?,
         };
         let mut put_back = PutBack::new(undo.clone());
@@ -136,9 +138,10 @@ impl Dialect {
             Self::OpenaiResponses => {
                 Reader::OpenaiResponses(openai_responses::stream::Decoder::new(quirks, event_limit))
             }
-            Self::AnthropicMessages => {
-                Reader::AnthropicMessages(anthropic_messages::stream::Decoder::new(quirks, event_limit))
-            }
+            Self::AnthropicMessages => Reader::AnthropicMessages(anthropic_messages::stream::Decoder::new(
+                presentation.estimated_prompt_tokens,
+                event_limit,
+            )),
             Self::Gemini => Reader::Gemini(gemini::stream::Decoder::new(
                 choices,
                 presentation.estimated_prompt_tokens,

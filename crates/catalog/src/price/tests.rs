@@ -51,32 +51,6 @@ fn the_sum_is_rounded_up_once_and_not_class_by_class() {
 }
 
 #[test]
-fn sound_that_was_cached_is_charged_once() {
-    let price = Price::flat(Rates {
-        cached_input: Some(per_million("0.03")),
-        audio_input: Some(per_million("1")),
-        ..rates("0.3", "2.5")
-    });
-    let usage = Usage {
-        prompt: 10_020,
-        cached: 10_000,
-        prompt_audio: 10_000,
-        ..Usage::default()
-    };
-
-    let cost = price.cost(
-        &Spent {
-            usage,
-            ..Spent::default()
-        },
-        noon(),
-    );
-
-    // 10,000 cached, and 20 that may be sound.
-    assert_eq!(cost, Ok(Money::from_nanos(300_000 + 20_000)));
-}
-
-#[test]
 fn each_class_is_charged_at_its_own_rate() {
     let price = Price::flat(Rates {
         cached_input: Some(per_million("0.3")),
@@ -246,5 +220,38 @@ fn a_span_over_midnight_or_out_of_the_day_is_refused() {
             start: 600,
             end: 1440
         })
+    );
+}
+
+#[test]
+fn audio_out_of_the_cache_is_paid_for_once_and_as_cached() {
+    let rates = Rates {
+        cached_input: Some(per_million("0.1")),
+        audio_input: Some(per_million("3")),
+        ..rates("1", "0")
+    };
+    let price = Price::new(vec![PriceRow {
+        when: Conditions::default(),
+        rates,
+    }]);
+    let nanos = |prompt, cached, prompt_audio, cached_audio| {
+        let spent = Spent {
+            usage: Usage {
+                prompt,
+                cached,
+                prompt_audio,
+                cached_audio,
+                ..Usage::default()
+            },
+            ..Spent::default()
+        };
+        price.cost(&spent, noon()).map(Money::nanos)
+    };
+    assert_eq!(nanos(10_020, 10_000, 10_000, 10_000), Ok(20_000 + 1_000_000));
+    assert_eq!(nanos(1_070, 400, 300, 100), Ok(470_000 + 40_000 + 600_000));
+    assert_eq!(
+        nanos(10_020, 10_000, 10_000, 0),
+        Ok(60_000 + 1_000_000),
+        "never more than there is"
     );
 }

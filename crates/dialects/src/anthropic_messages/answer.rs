@@ -1,7 +1,6 @@
 //! A whole answer as events.
 
 use bytes::Bytes;
-use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::{
     event::{EventKind, Start},
     object::{Object, items},
@@ -13,8 +12,9 @@ use crate::{
     fault::{Fault, FaultKind},
 };
 
-/// The events of a whole answer with status 200, which may be an error all the same.
-pub fn events(body: &Bytes, _quirks: &Quirks) -> Result<Vec<EventKind>, Fault> {
+/// The events of a whole answer with status 200, which may be an error all the same. `estimated_prompt`
+/// stands in where the prompt is not counted.
+pub fn events(body: &Bytes, estimated_prompt: u64) -> Result<Vec<EventKind>, Fault> {
     let body = std::str::from_utf8(body).map_err(|_| malformed("the answer is not UTF-8"))?;
     let message = Object::parse(body)
         .map_err(|error| malformed(&format!("the answer is not a JSON object: {error}")))?;
@@ -38,11 +38,11 @@ pub fn events(body: &Bytes, _quirks: &Quirks) -> Result<Vec<EventKind>, Fault> {
     }
     turn.end(&mut events);
     events.push(EventKind::Finish(stop.finish(turn.called())));
-    let mut counts = Counts::default();
+    let mut counts = Counts::new(estimated_prompt);
     if let Some(Ok(usage)) = message.present("usage").map(Object::parse) {
         counts.take(&usage);
     }
-    events.extend(counts.usage().map(EventKind::Usage));
+    events.extend(counts.events());
     Ok(events)
 }
 

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::{
     edit::{Edits, ObjectEdit},
     event::{EventKind, Start},
@@ -77,15 +76,16 @@ enum Block {
 }
 
 impl Decoder {
-    /// `event_limit`: most bytes of one event, and of all thoughts that wait for their signature.
-    pub fn new(_quirks: &Quirks, event_limit: usize) -> Self {
+    /// `estimated_prompt`: tokens of a prompt that the host does not count. `event_limit`: most bytes of one
+    /// event, and of all thoughts that wait for their signature.
+    pub fn new(estimated_prompt: u64, event_limit: usize) -> Self {
         Self {
             reader: Some(SseReader::new(event_limit)),
             stage: Stage::Opening,
             turn: Turn::default(),
             open: BTreeMap::new(),
             stop: Stop::default(),
-            counts: Counts::default(),
+            counts: Counts::new(estimated_prompt),
             held_limit: event_limit,
             held: 0,
         }
@@ -331,7 +331,7 @@ impl Decoder {
         }
         self.turn.end(events);
         events.push(EventKind::Finish(stop.finish(self.turn.called())));
-        events.extend(self.counts.usage().map(EventKind::Usage));
+        events.extend(self.counts.events());
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 //! what a compaction took, which only `iterations` tell.
 
 use tollgate_chat::{
+    event::EventKind,
     object::{Object, items},
     usage::Usage,
 };
@@ -22,6 +23,8 @@ pub struct Counts {
     /// All steps of the answer together, where the provider lists them.
     iterations: Option<Tokens>,
     thinking: u64,
+    /// The prompt as the gate counts it, for a host that does not.
+    estimated_prompt: u64,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -34,6 +37,30 @@ struct Tokens {
 }
 
 impl Counts {
+    pub fn new(estimated_prompt: u64) -> Self {
+        Self {
+            estimated_prompt,
+            ..Self::default()
+        }
+    }
+
+    /// What an answer that has ended says of its counts. No prompt has no tokens at all: then it was not
+    /// counted.
+    pub fn events(&self) -> impl Iterator<Item = EventKind> {
+        let told = self.usage();
+        let lacks_prompt = told.is_some_and(|usage| usage.prompt == 0) && self.estimated_prompt > 0;
+        let usage = told.map(|usage| Usage {
+            prompt: if lacks_prompt {
+                self.estimated_prompt
+            } else {
+                usage.prompt
+            },
+            ..usage
+        });
+        let usage = usage.map(EventKind::Usage).into_iter();
+        usage.chain(lacks_prompt.then_some(EventKind::UsageEstimated))
+    }
+
     /// Takes a `usage` object over what was told before.
     pub fn take(&mut self, usage: &Object<'_>) {
         self.told |= self.own.take(usage);

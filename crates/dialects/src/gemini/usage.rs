@@ -50,13 +50,16 @@ pub(super) fn read(json: &str, known: &mut Prompt) -> Option<Usage> {
 
     let read =
         Modalities::read(&usage, &["promptTokensDetails", "toolUsePromptTokensDetails"]).within(prompt);
+    let cached = cached.unwrap_or(0).min(prompt);
+    let of_cache = Modalities::read(&usage, &["cacheTokensDetails"]).within(cached);
     let reasoning = thoughts.min(completion);
     let written = Modalities::read(&usage, &["candidatesTokensDetails"]).within(completion - reasoning);
     Some(Usage {
         prompt,
         completion,
-        cached: cached.unwrap_or(0).min(prompt),
+        cached,
         prompt_audio: read.audio,
+        cached_audio: of_cache.audio.min(read.audio),
         prompt_image: read.image,
         prompt_video: read.video,
         reasoning,

@@ -56,6 +56,8 @@ pub fn read(json: &str, excludes_reasoning: bool) -> Option<Usage> {
         cache_write: cache_write.min(prompt - cached),
         cache_write_1h: 0,
         prompt_audio: audio.min(prompt),
+        // Nobody who speaks chat tells it.
+        cached_audio: 0,
         prompt_image: of_prompt("image_tokens").unwrap_or(0).min(prompt),
         prompt_video: of_prompt("video_tokens").unwrap_or(0).min(prompt),
         reasoning: reasoning.min(completion),

@@ -80,3 +80,17 @@ fn what_a_compaction_took_is_counted_too() {
     assert_eq!(answer["usage"]["completion_tokens"], 103);
     assert_eq!(answer["choices"][0]["message"]["content"], "Hi");
 }
+
+#[test]
+fn a_prompt_that_is_not_counted_is_estimated_and_said_to_be() {
+    let told = events(&sse(&[
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Hi"}}),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}}),
+        json!({"type": "message_stop"}),
+    ]));
+    let [.., EventKind::Usage(usage), EventKind::UsageEstimated] = &*told else {
+        panic!("{told:?}")
+    };
+    assert_eq!((usage.prompt, usage.completion), (3, 5));
+}

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tollgate_chat::event::EventKind;
+use tollgate_chat::event::{EventKind, Unshown};
 
 use super::fixtures::{answer, assembled, decode_answer, decode_stream, shown, stream};
 
@@ -34,6 +34,43 @@ fn counts_are_told_in_openais_meaning_and_classes_never_overlap() {
             "completion_tokens_details": {"reasoning_tokens": 7, "image_tokens": 30},
         })
     );
+}
+
+#[test]
+fn audio_out_of_the_cache_is_told_apart_for_its_price() {
+    let body = json!({
+        "candidates": [{"content": {"parts": [{"text": "Hi"}]}, "finishReason": "STOP"}],
+        "usageMetadata": {
+            "promptTokenCount": 1070, "cachedContentTokenCount": 400, "candidatesTokenCount": 5,
+            "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 300}],
+            "cacheTokensDetails": [
+                {"modality": "AUDIO", "tokenCount": 100}, {"modality": "TEXT", "tokenCount": 300}],
+        },
+    });
+    let usage = decode_answer(&Bytes::from(body.to_string()))
+        .unwrap()
+        .answer
+        .usage;
+    assert_eq!(
+        (usage.prompt_audio, usage.cached, usage.cached_audio),
+        (300, 400, 100)
+    );
+}
+
+#[test]
+fn a_file_that_only_the_provider_can_fetch_is_named_as_not_shown() {
+    for (media_type, kind) in [
+        ("image/png", Unshown::File),
+        ("application/pdf", Unshown::File),
+        ("audio/wav", Unshown::Audio),
+        ("video/mp4", Unshown::Video),
+    ] {
+        let file = json!({"fileData": {"mimeType": media_type, "fileUri": "https://files.example/a"}});
+        let parts = json!([{"text": "Hi"}, file]);
+        let body = json!({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]});
+        let answer = decode_answer(&Bytes::from(body.to_string())).unwrap().answer;
+        assert_eq!(answer.unshown, [kind].into(), "{media_type}");
+    }
 }
 
 #[test]

@@ -252,6 +252,7 @@ impl<'a> Fields<'a> {
             completion_image: self.unsigned()?,
             accepted_prediction: self.unsigned()?,
             rejected_prediction: self.unsigned()?,
+            cached_audio: 0,
         })
     }
 }

@@ -114,6 +114,7 @@ impl TokenColumns {
             completion_image: count(self.completion_image_tokens),
             accepted_prediction: count(self.accepted_prediction_tokens),
             rejected_prediction: count(self.rejected_prediction_tokens),
+            cached_audio: 0,
         }
     }
 }

@@ -110,6 +110,13 @@ impl Choice {
             self.call(choice, CallPart::read(json)?, signature, response_id, events)?;
         } else if let Some(json) = part.present("inlineData") {
             self.image(choice, json, is_thought, signature, events)?;
+        } else if let Some(json) = part.present("fileData").filter(|_| !is_thought) {
+            // It lies in the provider's storage, where the client cannot get at it.
+            let file = Object::parse(json).map_err(|_| malformed("`fileData` is not an object"))?;
+            let media_type: String = file.read("mimeType").unwrap_or_default();
+            let kind = unshown(&media_type).unwrap_or(Unshown::File);
+            self.says_something = true;
+            events.push(EventKind::Unshown { choice, kind });
         } else if let Some(signature) = signature.filter(|_| part.members().len() == 1) {
             self.text(choice, String::new(), false, Some(signature), events);
         }
