@@ -12,6 +12,11 @@ pub fn of_text(annotations: &str, begins: u64) -> Vec<Citation> {
     annotations.filter_map(|json| read(json, begins)).collect()
 }
 
+/// The same of one annotation.
+pub fn of_one(annotation: &str, begins: u64) -> Option<Citation> {
+    read(annotation, begins)
+}
+
 /// Whether some of a text's `annotations` are no pages.
 pub fn has_others(annotations: &str) -> bool {
     let annotations = items(annotations).unwrap_or_default().into_iter();

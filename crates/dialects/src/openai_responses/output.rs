@@ -271,6 +271,21 @@ impl Output {
         Ok(())
     }
 
+    /// A page that is told by itself while its text is written. The item's end tells it once more, and in its
+    /// place; hosts that leave that out are believed here.
+    pub fn annotated(&mut self, at: u64, text: u64, annotation: &str) {
+        let Some(held) = self.items.get_mut(&at) else {
+            return;
+        };
+        if let Some(begins) = held
+            .text_begins
+            .get(&text)
+            .filter(|_| held.added.len() < COUNT_LIMIT)
+        {
+            held.added.extend(citations::of_one(annotation, *begins));
+        }
+    }
+
     /// An item that is told whole, at its end.
     pub fn end_item(&mut self, at: u64, item: &Object<'_>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         self.open(at, item, events)?;
@@ -299,6 +314,10 @@ impl Output {
             choice: 0,
             kind: Unshown::Annotations,
         }));
+        let added = std::mem::take(&mut held.added);
+        if citations.is_empty() && held.citations == 0 {
+            citations = added;
+        }
         let new = citations.into_iter().skip(held.citations);
         for citation in new.take(COUNT_LIMIT) {
             held.citations += 1;

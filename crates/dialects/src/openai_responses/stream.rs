@@ -142,6 +142,13 @@ impl Decoder {
             "reasoning_summary_text.delta" => self.delta(Strand::Summary, object, events),
             "reasoning_text.delta" => self.delta(Strand::Thought, object, events),
             "function_call_arguments.delta" => self.delta(Strand::Arguments, object, events),
+            "output_text.annotation.added" => {
+                if let Some(annotation) = object.present("annotation") {
+                    let text = part_index(Strand::Text, object);
+                    self.output.annotated(self.item_of(object), text, annotation);
+                }
+                Ok(())
+            }
             "output_text.done" => self.done(Strand::Text, "text", object, events),
             "refusal.done" => self.done(Strand::Refusal, "refusal", object, events),
             "reasoning_summary_text.done" => self.done(Strand::Summary, "text", object, events),

@@ -92,6 +92,20 @@ fn a_page_is_told_once_however_often_the_provider_tells_it() {
 }
 
 #[test]
+fn a_page_that_is_told_by_itself_alone_is_told() {
+    let page = |at: u64| {
+        json!({
+            "type": "response.output_text.annotation.added", "output_index": 0, "content_index": 0,
+            "annotation_index": at, "annotation": cited(0, 4, "one"),
+        })
+    };
+    let said = [added(0, message("msg_1", &[])), delta("output_text", 0, "One.")];
+    let item = message("msg_1", &[("One.", json!([]))]);
+    let told = whole(&[&said[..], &[page(0), done(0, item)]].concat());
+    assert_eq!(citations_of(&told), [(0, 4, "one".to_owned())]);
+}
+
+#[test]
 fn an_answer_that_cites_nothing_has_no_annotations() {
     let response = json!({"status": "completed", "output": [message("msg_1", &[("One.", json!([]))])]});
     let answer = shown(&decode_answer(&Bytes::from(response.to_string())).unwrap().answer);

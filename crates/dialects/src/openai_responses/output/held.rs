@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use tollgate_chat::event::Citation;
+
 use super::super::{
     item::{ItemKind, Strand},
     said::Said,
@@ -25,6 +27,8 @@ pub struct Item {
     pub text_begins: BTreeMap<u64, u64>,
     /// Citations that were passed on.
     pub citations: usize,
+    /// Those that were told by themselves, for a host whose items do not tell them again.
+    pub added: Vec<Citation>,
     pub ended: bool,
     /// A thought's JSON, or what a message says beside its text.
     pub state: Option<Box<str>>,
@@ -37,6 +41,7 @@ impl Item {
             id,
             call_id: String::new(),
             name: String::new(),
+            added: Vec::new(),
             waiting: String::new(),
             call: None,
             said: BTreeMap::new(),
