@@ -244,9 +244,21 @@ fn base_url(
             return None;
         }
     };
-    base(FIELD, text)
-        .map_err(|mistake| mistakes.add(start, mistake))
-        .ok()
+    let base = base(FIELD, text).and_then(|base| match endpoint_in(&base) {
+        Some(endpoint) => Err(Mistake::UrlOfEndpoint {
+            field: FIELD,
+            endpoint,
+        }),
+        None => Ok(base),
+    });
+    base.map_err(|mistake| mistakes.add(start, mistake)).ok()
+}
+
+/// What the gate itself adds to an address, where it stands there already.
+fn endpoint_in(base: &Url) -> Option<&'static str> {
+    const ENDPOINTS: [&str; 2] = ["/chat/completions", "/v1/messages"];
+    let path = base.path().trim_end_matches('/');
+    ENDPOINTS.into_iter().find(|endpoint| path.ends_with(endpoint))
 }
 
 /// The credential. Servers of the operator's own may want none; then it is empty.

@@ -161,6 +161,11 @@ pub enum Mistake {
     Share { field: &'static str },
     #[error("`{field}` must start with http:// or https://")]
     UrlScheme { field: &'static str },
+    #[error("`{field}` must end before `{endpoint}`, which the gate adds itself")]
+    UrlOfEndpoint {
+        field: &'static str,
+        endpoint: &'static str,
+    },
     #[error("`{field}` must not hold a user, a query or a fragment")]
     UrlParts { field: &'static str },
     /// The value may hold a password, so it is not shown.
