@@ -160,6 +160,18 @@ fn assert_in_order(events: &[Event]) {
     let mut finished = Vec::new();
     let mut has_begun = false;
     for event in events {
+        match &event.kind {
+            EventKind::Start(start) => {
+                assert!(
+                    !has_begun || *start == Start::default(),
+                    "a start comes first"
+                );
+                has_begun = true;
+            }
+            // Counts say nothing yet, and may stand in the very first event.
+            EventKind::Usage(_) | EventKind::UsageEstimated => {}
+            _ => has_begun = true,
+        }
         match &event.wire {
             Wire::Chunk(chunk) => assert_json(std::str::from_utf8(chunk).expect("a chunk is text")),
             Wire::Covered => {}
@@ -170,17 +182,6 @@ fn assert_in_order(events: &[Event]) {
             }
         }
         let choice = match &event.kind {
-            EventKind::Start(start) => {
-                assert!(
-                    !has_begun || *start == Start::default(),
-                    "a start comes first"
-                );
-                has_begun = true;
-                continue;
-            }
-            // Counts say nothing yet, and may stand in the very first event.
-            EventKind::Usage(_) | EventKind::UsageEstimated => continue,
-
             EventKind::ToolCall {
                 choice: 0,
                 index,

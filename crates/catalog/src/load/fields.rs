@@ -198,7 +198,7 @@ impl<'r, 's> Fields<'r, 's> {
 }
 
 /// A problem without the names that this program has for kinds of numbers.
-fn in_plain_words(problem: &str) -> String {
+pub(super) fn in_plain_words(problem: &str) -> String {
     const SIGNED: [&str; 2] = ["i64", "i32"];
     const UNSIGNED: [&str; 4] = ["u64", "u32", "u16", "usize"];
 

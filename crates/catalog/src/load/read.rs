@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     Source,
-    fields::{Fields, Reader},
+    fields::{Fields, Reader, in_plain_words},
     layer::{Columns, Layer, ModelDraft, ProviderDraft, QuirkColumns, QuirkSetDraft, ServingDraft},
     problem::{Placed, Problems, suggestion},
 };
@@ -194,7 +194,7 @@ fn columns(mut fields: Fields<'_, '_>) -> Columns {
             Ok(value) => {
                 columns.insert(name, Placed { value, place });
             }
-            Err(error) => fields.report(&place, &name, error.message()),
+            Err(error) => fields.report(&place, &name, in_plain_words(error.message())),
         }
     }
     columns

@@ -30,6 +30,22 @@ fn every_command_tells_all_mistakes_with_file_line_and_column() {
 }
 
 #[test]
+fn an_address_with_what_the_gate_adds_is_a_mistake() {
+    let folder = Folder::new();
+    folder.write(
+        "tollgate.toml",
+        "[[channels]]\nname = \"a\"\nprovider = \"deepseek\"\napi_key = \"k\"\n\
+         base_url = \"https://api.example.com/v1/chat/completions/\"\n",
+    );
+
+    let output = folder.run(&["check"]);
+
+    let told = "`base_url` must end before `/chat/completions`, which the gate adds itself";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    assert_eq!(output.code, Some(1));
+}
+
+#[test]
 fn a_report_reads_well() {
     let folder = Folder::new();
     folder.write(

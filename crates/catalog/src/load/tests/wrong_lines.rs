@@ -54,7 +54,7 @@ upstream_id = "without a provider"
     own.toml:6: provider.acme.base_url: is not an http or https URL
     own.toml:8: provider[1].name: is missing
     own.toml:12: provider[1].quirks.stop_maximum: is not a known column
-    own.toml:13: provider[1].quirks.n_max: invalid type: string "many", expected u32
+    own.toml:13: provider[1].quirks.n_max: invalid type: string "many", expected a whole number from 0 on
     own.toml:17: model.acme-1.owner: is empty
     own.toml:18: model.acme-1.contract: invalid type: integer `7`, expected a string
     own.toml:19: model.acme-1.context: is -5, and has to be at least 1
@@ -154,6 +154,14 @@ provider = "acme"
     own.toml:24: model.acme-2.serving.acme.price[1]: has the same conditions as a row above it, which can never hold
     own.toml:27: model.acme-2.serving.acme: is already given for this model
 "#);
+}
+
+#[test]
+fn an_id_is_not_empty() {
+    insta::assert_snapshot!(errors("[[model]]\nid = \"\"\nowner = \"acme\"\n\n[[provider]]\nname = \" \"\n"), @r#"
+    own.toml:2: model[0].id: must not be empty
+    own.toml:6: provider[0].name: must not be empty
+    "#);
 }
 
 #[test]
