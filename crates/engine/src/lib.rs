@@ -28,6 +28,7 @@ use std::thread;
 
 pub use aside::aside;
 pub use conversation::PromptError;
+pub use effort::Effort;
 pub use form::{Form, FormError, Grammar};
 pub use generation::{Fault, FinishReason, Finished, Generation, Step};
 pub use load::LoadError;
@@ -46,6 +47,7 @@ pub mod pull;
 
 mod aside;
 mod conversation;
+mod effort;
 mod form;
 mod forward;
 mod generation;

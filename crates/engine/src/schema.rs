@@ -17,6 +17,8 @@ pub(crate) use rules::{Part, Rule};
 use fragment::{Fragment, Trouble};
 use write::{Room, Writer};
 
+use crate::effort::Effort;
+
 mod alternatives;
 mod array;
 mod disjoint;
@@ -55,27 +57,30 @@ pub struct Unfollowable {
 /// How often a value may stand within one of its own kind, tried in this order until something fits.
 const LEVELS: [u8; 3] = [2, 5, 12];
 
+const TOO_MUCH_WORK: &str = "is more work to follow than a request may ask for; fewer branches, references, \
+                             patterns or values that hold together would be less";
+
 static OBJECT: LazyLock<Value> = LazyLock::new(|| json!({"type": "object"}));
 
 impl JsonForm {
     /// Reads the schema of any value (draft 2020-12, and what older drafts wrote differently).
     ///
-    /// Fails for what cannot be kept to, and for a schema that nothing fits.
-    pub fn of(schema: &Value) -> Result<Self, Unfollowable> {
-        Self::of_all(schema, &[])
+    /// Fails for what cannot be kept to, for a schema that nothing fits, and for one that is more work than is left.
+    pub fn of(schema: &Value, effort: &Effort<'_>) -> Result<Self, Unfollowable> {
+        Self::of_all(schema, &[], effort)
     }
 
     /// As [`JsonForm::of`], for a function's arguments: they are an object, whether or not the schema says so.
-    pub fn of_arguments(schema: &Value) -> Result<Self, Unfollowable> {
-        Self::of_all(schema, &[&OBJECT])
+    pub fn of_arguments(schema: &Value, effort: &Effort<'_>) -> Result<Self, Unfollowable> {
+        Self::of_all(schema, &[&OBJECT], effort)
     }
 
-    fn of_all(schema: &Value, also: &[&Value]) -> Result<Self, Unfollowable> {
+    fn of_all(schema: &Value, also: &[&Value], effort: &Effort<'_>) -> Result<Self, Unfollowable> {
         extent::check(schema)?;
-        let recursive = reference::recursive(schema)?;
+        let recursive = reference::recursive(schema, effort)?;
         let mut found = None;
         for left in LEVELS {
-            let mut writer = Writer::new(schema, &recursive);
+            let mut writer = Writer::new(schema, &recursive, effort);
             let whole = [schema].into_iter().chain(also.iter().copied());
             let fragments = whole.map(|schema| Fragment {
                 schema,
@@ -85,6 +90,11 @@ impl JsonForm {
                 Ok(start) => {
                     let rules = writer.rules.finish();
                     return Ok(Self { rules, start });
+                }
+                // Whatever was found out then is not to be relied upon.
+                Err(Trouble::Refused(problem) | Trouble::Empty(problem)) if effort.is_spent() => {
+                    let reason = TOO_MUCH_WORK.to_owned();
+                    return Err(Unfollowable { reason, ..problem });
                 }
                 Err(Trouble::Refused(problem)) => return Err(problem),
                 Err(Trouble::Empty(problem)) => {

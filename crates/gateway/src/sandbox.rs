@@ -13,7 +13,7 @@ mod wanted;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tollgate_catalog::{
     channel::ChannelName,
     contract::{ResponseFormatAsked, ValidRequest},
@@ -21,7 +21,7 @@ use tollgate_catalog::{
 };
 use tollgate_chat::{assemble::Assembler, event::EventKind, usage::Usage};
 use tollgate_dialects::{Fault, FaultKind, Note, Presentation, Unsupported, openai_chat::place_of_stored};
-use tollgate_engine::{Engine, Form, LoadError, Presence, Prompt, Refused, Turn, aside};
+use tollgate_engine::{Effort, Engine, Form, LoadError, Presence, Prompt, Refused, Turn, aside};
 use tracing::error;
 
 use self::{
@@ -39,8 +39,52 @@ use crate::{
     story::Story,
 };
 
-/// Requests that are made ready at once. A schema may keep a core busy for a second.
-static MAKING_READY: Semaphore = Semaphore::const_new(2);
+/// Where requests are made ready. A costly schema keeps a core busy for a second or so, and no other than
+/// costly ones wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Quick,
+    Costly,
+}
+
+static QUICK: Semaphore = Semaphore::const_new(2);
+static COSTLY: Semaphore = Semaphore::const_new(1);
+
+/// Costly requests that are made ready or wait for it; one more is refused.
+static COSTLY_AND_WAITING: Semaphore = Semaphore::const_new(16);
+
+/// A place in a lane.
+struct Place {
+    _lane: SemaphorePermit<'static>,
+    _waiting: Option<SemaphorePermit<'static>>,
+}
+
+impl Lane {
+    /// Waits for a place. Fails where too many wait.
+    ///
+    /// Cancel safety: who does not wait any more does not stand in the way.
+    async fn place(self) -> Result<Place, GateError> {
+        let (lane, waiting) = match self {
+            Self::Quick => (&QUICK, None),
+            Self::Costly => {
+                let waiting = COSTLY_AND_WAITING.try_acquire();
+                (&COSTLY, Some(waiting.map_err(|_| GateError::SandboxBusy)?))
+            }
+        };
+        let lane = lane.acquire().await;
+        Ok(Place {
+            _lane: lane.map_err(|_| GateError::SandboxFailed)?,
+            _waiting: waiting,
+        })
+    }
+
+    fn steps(self) -> u64 {
+        match self {
+            Self::Quick => Effort::LITTLE,
+            Self::Costly => Effort::MOST,
+        }
+    }
+}
 
 /// Name of the channel in the client's header, and `system_fingerprint` of every answer.
 pub const SANDBOX: &str = "sandbox";
@@ -77,12 +121,12 @@ async fn write(
 ) -> Result<Attempted, GateError> {
     let engine = gate.engine.as_ref().ok_or(GateError::SandboxMissing)?;
     check(request).map_err(GateError::Unsupported)?;
-    let (functions, wanted) = read(request).await?;
+    let (functions, wanted, lane) = read(request).await?;
     let written = prompt::write(request, &functions, &wanted);
     let sampling = prompt::sampling(request, &wanted);
     let mut notes = written.notes;
     let (calls, text) = (wanted.calls, wanted.text);
-    let (turns, form) = make_ready(engine, request, written.turns, wanted, &mut notes, id).await?;
+    let (turns, form) = make_ready(engine, request, lane, written.turns, wanted, &mut notes, id).await?;
     caller.accept(&notes).map_err(GateError::Unsupported)?;
     let asked = Asked {
         prompt: Prompt {
@@ -163,26 +207,40 @@ fn check(request: &ValidRequest) -> Result<(), Unsupported> {
     Ok(())
 }
 
-/// What the request offers to call, and the form that it wants. A hostile schema takes a while to read.
-async fn read(request: &ValidRequest) -> Result<(Vec<Function>, Wanted), GateError> {
-    let read = |request: &ValidRequest| {
-        let functions = wanted::functions(request);
-        let wanted = Wanted::of(request, &functions).map_err(GateError::Unsupported)?;
-        Ok((functions, wanted))
-    };
+/// What the request offers to call, the form that it wants, and where that is made. A hostile schema takes a
+/// while to read.
+async fn read(request: &ValidRequest) -> Result<(Vec<Function>, Wanted, Lane), GateError> {
     if request.tools == 0 && request.response_format == ResponseFormatAsked::Text {
-        return read(request);
+        let wanted = Wanted::of(request, &[], &Effort::default()).map_err(GateError::Unsupported)?;
+        return Ok((Vec::new(), wanted, Lane::Quick));
     }
-    let Ok(place) = MAKING_READY.acquire().await else {
-        return Err(GateError::SandboxFailed);
-    };
+    for lane in [Lane::Quick, Lane::Costly] {
+        if let Some((functions, wanted)) = read_in(lane, request).await? {
+            return Ok((functions, wanted, lane));
+        }
+    }
+    Err(GateError::SandboxFailed)
+}
+
+/// Reads by the steps of a lane; `None`: they were not enough, and another lane has more.
+async fn read_in(lane: Lane, request: &ValidRequest) -> Result<Option<(Vec<Function>, Wanted)>, GateError> {
+    let place = lane.place().await?;
     let request = request.clone();
+    // What is not waited for any more is given up, and until then it keeps its place.
+    let (waits, waited_for) = tokio::sync::oneshot::channel::<std::convert::Infallible>();
     let reading = aside(move || {
         let _place = place;
-        read(&request)
+        let effort = Effort::new(lane.steps(), || !waits.is_closed());
+        let functions = wanted::functions(&request);
+        match Wanted::of(&request, &functions, &effort) {
+            Ok(wanted) => Ok(Some((functions, wanted))),
+            Err(_) if effort.is_spent() && lane == Lane::Quick => Ok(None),
+            Err(problem) => Err(GateError::Unsupported(problem)),
+        }
     });
-    let reading = reading.map_err(|error| no_thread(&error))?;
-    reading.await.unwrap_or(Err(GateError::SandboxFailed))
+    let read = reading.map_err(|error| no_thread(&error))?.await;
+    drop(waited_for);
+    read.unwrap_or(Err(GateError::SandboxFailed))
 }
 
 /// Does what needs the model's vocabulary and may take a while: makes the form, and counts a prompt that
@@ -190,6 +248,7 @@ async fn read(request: &ValidRequest) -> Result<(Vec<Function>, Wanted), GateErr
 async fn make_ready(
     engine: &Arc<Engine>,
     request: &ValidRequest,
+    lane: Lane,
     turns: Vec<Turn>,
     wanted: Wanted,
     notes: &mut Vec<Note>,
@@ -206,9 +265,7 @@ async fn make_ready(
         // Starting says what is wrong with it.
         return Ok((turns, None));
     }
-    let Ok(place) = MAKING_READY.acquire().await else {
-        return Err(GateError::SandboxFailed);
-    };
+    let place = lane.place().await?;
     let engine = Arc::clone(engine);
     // What is not waited for any more is given up, and until then it keeps its place.
     let (waits, waited_for) = tokio::sync::oneshot::channel::<std::convert::Infallible>();
@@ -218,7 +275,7 @@ async fn make_ready(
         if let Some(limit) = limit {
             let most = usize::try_from(limit).unwrap_or(usize::MAX);
             let tokens = engine
-                .count_tokens(&turns, most, is_wanted)
+                .count_tokens(&turns, most, &is_wanted)
                 .map_err(NoForm::Engine)?;
             if tokens.is_none() {
                 return Ok(None);
@@ -231,7 +288,7 @@ async fn make_ready(
         let is_known =
             |bias: &Option<(u32, f32)>| bias.is_some_and(|(token, _)| (token as usize) < vocabulary);
         let biases_known = biases.iter().all(is_known);
-        let form = wanted.form(&engine)?;
+        let form = wanted.form(&engine, is_wanted)?;
         Ok(Some((turns, form, biases_known)))
     });
     let readied = ready.map_err(|error| no_thread(&error))?.await;
@@ -312,3 +369,7 @@ fn of_engine(fault: tollgate_engine::Fault, id: &RequestId) -> GateError {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests;

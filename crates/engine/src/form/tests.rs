@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::effort::Effort;
 use crate::load;
 use crate::load::tests::TinyModel;
 use crate::schema::JsonForm;
@@ -11,7 +12,7 @@ pub(crate) fn maker() -> FormMaker {
 }
 
 fn json_form(schema: &serde_json::Value) -> Grammar {
-    Grammar::Json(JsonForm::of(schema).unwrap())
+    Grammar::Json(JsonForm::of(schema, &Effort::default()).unwrap())
 }
 
 /// Whether a form takes a text letter by letter and is or may be over after it.

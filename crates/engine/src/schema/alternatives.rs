@@ -6,13 +6,16 @@ use std::collections::{HashSet, VecDeque};
 use serde_json::Value;
 
 use super::disjoint::are_disjoint;
-use super::fragment::{Fragment, Keywords, Trouble, shown};
+use super::fragment::{Fragment, Keywords, Trouble, shown, trouble_at};
 use super::kinds::Kinds;
-use super::reference::resolve;
+use super::reference::{address, resolve};
 use super::{Unfollowable, write::Writer};
 
 /// Most ways through the unions of one value.
 const ALTERNATIVES: usize = 128;
+
+/// Letters of a place or reference that are one step.
+const LETTERS: usize = 64;
 
 /// Most schemas that hold for one value together.
 const TOGETHER: usize = 128;
@@ -36,6 +39,16 @@ const UNKNOWN: [&str; 17] = [
     "unevaluatedItems",
     "unevaluatedProperties",
     "uniqueItems",
+];
+
+/// Keywords that say something to people only.
+const REMARKS: [&str; 6] = [
+    "$comment",
+    "default",
+    "deprecated",
+    "description",
+    "examples",
+    "title",
 ];
 
 /// Keywords that all hold for one value.
@@ -70,6 +83,11 @@ impl<'a> Writer<'a> {
             ..Open::default()
         }];
         while let Some(mut next) = open.pop() {
+            // Ways that lead nowhere count as well.
+            self.pay(
+                1 + next.seen.len(),
+                next.todo.front().map_or("", |fragment| &fragment.place),
+            )?;
             match self.take_apart(&mut next, may_deepen) {
                 Ok(()) => {}
                 Err(Trouble::Empty(problem)) => {
@@ -100,12 +118,13 @@ impl<'a> Writer<'a> {
 
     fn take_apart(&self, open: &mut Open<'a>, may_deepen: bool) -> Result<(), Trouble> {
         while let Some(fragment) = open.todo.pop_front() {
+            self.pay(4 + fragment.place.len() / LETTERS, &fragment.place)?;
             if open.seen.contains(&fragment.address()) {
                 continue;
             }
             if open.seen.len() == TOGETHER {
                 let reason = format!("makes more than {TOGETHER} schemas hold for one value");
-                return Err(too_much(&fragment.place, "allOf", reason));
+                return Err(trouble_at(&fragment.place, reason));
             }
             open.seen.push(fragment.address());
             let map = match fragment.schema {
@@ -126,6 +145,7 @@ impl<'a> Writer<'a> {
                 return Err(part.refused(name, "cannot be kept to"));
             }
             if let Some(reference) = part.get("$ref") {
+                self.pay(reference.as_str().map_or(0, str::len) / LETTERS, &part.place)?;
                 let target = reference.as_str().and_then(|name| resolve(self.root, name));
                 let schema =
                     target.ok_or_else(|| part.refused("$ref", "points to nothing within the schema"))?;
@@ -168,17 +188,46 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// What tells a list of fragments from others: their addresses, without those that allow everything.
+    pub(super) fn addresses(&self, fragments: &[Fragment<'a>]) -> Vec<usize> {
+        let mut seen = HashSet::new();
+        fragments
+            .iter()
+            .filter(|fragment| *fragment.schema != Value::Bool(true))
+            .map(|fragment| self.aim(fragment.schema))
+            .filter(|address| seen.insert(*address))
+            .collect()
+    }
+
+    /// The address of a schema, or of what it refers to if it says nothing else.
+    fn aim(&self, mut schema: &'a Value) -> usize {
+        loop {
+            let target = schema
+                .as_object()
+                .filter(|map| {
+                    map.keys()
+                        .all(|name| name == "$ref" || REMARKS.contains(&name.as_str()))
+                })
+                .and_then(|map| map.get("$ref")?.as_str())
+                .and_then(|name| resolve(self.root, name));
+            match target {
+                // What comes back to itself is told apart by how it was come to.
+                Some(target) if !self.recursive.contains(&address(target)) => schema = target,
+                _ => return address(schema),
+            }
+        }
+    }
+
     fn exclude_each_other(&self, branches: &[Fragment<'a>], among: Kinds) -> Result<bool, Trouble> {
+        let one_of = std::slice::from_ref;
         for (index, one) in branches.iter().enumerate() {
             for other in &branches[index + 1..] {
-                if !are_disjoint(
-                    self,
-                    std::slice::from_ref(one),
-                    std::slice::from_ref(other),
-                    among,
-                    0,
-                )? {
-                    return Ok(false);
+                match are_disjoint(self, one_of(one), one_of(other), among, 0) {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(false),
+                    // It is this union that makes the work.
+                    Err(_) if self.effort.is_spent() => return Ok(false),
+                    Err(trouble) => return Err(trouble),
                 }
             }
         }
@@ -226,35 +275,5 @@ fn nothing(place: &str) -> Unfollowable {
 
 fn too_many(union: &[Fragment<'_>]) -> Trouble {
     let place = union.first().map_or("", |branch| &branch.place);
-    too_much(
-        place,
-        "anyOf",
-        "makes too many combinations with other unions".to_owned(),
-    )
-}
-
-/// The trouble with the keyword that holds a list, or names, of schemas, one of which stands here.
-fn too_much(place: &str, otherwise: &str, reason: String) -> Trouble {
-    let mut names: Vec<&str> = place.rsplitn(3, '/').collect();
-    names.reverse();
-    let (before, keyword) = match names.as_slice() {
-        [before, keyword, _] => (*before, *keyword),
-        _ => ("", otherwise),
-    };
-    Trouble::Refused(Unfollowable {
-        keyword: keyword.to_owned(),
-        place: shown(before),
-        reason,
-    })
-}
-
-/// Addresses of fragments, without those that allow everything.
-pub(super) fn addresses(fragments: &[Fragment<'_>]) -> Vec<usize> {
-    let mut seen = HashSet::new();
-    fragments
-        .iter()
-        .filter(|fragment| *fragment.schema != Value::Bool(true))
-        .map(Fragment::address)
-        .filter(|address| seen.insert(*address))
-        .collect()
+    trouble_at(place, "makes too many combinations with other unions")
 }

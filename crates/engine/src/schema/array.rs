@@ -1,5 +1,7 @@
 //! Arrays: items in order, and how many.
 
+use serde_json::Value;
+
 use super::fragment::{Fragment, Keywords, Trouble, tightest};
 use super::rules::Part;
 use super::write::{Room, Writer};
@@ -27,6 +29,13 @@ impl<'a> Writer<'a> {
         }
         let least_part = least.map(|(_, part)| part);
         let least = least.map_or(0, |(least, _)| least);
+        let place = parts.first().map_or("", |part| &part.place);
+        let (named, longest) = parts.iter().fold((0, 0), |(sum, longest), part| {
+            let lists = ["items", "prefixItems"].map(|name| part.get(name).and_then(Value::as_array));
+            let count = lists.into_iter().flatten().map(Vec::len).sum();
+            (sum + count, longest.max(count))
+        });
+        self.pay(named + longest * parts.len(), place)?;
         let (first, rest) = items(parts)?;
         let is_said = parts.iter().any(|part| part.get("items").is_some());
         let most = most.map(|(most, _)| most).filter(|most| *most <= MANY);
@@ -119,7 +128,7 @@ type Items<'a> = (Vec<Vec<Fragment<'a>>>, Vec<Fragment<'a>>);
 fn items<'a>(parts: &[Keywords<'a>]) -> Result<Items<'a>, Trouble> {
     let mut said = Vec::new();
     for part in parts {
-        let is_list = part.get("items").is_some_and(serde_json::Value::is_array);
+        let is_list = part.get("items").is_some_and(Value::is_array);
         said.push(match is_list {
             // As drafts before 2020-12 wrote it.
             true => (part.list("items")?, part.one("additionalItems")),

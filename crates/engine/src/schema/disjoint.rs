@@ -5,11 +5,13 @@ use super::fits::{fits_all, same};
 use super::fragment::{Fragment, Trouble};
 use super::kinds::Kinds;
 use super::literal::candidates;
-use super::object::member;
 use super::write::Writer;
 
 /// How deep members are compared.
 const DEPTH: usize = 4;
+
+/// Two lists of schemas, the kinds that their values may have, and how deep they stand.
+pub(super) type Pair = (Vec<usize>, Vec<usize>, Kinds, usize);
 
 /// Whether no value of these kinds fits both. `false` where that cannot be told.
 pub(super) fn are_disjoint<'a>(
@@ -22,6 +24,22 @@ pub(super) fn are_disjoint<'a>(
     if depth > DEPTH {
         return Ok(false);
     }
+    let pair_of = (writer.addresses(one), writer.addresses(other), among, depth);
+    if let Some(known) = writer.disjoint.borrow().get(&pair_of) {
+        return Ok(*known);
+    }
+    let found = every_pair_is(writer, one, other, among, depth)?;
+    writer.disjoint.borrow_mut().insert(pair_of, found);
+    Ok(found)
+}
+
+fn every_pair_is<'a>(
+    writer: &Writer<'a>,
+    one: &[Fragment<'a>],
+    other: &[Fragment<'a>],
+    among: Kinds,
+    depth: usize,
+) -> Result<bool, Trouble> {
     let alternatives = |fragments| match writer.alternatives(fragments, true) {
         Err(Trouble::Empty(_)) => Ok(Vec::new()),
         other => other,
@@ -44,23 +62,30 @@ fn pair<'a>(
     among: Kinds,
     depth: usize,
 ) -> Result<bool, Trouble> {
+    let place = one.parts.first().map_or("", |part| &part.place);
+    writer.pay(4 + one.parts.len() + other.parts.len(), place)?;
     let (values, others) = (candidates(&one.parts)?, candidates(&other.parts)?);
     match (values, others) {
         (Some(values), Some(others)) => {
             let mut values = values.values.iter();
-            return Ok(!values.any(|value| others.values.iter().any(|other| same(value, other))));
+            return Ok(!values.any(|value| {
+                others
+                    .values
+                    .iter()
+                    .any(|other| same(writer.effort, value, other))
+            }));
         }
         (Some(values), None) => {
             return Ok(!values
                 .values
                 .iter()
-                .any(|value| fits_all(writer.root, value, &other.parts)));
+                .any(|value| fits_all(writer, value, &other.parts)));
         }
         (None, Some(values)) => {
             return Ok(!values
                 .values
                 .iter()
-                .any(|value| fits_all(writer.root, value, &one.parts)));
+                .any(|value| fits_all(writer, value, &one.parts)));
         }
         (None, None) => {}
     }
@@ -77,7 +102,10 @@ fn pair<'a>(
     }
     // A member that one of them needs and that cannot be the same in both.
     for name in required(one).chain(required(other)) {
-        let (in_one, in_other) = (member(&one.parts, name)?, member(&other.parts, name)?);
+        let (in_one, in_other) = (
+            writer.member(&one.parts, name)?,
+            writer.member(&other.parts, name)?,
+        );
         if are_disjoint(writer, &in_one, &in_other, Kinds::ALL, depth + 1)? {
             return Ok(true);
         }

@@ -4,18 +4,30 @@ use serde_json::{Map, Number, Value};
 
 use super::fragment::Keywords;
 use super::reference::resolve;
-use super::text::Pattern;
+use super::write::Writer;
+use crate::effort::Effort;
 
 /// How deep schemas are followed; what lies deeper is taken to fit.
 const DEPTH: usize = 32;
 
-/// Whether a value fits all of these keywords. `format` is not looked at.
-pub(super) fn fits_all(root: &Value, value: &Value, parts: &[Keywords<'_>]) -> bool {
-    parts.iter().all(|part| fits_map(root, value, part.map, 0))
+/// Letters of a text that are one step.
+const LETTERS: usize = 64;
+
+/// Whether a value fits all of these keywords. Without steps nothing does.
+pub(super) fn fits_all(writer: &Writer<'_>, value: &Value, parts: &[Keywords<'_>]) -> bool {
+    parts.iter().all(|part| fits_map(writer, value, part.map, 0))
 }
 
 /// Whether two values are one by JSON Schema, in which 1 and 1.0 are.
-pub(super) fn same(one: &Value, other: &Value) -> bool {
+pub(super) fn same(effort: &Effort<'_>, one: &Value, other: &Value) -> bool {
+    let same = |one: &Value, other: &Value| same(effort, one, other);
+    let steps = match (one, other) {
+        (Value::String(one), Value::String(other)) if one.len() == other.len() => one.len() / LETTERS,
+        _ => 0,
+    };
+    if !effort.spend(1 + steps as u64) {
+        return false;
+    }
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
         (Value::Array(one), Value::Array(other)) => {
@@ -31,38 +43,43 @@ pub(super) fn same(one: &Value, other: &Value) -> bool {
 }
 
 /// Whether a value is listed; told at once where it was taken from the list.
-fn is_one_of(value: &Value, values: &[Value]) -> bool {
+fn is_one_of(effort: &Effort<'_>, value: &Value, values: &[Value]) -> bool {
     values.as_ptr_range().contains(&std::ptr::from_ref(value))
-        || values.iter().any(|other| same(other, value))
+        || values.iter().any(|other| same(effort, other, value))
 }
 
-fn fits(root: &Value, value: &Value, schema: &Value, depth: usize) -> bool {
+fn fits(writer: &Writer<'_>, value: &Value, schema: &Value, depth: usize) -> bool {
     match schema {
-        Value::Object(map) if depth < DEPTH => fits_map(root, value, map, depth),
+        Value::Object(map) if depth < DEPTH => fits_map(writer, value, map, depth),
         Value::Bool(allowed) => *allowed,
         _ => true,
     }
 }
 
-fn fits_map(root: &Value, value: &Value, map: &Map<String, Value>, depth: usize) -> bool {
-    let holds = |schema: &Value| fits(root, value, schema, depth + 1);
+fn fits_map(writer: &Writer<'_>, value: &Value, map: &Map<String, Value>, depth: usize) -> bool {
+    if !writer.effort.spend(2) {
+        return false;
+    }
+    let holds = |schema: &Value| fits(writer, value, schema, depth + 1);
     let list = |name: &str| map.get(name).and_then(Value::as_array);
     let target = map
         .get("$ref")
         .and_then(Value::as_str)
-        .and_then(|name| resolve(root, name));
+        .and_then(|name| resolve(writer.root, name));
     target.is_none_or(&holds)
         && list("allOf").is_none_or(|all| all.iter().all(&holds))
         && list("anyOf").is_none_or(|any| any.iter().any(&holds))
         && list("oneOf").is_none_or(|one| one.iter().filter(|schema| holds(schema)).count() == 1)
-        && map.get("const").is_none_or(|only| same(only, value))
-        && list("enum").is_none_or(|values| is_one_of(value, values))
+        && map
+            .get("const")
+            .is_none_or(|only| same(writer.effort, only, value))
+        && list("enum").is_none_or(|values| is_one_of(writer.effort, value, values))
         && map.get("type").is_none_or(|kind| is_of_type(value, kind))
         && match value {
             Value::Number(number) => fits_number(number, map),
-            Value::String(text) => fits_text(text, map),
-            Value::Array(items) => fits_array(root, items, map, depth),
-            Value::Object(members) => fits_object(root, members, map, depth),
+            Value::String(text) => fits_text(writer, text, map),
+            Value::Array(items) => fits_array(writer, items, map, depth),
+            Value::Object(members) => fits_object(writer, members, map, depth),
             Value::Null | Value::Bool(_) => true,
         }
 }
@@ -95,14 +112,17 @@ fn fits_number(number: &Number, map: &Map<String, Value>) -> bool {
         && get("multipleOf").is_none_or(|step| (number / step).fract() == 0.0)
 }
 
-fn fits_text(text: &str, map: &Map<String, Value>) -> bool {
+fn fits_text(writer: &Writer<'_>, text: &str, map: &Map<String, Value>) -> bool {
+    if !writer.effort.spend((text.len() / LETTERS) as u64) {
+        return false;
+    }
     let letters = text.chars().count() as f64;
     let pattern = map.get("pattern").and_then(Value::as_str);
     within(letters, map, "minLength", "maxLength")
-        && pattern.is_none_or(|pattern| Pattern::search(pattern).matches(text).unwrap_or(false))
+        && pattern.is_none_or(|pattern| writer.is_match(pattern, text).unwrap_or(false))
 }
 
-fn fits_array(root: &Value, items: &[Value], map: &Map<String, Value>, depth: usize) -> bool {
+fn fits_array(writer: &Writer<'_>, items: &[Value], map: &Map<String, Value>, depth: usize) -> bool {
     let (first, rest) = match (map.get("prefixItems"), map.get("items")) {
         (Some(Value::Array(first)), rest) => (first.as_slice(), rest),
         // As drafts before 2020-12 wrote it.
@@ -111,19 +131,24 @@ fn fits_array(root: &Value, items: &[Value], map: &Map<String, Value>, depth: us
     };
     let fits_item = |(index, item): (usize, &Value)| {
         let schema = first.get(index).or(rest);
-        schema.is_none_or(|schema| fits(root, item, schema, depth + 1))
+        schema.is_none_or(|schema| fits(writer, item, schema, depth + 1))
     };
     within(items.len() as f64, map, "minItems", "maxItems") && items.iter().enumerate().all(fits_item)
 }
 
-fn fits_object(root: &Value, members: &Map<String, Value>, map: &Map<String, Value>, depth: usize) -> bool {
+fn fits_object(
+    writer: &Writer<'_>,
+    members: &Map<String, Value>,
+    map: &Map<String, Value>,
+    depth: usize,
+) -> bool {
     let schemas = |name: &str| map.get(name).and_then(Value::as_object);
     let fits_member = |(name, value): (&String, &Value)| {
         let own = schemas("properties").and_then(|named| named.get(name));
         let mut by_pattern = schemas("patternProperties")
             .into_iter()
             .flatten()
-            .filter(|(pattern, _)| Pattern::search(pattern).matches(name).unwrap_or(false))
+            .filter(|(pattern, _)| writer.is_match(pattern, name).unwrap_or(false))
             .map(|(_, schema)| schema)
             .peekable();
         let rest = (own.is_none() && by_pattern.peek().is_none())
@@ -132,12 +157,12 @@ fn fits_object(root: &Value, members: &Map<String, Value>, map: &Map<String, Val
         own.into_iter()
             .chain(by_pattern)
             .chain(rest)
-            .all(|schema| fits(root, value, schema, depth + 1))
+            .all(|schema| fits(writer, value, schema, depth + 1))
     };
     let required = map.get("required").and_then(Value::as_array);
     let mut needed = required.into_iter().flatten().filter_map(Value::as_str);
     within(members.len() as f64, map, "minProperties", "maxProperties")
-        && needed.all(|name| members.contains_key(name))
+        && needed.all(|name| writer.effort.spend(1) && members.contains_key(name))
         && members.iter().all(fits_member)
 }
 

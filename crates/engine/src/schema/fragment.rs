@@ -132,6 +132,31 @@ impl<'a> Keywords<'a> {
     }
 }
 
+/// The trouble with whatever holds the schema that stands here.
+pub(super) fn trouble_at(place: &str, reason: impl Into<String>) -> Trouble {
+    const HOLDING_MANY: [&str; 9] = [
+        "$defs",
+        "allOf",
+        "anyOf",
+        "definitions",
+        "items",
+        "oneOf",
+        "patternProperties",
+        "prefixItems",
+        "properties",
+    ];
+    let (before, name) = place.rsplit_once('/').unwrap_or(("", "$ref"));
+    let (place, keyword) = match before.rsplit_once('/') {
+        Some((place, keyword)) if HOLDING_MANY.contains(&keyword) => (place, keyword),
+        _ => (before, name),
+    };
+    Trouble::Refused(Unfollowable {
+        keyword: keyword.replace("~1", "/").replace("~0", "~"),
+        place: shown(place),
+        reason: reason.into(),
+    })
+}
+
 /// A place for people: the whole is `/`.
 pub(super) fn shown(place: &str) -> String {
     if place.is_empty() { "/" } else { place }.to_owned()

@@ -8,6 +8,9 @@ use super::fragment::{Keywords, Trouble};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Kinds(u8);
 
+/// How many types there are.
+const NAMES: usize = 7;
+
 /// Keywords that say something of one kind alone.
 const TELLING: [(Kinds, &[&str]); 4] = [
     (
@@ -85,6 +88,9 @@ impl Kinds {
                 continue;
             };
             let listed = match value {
+                Value::Array(names) if names.len() > NAMES => {
+                    return Err(part.refused("type", "names more types than there are"));
+                }
                 Value::Array(names) => names.iter().map(Value::as_str).collect(),
                 other => vec![other.as_str()],
             };

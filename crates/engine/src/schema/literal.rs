@@ -8,7 +8,11 @@ use super::fits::fits_all;
 use super::fragment::{Keywords, Trouble};
 use super::number::is_exact;
 use super::rules::Part;
+use super::write::Writer;
 use crate::form::quoted;
+
+/// Letters of a value that are one step.
+const LETTERS: usize = 64;
 
 /// Named values, and who names them.
 pub(super) struct Candidates<'k, 'a> {
@@ -45,11 +49,11 @@ pub(super) fn candidates<'k, 'a>(parts: &'k [Keywords<'a>]) -> Result<Option<Can
 
 /// A part for the named values that fit everything else, too.
 pub(super) fn part(
-    root: &Value,
+    writer: &Writer<'_>,
     named: &Candidates<'_, '_>,
     parts: &[Keywords<'_>],
 ) -> Result<Part, Trouble> {
-    let fitting = named.values.iter().filter(|value| fits_all(root, value, parts));
+    let fitting = named.values.iter().filter(|value| fits_all(writer, value, parts));
     let mut texts: Vec<String> = Vec::new();
     let mut seen: HashSet<String> = HashSet::new();
     for value in fitting {
@@ -58,6 +62,7 @@ pub(super) fn part(
             return Err(named.part.refused(named.keyword, reason));
         }
         let text = in_one_line(value);
+        writer.pay(1 + text.len() / LETTERS, &named.part.place)?;
         if seen.insert(text.clone()) {
             texts.push(text);
         }

@@ -9,6 +9,7 @@ use super::fragment::{Keywords, Trouble};
 use super::kinds::Kinds;
 use super::literal::{in_one_line, one_of};
 use super::rules::Part;
+use crate::effort::Effort;
 
 pub(super) use decimal::Decimal;
 pub(super) use digits::expression;
@@ -27,6 +28,9 @@ const MOST_PLACES: u32 = 12;
 /// Most multiples that are named one by one, and how many are tried for it.
 const MULTIPLES: usize = 100;
 const TRIES: i128 = 2_000;
+/// Steps of effort for one number's bounds.
+const STEPS: u64 = 20;
+
 /// Steps up to this are followed digit by digit.
 const SMALL_STEP: i128 = 1_000;
 
@@ -47,7 +51,8 @@ struct Bound<'k, 'a> {
 }
 
 /// A part for numbers that fit all of these keywords.
-pub(super) fn part(parts: &[Keywords<'_>], kinds: Kinds) -> Result<Part, Trouble> {
+pub(super) fn part(effort: &Effort<'_>, parts: &[Keywords<'_>], kinds: Kinds) -> Result<Part, Trouble> {
+    effort.spend(STEPS);
     let low = tightest(parts, ["minimum", "exclusiveMinimum"], |a, b| b.is_below(a))?;
     let high = tightest(parts, ["maximum", "exclusiveMaximum"], |a, b| a.is_below(b))?;
     // What is rounded binds nobody where it lies beyond all that is written.
@@ -72,7 +77,7 @@ pub(super) fn part(parts: &[Keywords<'_>], kinds: Kinds) -> Result<Part, Trouble
     }
     match steps.as_slice() {
         [] => plain(&range, kinds),
-        _ => range.multiples(&steps, kinds),
+        _ => range.multiples(effort, &steps, kinds),
     }
 }
 
@@ -141,7 +146,7 @@ impl Range<'_, '_> {
     }
 
     /// Numbers that are a multiple of each of these steps, too.
-    fn multiples(&self, steps: &[Step<'_, '_>], kinds: Kinds) -> Result<Part, Trouble> {
+    fn multiples(&self, effort: &Effort<'_>, steps: &[Step<'_, '_>], kinds: Kinds) -> Result<Part, Trouble> {
         let widest = steps.iter().fold(&steps[0], |widest, step| {
             if widest.value.is_below(&step.value) {
                 step
@@ -173,7 +178,7 @@ impl Range<'_, '_> {
         let numbers = (0..TRIES)
             .map(|count| (start + forward * count) * unit)
             .skip_while(|number| !(low..=high).contains(number))
-            .take_while(|number| (low..=high).contains(number))
+            .take_while(|number| (low..=high).contains(number) && effort.spend(steps.len() as u64))
             .map(|number| Decimal::new(number, places))
             .filter(|number| kinds.has(Kinds::FRACTION) || number.whole().is_some())
             .filter(|number| steps.iter().all(|step| step.divides(number)));

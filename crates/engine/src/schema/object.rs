@@ -7,13 +7,16 @@ use serde_json::Value;
 use super::fragment::{Fragment, Keywords, Trouble, tightest};
 use super::open_keys;
 use super::rules::Part;
-use super::text::{Pattern, no_pattern};
+use super::text::no_pattern;
 use super::write::{Room, Writer};
 
 /// Members beyond which a limit is none.
 const MANY: u64 = 1_000;
 /// Most members times how many of them are counted.
 const COUNTED: u64 = 10_000;
+
+/// Letters of a name or place that are one step.
+const LETTERS: usize = 64;
 
 /// Most members that may be left out: all that may come next are looked at.
 const OPTIONAL: usize = 1_000;
@@ -33,6 +36,11 @@ impl<'a> Writer<'a> {
         room: Room,
         depth: usize,
     ) -> Result<usize, Trouble> {
+        let place = parts.first().map_or("", |part| &part.place).to_owned();
+        let members_of = |part: &Keywords<'a>| part.get("properties")?.as_object().map(|named| named.len());
+        let listed = |part: &Keywords<'a>| part.get("required")?.as_array().map(Vec::len);
+        self.pay(parts.iter().filter_map(members_of).sum(), &place)?;
+        self.pay(parts.iter().filter_map(listed).sum(), &place)?;
         let required = required(parts)?;
         let mut names: Vec<&str> = Vec::new();
         let mut seen: HashSet<&str> = HashSet::new();
@@ -47,7 +55,7 @@ impl<'a> Writer<'a> {
         let mut members = Vec::new();
         for name in &names {
             let is_needed = required.contains(name);
-            match self.value(member(parts, name)?, room.in_object(), depth + 1) {
+            match self.value(self.member(parts, name)?, room.in_object(), depth + 1) {
                 Ok(value) => members.push(Member {
                     name: Part::Literal(format!("{}: ", Value::from(*name))),
                     value,
@@ -104,7 +112,35 @@ impl<'a> Writer<'a> {
             };
             return Err(part.refused(keyword, "is too much to be counted"));
         }
+        let counted = most.unwrap_or(wanted).min(members.len() as u64) as usize;
+        self.pay(members.len() * (counted + 2), &place)?;
         Ok(self.object_of(&members, wanted, most))
+    }
+
+    /// What all of these keywords say of a member.
+    pub(super) fn member(&self, parts: &[Keywords<'a>], name: &str) -> Result<Vec<Fragment<'a>>, Trouble> {
+        let mut said = Vec::new();
+        for part in parts {
+            self.pay(1 + (part.place.len() + name.len()) / LETTERS, &part.place)?;
+            let before = said.len();
+            said.extend(part.member("properties", name)?);
+            for (pattern, schema) in part.named("patternProperties")? {
+                let fits = self.is_match(pattern, name);
+                let refused = |_| {
+                    part.refused(
+                        "patternProperties",
+                        format!("has {pattern:?}, which {}", no_pattern(pattern)),
+                    )
+                };
+                if fits.map_err(refused)? {
+                    said.push(schema);
+                }
+            }
+            if said.len() == before {
+                said.extend(part.one("additionalProperties"));
+            }
+        }
+        Ok(said)
     }
 
     /// Adds members whose names the schema leaves open.
@@ -121,11 +157,12 @@ impl<'a> Writer<'a> {
         let count = room.items() as usize;
         for (index, (pattern, part)) in patterns.iter().enumerate() {
             let keyword = "patternProperties";
-            let overlaps = |(other, _): &(&str, &Keywords<'a>)| open_keys::may_overlap(pattern, other);
+            let overlaps =
+                |(other, _): &(&str, &Keywords<'a>)| open_keys::may_overlap(self.effort, pattern, other);
             if patterns[..index].iter().any(overlaps) {
                 return Err(part.refused(keyword, "has patterns that may fit the same name"));
             }
-            let keys = open_keys::by_pattern(pattern, names);
+            let keys = open_keys::by_pattern(self.effort, pattern, names);
             let keys = keys.map_err(|_| {
                 part.refused(keyword, format!("has {pattern:?}, which {}", no_pattern(pattern)))
             })?;
@@ -138,7 +175,7 @@ impl<'a> Writer<'a> {
         }
         if is_open {
             let patterns: Vec<&str> = patterns.iter().map(|(pattern, _)| *pattern).collect();
-            let keys = open_keys::any(count, names, &patterns);
+            let keys = open_keys::any(self.effort, count, names, &patterns);
             let schemas = parts.iter().filter_map(|part| part.one("additionalProperties"));
             self.add_open(members, keys, schemas.collect(), room, depth)?;
         }
@@ -205,31 +242,6 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// What all of these keywords say of a member.
-pub(super) fn member<'a>(parts: &[Keywords<'a>], name: &str) -> Result<Vec<Fragment<'a>>, Trouble> {
-    let mut said = Vec::new();
-    for part in parts {
-        let before = said.len();
-        said.extend(part.member("properties", name)?);
-        for (pattern, schema) in part.named("patternProperties")? {
-            let fits = Pattern::search(pattern).matches(name);
-            let refused = |_| {
-                part.refused(
-                    "patternProperties",
-                    format!("has {pattern:?}, which {}", no_pattern(pattern)),
-                )
-            };
-            if fits.map_err(refused)? {
-                said.push(schema);
-            }
-        }
-        if said.len() == before {
-            said.extend(part.one("additionalProperties"));
-        }
-    }
-    Ok(said)
-}
-
 type Named<'k, 'a> = Vec<(&'a str, &'k Keywords<'a>)>;
 
 /// The members that have to be there, each once.
@@ -250,12 +262,16 @@ fn required<'a>(parts: &[Keywords<'a>]) -> Result<Vec<&'a str>, Trouble> {
 
 fn patterns<'k, 'a>(parts: &'k [Keywords<'a>]) -> Result<Named<'k, 'a>, Trouble> {
     let mut patterns: Named<'k, 'a> = Vec::new();
+    let mut seen = HashSet::new();
     for part in parts {
-        for (pattern, _) in part.named("patternProperties")? {
-            if !patterns.iter().any(|(other, _)| *other == pattern) {
-                patterns.push((pattern, part));
-            }
-        }
+        let own = part
+            .named("patternProperties")?
+            .into_iter()
+            .map(|(pattern, _)| pattern);
+        patterns.extend(
+            own.filter(|pattern| seen.insert(*pattern))
+                .map(|pattern| (pattern, part)),
+        );
     }
     Ok(patterns)
 }

@@ -4,10 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::Unfollowable;
-
-/// Values that are looked at to find what comes back to itself.
-const LOOKS: usize = 2_000_000;
+use super::{TOO_MUCH_WORK, Unfollowable};
+use crate::effort::Effort;
 
 /// The schema that a reference of a document points to; `None` where it points elsewhere or nowhere.
 pub(super) fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
@@ -34,22 +32,23 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 /// The addresses of schemas that are reached again from themselves.
-pub(super) fn recursive(root: &Value) -> Result<HashSet<usize>, Unfollowable> {
-    let mut looks = LOOKS;
+pub(super) fn recursive(root: &Value, effort: &Effort<'_>) -> Result<HashSet<usize>, Unfollowable> {
+    let too_much = || Unfollowable {
+        keyword: "$ref".to_owned(),
+        place: "/".to_owned(),
+        reason: TOO_MUCH_WORK.to_owned(),
+    };
     let mut leads: HashMap<usize, Vec<usize>> = HashMap::new();
     let mut todo = vec![root];
     while let Some(schema) = todo.pop() {
         if leads.contains_key(&address(schema)) {
             continue;
         }
-        let mut targets = Vec::new();
-        if !collect(root, schema, &mut targets, &mut looks) {
-            return Err(Unfollowable {
-                keyword: "$ref".to_owned(),
-                place: "/".to_owned(),
-                reason: "stands in the schema too often".to_owned(),
-            });
+        let mut targets = Targets::default();
+        if !targets.collect(root, schema, effort) {
+            return Err(too_much());
         }
+        let targets = targets.found;
         leads.insert(
             address(schema),
             targets.iter().map(|target| address(target)).collect(),
@@ -63,36 +62,53 @@ pub(super) fn recursive(root: &Value) -> Result<HashSet<usize>, Unfollowable> {
             if next == *start {
                 return true;
             }
-            if seen.insert(next) {
+            if effort.spend(1) && seen.insert(next) {
                 todo.extend(&leads[&next]);
             }
         }
         false
     };
-    Ok(leads.keys().copied().filter(comes_back).collect())
+    let found = leads.keys().copied().filter(comes_back).collect();
+    match effort.is_spent() {
+        true => Err(too_much()),
+        false => Ok(found),
+    }
 }
 
-fn address(schema: &Value) -> usize {
+/// What tells a schema from others of its document.
+pub(super) fn address(schema: &Value) -> usize {
     std::ptr::from_ref(schema) as usize
 }
 
-/// Adds what the references in a value point to; `false`: there is too much to look at.
-fn collect<'a>(root: &'a Value, value: &'a Value, found: &mut Vec<&'a Value>, looks: &mut usize) -> bool {
-    if *looks == 0 {
-        return false;
-    }
-    *looks -= 1;
-    match value {
-        Value::Object(members) => {
-            let target = members.get("$ref").and_then(Value::as_str);
-            if let Some(target) = target.and_then(|reference| resolve(root, reference))
-                && !found.iter().any(|other| std::ptr::eq(*other, target))
-            {
-                found.push(target);
-            }
-            members.values().all(|value| collect(root, value, found, looks))
+/// What references point to, each once.
+#[derive(Default)]
+struct Targets<'a> {
+    found: Vec<&'a Value>,
+    seen: HashSet<usize>,
+}
+
+impl<'a> Targets<'a> {
+    /// Adds what the references in a value point to; `false`: there is too much to look at.
+    fn collect(&mut self, root: &'a Value, value: &'a Value, effort: &Effort<'_>) -> bool {
+        if !effort.spend(1) {
+            return false;
         }
-        Value::Array(values) => values.iter().all(|value| collect(root, value, found, looks)),
-        _ => true,
+        match value {
+            Value::Object(members) => {
+                let reference = members.get("$ref").and_then(Value::as_str);
+                let target = reference.and_then(|reference| {
+                    effort.spend(reference.len() as u64 / 64);
+                    resolve(root, reference)
+                });
+                if let Some(target) = target
+                    && self.seen.insert(address(target))
+                {
+                    self.found.push(target);
+                }
+                members.values().all(|value| self.collect(root, value, effort))
+            }
+            Value::Array(values) => values.iter().all(|value| self.collect(root, value, effort)),
+            _ => true,
+        }
     }
 }

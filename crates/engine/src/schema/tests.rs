@@ -1,3 +1,5 @@
+mod hostile;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -15,7 +17,8 @@ impl Judge {
     }
 
     fn form(&self, schema: &Value) -> Form {
-        let form = JsonForm::of(schema).unwrap_or_else(|problem| panic!("{schema}: {problem}"));
+        let form =
+            JsonForm::of(schema, &Effort::default()).unwrap_or_else(|problem| panic!("{schema}: {problem}"));
         let form = self.maker.form(&Grammar::Json(form));
         form.unwrap_or_else(|problem| panic!("{schema}: {problem}"))
     }
@@ -32,7 +35,7 @@ impl Judge {
 }
 
 fn refused(schema: Value) -> String {
-    match JsonForm::of(&schema) {
+    match JsonForm::of(&schema, &Effort::default()) {
         Ok(_) => panic!("{schema} is taken"),
         Err(problem) => problem.to_string(),
     }
@@ -560,9 +563,9 @@ fn what_stands_within_its_own_kind_comes_to_an_end() {
 
 #[test]
 fn arguments_are_an_object() {
-    assert!(JsonForm::of_arguments(&json!({})).is_ok());
+    assert!(JsonForm::of_arguments(&json!({}), &Effort::default()).is_ok());
     for kind in ["string", "array"] {
-        let problem = JsonForm::of_arguments(&json!({"type": kind})).unwrap_err();
+        let problem = JsonForm::of_arguments(&json!({"type": kind}), &Effort::default()).unwrap_err();
         assert!(problem.to_string().starts_with("`type` at `/`"), "{problem}");
     }
 }
@@ -633,7 +636,7 @@ fn however_large_a_schema_is_it_is_followed_or_refused_on_a_small_stack() {
     let all = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
         for (schema, keyword) in large_schemas() {
             let shown: String = schema.to_string().chars().take(80).collect();
-            match (JsonForm::of(&schema), keyword) {
+            match (JsonForm::of(&schema, &Effort::default()), keyword) {
                 (Ok(form), None) => {
                     let form = judge.maker.form(&Grammar::Json(form));
                     form.unwrap_or_else(|problem| panic!("{shown}: {problem}"));
@@ -662,5 +665,8 @@ fn hostile_schemas_are_refused_in_time() {
     let names: serde_json::Map<_, _> = (0..400).map(|number| (format!("a{number}"), json!({}))).collect();
     let counted = json!({"type": "object", "properties": names, "minProperties": 200, "maxProperties": 300});
     assert!(refused(counted).contains("too much"));
-    let _ = JsonForm::of(&json!({"type": "string", "pattern": "(a{1000}){1000}b"}));
+    let _ = JsonForm::of(
+        &json!({"type": "string", "pattern": "(a{1000}){1000}b"}),
+        &Effort::default(),
+    );
 }

@@ -9,9 +9,13 @@ use serde_json::json;
 use super::fragment::{Keywords, Trouble, tightest};
 use super::rules::Part;
 use super::write::Room;
+use crate::effort::Effort;
+
+pub(super) use matchers::Matchers;
 
 mod classes;
 mod format;
+mod matchers;
 
 /// Letters up to which a limit counts as one; no answer is that long.
 const LONG: u64 = 10_000;
@@ -46,36 +50,47 @@ impl Pattern {
         Self(RegexAst::And(vec![self.0.clone(), other.0.clone()]))
     }
 
-    pub(super) fn matches(&self, text: &str) -> Result<bool, NoPattern> {
-        self.with(|regex| regex.is_match(text))
-    }
-
     /// Whether any text fits.
-    pub(super) fn fits_something(&self) -> Result<bool, NoPattern> {
-        self.with(|regex| !regex.always_empty())
+    pub(super) fn fits_something(&self, effort: &Effort<'_>) -> Result<bool, NoPattern> {
+        Ok(!self.regex(effort)?.always_empty())
     }
 
-    fn with<T>(&self, ask: impl FnOnce(&mut Regex) -> T) -> Result<T, NoPattern> {
+    fn regex(&self, effort: &Effort<'_>) -> Result<Regex, NoPattern> {
+        if effort.is_spent() {
+            return Err(NoPattern);
+        }
         // The library is not made for hostile patterns.
-        let asked = catch_unwind(AssertUnwindSafe(|| {
+        let made = catch_unwind(AssertUnwindSafe(|| {
             let mut builder = RegexBuilder::new();
             let expression = builder.mk(&self.0).map_err(|_| NoPattern)?;
-            let mut regex = builder
+            effort.spend(steps_of(builder.exprset().cost()));
+            builder
                 .into_regex_limited(expression, FUEL)
-                .map_err(|_| NoPattern)?;
-            Ok(ask(&mut regex))
+                .map_err(|_| NoPattern)
         }));
-        asked.unwrap_or(Err(NoPattern))
+        let made = made.unwrap_or(Err(NoPattern));
+        effort.spend(steps_of(made.as_ref().map_or(FUEL, Regex::cost)));
+        made
     }
 
-    fn is_understood(&self) -> bool {
-        let made = catch_unwind(AssertUnwindSafe(|| RegexBuilder::new().mk(&self.0).is_ok()));
+    fn is_understood(&self, effort: &Effort<'_>) -> bool {
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            let mut builder = RegexBuilder::new();
+            let is_made = builder.mk(&self.0).is_ok();
+            effort.spend(steps_of(builder.exprset().cost()));
+            is_made
+        }));
         made.unwrap_or(false)
     }
 }
 
+/// Steps for work that the library counts, and for what it does not count.
+fn steps_of(cost: u64) -> u64 {
+    50 + cost / 20
+}
+
 /// A part for texts that fit all of these keywords.
-pub(super) fn part(parts: &[Keywords<'_>], room: Room) -> Result<Part, Trouble> {
+pub(super) fn part(effort: &Effort<'_>, parts: &[Keywords<'_>], room: Room) -> Result<Part, Trouble> {
     let least = tightest(parts, "minLength", |a, b| a > b)?;
     let most = tightest(parts, "maxLength", |a, b| a < b)?;
     if let Some((least, part)) = least {
@@ -88,7 +103,7 @@ pub(super) fn part(parts: &[Keywords<'_>], room: Room) -> Result<Part, Trouble> 
     }
     let least = least.map_or(0, |(least, _)| least);
     let most = most.map(|(most, _)| most).filter(|most| *most <= LONG);
-    let (sources, all) = patterns(parts)?;
+    let (sources, all) = patterns(effort, parts)?;
     // A pattern may want more letters than others get, or leave no doubt of its end by itself.
     let limits = match most {
         Some(most) => vec![Some(most)],
@@ -103,7 +118,7 @@ pub(super) fn part(parts: &[Keywords<'_>], room: Room) -> Result<Part, Trouble> 
             (0, None) => pattern.clone(),
             (least, limit) => pattern.and(&Pattern::of_length(least, limit)),
         };
-        match whole.fits_something() {
+        match whole.fits_something(effort) {
             Ok(true) => return Ok(leaf(&sources, least, limit)),
             Ok(false) => {}
             Err(NoPattern) => is_told = false,
@@ -145,7 +160,7 @@ type Said<'k, 'a> = (&'static str, &'k Keywords<'a>);
 type Patterns<'k, 'a> = (Vec<String>, Option<(Said<'k, 'a>, Pattern)>);
 
 /// The patterns of `pattern` and `format`, by themselves and all together, with who says the first.
-fn patterns<'k, 'a>(parts: &'k [Keywords<'a>]) -> Result<Patterns<'k, 'a>, Trouble> {
+fn patterns<'k, 'a>(effort: &Effort<'_>, parts: &'k [Keywords<'a>]) -> Result<Patterns<'k, 'a>, Trouble> {
     let mut sources: Vec<String> = Vec::new();
     let mut all: Option<(Said<'k, 'a>, Pattern)> = None;
     for part in parts {
@@ -168,7 +183,7 @@ fn patterns<'k, 'a>(parts: &'k [Keywords<'a>]) -> Result<Patterns<'k, 'a>, Troub
                 continue;
             }
             let pattern = Pattern::search(&source);
-            if !pattern.is_understood() {
+            if !pattern.is_understood(effort) {
                 return Err(part.refused(keyword, no_pattern(&source)));
             }
             all = Some(match all {

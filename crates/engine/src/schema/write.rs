@@ -1,14 +1,18 @@
 //! Writes the rules of a value that fits some fragments.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::alternatives::{Alternative, addresses};
-use super::fragment::{Fragment, Trouble, shown};
+use super::alternatives::Alternative;
+use super::disjoint::Pair;
+use super::fragment::{Fragment, Trouble, trouble_at};
 use super::kinds::Kinds;
 use super::rules::{Part, Rules};
-use super::{Unfollowable, literal, number, text};
+use super::text::Matchers;
+use super::{TOO_MUCH_WORK, literal, number, text};
+use crate::effort::Effort;
 
 /// How deep values may stand within each other, and how many rules there may be.
 const DEPTH: usize = 48;
@@ -67,16 +71,32 @@ pub(super) struct Writer<'a> {
     /// Addresses of schemas that lead to themselves.
     pub(super) recursive: &'a HashSet<usize>,
     pub(super) rules: Rules,
+    /// What all of this may cost.
+    pub(super) effort: &'a Effort<'a>,
+    pub(super) matchers: Matchers,
+    /// Which pairs of schemas have no value in common.
+    pub(super) disjoint: RefCell<HashMap<Pair, bool>>,
     known: HashMap<(Vec<usize>, Room), Result<usize, Trouble>>,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(root: &'a Value, recursive: &'a HashSet<usize>) -> Self {
+    pub(super) fn new(root: &'a Value, recursive: &'a HashSet<usize>, effort: &'a Effort<'a>) -> Self {
         Self {
             root,
             recursive,
             rules: Rules::default(),
+            effort,
+            matchers: Matchers::default(),
+            disjoint: RefCell::default(),
             known: HashMap::new(),
+        }
+    }
+
+    /// Takes steps for what is looked at here. Fails where there are none left.
+    pub(super) fn pay(&self, steps: usize, place: &str) -> Result<(), Trouble> {
+        match self.effort.spend(steps as u64) {
+            true => Ok(()),
+            false => Err(trouble_at(place, TOO_MUCH_WORK)),
         }
     }
 
@@ -87,23 +107,20 @@ impl<'a> Writer<'a> {
         room: Room,
         depth: usize,
     ) -> Result<usize, Trouble> {
-        let key = (addresses(&fragments), room);
+        let place = fragments.first().map(|fragment| fragment.place.clone());
+        let place = place.as_deref().unwrap_or("");
+        self.pay(1 + fragments.len(), place)?;
+        let key = (self.addresses(&fragments), room);
         if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
         if depth > DEPTH || self.rules.len() > RULES {
-            let place = fragments.first().map_or("", |fragment| &fragment.place);
-            let (before, keyword) = place.rsplit_once('/').unwrap_or(("", "$ref"));
             let what = if depth > DEPTH {
                 "is too deep"
             } else {
                 "is too much"
             };
-            return Err(Trouble::Refused(Unfollowable {
-                keyword: keyword.to_owned(),
-                place: shown(before),
-                reason: format!("{what} to be followed"),
-            }));
+            return Err(trouble_at(place, format!("{what} to be followed")));
         }
         let written = self.alternatives(&fragments, room.left > 0).and_then(|found| {
             let mut options = Vec::new();
@@ -122,6 +139,10 @@ impl<'a> Writer<'a> {
                 _ => Ok(self.rules.add(options)),
             }
         });
+        if !matches!(written, Err(Trouble::Refused(_))) {
+            // What was told after the last step is no answer.
+            self.pay(0, place)?;
+        }
         self.known.insert(key, written.clone());
         written
     }
@@ -134,8 +155,9 @@ impl<'a> Writer<'a> {
     ) -> Result<Vec<Vec<Part>>, Trouble> {
         let parts = &alternative.parts;
         if let Some(named) = literal::candidates(parts)? {
-            return Ok(vec![vec![literal::part(self.root, &named, parts)?]]);
+            return Ok(vec![vec![literal::part(self, &named, parts)?]]);
         }
+        self.pay(4 * parts.len(), parts.first().map_or("", |part| &part.place))?;
         let mut room = room;
         if alternative.is_deeper {
             room.left -= 1;
@@ -165,8 +187,8 @@ impl<'a> Writer<'a> {
             let part = match kind {
                 Kinds::NULL => Ok(Part::literal("null")),
                 Kinds::BOOLEAN => Ok(literal::one_of(&["true".to_owned(), "false".to_owned()])),
-                Kinds::NUMBER => number::part(parts, kinds),
-                Kinds::TEXT => text::part(parts, room),
+                Kinds::NUMBER => number::part(self.effort, parts, kinds),
+                Kinds::TEXT => text::part(self.effort, parts, room),
                 Kinds::LIST => self.array(parts, room, depth).map(Part::Rule),
                 _ => self.object(parts, room, depth).map(Part::Rule),
             };

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tollgate_catalog::contract::{ResponseFormatAsked, ToolChoice, ValidRequest};
 use tollgate_dialects::Unsupported;
-use tollgate_engine::{Engine, Fault, Form, Grammar, JsonForm, Unfollowable};
+use tollgate_engine::{Effort, Engine, Fault, Form, Grammar, JsonForm, Unfollowable};
 use tracing::debug;
 
 use super::calls;
@@ -59,8 +59,12 @@ pub fn functions(request: &ValidRequest) -> Vec<Function> {
 }
 
 impl Wanted {
-    /// Fails with the first keyword of a schema that cannot be followed.
-    pub fn of(request: &ValidRequest, functions: &[Function]) -> Result<Self, Unsupported> {
+    /// Fails with the first keyword of a schema that cannot be followed, or for which there are no steps left.
+    pub fn of(
+        request: &ValidRequest,
+        functions: &[Function],
+        effort: &Effort<'_>,
+    ) -> Result<Self, Unsupported> {
         let mut schemas = Vec::new();
         let asked = match request.response_format {
             ResponseFormatAsked::Text => None,
@@ -77,7 +81,11 @@ impl Wanted {
             None => None,
             Some(schema) => {
                 let path = "response_format.json_schema.schema";
-                Some(Grammar::Json(read(path, JsonForm::of(schema), &mut schemas)?))
+                Some(Grammar::Json(read(
+                    path,
+                    JsonForm::of(schema, effort),
+                    &mut schemas,
+                )?))
             }
         };
 
@@ -93,7 +101,7 @@ impl Wanted {
             let none = json!({"type": "object", "additionalProperties": false});
             let schema = function.parameters.as_ref().unwrap_or(&none);
             let takes_arguments = !is_without_arguments(schema);
-            let arguments = read(&path, JsonForm::of_arguments(schema), &mut schemas)?;
+            let arguments = read(&path, JsonForm::of_arguments(schema, effort), &mut schemas)?;
             offered.push(calls::Callable {
                 name: function.name.clone(),
                 arguments,
@@ -118,8 +126,8 @@ impl Wanted {
     }
 
     /// Makes the form. Fails for a schema that cannot be followed, with what is wrong with it, and for what
-    /// is wrong with the engine. Blocks.
-    pub fn form(&self, engine: &Engine) -> Result<Option<Form>, NoForm> {
+    /// is wrong with the engine. Blocks; `is_wanted`: whether it should go on looking for what is wrong.
+    pub fn form(&self, engine: &Engine, is_wanted: impl Fn() -> bool) -> Result<Option<Form>, NoForm> {
         let Some(grammar) = &self.grammar else {
             return Ok(None);
         };
@@ -133,12 +141,16 @@ impl Wanted {
             Err(problem) => problem,
         };
         debug!(%problem, "a form cannot be made");
-        for (path, schema) in &self.schemas {
+        for (path, schema) in self.schemas.iter().take_while(|_| is_wanted()) {
             if form(&Grammar::Json(schema.clone()))?.is_err() {
                 return Err(NoForm::Unsupported(cannot_follow(path, TOO_MUCH)));
             }
         }
-        let all = if self.calls { "tools" } else { "response_format" };
+        let all = if self.calls {
+            "tools"
+        } else {
+            "response_format"
+        };
         Err(NoForm::Unsupported(cannot_follow(all, TOO_MUCH)))
     }
 }
@@ -230,4 +242,4 @@ fn member(request: &ValidRequest, name: &str) -> Option<Value> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test")]
-mod tests;
+pub(super) mod tests;

@@ -8,7 +8,7 @@ use super::*;
 
 const MODEL: &str = "gpt-4o";
 
-fn request(members: Value) -> ValidRequest {
+pub fn request(members: Value) -> ValidRequest {
     let mut body = json!({"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]});
     body.as_object_mut()
         .unwrap()
@@ -21,7 +21,7 @@ fn request(members: Value) -> ValidRequest {
 
 fn wanted(members: Value) -> Result<Wanted, Unsupported> {
     let request = request(members);
-    Wanted::of(&request, &functions(&request))
+    Wanted::of(&request, &functions(&request), &Effort::default())
 }
 
 fn tools(schema: Value) -> Value {
@@ -31,7 +31,7 @@ fn tools(schema: Value) -> Value {
     ])
 }
 
-fn by_schema(schema: Value) -> Value {
+pub fn by_schema(schema: Value) -> Value {
     json!({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}})
 }
 
@@ -56,7 +56,10 @@ fn a_call_that_is_required_leaves_no_room_for_text() {
     let named = json!({"type": "function", "function": {"name": "weather"}});
     for choice in [json!("required"), named] {
         let wanted = wanted(json!({"tools": tools, "tool_choice": choice})).unwrap();
-        assert!(wanted.calls && !wanted.text, "{choice}");
+        assert!(
+            wanted.calls && !wanted.text,
+            "{choice}"
+        );
     }
     let free = wanted(json!({"tools": tools})).unwrap();
     assert!(free.calls && free.text);
