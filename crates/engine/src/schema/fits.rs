@@ -4,6 +4,7 @@ use serde_json::{Map, Number, Value};
 
 use super::fragment::Keywords;
 use super::reference::resolve;
+use super::text::format;
 use super::write::Writer;
 use crate::effort::Effort;
 
@@ -117,9 +118,11 @@ fn fits_text(writer: &Writer<'_>, text: &str, map: &Map<String, Value>) -> bool 
         return false;
     }
     let letters = text.chars().count() as f64;
-    let pattern = map.get("pattern").and_then(Value::as_str);
+    let get = |name: &str| map.get(name).and_then(Value::as_str);
+    let fits = |pattern: &str| writer.is_match(pattern, text).unwrap_or(false);
     within(letters, map, "minLength", "maxLength")
-        && pattern.is_none_or(|pattern| writer.is_match(pattern, text).unwrap_or(false))
+        && get("pattern").is_none_or(fits)
+        && get("format").is_none_or(|format| format::may_have(format, text, fits))
 }
 
 fn fits_array(writer: &Writer<'_>, items: &[Value], map: &Map<String, Value>, depth: usize) -> bool {

@@ -513,6 +513,43 @@ fn what_is_said_in_several_places_holds_together() {
 }
 
 #[test]
+fn named_texts_without_the_format_that_they_need_are_left_out() {
+    let judge = Judge::new();
+    judge.assert(
+        json!({"enum": ["", "::1", "1:2"], "anyOf": [{"type": "string", "format": "ipv6"}, {"const": 3}]}),
+        &["\"::1\""],
+        &["\"\"", "\"1:2\"", "3"],
+    );
+    let problem = refused(json!({"enum": [""], "anyOf": [{"type": "string", "format": "ipv6"}]}));
+    assert!(problem.contains("names no value that fits"), "{problem}");
+    // What is named may be wider than what is written.
+    for (format, right, wrong) in [
+        ("date-time", "2024-02-29T23:59:60.123456Z", "2026-02-30T10:20:30Z"),
+        ("date", "2000-02-29", "1900-02-29"),
+        ("time", "10:20:30.1234567+23:59", "25:00:00Z"),
+        ("duration", "P1Y2M3DT4H5M6.5S", "1 day"),
+        ("email", "o'neil@example.org", "o'neil"),
+        ("hostname", "EXAMPLE.org", "-a"),
+        ("ipv4", "1.2.3.4", "1.2.3"),
+        (
+            "uuid4",
+            "123E4567-e89b-42d3-a456-426614174000",
+            "123e4567-e89b-12d3-a456-426614174000",
+        ),
+        ("base64", "QUI=", "QUJ"),
+        ("uri", "urn:isbn:1", "no uri"),
+        ("json-pointer", "", "a"),
+    ] {
+        let quoted = |text: &str| format!("\"{text}\"");
+        judge.assert(
+            json!({"enum": [right, wrong, 1], "format": format}),
+            &[&quoted(right), "1"],
+            &[&quoted(wrong)],
+        );
+    }
+}
+
+#[test]
 fn one_branch_is_one_where_no_other_can_hold() {
     let judge = Judge::new();
     let tagged =

@@ -14,7 +14,7 @@ use crate::effort::Effort;
 pub(super) use matchers::Matchers;
 
 mod classes;
-mod format;
+pub(super) mod format;
 mod matchers;
 
 /// Letters up to which a limit counts as one; no answer is that long.
