@@ -63,6 +63,15 @@ pub fn list(functions: impl IntoIterator<Item = Callable>, parallel: bool) -> Gr
     Grammar::Sequence(list)
 }
 
+/// Where an answer may begin its calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// After any text.
+    Anywhere,
+    /// Before all else, or not at all: JSON may hold the mark of calls as any other text.
+    AtTheStart,
+}
+
 /// What was read.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Told {
@@ -76,6 +85,7 @@ pub enum Told {
 /// Tells calls from text, piece by piece.
 #[derive(Debug)]
 pub struct CallReader {
+    place: Where,
     state: State,
     /// What cannot be told yet.
     held: String,
@@ -84,6 +94,8 @@ pub struct CallReader {
 #[derive(Debug)]
 enum State {
     Text,
+    /// Text, and nothing but text will come.
+    TextOnly,
     /// Outside of arguments: the next name comes, or the end.
     Between,
     Name,
@@ -101,8 +113,9 @@ struct Nesting {
 }
 
 impl CallReader {
-    pub fn new() -> Self {
+    pub fn new(place: Where) -> Self {
         Self {
+            place,
             state: State::Text,
             held: String::new(),
         }
@@ -113,6 +126,13 @@ impl CallReader {
         let mut rest = piece;
         if let State::Text = self.state {
             self.held.push_str(piece);
+            let begins = self.held.len().min(OPEN.len());
+            if self.place == Where::AtTheStart && self.held.as_bytes()[..begins] != OPEN.as_bytes()[..begins]
+            {
+                self.state = State::TextOnly;
+                push_text(&mut told, std::mem::take(&mut self.held));
+                return told;
+            }
             let Some(at) = self.held.find(OPEN) else {
                 let waits = (1..OPEN.len())
                     .rev()
@@ -127,6 +147,10 @@ impl CallReader {
             self.held.truncate(at);
             push_text(&mut told, std::mem::take(&mut self.held));
             self.state = State::Between;
+        }
+        if let State::TextOnly = self.state {
+            push_text(&mut told, rest.to_owned());
+            return told;
         }
         let mut arguments = String::new();
         for letter in rest.chars() {
@@ -146,7 +170,7 @@ impl CallReader {
 
     fn take_letter(&mut self, letter: char, arguments: &mut String, told: &mut Vec<Told>) {
         match &mut self.state {
-            State::Text => {}
+            State::Text | State::TextOnly => {}
             State::Between => {
                 self.held.push(letter);
                 if self.held.ends_with(NAME) {

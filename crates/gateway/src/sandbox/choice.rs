@@ -12,7 +12,7 @@ use tollgate_engine::{
 };
 
 use super::{
-    calls::{CallReader, Told},
+    calls::{CallReader, Told, Where},
     logprobs,
 };
 
@@ -86,14 +86,14 @@ pub enum Did {
 }
 
 impl Choice {
-    /// Queues the first generation. `thinks`: with reasoning first; `calls`: there may be calls, and what
+    /// Queues the first generation. `thinks`: with reasoning first; `calls`: where there may be calls, and what
     /// their IDs are made of; `text`: there may be text.
     pub fn start(
         engine: &Arc<Engine>,
         number: u32,
         mut prompt: Prompt,
         thinks: bool,
-        calls: Option<String>,
+        calls: Option<(Where, String)>,
         text: bool,
     ) -> Result<Self, Refused> {
         let sampling = &mut prompt.sampling;
@@ -121,11 +121,11 @@ impl Choice {
             generation: engine.generate(first)?,
             engine: Arc::clone(engine),
             text_prompt,
-            reader: calls.is_some().then(CallReader::new),
+            reader: calls.as_ref().map(|(place, _)| CallReader::new(*place)),
             text,
             logprobs: Waiting::default(),
             calls: 0,
-            call_id: calls.unwrap_or_default(),
+            call_id: calls.map(|(_, id)| id).unwrap_or_default(),
             counts: Counts::default(),
             truncated: false,
         })

@@ -142,7 +142,7 @@ pub fn sampling(request: &ValidRequest, wanted: &Wanted) -> Sampling {
         } else {
             Vec::new()
         },
-        stop_until: wanted.calls.then(|| calls::OPEN.to_owned()),
+        stop_until: wanted.calls.is_some().then(|| calls::OPEN.to_owned()),
     }
 }
 

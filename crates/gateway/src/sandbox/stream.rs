@@ -14,6 +14,7 @@ use tollgate_engine::{Engine, Prompt, Refused};
 
 use super::{
     SANDBOX,
+    calls::Where,
     choice::{Choice, ChoiceFailed, Counts, Did},
 };
 use crate::{error::Failure, request_id::RequestId};
@@ -31,8 +32,8 @@ pub struct Asked {
     pub n: u32,
     /// Whether each begins with reasoning.
     pub thinks: bool,
-    /// Whether an answer may hold calls.
-    pub calls: bool,
+    /// Where an answer may hold calls; `None`: nowhere.
+    pub calls: Option<Where>,
     /// Whether it may hold text.
     pub text: bool,
 }
@@ -142,7 +143,7 @@ impl EmbeddedStream {
             }
             let own_id = self.id.as_str();
             let own_id = own_id.strip_prefix("req_").unwrap_or(own_id);
-            let calls = self.asked.calls.then(|| own_id.to_owned());
+            let calls = self.asked.calls.map(|place| (place, own_id.to_owned()));
             let Asked {
                 prompt, thinks, text, ..
             } = &self.asked;

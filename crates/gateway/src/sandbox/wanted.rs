@@ -6,7 +6,7 @@ use tollgate_dialects::Unsupported;
 use tollgate_engine::{Effort, Engine, Fault, Form, Grammar, JsonForm, Unfollowable};
 use tracing::debug;
 
-use super::calls;
+use super::calls::{self, Where};
 
 /// Most bytes of members' names that the model is told.
 const HINT_LIMIT: usize = 256;
@@ -16,8 +16,8 @@ const HINT_LIMIT: usize = 256;
 pub struct Wanted {
     /// `None`: free text.
     pub grammar: Option<Grammar>,
-    /// Whether the answer may hold calls.
-    pub calls: bool,
+    /// Where the answer may hold calls; `None`: nowhere.
+    pub calls: Option<Where>,
     /// Whether the answer may hold text.
     pub text: bool,
     /// What the model is told of the form. It is kept to anyway, but means more if it is no surprise.
@@ -111,10 +111,16 @@ impl Wanted {
         let parallel = request.request.get("parallel_tool_calls") != Some("false");
         let (grammar, calls, has_text) = match &request.tool_choice {
             // One function was named, so one call is meant.
-            ToolChoice::Named(_) => (Some(forced(offered, false)), true, false),
-            ToolChoice::Required => (Some(forced(offered, parallel)), true, false),
-            _ if offered.is_empty() => (text, false, true),
-            _ => (Some(free_to_call(text, offered, parallel)), true, true),
+            ToolChoice::Named(_) => (Some(forced(offered, false)), Some(Where::AtTheStart), false),
+            ToolChoice::Required => (Some(forced(offered, parallel)), Some(Where::AtTheStart), false),
+            _ if offered.is_empty() => (text, None, true),
+            _ => {
+                let place = match text {
+                    Some(_) => Where::AtTheStart,
+                    None => Where::Anywhere,
+                };
+                (Some(free_to_call(text, offered, parallel)), Some(place), true)
+            }
         };
         Ok(Self {
             grammar,
@@ -146,7 +152,7 @@ impl Wanted {
                 return Err(NoForm::Unsupported(cannot_follow(path, TOO_MUCH)));
             }
         }
-        let all = if self.calls {
+        let all = if self.calls.is_some() {
             "tools"
         } else {
             "response_format"

@@ -11,7 +11,10 @@ fn calls() -> Vec<(String, String)> {
 
 /// Text and calls that are told where the text comes in pieces of so many letters.
 fn read(text: &str, letters: usize) -> (String, Vec<(String, String)>) {
-    let mut reader = CallReader::new();
+    read_by(CallReader::new(Where::Anywhere), text, letters)
+}
+
+fn read_by(mut reader: CallReader, text: &str, letters: usize) -> (String, Vec<(String, String)>) {
     let (mut said, mut calls) = (String::new(), Vec::<(String, String)>::new());
     let letters_of: Vec<char> = text.chars().collect();
     for piece in letters_of.chunks(letters) {
@@ -58,4 +61,24 @@ fn a_call_that_is_cut_off_is_told_as_far_as_it_came() {
         [("weather".to_owned(), r#"{"city": "Os\"lo}", ""#.to_owned())]
     );
     assert_eq!(read("<tool_call>[{\"name\": \"wea", 2).1, []);
+}
+
+#[test]
+fn json_that_holds_the_mark_of_calls_is_no_call() {
+    for text in [
+        r#"{"a": "<tool_call>[{\"name\": \"f\""}"#,
+        "\"<tool_call>\"",
+        r#"["a <tool"]"#,
+        "<tool_call",
+        "",
+    ] {
+        for letters in [1, 3, 100] {
+            let read = read_by(CallReader::new(Where::AtTheStart), text, letters);
+            assert_eq!(read, (text.to_owned(), Vec::new()));
+        }
+    }
+    for letters in [1, 3, 100] {
+        let read = read_by(CallReader::new(Where::AtTheStart), &written(&calls()), letters);
+        assert_eq!(read, (String::new(), calls()));
+    }
 }

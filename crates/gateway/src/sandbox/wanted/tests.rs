@@ -44,7 +44,7 @@ fn text_is_free_unless_something_is_asked_of_it() {
     ] {
         let wanted = wanted(members.clone()).unwrap();
         assert!(
-            wanted.grammar.is_none() && wanted.text && !wanted.calls,
+            wanted.grammar.is_none() && wanted.text && wanted.calls.is_none(),
             "{members}"
         );
     }
@@ -57,12 +57,15 @@ fn a_call_that_is_required_leaves_no_room_for_text() {
     for choice in [json!("required"), named] {
         let wanted = wanted(json!({"tools": tools, "tool_choice": choice})).unwrap();
         assert!(
-            wanted.calls && !wanted.text,
+            wanted.calls == Some(Where::AtTheStart) && !wanted.text,
             "{choice}"
         );
     }
     let free = wanted(json!({"tools": tools})).unwrap();
-    assert!(free.calls && free.text);
+    assert!(free.calls == Some(Where::Anywhere) && free.text);
+    // JSON may hold what begins calls in text.
+    let json = wanted(json!({"tools": tools, "response_format": {"type": "json_object"}})).unwrap();
+    assert!(json.calls == Some(Where::AtTheStart) && json.text);
 }
 
 #[test]
