@@ -152,8 +152,8 @@ fn read<'a>(dialect: Dialect, quirks: &Quirks, pieces: impl Iterator<Item = &'a 
     )
 }
 
-/// A start once and before anything is said, those aside that only carry the chunk which opens a choice; calls in a row from 0, each with its ID and name at first; nothing after a
-/// choice's finish; every chunk is JSON.
+/// A start once and before anything is said, those aside that only carry the chunk which opens a choice; calls
+/// in a row from 0, each with its ID and name at first; nothing after a choice's finish; every chunk is JSON.
 fn assert_in_order(events: &[Event]) {
     let mut writer = ChunkWriter::new(presentation().head, false);
     let mut calls = 0;

@@ -167,7 +167,7 @@ impl Price {
             .saturating_sub(usage.cache_write);
         // What was cached of the audio is paid for as cached.
         let fresh_audio = usage.prompt_audio.saturating_sub(usage.cached_audio);
-        let audio = match usage.cached {
+        let audio = match usage.cached.saturating_add(usage.cache_write) {
             0 => fresh_audio,
             _ => fresh_audio.min(fresh_prompt),
         };
