@@ -275,7 +275,7 @@ async fn make_ready(
         if let Some(limit) = limit {
             let most = usize::try_from(limit).unwrap_or(usize::MAX);
             let tokens = engine
-                .count_tokens(&turns, most, &is_wanted)
+                .count_tokens(&turns, most, is_wanted)
                 .map_err(NoForm::Engine)?;
             if tokens.is_none() {
                 return Ok(None);

@@ -171,11 +171,7 @@ async fn what_the_drain_cuts_off_ends_with_an_error_and_costs_nothing() {
         (whole.status, whole.error_code().as_deref()),
         (503, Some("shut_down"))
     );
-    assert_eq!(
-        streamed.error_code().as_deref(),
-        Some("shut_down"),
-        "{streamed:?}"
-    );
+    assert_eq!(streamed.error_code(), Some("shut_down"), "{streamed:?}");
     assert!(!streamed.has_done());
     assert_eq!(gate.ended().await, Some(0), "{}", gate.logs());
     let logs = gate.logs();
