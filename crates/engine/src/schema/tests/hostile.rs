@@ -159,14 +159,7 @@ fn endless_schemas() -> Vec<(&'static str, Value)> {
 fn endless_work_is_followed_or_refused_within_its_steps() {
     for (name, schema) in endless_schemas() {
         let effort = Effort::default();
-        let before = std::time::Instant::now();
         let made = JsonForm::of(&schema, &effort);
-        println!(
-            "{name}: {} steps, {:?}, {:.200}",
-            Effort::MOST - effort.left(),
-            before.elapsed(),
-            format!("{made:?}")
-        );
         let told = made.map_err(|problem| problem.reason.starts_with("is more work"));
         assert_eq!(told.err().unwrap_or(false), effort.is_spent(), "{name}");
     }
