@@ -157,6 +157,15 @@ impl Engine {
         Ok(Generation::new(receiver))
     }
 
+    /// As [`Engine::generate`], for what goes on with an answer that was taken and has come to its end: it waits
+    /// behind nobody, and is not refused where as many wait as may.
+    pub fn go_on(&self, prompt: Prompt) -> Result<Generation, Refused> {
+        let (steps, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let pushed = self.shared.queue.push_next(Job { prompt, steps });
+        pushed.map_err(|_| Refused::Stopped)?;
+        Ok(Generation::new(receiver))
+    }
+
     /// How many tokens the model would read for these turns, before anything is cut; `None`: more than
     /// `most`, or `is_wanted` did not hold any more while it counted.
     ///

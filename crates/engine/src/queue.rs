@@ -61,6 +61,17 @@ impl Queue {
         Ok(())
     }
 
+    /// Takes what goes on with a job that was taken before: it comes next, also where as many wait as may.
+    pub(crate) fn push_next(&self, job: Job) -> Result<(), NotTaken> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(NotTaken::Closed);
+        }
+        waiting.jobs.push_front(job);
+        self.changed.notify_one();
+        Ok(())
+    }
+
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.lock().jobs.len()

@@ -22,6 +22,18 @@ fn a_full_queue_takes_nothing_more() {
 }
 
 #[test]
+fn what_goes_on_comes_next_and_is_never_refused() {
+    let queue = Queue::new(1);
+    let ((first, _keep_first), (mut next, _keep_next)) = (job(), job());
+    next.prompt.sampling.seed = Some(7);
+    assert_eq!(queue.push(first), Ok(()));
+    assert_eq!(queue.push_next(next), Ok(()));
+    assert_eq!(queue.take().and_then(|job| job.prompt.sampling.seed), Some(7));
+    queue.close();
+    assert_eq!(queue.push_next(job().0), Err(NotTaken::Closed));
+}
+
+#[test]
 fn who_went_away_leaves_room() {
     let queue = Queue::new(1);
     let ((gone, receiver), (next, _keep)) = (job(), job());

@@ -170,7 +170,7 @@ impl Choice {
                     *limit = limit.map(|limit| limit.saturating_sub(finished.completion_tokens));
                     self.counts.reasoning = finished.completion_tokens;
                     self.counts.completion = finished.completion_tokens;
-                    self.generation = self.engine.generate(prompt).map_err(ChoiceFailed::Refused)?;
+                    self.generation = self.engine.go_on(prompt).map_err(ChoiceFailed::Refused)?;
                     Ok(Did::Said(Vec::new()))
                 }
                 None => Ok(self.finish(finished)),
