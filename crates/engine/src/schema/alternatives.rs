@@ -20,6 +20,9 @@ const LETTERS: usize = 64;
 /// Most schemas that hold for one value together.
 const TOGETHER: usize = 128;
 
+/// Most unions that are looked into to tell the branches of another from each other.
+const UNIONS_WITHIN: usize = 32;
+
 /// Keywords that restrict a value in ways that cannot be kept to letter by letter.
 const UNKNOWN: [&str; 17] = [
     "$dynamicRef",
@@ -218,7 +221,27 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Whether no value of these kinds fits two of the branches.
+    ///
+    /// A branch may lead back to the union itself. Then it is taken for granted there what is being found out here: if
+    /// that is wrong, all of the schema is refused.
     fn exclude_each_other(&self, branches: &[Fragment<'a>], among: Kinds) -> Result<bool, Trouble> {
+        let union = (self.addresses(branches), among);
+        if self.unions.borrow().contains(&union) {
+            return Ok(true);
+        }
+        if self.unions.borrow().len() == UNIONS_WITHIN {
+            let place = branches.first().map_or("", |branch| &branch.place);
+            let reason = format!("leads through more than {UNIONS_WITHIN} unions, one within the other");
+            return Err(trouble_at(place, reason));
+        }
+        self.unions.borrow_mut().push(union);
+        let found = self.each_excludes_the_others(branches, among);
+        self.unions.borrow_mut().pop();
+        found
+    }
+
+    fn each_excludes_the_others(&self, branches: &[Fragment<'a>], among: Kinds) -> Result<bool, Trouble> {
         let one_of = std::slice::from_ref;
         for (index, one) in branches.iter().enumerate() {
             for other in &branches[index + 1..] {

@@ -76,6 +76,8 @@ pub(super) struct Writer<'a> {
     pub(super) matchers: Matchers,
     /// Which pairs of schemas have no value in common.
     pub(super) disjoint: RefCell<HashMap<Pair, bool>>,
+    /// Unions whose branches are being told from each other, by these and the kinds of value.
+    pub(super) unions: RefCell<Vec<(Vec<usize>, Kinds)>>,
     known: HashMap<(Vec<usize>, Room), Result<usize, Trouble>>,
 }
 
@@ -88,6 +90,7 @@ impl<'a> Writer<'a> {
             effort,
             matchers: Matchers::default(),
             disjoint: RefCell::default(),
+            unions: RefCell::default(),
             known: HashMap::new(),
         }
     }

@@ -207,3 +207,73 @@ fn what_nobody_waits_for_is_given_up() {
     assert!(JsonForm::of(&schema, &effort).is_err());
     assert_eq!(asked.get(), 5);
 }
+
+/// A union of an operation, whose operands are such unions again, and a number.
+fn tree_of_operations(union: &str) -> Value {
+    let operation = json!({
+        "type": "object",
+        "properties": {"left": {"$ref": "#/$defs/e"}, "type": {"const": "add"}},
+        "required": ["left", "type"],
+    });
+    let number = json!({
+        "type": "object",
+        "properties": {"type": {"const": "number"}, "value": {"type": "integer"}},
+        "required": ["type", "value"],
+    });
+    json!({"$ref": "#/$defs/e", "$defs": {"e": {union: [operation, number]}}})
+}
+
+#[test]
+fn a_union_whose_branches_lead_back_to_it_is_followed() {
+    for union in ["oneOf", "anyOf"] {
+        let made = JsonForm::of(&tree_of_operations(union), &Effort::default());
+        assert!(made.is_ok(), "{union}: {made:?}");
+    }
+}
+
+#[test]
+fn a_branch_of_its_own_union_that_others_match_is_refused_all_the_same() {
+    let mut tree = tree_of_operations("oneOf");
+    tree["$defs"]["e"]["oneOf"][1]["properties"]["type"] = json!({"const": "add"});
+    assert!(refused(tree).contains("may hold at once"));
+}
+
+#[test]
+fn schemas_that_are_nothing_but_themselves_come_to_an_end() {
+    let itself = json!({"$ref": "#/$defs/e"});
+    let ten = vec![itself.clone(); 10];
+    for e in [
+        json!({"oneOf": [itself, {"type": "null"}]}),
+        json!({"oneOf": [itself, itself]}),
+        json!({"oneOf": [{"allOf": [itself]}, {"type": "null"}]}),
+        json!({"anyOf": [itself, {"type": "null"}]}),
+        json!({"enum": [1], "allOf": ten}),
+        json!({"enum": [[1]], "items": {"oneOf": [itself, {"enum": [1]}]}}),
+        json!({"allOf": [{"oneOf": [{"properties": {"a": itself}, "required": ["a"]}, {"type": "null"}]}]}),
+    ] {
+        let schema = json!({"$ref": "#/$defs/e", "$defs": {"e": e}});
+        // That it comes back is the point; a form is made of some of them.
+        let _ = JsonForm::of(&schema, &Effort::default());
+    }
+}
+
+#[test]
+fn unions_within_unions_are_followed_to_a_bound() {
+    let chain = |count: usize| {
+        let level = |number: usize| {
+            let below = json!({"$ref": format!("#/$defs/u{}", number + 1)});
+            let union = json!({"oneOf": [below, {"const": number}]});
+            let last = number + 1 == count;
+            (
+                format!("u{number}"),
+                if last { json!({"type": "null"}) } else { union },
+            )
+        };
+        json!({"$ref": "#/$defs/u0", "$defs": named(count, level)})
+    };
+    let few = JsonForm::of(&chain(20), &Effort::default());
+    assert!(few.is_ok(), "{few:?}");
+    let problem = refused(chain(60));
+    assert!(problem.contains("unions, one within the other"), "{problem}");
+    refused(chain(5_000));
+}
