@@ -180,6 +180,11 @@ async fn recorded_whole_answers_say_the_same_through_the_gate() {
             .post(&question_to(&model_of(preset_of(&recording.provider))))
             .await;
 
+        // Of a tool that takes free text, which no contract lets a client offer.
+        if answer["choices"][0]["message"]["tool_calls"][0]["type"] == "custom" {
+            assert_eq!(seen.error_code().as_deref(), Some("provider_malformed_answer"));
+            continue;
+        }
         assert_eq!(seen.status, 200, "{}: {seen:?}", recording.id);
         assert_eq!(
             Said::whole(&seen.json()),
