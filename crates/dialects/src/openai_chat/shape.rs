@@ -212,8 +212,16 @@ pub fn fingerprint(object: &Object<'_>, always: bool, edit: &mut ObjectEdit<'_, 
 /// The numbers of a whole answer's choices: the provider's where each from 0 on stands once, else their
 /// places.
 pub fn numbers(choices: &[Object<'_>]) -> Vec<u32> {
-    let places = 0..choices.len() as u32;
     let told: Option<Vec<u32>> = choices.iter().map(|choice| choice.read("index")).collect();
-    told.filter(|told| places.clone().all(|place| told.contains(&place)))
-        .unwrap_or_else(|| places.collect())
+    told.filter(|told| is_each_once(told))
+        .unwrap_or_else(|| (0..choices.len() as u32).collect())
+}
+
+/// Whether each number from 0 on stands there once. A provider says how many there are, so each is looked at once.
+fn is_each_once(numbers: &[u32]) -> bool {
+    let mut seen = vec![false; numbers.len()];
+    numbers.iter().all(|number| {
+        let place = seen.get_mut(*number as usize);
+        place.is_some_and(|seen| !std::mem::replace(seen, true))
+    })
 }
