@@ -212,6 +212,8 @@ impl<'a> Writer<'a> {
                         .all(|name| name == "$ref" || REMARKS.contains(&name.as_str()))
                 })
                 .and_then(|map| map.get("$ref")?.as_str())
+                // Where the steps are used up, whoever asked comes to know of it at his next one.
+                .filter(|name| self.effort.spend(1 + (name.len() / LETTERS) as u64))
                 .and_then(|name| resolve(self.root, name));
             match target {
                 // What comes back to itself is told apart by how it was come to.

@@ -76,6 +76,11 @@ fn fits_map(writer: &Writer<'_>, value: &Value, map: &Map<String, Value>, depth:
             .is_none_or(|only| same(writer.effort, only, value))
         && list("enum").is_none_or(|values| is_one_of(writer.effort, value, values))
         && map.get("type").is_none_or(|kind| is_of_type(value, kind))
+        && map.get("not").is_none_or(|schema| !holds(schema))
+        && map
+            .get("if")
+            .and_then(|condition| map.get(if holds(condition) { "then" } else { "else" }))
+            .is_none_or(&holds)
         && match value {
             Value::Number(number) => fits_number(number, map),
             Value::String(text) => fits_text(writer, text, map),
@@ -136,7 +141,28 @@ fn fits_array(writer: &Writer<'_>, items: &[Value], map: &Map<String, Value>, de
         let schema = first.get(index).or(rest);
         schema.is_none_or(|schema| fits(writer, item, schema, depth + 1))
     };
-    within(items.len() as f64, map, "minItems", "maxItems") && items.iter().enumerate().all(fits_item)
+    within(items.len() as f64, map, "minItems", "maxItems")
+        && items.iter().enumerate().all(fits_item)
+        && contains_enough(writer, items, map, depth)
+        && (map.get("uniqueItems") != Some(&Value::Bool(true)) || are_different(writer.effort, items))
+}
+
+fn contains_enough(writer: &Writer<'_>, items: &[Value], map: &Map<String, Value>, depth: usize) -> bool {
+    map.get("contains").is_none_or(|schema| {
+        let fitting = items
+            .iter()
+            .filter(|item| fits(writer, item, schema, depth + 1))
+            .count();
+        (fitting > 0 || map.contains_key("minContains"))
+            && within(fitting as f64, map, "minContains", "maxContains")
+    })
+}
+
+fn are_different(effort: &Effort<'_>, items: &[Value]) -> bool {
+    items
+        .iter()
+        .enumerate()
+        .all(|(index, item)| !items[..index].iter().any(|other| same(effort, other, item)))
 }
 
 fn fits_object(
@@ -162,10 +188,29 @@ fn fits_object(
             .chain(rest)
             .all(|schema| fits(writer, value, schema, depth + 1))
     };
-    let required = map.get("required").and_then(Value::as_array);
-    let mut needed = required.into_iter().flatten().filter_map(Value::as_str);
+    let has_all = |names: &Value| {
+        let mut names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
+        names.all(|name| writer.effort.spend(1) && members.contains_key(name))
+    };
+    let fits_here = |schema: &Value| fits(writer, &Value::Object(members.clone()), schema, depth + 1);
+    // `dependencies` is what both were before 2019-09.
+    let depends = ["dependentRequired", "dependentSchemas", "dependencies"]
+        .into_iter()
+        .filter_map(schemas)
+        .flatten()
+        .filter(|(name, _)| members.contains_key(*name))
+        .all(|(_, needs)| match needs {
+            Value::Array(_) => has_all(needs),
+            schema => fits_here(schema),
+        });
+    let fits_names = |schema: &Value| {
+        let mut names = members.keys();
+        names.all(|name| fits(writer, &Value::String(name.clone()), schema, depth + 1))
+    };
     within(members.len() as f64, map, "minProperties", "maxProperties")
-        && needed.all(|name| writer.effort.spend(1) && members.contains_key(name))
+        && map.get("required").is_none_or(has_all)
+        && depends
+        && map.get("propertyNames").is_none_or(fits_names)
         && members.iter().all(fits_member)
 }
 

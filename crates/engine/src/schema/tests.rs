@@ -513,6 +513,43 @@ fn what_is_said_in_several_places_holds_together() {
 }
 
 #[test]
+fn named_values_keep_to_keywords_that_cannot_be_written_by() {
+    let judge = Judge::new();
+    let (one, two) = (json!({"a": 1}), json!({"a": 2, "bc": [1, 1.0]}));
+    for (keyword, rest) in [
+        ("properties", json!({"a": {"not": {"const": 1}}})),
+        ("properties", json!({"a": {"if": {"const": 1}, "then": false}})),
+        ("properties", json!({"a": {"if": {"const": 2}, "else": false}})),
+        (
+            "anyOf",
+            json!([{"propertyNames": {"enum": ["a", "bc"]}, "minProperties": 2}]),
+        ),
+        ("anyOf", json!([{"dependentRequired": {"a": ["bc"]}}])),
+        (
+            "anyOf",
+            json!([{"dependentSchemas": {"a": {"minProperties": 2}}}]),
+        ),
+    ] {
+        judge.assert(
+            json!({"enum": [one, two], keyword: rest}),
+            &[r#"{"a": 2, "bc": [1, 1.0]}"#],
+            &[r#"{"a": 1}"#],
+        );
+    }
+    for within in [
+        json!({"uniqueItems": true}),
+        json!({"contains": {"const": 2}}),
+        json!({"contains": {"const": 1}, "maxContains": 1}),
+    ] {
+        judge.assert(
+            json!({"enum": [one, two], "properties": {"bc": within}}),
+            &[r#"{"a": 1}"#],
+            &[r#"{"a": 2, "bc": [1, 1.0]}"#],
+        );
+    }
+}
+
+#[test]
 fn named_texts_without_the_format_that_they_need_are_left_out() {
     let judge = Judge::new();
     judge.assert(

@@ -36,7 +36,7 @@ pub fn is_payable(server: &Server, request: &ValidRequest) -> bool {
 pub fn unpriced_field(server: &Server, price: &Price, request: &ValidRequest) -> Option<String> {
     let said = |name: &str| {
         let value = request.request.get(name)?;
-        (!matches!(value, "false" | "[]" | "{}")).then_some(value)
+        (!matches!(value, "false" | "[]")).then_some(value)
     };
     let surcharged = server.channel.settings.provider.surcharged.iter();
     if let Some(name) = surcharged.map(|name| &**name).find(|name| said(name).is_some()) {

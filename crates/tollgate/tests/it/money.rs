@@ -330,6 +330,8 @@ async fn a_field_that_changes_the_price_is_refused_where_it_has_none() {
     for (field, value) in [
         ("service_tier", json!("priority")),
         ("web_search_options", json!({"search_context_size": "low"})),
+        // As empty as it is, it switches the search on.
+        ("web_search_options", json!({})),
     ] {
         let refused = gate.post_with(&key, &question_with(json!({field: value}))).await;
         assert_refused(&refused, 403, "permission_error", "model_price_missing");
