@@ -6,6 +6,7 @@ mod harness;
 mod openai_chat {
     mod answer;
     mod emulated;
+    mod ending;
     mod fault;
     mod fixtures;
     mod history;

@@ -1,10 +1,12 @@
 //! A streamed answer: each of the provider's chunks, edited into our form.
 //!
 //! One provider chunk becomes at most one chunk for the client. Usage never passes through: it is an
-//! event, and the relay writes it at the end for a client that asked.
+//! event, and the relay writes it at the end for a client that asked. Nor does a finish, until the stream
+//! ends: see [`ending`].
 
 mod calls;
 mod delta;
+mod ending;
 mod halves;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,7 @@ use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::{
     chunk::CHOICES_LIMIT,
     edit::{Edits, ObjectEdit},
-    event::{Event, EventKind, Finish, Start, Wire},
+    event::{Event, EventKind, FinishReason, Start, Wire},
     object::{Object, member_items},
     sse::{SseEvent, SseReader},
 };
@@ -22,6 +24,7 @@ use tollgate_chat::{
 use self::{
     calls::Calls,
     delta::{Next, bare_delta, has_other_content, split_thinking},
+    ending::Ending,
     halves::Halves,
 };
 use super::{
@@ -33,7 +36,7 @@ use super::{
 use crate::{
     Presentation, conversation,
     fault::{Fault, FaultKind},
-    think_tags::ThinkTags,
+    think_tags::{Piece, ThinkTags},
 };
 
 /// The decoder's state between two chunks.
@@ -49,15 +52,19 @@ pub struct Decoder {
     started: bool,
     halves: Halves,
     choices: BTreeMap<u32, Choice>,
+    /// Whether an event that cannot be read was passed over: if anything follows, it was no last one.
+    passed_over: bool,
     done: bool,
 }
 
 /// What one choice has said so far.
 #[derive(Debug, Default)]
 struct Choice {
+    /// Whether a chunk has said its role.
+    opened: bool,
     calls: Calls,
     tags: Option<ThinkTags>,
-    finished: bool,
+    ending: Ending,
 }
 
 impl Decoder {
@@ -72,6 +79,7 @@ impl Decoder {
             started: false,
             halves: Halves::default(),
             choices: BTreeMap::new(),
+            passed_over: false,
             done: false,
         }
     }
@@ -93,25 +101,33 @@ impl Decoder {
         self.done
     }
 
-    /// The end of the bytes. Fails with [`FaultKind::Cut`] unless every choice has finished.
+    /// The end of the bytes: says how every choice ended. Fails with [`FaultKind::Cut`] unless each has
+    /// finished.
     pub fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Fault> {
         if let Some(reader) = self.reader.take() {
             let mut read = Vec::new();
             reader.end(&mut read);
             self.take_all(read, events)?;
         }
-        if !self.is_finished() {
+        let has_ended = |choice: &Choice| match self.done {
+            true => choice.ending.has_come(),
+            false => choice.ending.is_last(),
+        };
+        if self.choices.is_empty() || !self.choices.values().all(has_ended) {
             return Err(Fault::new(
                 FaultKind::Cut,
                 "the stream ended before the answer did",
             ));
         }
+        for (index, choice) in std::mem::take(&mut self.choices) {
+            choice.end(index, events)?;
+        }
         Ok(())
     }
 
-    /// Whether every choice seen so far has finished.
+    /// Whether every choice seen so far has finished, and said nothing since.
     fn is_finished(&self) -> bool {
-        !self.choices.is_empty() && self.choices.values().all(|choice| choice.finished)
+        !self.choices.is_empty() && self.choices.values().all(|choice| choice.ending.is_last())
     }
 
     fn take_all(&mut self, read: Vec<SseEvent>, events: &mut Vec<Event>) -> Result<(), Fault> {
@@ -127,8 +143,8 @@ impl Decoder {
                     let data = mended.as_ref().unwrap_or(&event.data);
                     match parse(data) {
                         Ok(object) => self.chunk(data, &object, events)?,
-                        // After the last finish nothing can be lost but counts.
-                        Err(_) if self.is_finished() => {}
+                        // After the last finish nothing is lost but counts, as a rule.
+                        Err(_) if self.is_finished() => self.passed_over = true,
                         Err(fault) => return Err(fault),
                     }
                 }
@@ -154,14 +170,21 @@ impl Decoder {
         let mut edits = Edits::of(object.text());
         let mut kinds = Vec::new();
         let mut opens = false;
+        let mut ends = None;
+        let is_alone = choices.len() == 1;
         for (position, choice) in choices.into_iter().enumerate() {
             let choice = Object::parse_member(choice).map_err(|_| malformed("a choice is not an object"))?;
             if let Some(json) = choice.present("usage") {
                 self.push_usage(json, events);
             }
-            opens |= self.choice(&choice, position as u32, &mut kinds, events, &mut edits)?;
+            let said = self.choice(&choice, (position as u32, is_alone), &mut kinds, &mut edits)?;
+            opens |= said.opens;
+            ends = said.ends;
         }
-        if kinds.is_empty() && !opens {
+        if self.passed_over && !kinds.is_empty() {
+            return Err(malformed("the answer goes on after an event that cannot be read"));
+        }
+        if kinds.is_empty() && !opens && ends.is_none() {
             return Ok(());
         }
         let mut edit = ObjectEdit::of(object);
@@ -172,6 +195,12 @@ impl Decoder {
         } else {
             Bytes::from(edits.finish())
         };
+        if let Some(index) = ends {
+            if let Some(choice) = self.choices.get_mut(&index) {
+                choice.ending.keep(json);
+            }
+            return Ok(());
+        }
         let mut wire = Wire::Chunk(json);
         if kinds.is_empty() {
             kinds.push(EventKind::Start(Start::default()));
@@ -249,26 +278,24 @@ impl Decoder {
         }
     }
 
-    /// Edits one choice and says what it holds; what has to come before this chunk goes into
-    /// `events`. Returns whether it is the choice's first chunk.
+    /// Edits one choice and says what it holds. It stands at that position of its chunk, alone or not.
     fn choice(
         &mut self,
         choice: &Object<'_>,
-        position: u32,
+        (position, is_alone): (u32, bool),
         kinds: &mut Vec<EventKind>,
-        events: &mut Vec<Event>,
         edits: &mut Edits<'_>,
-    ) -> Result<bool, Fault> {
+    ) -> Result<Said, Fault> {
         let sent_index = choice.read::<u32>("index");
         let index = sent_index.unwrap_or(position);
-        let opens = !self.choices.contains_key(&index);
-        if opens && self.choices.len() >= CHOICES_LIMIT {
+        if !self.choices.contains_key(&index) && self.choices.len() >= CHOICES_LIMIT {
             return Err(malformed("too many choices"));
         }
         let state = self.choices.entry(index).or_insert_with(|| Choice {
             tags: self.think_tags.clone(),
             ..Choice::default()
         });
+        let opens = !state.opened;
         let before = kinds.len();
 
         let empty = Object::parse("{}").map_err(|_| malformed("no delta"))?;
@@ -280,7 +307,7 @@ impl Decoder {
         let word = conversation::text(choice, "finish_reason").unwrap_or_default();
         let pieces = message::tool_calls(&delta)?;
         let has_calls = state.calls.any() || !pieces.is_empty();
-        let reason = finish::read(&word, has_calls)?.filter(|_| !state.finished);
+        let reason = finish::read(&word, has_calls)?;
 
         let mut edit = ObjectEdit::of(&delta);
         match (opens, delta.position("role")) {
@@ -292,10 +319,9 @@ impl Decoder {
         let (reasoning, content) = message::unify_content(&delta, reasoning, &mut edit)?;
         let (reasoning, text) = match &mut state.tags {
             Some(tags) if reasoning.is_none() => {
-                let next = match (reason.is_some(), pieces.is_empty()) {
-                    (true, _) => Next::End,
-                    (false, true) => Next::More,
-                    (false, false) => Next::Call,
+                let next = match pieces.is_empty() {
+                    true => Next::More,
+                    false => Next::Call,
                 };
                 split_thinking(tags, content, next, &delta, &mut edit)
             }
@@ -328,14 +354,7 @@ impl Decoder {
         }
         let answer_id = &self.presentation.head.id;
         for piece in &pieces {
-            kinds.push(state.calls.piece(piece, index, answer_id, reason, edits)?);
-        }
-        if state.finished && kinds.len() > before {
-            // Clients stop reading at the finish: they would take a part for the whole.
-            return Err(malformed("a choice goes on after its end"));
-        }
-        if let Some(reason) = reason {
-            state.calls.end(index, reason.cuts(), events)?;
+            kinds.push(state.calls.piece(piece, index, answer_id, edits)?);
         }
         message::function_call(&delta, self.legacy_functions, false, &mut edit)?;
         for name in ["refusal", "audio"] {
@@ -369,21 +388,62 @@ impl Decoder {
         }
         choice_edit.remove_named("usage");
         shape::write_logprobs(choice, logprobs.as_ref(), &mut choice_edit);
-        match reason {
-            Some(reason) => {
-                set_text_if_different(choice, &mut choice_edit, "finish_reason", reason.as_str());
-                state.finished = true;
-                kinds.push(EventKind::Finish(Finish {
-                    choice: index,
-                    reason,
-                    matched_stop: choice.read("matched_stop"),
-                    provider_reason: None,
-                }));
-            }
-            None => set_if_different(choice, &mut choice_edit, "finish_reason", "null"),
+        let says_something = kinds.len() > before;
+        let only_ends = is_alone && !says_something && (reason.is_some() || state.ending.has_come());
+        if says_something {
+            state.ending.goes_on();
+        }
+        let is_news = match reason {
+            Some(reason) => state.ending.comes(reason, choice.read("matched_stop")),
+            None => false,
+        };
+        if only_ends {
+            let word = state.ending.reason().map_or("null", FinishReason::as_str);
+            set_text_if_different(choice, &mut choice_edit, "finish_reason", word);
+            choice_edit.finish(edits);
+            return Ok(Said {
+                opens: false,
+                ends: is_news.then_some(index),
+            });
+        }
+        set_if_different(choice, &mut choice_edit, "finish_reason", "null");
+        if reason.is_some() {
+            choice_edit.remove_named("matched_stop");
+        }
+        if !std::mem::replace(&mut state.opened, true) {
+            state.ending.opens();
         }
         choice_edit.finish(edits);
-        Ok(opens)
+        Ok(Said { opens, ends: None })
+    }
+}
+
+/// What a choice of one chunk is, beside what it says.
+struct Said {
+    /// Whether the chunk says the choice's role.
+    opens: bool,
+    /// The choice, where the chunk is its finish and nothing else.
+    ends: Option<u32>,
+}
+
+impl Choice {
+    /// The end of the stream: what was held back, and then the finish.
+    fn end(mut self, index: u32, events: &mut Vec<Event>) -> Result<(), Fault> {
+        let mut pieces = Vec::new();
+        if let Some(mut tags) = self.tags.take() {
+            tags.end(&mut pieces);
+        }
+        let choice = index;
+        events.extend(pieces.into_iter().map(|piece| {
+            Event::new(match piece {
+                Piece::Text(text) => EventKind::Text { choice, text },
+                Piece::Reasoning(text) => EventKind::Reasoning { choice, text },
+            })
+        }));
+        let is_cut = self.ending.reason().is_some_and(FinishReason::cuts);
+        self.calls.end(index, is_cut, events)?;
+        events.extend(self.ending.finish(index, self.calls.any()));
+        Ok(())
     }
 }
 

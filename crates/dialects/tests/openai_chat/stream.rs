@@ -13,17 +13,26 @@ use super::{
 
 #[test]
 fn a_chunk_in_our_form_changes_its_model_and_nothing_else() {
-    let raw = r#"{"id":"c","object":"chat.completion.chunk","created":5,"model":"up", "choices":[{"index":0,"delta":{"role":"assistant","content":"H\u00e9"},"finish_reason":"stop","logprobs":null}],"service_tier":"default"}"#;
+    let said = r#"{"id":"c","object":"chat.completion.chunk","created":5,"model":"up", "choices":[{"index":0,"delta":{"role":"assistant","content":"H\u00e9"},"finish_reason":null,"logprobs":null}],"service_tier":"default"}"#;
+    let ended = r#"{"id":"c","object":"chat.completion.chunk","created":5,"model":"up", "choices":[{"index":0,"delta":{},"finish_reason":"stop","logprobs":null}],"service_tier":"default"}"#;
     let mut decoder = stream_decoder();
     let mut events = Vec::new();
-    decoder
-        .read(Bytes::from(format!("data: {raw}\n\n")), &mut events)
-        .unwrap();
-    let written = events.iter().find_map(|event| match &event.wire {
-        Wire::Chunk(json) => Some(json.clone()),
-        Wire::Unwritten | Wire::Covered => None,
-    });
-    assert_eq!(written.unwrap(), raw.replace("\"up\"", "\"asked\""));
+    for raw in [said, ended] {
+        let event = Bytes::from(format!("data: {raw}\n\n"));
+        decoder.read(event, &mut events).unwrap();
+    }
+    decoder.end(&mut events).unwrap();
+    let written: Vec<String> = events
+        .iter()
+        .filter_map(|event| match &event.wire {
+            Wire::Chunk(json) => Some(String::from_utf8(json.to_vec()).unwrap()),
+            Wire::Unwritten | Wire::Covered => None,
+        })
+        .collect();
+    assert_eq!(
+        written,
+        [said, ended].map(|raw| raw.replace("\"up\"", "\"asked\""))
+    );
 }
 
 #[test]
@@ -199,17 +208,21 @@ fn an_unreadable_event_after_the_finish_of_every_choice_is_passed_over() {
     );
     decoder.read(Bytes::from(body), &mut events).unwrap();
     decoder.end(&mut events).unwrap();
-    let early = format!(
-        "data: {}\n\ndata: bye\n\n",
-        chunk(json!({"content": "a"}), Value::Null)
-    );
-    let mut decoder = stream_decoder();
-    let fault = decoder.read(Bytes::from(early), &mut events).unwrap_err();
-    assert_eq!(
-        fault.kind,
-        FaultKind::Malformed,
-        "before the finish it may have been content"
-    );
+    let content = chunk(json!({"content": "a"}), Value::Null);
+    for (lost, why) in [
+        (
+            format!("data: {content}\n\ndata: bye\n\n"),
+            "before the finish it may have been content",
+        ),
+        (
+            format!("data: {}\n\ndata: bye\n\ndata: {content}\n\n", stop()),
+            "and so where content comes behind it",
+        ),
+    ] {
+        let mut decoder = stream_decoder();
+        let fault = decoder.read(Bytes::from(lost), &mut events).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Malformed, "{why}");
+    }
 }
 
 #[test]
@@ -236,10 +249,11 @@ fn a_finish_is_read_whatever_its_case_and_host() {
         ("SPII", FinishReason::ContentFilter),
         ("IMAGE_SAFETY", FinishReason::ContentFilter),
     ] {
-        let read = read(&[chunk(json!({"content": "a"}), json!(word))]);
+        let first = chunk(json!({"role": "assistant", "content": "a"}), Value::Null);
+        let read = read(&[first, chunk(json!({}), json!(word))]);
         assert_eq!(read.finish(), Some(expected), "{word}");
         assert_eq!(
-            read.chunks[0]["choices"][0]["finish_reason"],
+            read.chunks[1]["choices"][0]["finish_reason"],
             expected.as_str(),
             "{word}"
         );
@@ -365,29 +379,6 @@ fn a_character_cut_in_two_by_chunks_is_put_together_and_half_a_one_replaced() {
         "{}",
     ];
     assert_eq!(with_deltas(&call, "content").0, "{\"a\":\"\u{fffd}\"}");
-}
-
-#[test]
-fn what_a_choice_says_after_its_end_is_a_fault_and_nothing_more_is_none() {
-    let first = chunk(json!({"role": "assistant", "content": "hello"}), Value::Null);
-    for late in [
-        json!({"content": "MORE"}),
-        json!({"reasoning_content": "MORE"}),
-        json!({"refusal": "MORE"}),
-        json!({"tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]}),
-    ] {
-        let chunks = [first.clone(), stop(), chunk(late.clone(), Value::Null)];
-        let fault = read_with(Quirks::default(), false, &chunks).err();
-        assert_eq!(
-            fault.map(|fault| fault.kind),
-            Some(FaultKind::Malformed),
-            "{late}"
-        );
-    }
-    for late in [json!({}), json!({"content": ""}), json!({"content": null})] {
-        let read = read(&[first.clone(), stop(), chunk(late, Value::Null), stop()]);
-        assert_eq!(read.text(), "hello");
-    }
 }
 
 #[test]

@@ -99,6 +99,9 @@ impl Writer {
             if self.choices > 1 {
                 self.announce(&kind, &wire, out);
             }
+            if matches!((&kind, &wire), (EventKind::Start(_), Wire::Chunk(_))) && self.choices == 1 {
+                self.chunks().open_choice(0);
+            }
             // A ready chunk has said the role of every choice in it.
             if let Some(choice) = kind.choice().filter(|_| wire != Wire::Unwritten) {
                 self.chunks().open_choice(choice);

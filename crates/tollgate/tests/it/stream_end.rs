@@ -10,7 +10,7 @@ use tollgate_testkit::{
     gate::{Channel, Streamed},
     provider::{
         Script, accepts_and_says_nothing, answers, answers_with, chunk, fails, hangs_up, says, streams,
-        streams_deltas, streams_events, streams_raw,
+        streams_deltas, streams_events, streams_raw, usage_chunk,
     },
 };
 
@@ -221,6 +221,48 @@ async fn an_answer_that_finished_is_whole_whatever_comes_of_its_connection() {
         assert_eq!(answer.text(), WHOLE_TEXT, "{what}");
         assert_eq!(answer.finish_reason(), Some("stop"), "{what}");
         assert!(answer.has_done(), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_finish_is_the_last_that_a_client_sees_of_a_choice() {
+    let (provider, gate) = stage(says("unused")).await;
+    let usage = usage_chunk(3, 2);
+    for (what, events) in [
+        (
+            "a finish in every chunk",
+            vec![
+                chunk(json!({"role": "assistant", "content": "Hel"}), Some("stop")),
+                chunk(json!({"content": "lo"}), Some("stop")),
+                usage.clone(),
+            ],
+        ),
+        (
+            "content behind the finish and the counts",
+            vec![
+                chunk(json!({"role": "assistant", "content": "Hel"}), None),
+                chunk(json!({}), Some("stop")),
+                usage,
+                chunk(json!({"content": "lo"}), None),
+                chunk(json!({}), Some("stop")),
+            ],
+        ),
+    ] {
+        provider.always(streams_events(events));
+        let request = question_with(json!({"stream_options": {"include_usage": true}}));
+
+        let answer = gate.stream(&request).await;
+
+        assert_eq!(answer.text(), "Hello", "{what}");
+        assert_eq!(answer.finish_reason(), Some("stop"), "{what}");
+        assert!(answer.has_done(), "{what}: {:?}", answer.error());
+        assert!(
+            answer.broken_rules().is_empty(),
+            "{what}: {:?}",
+            answer.broken_rules()
+        );
+        let usage = answer.summary().usage.as_ref();
+        assert_eq!(usage.map(|usage| usage.total_tokens), Some(5), "{what}");
     }
 }
 

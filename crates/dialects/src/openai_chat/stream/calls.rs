@@ -3,7 +3,7 @@
 
 use tollgate_chat::{
     edit::Edits,
-    event::{Event, EventKind, FinishReason},
+    event::{Event, EventKind},
 };
 
 use crate::{
@@ -55,7 +55,6 @@ impl Calls {
         piece: &ToolCallPiece<'_>,
         choice: u32,
         answer_id: &str,
-        reason: Option<FinishReason>,
         edits: &mut Edits<'_>,
     ) -> Result<EventKind, Fault> {
         let known = self.position_of(piece);
@@ -98,11 +97,9 @@ impl Calls {
         };
         call.name = call.name.take().or_else(|| name.clone());
         let blank = call.arguments.trim().is_empty() && piece.is_blank();
-        let ends = reason.is_some_and(|reason| !reason.cuts());
-        let arguments = match (blank, ends) {
-            (true, true) => "{}",
-            (true, false) if piece.arguments.trim() == "null" => "",
-            _ => &*piece.arguments,
+        let arguments = match blank && piece.arguments.trim() == "null" {
+            true => "",
+            false => &*piece.arguments,
         };
         call.arguments.push_str(arguments);
         self.held += arguments.len();

@@ -29,8 +29,6 @@ pub enum Next {
     More,
     /// A call.
     Call,
-    /// Nothing.
-    End,
 }
 
 /// Sorts a piece of content with `<think>` tags. Returns reasoning and text.
@@ -48,7 +46,6 @@ pub fn split_thinking<'a>(
     match next {
         Next::More => {}
         Next::Call => tags.interrupt(&mut pieces),
-        Next::End => tags.end(&mut pieces),
     }
     let (mut reasoning, mut text) = (String::new(), String::new());
     for piece in pieces {
