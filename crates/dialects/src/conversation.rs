@@ -16,10 +16,10 @@ use tollgate_chat::{
     surrogates,
 };
 
-use crate::turn_state::Before;
+use crate::{request::Note, turn_state::Before};
 
 pub use assistant::{Assistant, Call, without_signature};
-pub use parts::{File, Part, PartKind, Source};
+pub use parts::{File, Part, PartKind, Source, Spot};
 pub use tools::{Tool, tools};
 
 /// A message, and its index in the client's list, for errors.
@@ -101,6 +101,24 @@ pub fn legacy_function(messages: &str) -> Option<String> {
             };
             Some(format!("messages[{at}].{member}"))
         })
+}
+
+/// What becomes of answers that were spoken where the provider takes no sound of the model's: their words are
+/// text, where all of them have some.
+pub fn note_of_speech(messages: &str) -> Option<Note> {
+    let list = items(messages).unwrap_or_default();
+    let spoken = list.iter().filter_map(|message| Object::parse(message).ok());
+    let mut spoken = spoken
+        .filter(|message| message.present("audio").is_some())
+        .peekable();
+    spoken.peek()?;
+    let name = "messages.audio".to_owned();
+    Some(
+        match spoken.all(|message| assistant::spoken(&message).is_some()) {
+            true => Note::Moved(name),
+            false => Note::Omitted(name),
+        },
+    )
 }
 
 /// The string `name` of an object; `None` where it is absent, null or of another kind. Borrows unless

@@ -127,6 +127,10 @@ pub fn encode(
             written.notes.push(note);
         }
     }
+    if request.traits.spoken && dialect != Dialect::OpenaiChat {
+        let messages = request.request.get("messages").unwrap_or_default();
+        written.notes.extend(conversation::note_of_speech(messages));
+    }
     if decode::keeps_state(dialect, &serving.quirks) {
         let messages = request.request.get("messages").unwrap_or_default();
         written.undo.before = turn_state::Before::of(&conversation::messages(messages));

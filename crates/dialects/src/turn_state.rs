@@ -10,7 +10,7 @@ mod content;
 pub mod order;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -53,6 +53,25 @@ impl TurnState {
             pieces,
             ..Self::default()
         }
+    }
+
+    /// Where the client has the calls of that turn in its list, by the index under which they were made. One
+    /// that it left out is missing, as is one of its own.
+    pub fn places_of_calls(&self, turn: &Assistant<'_>) -> BTreeMap<u32, usize> {
+        if self.said.calls.is_empty() {
+            // Nothing is known but the indexes.
+            return (0..).zip(0..turn.calls.len()).collect();
+        }
+        let mut taken = vec![false; turn.calls.len()];
+        let mut places = BTreeMap::new();
+        for (index, id) in &self.said.calls {
+            let mut calls = turn.calls.iter().zip(&taken);
+            if let Some(place) = calls.position(|(call, taken)| !taken && *call.id == **id) {
+                taken[place] = true;
+                places.insert(*index, place);
+            }
+        }
+        places
     }
 
     /// Bytes held, for the bound of a store.

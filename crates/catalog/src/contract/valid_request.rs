@@ -124,6 +124,8 @@ pub struct MessageTraits {
     /// Some assistant message has images that a model drew. They count nowhere else: whether they are
     /// sent depends on the provider.
     pub assistant_images: bool,
+    /// Some assistant message has `audio`: an answer that was spoken.
+    pub spoken: bool,
     /// Some turn carries state in another host's form: `thinking_blocks`, `reasoning_details`,
     /// `extra_content`, or a signature in a call's ID.
     pub foreign_state: bool,

@@ -93,6 +93,7 @@ impl<'a> EarlierTurn<'a> {
                 if !head.is_empty() {
                     groups[at].push(Part {
                         kind: PartKind::Text(head),
+                        spot: part.spot,
                         cache_control: None,
                     });
                 }

@@ -295,7 +295,7 @@ impl<'a> Writer<'a, '_> {
             context: self.setting.context,
         };
         let mut blocks = Vec::with_capacity(parts.len());
-        for (index, part) in parts.into_iter().enumerate() {
+        for part in parts {
             match &part.kind {
                 PartKind::Text(text) | PartKind::Refusal(text) if text.trim().is_empty() => continue,
                 PartKind::Image {
@@ -305,7 +305,8 @@ impl<'a> Writer<'a, '_> {
                 }
                 _ => {}
             }
-            let mut block = media.block(part.kind, || format!("messages[{at}].content[{index}]"))?;
+            let spot = part.spot;
+            let mut block = media.block(part.kind, || format!("messages[{at}].{spot}"))?;
             if let Some(marker) = part.cache_control.filter(|_| self.setting.quirks.cache_control)
                 && let Some(mark) = block.mark()
             {

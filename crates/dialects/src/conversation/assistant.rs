@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use tollgate_chat::object::{Object, items};
 
 use super::{
-    parts::{self, Part, PartKind, Source},
+    parts::{self, Part, PartKind, Source, Spot},
     text,
 };
 use crate::turn_state::Before;
@@ -49,10 +49,14 @@ pub(super) fn read<'a>(at: usize, before: Before, message: &Object<'a>) -> Assis
         items(list).unwrap_or_default()
     };
     let mut parts = parts::read(message);
-    if let Some(refusal) = text(message, "refusal").filter(|text| !text.is_empty()) {
-        parts.push(bare(PartKind::Refusal(refusal)));
+    if parts.iter().all(|part| part.says_nothing()) {
+        parts.extend(spoken(message).map(|text| bare(PartKind::Text(text), Spot::Content(0))));
     }
-    parts.extend(list("images").into_iter().filter_map(image));
+    if let Some(refusal) = text(message, "refusal").filter(|text| !text.is_empty()) {
+        parts.push(bare(PartKind::Refusal(refusal), Spot::Refusal));
+    }
+    let images = list("images").into_iter().enumerate();
+    parts.extend(images.filter_map(|(index, json)| image(json, Spot::Images(index))));
     Assistant {
         at,
         before,
@@ -86,13 +90,20 @@ impl Assistant<'_> {
     }
 }
 
+/// The words of an answer that was spoken.
+pub fn spoken<'a>(message: &Object<'a>) -> Option<Cow<'a, str>> {
+    let audio = Object::parse(message.present("audio")?).ok()?;
+    text(&audio, "transcript").filter(|text| !text.is_empty())
+}
+
 /// An image as an answer gave it: a part of type `image_url`.
-fn image(json: &str) -> Option<Part<'_>> {
+fn image(json: &str, spot: Spot) -> Option<Part<'_>> {
     let image = Object::parse(Object::parse(json).ok()?.present("image_url")?).ok()?;
-    Some(bare(PartKind::Image {
+    let kind = PartKind::Image {
         source: parts::source(text(&image, "url")?),
         detail: None,
-    }))
+    };
+    Some(bare(kind, spot))
 }
 
 fn call(json: &str) -> Option<Call<'_>> {
@@ -129,9 +140,10 @@ pub fn without_signature(id: Cow<'_, str>) -> (Cow<'_, str>, Option<Cow<'_, str>
     }
 }
 
-fn bare(kind: PartKind<'_>) -> Part<'_> {
+fn bare(kind: PartKind<'_>, spot: Spot) -> Part<'_> {
     Part {
         kind,
+        spot,
         cache_control: None,
     }
 }

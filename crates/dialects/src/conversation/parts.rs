@@ -1,6 +1,6 @@
 //! Parts of a message's content.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use tollgate_chat::object::{Object, items};
 
@@ -11,8 +11,35 @@ use crate::data_uri;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part<'a> {
     pub kind: PartKind<'a>,
+    pub spot: Spot,
     /// The client's `cache_control`, as JSON. A marker on the message stands on its last part.
     pub cache_control: Option<&'a str>,
+}
+
+impl Part<'_> {
+    /// Whether it is a text without a letter.
+    pub(super) fn says_nothing(&self) -> bool {
+        matches!(&self.kind, PartKind::Text(text) if text.is_empty())
+    }
+}
+
+/// Where the client wrote a part in its message, for errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    Content(usize),
+    /// In the member `images` of what the model drew.
+    Images(usize),
+    Refusal,
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Content(index) => write!(f, "content[{index}]"),
+            Self::Images(index) => write!(f, "images[{index}]"),
+            Self::Refusal => f.write_str("refusal"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -63,13 +90,14 @@ pub(super) fn read<'a>(message: &Object<'a>) -> Vec<Part<'a>> {
     let mut parts = match message.present("content") {
         None => Vec::new(),
         Some(list) if list.starts_with('[') => {
-            let list = items(list).unwrap_or_default().into_iter();
-            list.filter_map(|part| read_part(&Object::parse(part).ok()?))
+            let list = items(list).unwrap_or_default().into_iter().enumerate();
+            list.filter_map(|(index, part)| read_part(&Object::parse(part).ok()?, Spot::Content(index)))
                 .collect()
         }
         Some(_) => text(message, "content")
             .map(|text| Part {
                 kind: PartKind::Text(text),
+                spot: Spot::Content(0),
                 cache_control: None,
             })
             .into_iter()
@@ -81,7 +109,7 @@ pub(super) fn read<'a>(message: &Object<'a>) -> Vec<Part<'a>> {
     parts
 }
 
-fn read_part<'a>(part: &Object<'a>) -> Option<Part<'a>> {
+fn read_part<'a>(part: &Object<'a>, spot: Spot) -> Option<Part<'a>> {
     let inner = |name: &str| Object::parse(part.present(name)?).ok();
     let kind = match &*text(part, "type")? {
         "text" => PartKind::Text(text(part, "text")?),
@@ -112,6 +140,7 @@ fn read_part<'a>(part: &Object<'a>) -> Option<Part<'a>> {
     };
     Some(Part {
         kind,
+        spot,
         cache_control: part.present("cache_control"),
     })
 }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::{Assistant, File, Message, Part, PartKind, Source, messages, tools};
+use super::{Assistant, File, Message, Part, PartKind, Source, Spot, messages, tools};
 
 /// Reads messages from text that lives as long as the test.
 fn read(list: Value) -> Vec<Message<'static>> {
@@ -27,9 +27,10 @@ fn part(part: Value) -> Part<'static> {
     }
 }
 
-fn text(text: &str) -> Part<'_> {
+fn text(text: &str, index: usize) -> Part<'_> {
     Part {
         kind: PartKind::Text(Cow::Borrowed(text)),
+        spot: Spot::Content(index),
         cache_control: None,
     }
 }
@@ -53,16 +54,16 @@ fn messages_keep_their_role_their_order_and_their_place() {
         Message::System {
             at: 0,
             developer: true,
-            parts: vec![text("a")],
+            parts: vec![text("a", 0)],
         },
         Message::User {
             at: 1,
-            parts: vec![text("b"), text("c")],
+            parts: vec![text("b", 0), text("c", 1)],
         },
         Message::Tool {
             at: 3,
             call_id: "call_1".into(),
-            parts: vec![text("d")],
+            parts: vec![text("d", 0)],
         },
     ];
     assert_eq!(read(list), expected);

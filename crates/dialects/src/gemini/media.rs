@@ -6,7 +6,7 @@ use tollgate_catalog::quirks::{MediaSource, Quirks};
 
 use super::body::{Part, VideoMetadata};
 use crate::{
-    conversation::{File, PartKind, Source},
+    conversation::{File, PartKind, Source, Spot},
     request::{Fetched, Note, Unsupported},
 };
 
@@ -47,12 +47,12 @@ fn host(url: &str) -> Option<&str> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub message: usize,
-    pub part: usize,
+    pub spot: Spot,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "messages[{}].content[{}]", self.message, self.part)
+        write!(f, "messages[{}].{}", self.message, self.spot)
     }
 }
 

@@ -3,7 +3,7 @@
 mod order;
 mod signatures;
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use serde_json::value::RawValue;
 use tollgate_chat::{json::quote, object::Object};
@@ -36,6 +36,8 @@ pub(super) struct Writer<'a, 'w> {
     pub states: &'a TurnStates,
     pub names: &'w mut Names,
     pub notes: &'w mut Vec<Note>,
+    /// The place of each call so far in the turn that made it, for the order of results.
+    pub made: HashMap<Cow<'a, str>, usize>,
 }
 
 /// A turn, and whether it is made of tools' results: those stay by themselves, since Gemini counts them
@@ -83,7 +85,7 @@ impl<'a> Writer<'a, '_> {
                         .count();
                     let results = &messages[index - 1..index + more];
                     index += more;
-                    let (parts, beside) = self.results(results, messages, &names_by_call)?;
+                    let (parts, beside) = self.results(results, &names_by_call)?;
                     say(&mut turns, Role::User, true, parts);
                     if !beside.is_empty() {
                         say(&mut turns, Role::User, false, beside);
@@ -127,7 +129,7 @@ impl<'a> Writer<'a, '_> {
     /// The parts of a message, empty texts left out.
     fn parts(&mut self, at: usize, parts: &[ClientPart<'a>]) -> Result<Vec<Part<'a>>, Unsupported> {
         let mut out = Vec::with_capacity(parts.len());
-        for (index, part) in parts.iter().enumerate() {
+        for part in parts {
             if part.cache_control.is_some() {
                 // Gemini caches by itself, or what was stored before.
                 note(self.notes, Note::Omitted("cache_control".to_owned()));
@@ -137,7 +139,7 @@ impl<'a> Writer<'a, '_> {
             }
             let place = Place {
                 message: at,
-                part: index,
+                spot: part.spot,
             };
             out.push(self.media.part(place, &part.kind, self.notes)?);
         }
@@ -169,21 +171,31 @@ impl<'a> Writer<'a, '_> {
             }
         }
 
-        let mut called = Vec::with_capacity(assistant.calls.len());
+        let mut made = signatures.made;
+        if made.is_empty() {
+            made = (0..assistant.calls.len()).collect();
+        }
+        let mut called: Vec<Option<Part<'a>>> = Vec::with_capacity(assistant.calls.len());
         let mut calls = signatures.on_calls;
-        for (index, call) in assistant.calls.iter().enumerate() {
-            let mut signature = calls.remove(&(index as u32));
-            if signature.is_none() && index == 0 && current && self.media.quirks.call_signatures {
+        for (place, call) in assistant.calls.iter().enumerate() {
+            let mut signature = calls.remove(&place);
+            let is_first = made.first() == Some(&place);
+            if signature.is_none() && is_first && current && self.media.quirks.call_signatures {
                 signature = Some(signatures::PLACEHOLDER.to_owned());
             }
-            called.push(Part {
+            called.push(Some(Part {
                 function_call: Some(self.call(call)),
                 thought_signature: signature,
                 ..Part::default()
-            });
+            }));
+        }
+        for (number, place) in made.iter().enumerate() {
+            let call = assistant.calls.get(*place);
+            self.made.extend(call.map(|call| (call.id.clone(), number)));
         }
         let Some(order) = signatures.order else {
-            said.extend(called);
+            let in_order = made.into_iter().filter_map(|place| called.get_mut(place)?.take());
+            said.extend(in_order);
             return Ok(said);
         };
         if order.text_moved {
@@ -205,13 +217,13 @@ impl<'a> Writer<'a, '_> {
     fn results(
         &mut self,
         results: &[Message<'a>],
-        messages: &[Message<'a>],
         names_by_call: &HashMap<&str, &str>,
     ) -> Result<(Vec<Part<'a>>, Vec<Part<'a>>), Unsupported> {
         let mut ordered = Vec::with_capacity(results.len());
         for result in results {
             if let Message::Tool { at, call_id, parts } = result {
-                ordered.push((place_of(messages, *at, call_id), *at, call_id, parts));
+                let place = self.made.get(call_id).copied();
+                ordered.push((place.unwrap_or(usize::MAX), *at, call_id, parts));
             }
         }
         ordered.sort_by_key(|(place, ..)| *place);
@@ -232,10 +244,10 @@ impl<'a> Writer<'a, '_> {
                 })
                 .collect();
             let mut media = Vec::new();
-            for (index, part) in parts.iter().enumerate().filter(|(_, part)| !is_text(part)) {
+            for part in parts.iter().filter(|part| !is_text(part)) {
                 let place = Place {
                     message: at,
-                    part: index,
+                    spot: part.spot,
                 };
                 media.push(self.media.part(place, &part.kind, self.notes)?);
             }
@@ -265,16 +277,6 @@ fn current_turn(messages: &[Message<'_>]) -> usize {
         .iter()
         .rposition(|message| matches!(message, Message::User { .. }));
     last.map_or(0, |last| last + 1)
-}
-
-/// The place of a call in the turn that made it, for the order of results.
-fn place_of(messages: &[Message<'_>], before: usize, call_id: &str) -> usize {
-    let earlier = messages.iter().rev().filter_map(|message| match message {
-        Message::Assistant(assistant) if assistant.at < before => Some(assistant),
-        _ => None,
-    });
-    let place = |assistant: &Assistant<'_>| assistant.calls.iter().position(|call| call.id == call_id);
-    earlier.into_iter().find_map(place).unwrap_or(usize::MAX)
 }
 
 /// Adds to the last turn where the same side goes on, else opens one.

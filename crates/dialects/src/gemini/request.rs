@@ -54,6 +54,7 @@ pub fn encode(
         states: context.states,
         names: &mut names,
         notes: &mut notes,
+        made: std::collections::HashMap::new(),
     }
     .write(&messages)?;
     let mut body = Body {

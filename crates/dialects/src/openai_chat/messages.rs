@@ -49,6 +49,7 @@ impl Rules<'_> {
             || (traits.reasoning_content && history != ReasoningHistory::Pass)
             || (traits.tool_calls && wants_thoughts)
             || (wants_thoughts && !self.context.states.is_empty())
+            || traits.spoken
             || traits.null_members
             || ((traits.foreign_state || traits.assistant_images) && !quirks.foreign_state)
             || (traits.result_images && !quirks.tool_result_media)
@@ -90,6 +91,7 @@ pub fn edit<'a>(
     let mut waiting = Waiting::default();
     let (mut nameless, mut lost_mark) = (false, false);
     let (mut moved_refusal, mut lost_refusal) = (false, false);
+    let (mut moved_speech, mut lost_speech) = (false, false);
     for (at, message) in list.iter().enumerate() {
         let Ok(object) = Object::parse(message) else {
             continue;
@@ -112,11 +114,15 @@ pub fn edit<'a>(
             lost_mark: false,
             moved_refusal: false,
             lost_refusal: false,
+            moved_speech: false,
+            lost_speech: false,
         };
         editor.members(edits)?;
         lost_mark |= editor.lost_mark;
         moved_refusal |= editor.moved_refusal;
         lost_refusal |= editor.lost_refusal;
+        moved_speech |= editor.moved_speech;
+        lost_speech |= editor.lost_speech && !editor.moved_speech;
         editor.edit.finish(edits);
         waiting.after(message);
     }
@@ -131,6 +137,7 @@ pub fn edit<'a>(
         ),
         ("name", nameless),
         ("messages.refusal", lost_refusal),
+        ("messages.audio", lost_speech),
     ];
     for (name, _) in left_out.into_iter().filter(|(_, left_out)| *left_out) {
         let note = Note::Omitted(name.to_owned());
@@ -140,6 +147,9 @@ pub fn edit<'a>(
     }
     if moved_refusal {
         notes.push(Note::Moved("messages.refusal".to_owned()));
+    }
+    if moved_speech {
+        notes.push(Note::Moved("messages.audio".to_owned()));
     }
     Ok(())
 }
@@ -191,6 +201,10 @@ struct MessageEditor<'e, 'a> {
     moved_refusal: bool,
     /// Whether a refusal went.
     lost_refusal: bool,
+    /// Whether what was spoken became text.
+    moved_speech: bool,
+    /// Whether what was spoken went.
+    lost_speech: bool,
 }
 
 impl<'a> MessageEditor<'_, 'a> {
@@ -206,7 +220,11 @@ impl<'a> MessageEditor<'_, 'a> {
                     .any(|field| *field == member.name);
             match &*member.name {
                 "content" => self.content(member.value, edits)?,
-                _ if member.value == "null" || dropped => self.edit.remove(index),
+                _ if member.value == "null" || dropped => {
+                    self.lost_speech |= member.name == "audio" && member.value != "null";
+                    self.edit.remove(index);
+                }
+                "audio" if assistant => self.named_by_its_id(member.value),
                 "role" if self.role == "developer" && !quirks.developer_role => {
                     self.edit.set("role", "\"system\"");
                 }
@@ -227,9 +245,9 @@ impl<'a> MessageEditor<'_, 'a> {
         if assistant {
             self.history();
             if message.get("content").is_none() {
-                match self.refusal_as_text() {
+                match self.refusal_as_text().or_else(|| self.speech_as_text()) {
                     Some(text) => self.edit.append("content", text),
-                    None if !quirks.null_content => self.edit.append("content", "\"\""),
+                    None if self.nothing() != "null" => self.edit.append("content", "\"\""),
                     None => {}
                 }
             }

@@ -33,8 +33,8 @@ impl Parts<'_> {
             _ => {}
         }
         let mut all = first;
-        for (index, part) in parts.iter().enumerate() {
-            all.push(self.part(part, &format!("messages[{at}].content[{index}]"))?);
+        for part in parts {
+            all.push(self.part(part, &format!("messages[{at}].{}", part.spot))?);
         }
         Ok(format!("[{}]", all.join(",")))
     }

@@ -157,15 +157,7 @@ impl Order {
         };
         let is_same = TextMark::of(&said) == state.said.text && texts().sum::<usize>() == said.len();
         let mut changed_text = Some(said.len()).filter(|bytes| !is_same && *bytes > 0);
-        let mut taken = vec![false; turn.calls.len()];
-        let mut call = |index: u32| {
-            let id = state.said.calls.iter().find(|(known, _)| *known == index);
-            let (_, id) = id?;
-            let place =
-                (turn.calls.iter().zip(&taken)).position(|(call, taken)| !taken && *call.id == **id)?;
-            taken[place] = true;
-            Some(place)
-        };
+        let mut calls = state.places_of_calls(turn);
         let steps = blocks.iter().map(|block| match block {
             Block::Thought(json) => Step::Thought(json.get().to_owned()),
             Block::Text { bytes, frame } if is_same => Step::Text {
@@ -182,7 +174,7 @@ impl Order {
                     changed: true,
                 },
             },
-            Block::Call(index) => call(*index).map_or(Step::Gone, Step::Call),
+            Block::Call(index) => calls.remove(index).map_or(Step::Gone, Step::Call),
             Block::Image(index) => Step::Image(*index as usize),
         });
         Some(Self {

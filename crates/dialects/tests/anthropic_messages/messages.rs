@@ -269,6 +269,38 @@ fn sound_and_video_are_refused_by_their_path() {
 }
 
 #[test]
+fn an_image_that_the_model_drew_is_named_where_the_client_sent_it() {
+    let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
+    let earlier = |message: Value| {
+        let messages =
+            json!([{"role": "user", "content": "Draw"}, message, {"role": "user", "content": "Again"}]);
+        let valid = valid(SONNET, json!({"messages": messages}));
+        encode(&valid, &serving(SONNET)).unwrap_err().param
+    };
+    let (good, bad) = ("data:image/png;base64,AAAA", "http://example.org/a.png");
+    let drawn = json!({"role": "assistant", "content": "Here:", "images": [image(good), image(bad)]});
+    assert_eq!(earlier(drawn), "messages[1].images[1]");
+    let said = json!({"role": "assistant", "content": [{"type": "text", "text": "Here:"}, image(bad)]});
+    assert_eq!(earlier(said), "messages[1].content[1]");
+}
+
+#[test]
+fn what_the_model_spoke_goes_back_in_words() {
+    let earlier = |audio: Value| {
+        let message = json!({"role": "assistant", "content": null, "audio": audio});
+        json!({"messages": [{"role": "user", "content": "Hi"}, message, {"role": "user", "content": "And?"}]})
+    };
+    let whole = earlier(json!({"id": "audio_1", "expires_at": 5, "data": "AAAA", "transcript": "Hello"}));
+    assert_eq!(
+        sent(SONNET, whole.clone())["messages"][1],
+        json!({"role": "assistant", "content": [{"type": "text", "text": "Hello"}]})
+    );
+    assert_eq!(notes(SONNET, whole), ["moved:messages.audio"]);
+    let bare = earlier(json!({"id": "audio_1"}));
+    assert_eq!(notes(SONNET, bare), ["omitted:messages.audio"]);
+}
+
+#[test]
 fn what_the_gate_fetched_goes_out_as_data() {
     let url = "http://example.org/a.png";
     let members = json!({"messages": [{"role": "user", "content": [

@@ -172,3 +172,15 @@ fn media_types_go_out_in_lower_case() {
         assert_eq!(told, expected, "{kind}");
     }
 }
+
+#[test]
+fn an_image_that_the_model_drew_is_named_where_the_client_sent_it() {
+    let image = json!({"type": "image_url", "image_url": {"url": "http://example.org/a.png"}});
+    let messages = json!([
+        {"role": "user", "content": "Draw"},
+        {"role": "assistant", "content": "Here:", "images": [image]},
+        {"role": "user", "content": "Again"},
+    ]);
+    let refused = encode("gemini-2.5-flash", json!({ "messages": messages })).unwrap_err();
+    assert_eq!(refused.param, "messages[1].images[0]");
+}

@@ -76,6 +76,35 @@ fn signatures_on_text_and_calls_come_back_byte_for_byte_in_their_places() {
 }
 
 #[test]
+fn parallel_calls_get_their_own_signatures_in_the_order_in_which_they_were_made() {
+    let parts = json!([
+        {"functionCall": {"id": "a", "name": "f"}, "thoughtSignature": "b25l"},
+        {"functionCall": {"id": "b", "name": "f"}},
+        {"functionCall": {"id": "c", "name": "f"}, "thoughtSignature": "dHdv"},
+    ]);
+    let call = |id: &str| json!({"id": id, "name": "f", "args": {}});
+    let with = |id: &str, signature: &str| json!({"functionCall": call(id), "thoughtSignature": signature});
+    let bare = |id: &str| json!({"functionCall": call(id)});
+    let lost = "skip_thought_signature_validator";
+    for (ids, sent) in [
+        (["b", "a"], [with("a", "b25l"), bare("b")]),
+        (["c", "a"], [with("a", "b25l"), with("c", "dHdv")]),
+        (["c", "b"], [with("b", lost), with("c", "dHdv")]),
+    ] {
+        let contents = next_turn(parts.clone(), called(ids));
+
+        let turn = contents[1]["parts"].as_array().unwrap();
+        assert_eq!(turn[1..], sent, "{ids:?}");
+        let order = sent.map(|part| part["functionCall"]["id"].clone());
+        let results = contents[2]["parts"].as_array().unwrap().iter();
+        let answered: Vec<Value> = results
+            .map(|part| part["functionResponse"]["id"].clone())
+            .collect();
+        assert_eq!(answered, order, "results follow their calls");
+    }
+}
+
+#[test]
 fn a_signature_that_stood_by_itself_comes_back_by_itself() {
     let contents = next_turn(
         json!([

@@ -360,10 +360,6 @@ fn a_file_in_the_providers_own_storage_is_refused_by_the_place_of_its_part() {
             )]),
             "messages[0].content[1]",
         ),
-        (
-            json!([{"role": "user", "content": "Hi"}, {"role": "assistant", "audio": {"id": "audio_1"}}]),
-            "messages[1].audio",
-        ),
     ] {
         let refused = encode_with(Quirks::default(), "gpt-4o", json!({"messages": messages})).unwrap_err();
         assert_eq!(refused.param, param);
@@ -408,4 +404,51 @@ fn a_refusal_is_text_where_the_provider_has_no_place_for_it() {
     assert_eq!(notes, ["omitted:messages.refusal"]);
     let nothing = earlier(Quirks::default(), json!({"content": null, "refusal": ""}));
     assert_eq!(nothing, (json!(""), vec![]));
+}
+
+#[test]
+fn an_answer_that_was_spoken_goes_back_by_its_id_and_elsewhere_in_words() {
+    let said = |quirks: Quirks, audio: Value, content: Value| {
+        let messages = json!([
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": content, "audio": audio},
+            {"role": "user", "content": "And?"},
+        ]);
+        let request = encode_with(quirks, "gpt-4o", json!({"messages": messages})).unwrap();
+        (body(&request)["messages"][1].clone(), notes(&request))
+    };
+    let speaks = || Quirks {
+        drop_message_fields: vec!["annotations".to_owned()],
+        ..Quirks::default()
+    };
+    let audio = json!({"id": "audio_1", "expires_at": 5, "data": "AAAA", "transcript": "Hello"});
+    let named = json!({"role": "assistant", "content": null, "audio": {"id": "audio_1"}});
+    assert_eq!(
+        said(speaks(), audio.clone(), Value::Null),
+        (named.clone(), vec![])
+    );
+    let id = json!({"id": "audio_1"});
+    assert_eq!(said(speaks(), id.clone(), Value::Null), (named, vec![]));
+
+    let words = json!({"role": "assistant", "content": "Hello"});
+    let moved = vec!["moved:messages.audio".to_owned()];
+    assert_eq!(said(Quirks::default(), audio, Value::Null), (words, moved));
+    let nothing = json!({"role": "assistant", "content": ""});
+    let omitted = vec!["omitted:messages.audio".to_owned()];
+    assert_eq!(said(Quirks::default(), id, Value::Null), (nothing, omitted));
+}
+
+#[test]
+fn what_was_nothing_but_an_image_leaves_no_null() {
+    let messages = json!([
+        {"role": "user", "content": "Draw"},
+        {"role": "assistant", "content": [drawn()]},
+        {"role": "user", "content": "Again"},
+    ]);
+    let request = encode_with(Quirks::default(), "gpt-4o", json!({"messages": messages})).unwrap();
+    assert_eq!(
+        body(&request)["messages"][1],
+        json!({"role": "assistant", "content": ""}),
+        "several providers refuse a null without calls"
+    );
 }

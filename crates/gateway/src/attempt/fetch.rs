@@ -231,7 +231,7 @@ pub fn may_need(gate: &Gate, request: &ValidRequest, dialect: Dialect, quirks: &
 
 /// Whether images that a model drew in earlier turns go back to the provider.
 fn takes_drawn_images(dialect: Dialect) -> bool {
-    dialect == Dialect::Gemini
+    matches!(dialect, Dialect::Gemini | Dialect::AnthropicMessages)
 }
 
 fn wanted(request: &ValidRequest, dialect: Dialect, quirks: &Quirks) -> Vec<Wanted> {
@@ -245,7 +245,7 @@ fn wanted(request: &ValidRequest, dialect: Dialect, quirks: &Quirks) -> Vec<Want
             Message::Assistant(turn) if takes_drawn_images(dialect) => (turn.at, &turn.parts),
             Message::Assistant(_) => continue,
         };
-        for (place, part) in parts.iter().enumerate() {
+        for part in parts {
             let Some((kind, url)) = address(part) else {
                 continue;
             };
@@ -265,7 +265,7 @@ fn wanted(request: &ValidRequest, dialect: Dialect, quirks: &Quirks) -> Vec<Want
                 wanted.push(Wanted {
                     url: url.to_owned(),
                     kind,
-                    param: format!("messages[{at}].content[{place}].{}", kind.member()),
+                    param: format!("messages[{at}].{}.{}", part.spot, kind.member()),
                 });
             }
         }

@@ -34,7 +34,8 @@ impl MessageReader<'_> {
         self.traits.reasoning_content |= REASONING.iter().any(|name| message.present(name).is_some());
         expect_array(message, "annotations", at, found);
         if let Some(audio) = message.present("audio") {
-            self.spoken_before(audio, at.member("audio"), found);
+            expect_object(audio, at.member("audio"), found);
+            self.traits.spoken = true;
         }
         let drew = self.images(message, at, found);
         self.traits.foreign_state |= message.present("extra_content").is_some();
@@ -128,14 +129,6 @@ impl MessageReader<'_> {
         }
         self.traits.foreign_state |= message.present(name).is_some();
         !items.is_empty()
-    }
-
-    /// `audio: {"id": …}` names an answer that the provider has kept.
-    fn spoken_before(&mut self, audio: &Json<'_>, at: Path<'_>, found: &mut Found) {
-        expect_object(audio, at, found);
-        if audio.present("id").is_some() {
-            self.note_provider_file();
-        }
     }
 }
 

@@ -12,11 +12,14 @@ use crate::turn_state::order::{Order, Step};
 
 /// Puts a turn together. `said`: what the client's message says, texts and media; `called`: its calls. What has
 /// no place in the order goes last, text of the client's own first.
-pub(super) fn restored<'a>(order: Order, said: Vec<Part<'a>>, called: Vec<Part<'a>>) -> Vec<Part<'a>> {
+pub(super) fn restored<'a>(
+    order: Order,
+    said: Vec<Part<'a>>,
+    mut called: Vec<Option<Part<'a>>>,
+) -> Vec<Part<'a>> {
     let text: String = said.iter().filter_map(|part| part.text.as_deref()).collect();
     let media = said.into_iter().filter(|part| part.text.is_none());
     let mut media: Vec<Option<Part<'a>>> = media.map(Some).collect();
-    let mut called: Vec<Option<Part<'a>>> = called.into_iter().map(Some).collect();
     let mut parts = Vec::with_capacity(order.steps.len());
     let mut rest = &*text;
     let mut texts = order.texts();

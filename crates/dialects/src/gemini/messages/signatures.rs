@@ -13,12 +13,15 @@ use crate::{
 /// Google's own word for calls whose signature is lost, such as those that another model made.
 pub(super) const PLACEHOLDER: &str = "skip_thought_signature_validator";
 
-/// Signatures by what they stand on. Calls and images are counted from 0.
+/// Signatures by what they stand on. Images are counted from 0, as are calls, in the client's list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Signatures {
     pub on_text: Option<String>,
     pub on_images: HashMap<u32, String>,
-    pub on_calls: HashMap<u32, String>,
+    pub on_calls: HashMap<usize, String>,
+    /// The client's calls in the order in which they were made, those of its own last; empty where nobody
+    /// knows another than the client's.
+    pub made: Vec<usize>,
     /// How everything followed each other, with the signatures of texts and those that stood by themselves.
     pub order: Option<Order>,
 }
@@ -35,7 +38,7 @@ impl Signatures {
 
     fn sent(turn: &Assistant<'_>) -> Self {
         let mut sent = Self::default();
-        for (call, index) in turn.calls.iter().zip(0..) {
+        for (index, call) in turn.calls.iter().enumerate() {
             if let Some(signature) = &call.signature {
                 sent.on_calls.insert(index, signature.to_string());
             }
@@ -59,9 +62,9 @@ impl Signatures {
             return;
         };
         let id = word("id");
-        let call = turn.calls.iter().zip(0..).find(|(call, _)| call.id == id);
+        let call = turn.calls.iter().position(|call| call.id == id);
         match call {
-            Some((_, index)) => {
+            Some(index) => {
                 self.on_calls.entry(index).or_insert(signature);
             }
             None if turn.calls.is_empty() => {
@@ -74,7 +77,10 @@ impl Signatures {
     }
 
     fn kept(turn: &Assistant<'_>, state: &TurnState) -> Self {
+        let places = state.places_of_calls(turn);
+        let own = (0..turn.calls.len()).filter(|place| !places.values().any(|known| known == place));
         let mut kept = Self {
+            made: places.values().copied().chain(own).collect(),
             order: Order::of(turn, state),
             ..Self::default()
         };
@@ -85,7 +91,10 @@ impl Signatures {
             };
             match piece.place {
                 Place::OnImage(index) => kept.on_images.extend(signature().map(|text| (index, text))),
-                Place::OnCall(index) => kept.on_calls.extend(signature().map(|text| (index, text))),
+                Place::OnCall(index) => {
+                    let place = places.get(&index).copied();
+                    kept.on_calls.extend(place.zip(signature()));
+                }
                 Place::Order => {}
                 // Of thoughts that are text.
                 Place::Start => {}

@@ -19,7 +19,7 @@ impl<'a> MessageEditor<'_, 'a> {
         }
         let parts = items(content).unwrap_or_default();
         if parts.is_empty() {
-            if let Some(text) = self.refusal_as_text() {
+            if let Some(text) = self.refusal_as_text().or_else(|| self.speech_as_text()) {
                 self.edit.set("content", text);
                 return Ok(());
             }
@@ -29,7 +29,8 @@ impl<'a> MessageEditor<'_, 'a> {
                 && self.message.present("refusal").is_some_and(|text| text != "\"\"");
         }
         if assistant && parts.is_empty() {
-            self.edit.set("content", nothing(quirks.null_content));
+            let nothing = self.nothing();
+            self.edit.set("content", nothing);
             return Ok(());
         }
         if !quirks.text_part_arrays
@@ -70,12 +71,14 @@ impl<'a> MessageEditor<'_, 'a> {
             self.edit.set("content", text);
             return;
         }
+        if matches!(content, "null" | "\"\"")
+            && let Some(text) = self.speech_as_text()
+        {
+            self.edit.set("content", text);
+            return;
+        }
         if content == "null" {
-            let said = ["tool_calls", "function_call", "refusal", "audio"].iter();
-            let dropped = &self.rules.quirks.drop_message_fields;
-            let mut goes_out = said.filter(|name| !dropped.iter().any(|field| field == *name));
-            let stands_for_itself = goes_out.any(|name| self.message.present(name).is_some());
-            if self.role == "assistant" && !(self.rules.quirks.null_content && stands_for_itself) {
+            if self.role == "assistant" && self.nothing() != "null" {
                 self.edit.set("content", "\"\"");
             }
             return;
@@ -94,6 +97,20 @@ impl<'a> MessageEditor<'_, 'a> {
         }
     }
 
+    /// What stands for no content of an assistant's: null only beside something that stands for itself and goes
+    /// out.
+    pub(super) fn nothing(&self) -> &'static str {
+        let said = ["tool_calls", "function_call", "refusal", "audio"].iter();
+        let dropped = &self.rules.quirks.drop_message_fields;
+        let mut goes_out = said.filter(|name| !dropped.iter().any(|field| field == *name));
+        let stands_for_itself =
+            goes_out.any(|name| self.message.present(name).is_some_and(|json| json != "[]"));
+        match self.rules.quirks.null_content && stands_for_itself {
+            true => "null",
+            false => "\"\"",
+        }
+    }
+
     /// What the model refused in this turn, as a JSON string, where the provider has no place for it; it is
     /// noted that it moves.
     pub(super) fn refusal_as_text(&mut self) -> Option<&'a str> {
@@ -103,6 +120,30 @@ impl<'a> MessageEditor<'_, 'a> {
         let refusal = self.message.present("refusal").filter(|text| *text != "\"\"")?;
         self.moved_refusal = true;
         Some(refusal)
+    }
+
+    /// What the model spoke in this turn, as a JSON string, where the provider has no place for sound; it is noted
+    /// that it moves.
+    pub(super) fn speech_as_text(&mut self) -> Option<&'a str> {
+        let dropped = &self.rules.quirks.drop_message_fields;
+        if self.role != "assistant" || !dropped.iter().any(|field| field == "audio") {
+            return None;
+        }
+        let audio = Object::parse(self.message.present("audio")?).ok()?;
+        let transcript = audio.present("transcript")?;
+        if !transcript.starts_with('"') || transcript == "\"\"" {
+            return None;
+        }
+        self.moved_speech = true;
+        Some(transcript)
+    }
+
+    /// Of an answer that was spoken only its ID goes back: the provider has the rest.
+    pub(super) fn named_by_its_id(&mut self, audio: &str) {
+        let Ok(audio) = Object::parse(audio) else { return };
+        if let Some(id) = audio.present("id").filter(|_| audio.members().len() > 1) {
+            self.edit.set("audio", format!("{{\"id\":{id}}}"));
+        }
     }
 
     /// The text as a JSON string, what joins it included.
@@ -138,7 +179,7 @@ impl<'a> MessageEditor<'_, 'a> {
         }
         let content = match (kept.is_empty(), self.role) {
             (false, _) => format!("[{}]", kept.join(",")),
-            (true, "assistant") => nothing(self.rules.quirks.null_content).to_owned(),
+            (true, "assistant") => self.nothing().to_owned(),
             (true, _) => "\"The result is the image in the next message.\"".to_owned(),
         };
         self.edit.set("content", content);
@@ -169,11 +210,6 @@ impl<'a> MessageEditor<'_, 'a> {
         edit.finish(edits);
         Ok(())
     }
-}
-
-/// What stands for no content of an assistant's.
-fn nothing(null_content: bool) -> &'static str {
-    if null_content { "null" } else { "\"\"" }
 }
 
 fn is_image(part: &str) -> bool {

@@ -58,9 +58,6 @@ pub fn place_of_stored(messages: &str, at: usize) -> String {
     let place = parts.iter().position(|part| is_stored(part));
     match place {
         Some(place) => format!("messages[{at}].content[{place}]"),
-        None if message.is_some_and(|message| message.present("audio").is_some()) => {
-            format!("messages[{at}].audio")
-        }
         None => format!("messages[{at}].content"),
     }
 }

@@ -230,8 +230,17 @@ fn references_into_a_providers_storage_pass_and_are_flagged_with_their_message()
         let request = assert_taken(talk(json!([first, { "role": "user", "content": [part] }])));
         assert_eq!(request.traits.provider_file, Some(1));
     }
-    let spoken = json!([first, { "role": "assistant", "content": null, "audio": { "id": "audio_1" } }]);
-    assert_eq!(assert_taken(talk(spoken)).traits.provider_file, Some(1));
+}
+
+#[test]
+fn a_spoken_answer_comes_back_with_its_id() {
+    let spoken = json!({ "id": "audio_1", "expires_at": 5, "data": "AAAA", "transcript": "Hi" });
+    for audio in [json!({ "id": "audio_1" }), spoken] {
+        let message = json!({ "role": "assistant", "content": null, "audio": audio });
+        let traits = assert_taken(talk(json!([{ "role": "user", "content": "x" }, message]))).traits;
+        assert!(traits.spoken, "{audio}");
+        assert_eq!(traits.provider_file, None, "it is from an answer that we gave");
+    }
 }
 
 #[test]
