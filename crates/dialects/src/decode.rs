@@ -133,6 +133,7 @@ impl Dialect {
             Self::OpenaiChat => Reader::OpenaiChat(openai_chat::stream::Decoder::new(
                 quirks,
                 presentation,
+                choices.is_some_and(|choices| choices.get() == 1),
                 event_limit,
             )),
             Self::OpenaiResponses => {

@@ -8,6 +8,7 @@ mod calls;
 mod delta;
 mod ending;
 mod halves;
+mod numbers;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ use self::{
     delta::{Next, bare_delta, has_other_content, split_thinking},
     ending::Ending,
     halves::Halves,
+    numbers::Numbers,
 };
 use super::{
     answer::{PRIVATE_MEMBERS, drop_foreign_tier},
@@ -51,6 +53,7 @@ pub struct Decoder {
     legacy_functions: bool,
     started: bool,
     halves: Halves,
+    numbers: Numbers,
     choices: BTreeMap<u32, Choice>,
     /// Whether an event that cannot be read was passed over: if anything follows, it was no last one.
     passed_over: bool,
@@ -68,7 +71,8 @@ struct Choice {
 }
 
 impl Decoder {
-    pub fn new(quirks: &Quirks, presentation: Presentation, event_limit: usize) -> Self {
+    /// `asked_for_one`: nobody asked for more than one choice. `event_limit`: most bytes of one event.
+    pub fn new(quirks: &Quirks, presentation: Presentation, asked_for_one: bool, event_limit: usize) -> Self {
         Self {
             reader: Some(SseReader::new(event_limit)),
             presentation,
@@ -78,6 +82,7 @@ impl Decoder {
             legacy_functions: quirks.legacy_functions,
             started: false,
             halves: Halves::default(),
+            numbers: Numbers::new(asked_for_one),
             choices: BTreeMap::new(),
             passed_over: false,
             done: false,
@@ -172,6 +177,7 @@ impl Decoder {
         let mut opens = false;
         let mut ends = None;
         let is_alone = choices.len() == 1;
+        self.numbers.next_chunk();
         for (position, choice) in choices.into_iter().enumerate() {
             let choice = Object::parse_member(choice).map_err(|_| malformed("a choice is not an object"))?;
             if let Some(json) = choice.present("usage") {
@@ -287,7 +293,7 @@ impl Decoder {
         edits: &mut Edits<'_>,
     ) -> Result<Said, Fault> {
         let sent_index = choice.read::<u32>("index");
-        let index = sent_index.unwrap_or(position);
+        let index = self.numbers.of(sent_index, position)?;
         if !self.choices.contains_key(&index) && self.choices.len() >= CHOICES_LIMIT {
             return Err(malformed("too many choices"));
         }
@@ -383,7 +389,7 @@ impl Decoder {
             Some(json) => choice_edit.set("delta", json),
             None => edit.finish(edits),
         }
-        if sent_index.is_none() {
+        if sent_index != Some(index) {
             choice_edit.set("index", index.to_string());
         }
         choice_edit.remove_named("usage");

@@ -1,15 +1,18 @@
 //! What hosts do to chat streams, one trap a test, with fixtures of our own.
 
+use std::num::NonZeroU32;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::event::{EventKind, FinishReason, Start, Wire};
-use tollgate_dialects::FaultKind;
+use tollgate_dialects::{FaultKind, Undo};
 
 use super::{
-    fixtures::stream_decoder,
+    fixtures::{DIALECT, chunks as chunks_of, presentation, stream_decoder},
     streamed::{chunk, fault_of, read, read_with, stop},
 };
+use crate::harness::EVENT_LIMIT;
 
 #[test]
 fn a_chunk_in_our_form_changes_its_model_and_nothing_else() {
@@ -163,6 +166,43 @@ fn the_choices_of_one_answer_are_followed_apart() {
         FaultKind::Cut,
         "choice 0 never finished"
     );
+}
+
+/// A chunk of the choice with that number.
+fn numbered(index: u32, text: &str, finish: Value) -> Value {
+    let mut chunk = chunk(json!({"role": "assistant", "content": text}), finish);
+    chunk["choices"][0]["index"] = json!(index);
+    chunk
+}
+
+#[test]
+fn the_one_choice_that_was_asked_for_is_number_0() {
+    let decode = |chunks: &[Value]| {
+        let undo = Undo {
+            choices: NonZeroU32::new(1),
+            ..Undo::default()
+        };
+        let mut decoder = DIALECT.stream_decoder(&Quirks::default(), presentation(), undo, EVENT_LIMIT);
+        let mut events = Vec::new();
+        for chunk in chunks {
+            decoder.read(Bytes::from(format!("data: {chunk}\n\n")), &mut events)?;
+        }
+        decoder.end(&mut events).map(|()| chunks_of(&events))
+    };
+    let read = decode(&[numbered(1, "a", Value::Null), numbered(1, "", json!("stop"))]).unwrap();
+    assert_eq!(read.len(), 2);
+    for chunk in &read {
+        assert_eq!(chunk["choices"][0]["index"], 0, "{chunk}");
+    }
+    let second = [numbered(0, "a", Value::Null), numbered(1, "b", Value::Null)];
+    assert_eq!(decode(&second).unwrap_err().kind, FaultKind::Malformed);
+}
+
+#[test]
+fn two_choices_of_a_chunk_with_the_same_number_are_a_fault() {
+    let mut both = numbered(0, "a", Value::Null);
+    both["choices"] = json!([both["choices"][0], numbered(0, "b", Value::Null)["choices"][0]]);
+    assert_eq!(fault_of(&both.to_string()), Some(FaultKind::Malformed));
 }
 
 #[test]
