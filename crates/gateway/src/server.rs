@@ -101,8 +101,8 @@ pub async fn serve_admin(
         service_fn(move |request: Request<Incoming>| {
             let (gate, metrics) = (Arc::clone(&gate), metrics.clone());
             async move {
-                let path = request.uri().path();
-                let response = match (request.method(), path) {
+                let (method, path) = (as_get(request.method()), request.uri().path());
+                let response = match (&method, path) {
                     (&Method::GET, CHANNELS) => channels::list(&gate),
                     (method, path) if path.starts_with(REQUESTS) => match method {
                         &Method::GET => requests::one(&gate, &path[REQUESTS.len()..]),
@@ -173,13 +173,13 @@ async fn dispatch(
     if head_bytes(request) > HEADER_BYTES {
         return Err(GateError::HeadersTooLarge { limit: HEADER_BYTES });
     }
-    let method = request.method().clone();
+    let method = as_get(request.method());
     let path = request.uri().path();
     match path {
         CHAT_COMPLETIONS if method == Method::POST => chat_completions(gate, request, story).await,
-        CHAT_COMPLETIONS => Err(wrong_method(&method, path, "POST")),
+        CHAT_COMPLETIONS => Err(wrong_method(request.method(), path, "POST")),
         MODELS | USAGE | "/openapi.json" | "/healthz" | "/readyz" if method != Method::GET => {
-            Err(wrong_method(&method, path, "GET"))
+            Err(wrong_method(request.method(), path, "GET"))
         }
         MODELS => models::list(&gate, request.headers(), story.client).await,
         USAGE => usage::usage(&gate, request.headers(), request.uri().query(), story).await,
@@ -187,7 +187,7 @@ async fn dispatch(
         "/healthz" => Ok(health::healthz()),
         "/readyz" => Ok(health::readyz(&gate).await),
         _ => match path.strip_prefix("/v1/models/").filter(|id| !id.is_empty()) {
-            Some(_) if method != Method::GET => Err(wrong_method(&method, path, "GET")),
+            Some(_) if method != Method::GET => Err(wrong_method(request.method(), path, "GET")),
             Some(model) => models::one(&gate, request.headers(), story.client, model).await,
             None => Err(GateError::UnknownRoute {
                 method: method.to_string(),
@@ -211,6 +211,14 @@ fn head_bytes(request: &Request<Incoming>) -> usize {
             .sum::<usize>()
 }
 
+/// `HEAD` is `GET` without the body, which is left out where the answer is written.
+fn as_get(method: &Method) -> Method {
+    match method {
+        &Method::HEAD => Method::GET,
+        method => method.clone(),
+    }
+}
+
 fn wrong_method(method: &Method, path: &str, allowed: &'static str) -> GateError {
     GateError::WrongMethod {
         method: method.to_string(),
@@ -219,9 +227,15 @@ fn wrong_method(method: &Method, path: &str, allowed: &'static str) -> GateError
     }
 }
 
-/// The route that was probably meant: one that ends like the path, else the one spelt most alike.
+/// The route that was probably meant: one that ends like the path, else the one spelt most alike. What all
+/// routes begin with makes nothing alike.
 fn nearest(path: &str, routes: &[&str]) -> Option<String> {
-    const ALIKE: f64 = 0.7;
+    const ALIKE: f64 = 0.6;
+    const VERSION: &str = "/v1";
+    let own = |path: &str| {
+        let path = path.to_ascii_lowercase();
+        path.strip_prefix(VERSION).unwrap_or(&path).to_owned()
+    };
     let path = path.trim_end_matches('/');
     let ends_alike = |route: &&&str| path.len() > 1 && (route.ends_with(path) || path.ends_with(**route));
     if let Some(route) = routes.iter().find(ends_alike) {
@@ -229,7 +243,12 @@ fn nearest(path: &str, routes: &[&str]) -> Option<String> {
     }
     routes
         .iter()
-        .map(|route| (strsim::jaro_winkler(path, route), route))
+        .map(|route| {
+            (
+                strsim::normalized_damerau_levenshtein(&own(path), &own(route)),
+                route,
+            )
+        })
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, route)| (*route).to_owned())

@@ -7,8 +7,8 @@
 pub const BLOT: &str = "[…]";
 
 /// How keys and IDs of accounts, organisations, projects, users, endpoints and requests begin.
-const MARKS: [&str; 12] = [
-    "sk-", "org-", "proj_", "proj-", "acct_", "acct-", "ep-", "AIza", "xai-", "user-", "req_", "req-",
+const MARKS: [&str; 13] = [
+    "sk-", "org-", "proj_", "proj-", "acct_", "acct-", "ep-", "AIza", "xai-", "user-", "req_", "req-", "hf_",
 ];
 /// Fewer characters after a mark are no ID.
 const ID_LENGTH: usize = 4;
@@ -209,7 +209,7 @@ fn is_host(name: &str) -> bool {
     let labels: Vec<&str> = name.split('.').collect();
     let is_address = labels.len() == 4 && labels.iter().all(|label| label.parse::<u8>().is_ok());
     let ends_as_domain = || labels.last().is_some_and(|last| TOP_DOMAINS.contains(last));
-    is_address || (labels.len() > 1 && ends_as_domain())
+    is_address || name.eq_ignore_ascii_case("localhost") || (labels.len() > 1 && ends_as_domain())
 }
 
 #[cfg(test)]

@@ -74,10 +74,51 @@ async fn an_unknown_route_is_told_the_nearest_one() {
             "{path}: {message}"
         );
     }
-    let far = gate
-        .send(request(Method::GET, "/wp-login.php").body(String::new()).unwrap())
-        .await;
-    assert_error(&far, 404, "unknown_route");
+    for path in [
+        "/wp-login.php",
+        "/v1/messages",
+        "/v1/embeddings",
+        "/v1/responses",
+        "/v1",
+    ] {
+        let far = gate
+            .send(request(Method::GET, path).body(String::new()).unwrap())
+            .await;
+        assert_error(&far, 404, "unknown_route");
+        let message = far.error_message().unwrap();
+        assert!(!message.contains("did you mean"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let (_provider, gate) = stage(says("Hello")).await;
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+        "/v1/models",
+        "/v1/models/gpt-4o",
+    ] {
+        let get = gate
+            .send(request(Method::GET, path).body(String::new()).unwrap())
+            .await;
+        let head = gate
+            .send(request(Method::HEAD, path).body(String::new()).unwrap())
+            .await;
+
+        assert_eq!(
+            (head.status, std::str::from_utf8(&head.body).unwrap()),
+            (get.status, ""),
+            "{path}"
+        );
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        assert_eq!(
+            head.header("content-length"),
+            get.header("content-length"),
+            "{path}"
+        );
+    }
 }
 
 #[tokio::test]

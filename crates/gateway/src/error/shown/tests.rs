@@ -19,6 +19,8 @@ fn a_providers_words_lose_keys_accounts_and_hosts() {
             "at api.example.com or 10.1.2.3:8080\nmail billing@example.cn",
             "at […] or […]:8080\nmail billing@[…]",
         ),
+        ("connect to localhost:11434 failed", "connect to […]:11434 failed"),
+        ("token hf_AbCdEfGhIjKlMnOpQrStUv is wrong", "token […] is wrong"),
         ("for org-mycompanyname, not org-wide", "for […], not org-wide"),
         ("account 2100123456: no", "account […]: no"),
         ("acc2100123456x", "[…]"),
