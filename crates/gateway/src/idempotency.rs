@@ -34,6 +34,7 @@ use crate::{
     body::{Body, Response, whole},
     error::GateError,
     gate::Gate,
+    route::Pin,
     story::{End, Story},
 };
 
@@ -82,13 +83,19 @@ impl Name {
     }
 }
 
-/// What tells two bodies apart.
+/// What tells two requests apart: their bodies, and the channels that they ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fingerprint([u8; 32]);
+pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    fn of(body: &[u8]) -> Self {
-        Self(Sha256::digest(body).into())
+    pub fn of(body: &[u8], pin: &Pin) -> Self {
+        let mut hash = Sha256::new();
+        for name in pin.asked() {
+            hash.update(name);
+            hash.update([0]);
+        }
+        hash.update(body);
+        Self(hash.finalize().into())
     }
 }
 
@@ -113,20 +120,20 @@ impl Fate {
 }
 
 /// Answers a request that may come again: by `carry` where it is the first of its name, else with what that one
-/// gets. `body` has to be the same each time. `story` is that of this request, and of its answer where it is the first.
+/// gets. What is `asked` has to be the same each time. `story` is that of this request, and of its answer where it is the first.
 ///
 /// Cancel safety: dropping it, or the answer, leaves the request to those who still read it.
 pub async fn once<F>(
     gate: &Arc<Gate>,
     name: Name,
-    body: &Bytes,
+    asked: Fingerprint,
     story: &Arc<Story>,
     carry: impl FnOnce(Arc<Fate>) -> F,
 ) -> Result<Response, GateError>
 where
     F: Future<Output = Result<Response, GateError>> + Send + 'static,
 {
-    let (reader, of) = match Replays::claim(&gate.replays, name, Fingerprint::of(body), &story.id)? {
+    let (reader, of) = match Replays::claim(&gate.replays, name, asked, &story.id)? {
         Claimed::First { recording, reader } => {
             let fate = Arc::new(Fate::default());
             let carried = carry(Arc::clone(&fate));

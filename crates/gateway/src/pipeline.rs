@@ -17,7 +17,7 @@ use crate::{
     buffered::Held,
     error::GateError,
     gate::Gate,
-    idempotency::{self, Fate, Name},
+    idempotency::{self, Fate, Fingerprint, Name},
     relay::relay,
     request_id,
     route::{Pin, route},
@@ -38,9 +38,12 @@ pub async fn chat_completions(
 ) -> Result<Response, GateError> {
     let key = authenticate(&gate, http.headers(), story.client).await?;
     story.asked_by(&key);
-    has_room(&gate)?;
-    body::check_headers(http.headers())?;
     let name = Name::of(http.headers(), key.key.id)?;
+    // Who is given the answer of an earlier request needs no place.
+    if !name.as_ref().is_some_and(|name| gate.replays.knows(name)) {
+        has_room(&gate)?;
+    }
+    body::check_headers(http.headers())?;
     let body = body::read(http.body_mut(), gate.settings.request_body_limit, &gate.buffered).await?;
     let request = validate(&gate, &key.key, &body, story)?;
     story.wants_stream(request.stream);
@@ -58,8 +61,9 @@ pub async fn chat_completions(
     match name {
         None => carry(gate, checked, None).await,
         Some(name) => {
+            let asked = Fingerprint::of(&body.bytes, &checked.pin);
             let carried = |fate| carry(Arc::clone(&gate), checked, Some(fate));
-            idempotency::once(&gate, name, &body.bytes, story, carried).await
+            idempotency::once(&gate, name, asked, story, carried).await
         }
     }
 }

@@ -83,6 +83,11 @@ impl Replays {
         &self.settings
     }
 
+    /// Whether there is an answer of that name, or one on its way.
+    pub fn knows(&self, name: &Name) -> bool {
+        self.book().tapes.contains_key(name)
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }

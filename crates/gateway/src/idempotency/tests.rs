@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{tape::Tape, *};
-use crate::request_id::RequestId;
+use crate::{request_id::RequestId, route::Pin};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -34,7 +34,7 @@ fn id() -> RequestId {
 }
 
 fn claim(replays: &Arc<Replays>, name: Name) -> Result<Claimed, GateError> {
-    Replays::claim(replays, name, Fingerprint::of(b"body"), &id())
+    Replays::claim(replays, name, Fingerprint::of(b"body", &Pin::default()), &id())
 }
 
 async fn keep(replays: &Arc<Replays>, name: Name, bytes: usize) -> Result<(), GateError> {
@@ -124,7 +124,7 @@ async fn a_recording_that_is_dropped_cuts_its_readers_off_and_frees_the_name() {
 
 #[tokio::test]
 async fn who_comes_back_in_time_finds_the_tape_still_running() {
-    let (tape, reader) = Tape::with_reader(Fingerprint::of(b""), id());
+    let (tape, reader) = Tape::with_reader(Fingerprint::of(b"", &Pin::default()), id());
     let mut deserted = Box::pin(tape.deserted(Duration::from_secs(600)));
     assert_eq!(deserted.as_mut().now_or_never(), None, "somebody reads it");
     drop(reader);
@@ -138,7 +138,7 @@ async fn who_comes_back_in_time_finds_the_tape_still_running() {
 
 #[tokio::test]
 async fn nobody_can_begin_to_read_a_deserted_tape() {
-    let (tape, reader) = Tape::with_reader(Fingerprint::of(b""), id());
+    let (tape, reader) = Tape::with_reader(Fingerprint::of(b"", &Pin::default()), id());
     drop(reader);
 
     timeout(Duration::from_secs(10), tape.deserted(Duration::ZERO))
@@ -176,7 +176,7 @@ proptest! {
     fn whoever_reads_sees_the_pieces_in_their_order_from_the_first_on(steps in steps()) {
         let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let (tape, first) = Tape::with_reader(Fingerprint::of(b""), id());
+            let (tape, first) = Tape::with_reader(Fingerprint::of(b"", &Pin::default()), id());
             let mut readers = JoinSet::new();
             let written: usize = steps.iter().filter(|step| matches!(step, Step::Write(_))).count();
             readers.spawn(read(first, usize::MAX));

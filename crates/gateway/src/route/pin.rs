@@ -46,6 +46,12 @@ impl Pin {
         }
     }
 
+    /// What the request itself says of channels, each word with a mark of its kind.
+    pub fn asked(&self) -> impl Iterator<Item = String> {
+        let only = self.only.iter().map(|name| format!("={name}"));
+        only.chain(self.not.iter().map(|name| format!("-{name}")))
+    }
+
     /// Why the request may not go to this channel; `None`: it may.
     pub fn refuses(&self, channel: &ChannelName) -> Option<Why> {
         if !self.of_key.permit(channel) {

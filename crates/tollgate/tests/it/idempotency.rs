@@ -179,6 +179,46 @@ async fn the_same_key_with_another_body_is_refused() {
 }
 
 #[tokio::test]
+async fn the_same_key_for_other_channels_is_refused() {
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let gate = setup()
+        .channel(Channel::to(&provider).models([MODEL]))
+        .config("[routing]\nallow_pin = true\n")
+        .start()
+        .await;
+    ask(&gate, "one", &question()).await;
+
+    for header in ["x-tollgate-channel", "x-tollgate-exclude"] {
+        let mut request = named(&gate, "one", &question());
+        request
+            .headers_mut()
+            .insert(header, HeaderValue::from_static("fake"));
+        let answer = gate.send(request).await;
+        let told = (answer.status, answer.error_code());
+        assert_eq!(told, (400, Some("idempotency_key_reused".to_owned())), "{header}");
+    }
+    provider.request();
+}
+
+#[tokio::test]
+async fn a_full_gate_still_gives_what_is_on_its_way() {
+    let script = streams(["Hel", "lo"]).pauses(Duration::from_millis(200));
+    let (provider, gate) = stage_with(script, |channel| channel, "[limits]\nmax_in_flight = 1\n").await;
+    let mut first = open(&gate, "one").await;
+    first.next_event().await.unwrap();
+
+    let other = ask(&gate, "two", &streamed()).await;
+    let second = open(&gate, "one").await;
+
+    assert_eq!(other.status, 503);
+    let (first, second) = tokio::join!(first.rest(), second.rest());
+    for stream in [&first, &second] {
+        assert_eq!((stream.text(), stream.has_done()), ("Hello", true));
+    }
+    provider.request();
+}
+
+#[tokio::test]
 async fn a_name_belongs_to_its_api_key() {
     let (provider, gate) = stage(says("Hello")).await;
     let other = gate.create_key(&["--name", "other"]).await;
