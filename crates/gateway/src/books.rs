@@ -124,13 +124,14 @@ impl Bill {
     }
 }
 
-/// What the prompts of attempts cost whose output nobody was given, and nobody counted.
+/// What the prompts of attempts cost that went out, and whose output nobody was given, and nobody counted.
 fn lost_cost(end: &End, pages: &Pages, came: Timestamp, prompt: u64) -> Money {
     let counted = end.usage.and(pages.paid());
     let is_counted = |attempt: &Attempt| counted.is_some_and(|counted| std::ptr::eq(counted, attempt));
     let lost = pages.attempts.iter().filter(|attempt| {
         let label = attempt.outcome.unwrap_or(CANCELLED);
-        !is_counted(attempt) && (label == CANCELLED || may_be_billed(label))
+        // Nobody asks anything for what never reached a provider.
+        attempt.went_out && !is_counted(attempt) && (label == CANCELLED || may_be_billed(label))
     });
     let usage = Usage {
         prompt,

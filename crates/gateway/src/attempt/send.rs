@@ -84,7 +84,8 @@ pub fn tls_config() -> rustls::ClientConfig {
 }
 
 /// Sends one request and waits for the head of a successful answer. Another status is read, and
-/// fails with what it means. `mark` hears when the head came.
+/// fails with what it means. `mark` hears that it goes out, and when
+/// the head came.
 ///
 /// A stream's head must come within the channel's first-byte timeout. A whole answer comes when all
 /// of it is written, so only the attempt's own limit bounds it.
@@ -100,7 +101,7 @@ pub async fn send(
     let streamed = request.streamed;
     let dialect = request.dialect;
     let client = server.channel.client(server.timeouts.connect);
-    let sending = client.pool.send(build(server, request)?);
+    let sending = client.pool.send(build(server, request)?, || mark.goes_out());
     let response = if streamed {
         timeout(limit, sending)
             .await

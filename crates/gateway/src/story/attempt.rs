@@ -28,6 +28,8 @@ pub struct Attempt {
     pub began: Duration,
     /// When it went to the provider, where something had to be fetched before.
     pub sent: Option<Duration>,
+    /// Whether anything of its request may have gone out: a connection was there for it.
+    pub went_out: bool,
     pub head: Option<Head>,
     /// The first output, or the whole answer.
     pub output: Option<Duration>,
@@ -101,6 +103,7 @@ impl Story {
                 serving: serving.cloned(),
                 began,
                 sent: None,
+                went_out: false,
                 head: None,
                 output: None,
                 ended: None,
@@ -179,6 +182,11 @@ impl Pages {
 }
 
 impl AttemptMark {
+    /// A connection is there, and the request goes out on it.
+    pub fn goes_out(&self) {
+        self.write(|attempt| attempt.went_out = true);
+    }
+
     /// The head of the provider's answer came; the first one counts, and none after the attempt's end: it may be
     /// read on when its client has gone.
     pub fn head(&self, status: u16) {

@@ -19,7 +19,7 @@ use tollgate_testkit::{
 use crate::{
     command::Folder,
     sandbox::{gate_with_model, short},
-    stage::{MODEL, get_from_admin, question, question_with, setup, stage_with, with},
+    stage::{MODEL, get_from_admin, question, question_to, question_with, setup, stage_with, with},
 };
 
 /// $3 and $15 a million tokens.
@@ -321,6 +321,37 @@ async fn an_attempt_whose_output_nobody_is_given_is_the_operators_cost() {
     let usage = run(&gate, &["usage", "--key", "app", "--json"]).await;
     let usage: Value = serde_json::from_str(&usage).expect("JSON");
     assert_eq!(usage[0]["cost"], "0.008262", "{usage}");
+}
+
+#[tokio::test]
+async fn an_attempt_that_never_reached_a_provider_costs_the_operator_nothing() {
+    let host = FakeProvider::start_with(accepts_and_says_nothing()).await;
+    let provider = FakeProvider::start_with(used(1_000, 100)).await;
+    // It takes images as data alone, so the gate has to fetch them first.
+    let channel = Channel::to(&provider)
+        .provider("moonshot")
+        .models(["kimi-k2.5"])
+        .set("prices", r#"{ "kimi-k2.5" = { input = "3", output = "15" } }"#);
+    let gate = setup()
+        .channel(channel)
+        .config("[fetch]\nallow_private = [\"127.0.0.1\"]\n")
+        .start()
+        .await;
+    let key = key_with_credit(&gate, "1").await;
+    let image = json!({"type": "image_url", "image_url": {"url": format!("{}/a.png", host.host_url())}});
+    let messages = json!([{"role": "user", "content": [image]}]);
+    let request = with(question_to("kimi-k2.5"), json!({"messages": messages}));
+
+    let leaves = tokio::time::timeout(Duration::from_millis(300), gate.post_with(&key, &request));
+    assert!(leaves.await.is_err(), "the image never comes");
+
+    let used = async || {
+        let usage = run(&gate, &["usage", "--key", "app", "--json"]).await;
+        let usage: Value = serde_json::from_str(&usage).expect("JSON");
+        usage[0]["cost"].clone()
+    };
+    eventually(json!("0.00"), used).await;
+    assert!(provider.requests().is_empty());
 }
 
 #[tokio::test]

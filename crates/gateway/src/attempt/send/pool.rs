@@ -109,10 +109,15 @@ impl Pool {
     }
 
     /// Sends a request, whose address is whole and whose `Host` is set, and waits for the head of the answer.
+    /// `goes_out` hears of each connection that it is given to.
     ///
     /// Cancel safety: dropping it closes an HTTP/1.1 connection, and resets an HTTP/2 stream. Nobody waits for a
     /// connection that was being made for it.
-    pub async fn send(&self, mut request: Request<Segments>) -> Result<Response<Incoming>, SendError> {
+    pub async fn send(
+        &self,
+        mut request: Request<Segments>,
+        goes_out: impl Fn(),
+    ) -> Result<Response<Incoming>, SendError> {
         let address = request.uri().clone();
         loop {
             let connection = match self.0.free() {
@@ -120,6 +125,7 @@ impl Pool {
                 // Boxed, so that the others need not make room for a handshake.
                 None => Box::pin(self.0.freed_or_new(address.clone())).await?,
             };
+            goes_out();
             let (sent, used) = match connection {
                 Connection::Http1 { mut sender, used } => {
                     *request.uri_mut() = path_of(&address);

@@ -82,7 +82,7 @@ fn request(pool: &Pool) -> Request<Segments> {
 
 /// Sends a request and reads all of the answer.
 async fn ask(pool: &Pool) -> Result<Bytes, SendError> {
-    let response = pool.send(request(pool)).await?;
+    let response = pool.send(request(pool), || {}).await?;
     assert_eq!(response.status(), StatusCode::OK);
     Ok(response.into_body().collect().await.unwrap().to_bytes())
 }
@@ -111,7 +111,7 @@ async fn a_connection_whose_answer_was_read_carries_the_next_request() {
 async fn a_request_that_comes_while_another_one_is_answered_has_a_connection_of_its_own() {
     let (pool, connections) = provider(&[Turn::Answers(WHOLE)]).await;
 
-    let first = pool.send(request(&pool)).await.ok().unwrap();
+    let first = pool.send(request(&pool), || {}).await.ok().unwrap();
     let second = ask(&pool).await;
 
     assert_eq!(second.ok().unwrap(), "ok");
@@ -144,9 +144,9 @@ async fn an_answer_that_nobody_reads_to_its_end_takes_its_connection_with_it() {
     const ENDLESS: &str = "HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\nbeginning";
     let (pool, connections) = provider(&[Turn::Answers(ENDLESS), Turn::Answers(WHOLE)]).await;
 
-    drop(pool.send(request(&pool)).await.ok().unwrap());
+    drop(pool.send(request(&pool), || {}).await.ok().unwrap());
     settled().await;
-    drop(pool.send(request(&pool)).await.ok().unwrap());
+    drop(pool.send(request(&pool), || {}).await.ok().unwrap());
 
     assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
@@ -248,7 +248,7 @@ async fn slow_proxy() -> (Pool, Arc<Notify>) {
 #[tokio::test]
 async fn a_request_takes_what_becomes_free_before_its_own_connection_stands() {
     let (pool, rest) = slow_proxy().await;
-    let first = pool.send(request(&pool)).await.ok().unwrap();
+    let first = pool.send(request(&pool), || {}).await.ok().unwrap();
 
     let second = tokio::spawn({
         let pool = pool.clone();
