@@ -203,6 +203,8 @@ def suite_environment(channels, thinkers, forgetful, sandbox):
 def models_folder():
     """Where the embedded model is, as far as it has been pulled."""
     model = os.environ.get("TOLLGATE_MODEL")
+    if model and not (model.endswith(".gguf") and Path(model).is_file()):
+        sys.exit(f"TOLLGATE_MODEL has to name the embedded model's file, and {model} is none")
     folder = Path(model).resolve().parent if model else ROOT / "data/models"
     return folder if any(folder.glob("*.gguf")) else None
 

@@ -10,14 +10,19 @@ use tollgate_engine::{
 
 /// The engine with the real model; `None`, said loudly, where the model is not there.
 fn engine(test: &str) -> Option<Engine> {
-    let path = std::env::var_os("TOLLGATE_MODEL").map_or_else(
-        || path_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data")),
-        PathBuf::from,
-    );
+    let named = std::env::var_os("TOLLGATE_MODEL").map(PathBuf::from);
+    let is_named = named.is_some();
+    let pulled = || path_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data"));
+    let path = named.unwrap_or_else(pulled);
     let engine = Engine::start(EngineSettings::new(path.clone())).unwrap();
     if matches!(engine.presence().unwrap(), Presence::Present { .. }) {
         return Some(engine);
     }
+    assert!(
+        !is_named,
+        "TOLLGATE_MODEL has to name the embedded model's file, and {} is none",
+        path.display()
+    );
     // Past the test runner, which shows nothing of a test that passes.
     let _ = writeln!(
         std::io::stderr(),

@@ -101,6 +101,8 @@ impl Wanted {
             let none = json!({"type": "object", "additionalProperties": false});
             let schema = function.parameters.as_ref().unwrap_or(&none);
             let takes_arguments = !is_without_arguments(schema);
+            // It might take others than those that it names, but nobody who names none means that.
+            let schema = if takes_arguments { schema } else { &none };
             let arguments = read(&path, JsonForm::of_arguments(schema, effort), &mut schemas)?;
             offered.push(calls::Callable {
                 name: function.name.clone(),

@@ -1,7 +1,8 @@
 //! With no credential at all the embedded model answers, under the contract of the model that is named.
 //!
-//! The model is too large for the repository: the tests take it from the variable `TOLLGATE_MODEL` (the
-//! folder that `tollgate models pull` fills), else from `data/models`. Without it they say so and pass.
+//! The model is too large for the repository: the variable `TOLLGATE_MODEL` names its file, else the tests look
+//! into `data/models`, which `tollgate models pull` fills. Where neither has it they say so and pass; a variable
+//! that names no file is a mistake, and fails.
 
 use std::{
     io::Write as _,
@@ -30,8 +31,17 @@ pub async fn gate_with_model() -> Option<Gate> {
 }
 
 fn model_folder() -> Option<PathBuf> {
-    let pulled = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/models");
-    let folder = std::env::var_os(VARIABLE).map_or(pulled, PathBuf::from);
+    if let Some(file) = std::env::var_os(VARIABLE) {
+        let file = PathBuf::from(file);
+        assert!(
+            file.is_file() && file.extension().is_some_and(|end| end == "gguf"),
+            "{VARIABLE} has to name the embedded model's file, and {} is none",
+            file.display()
+        );
+        let file = file.canonicalize().unwrap();
+        return Some(file.parent().expect("a file is in a folder").to_owned());
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/models");
     let has_model = folder.read_dir().is_ok_and(|mut files| {
         files.any(|file| file.is_ok_and(|file| file.path().extension().is_some_and(|end| end == "gguf")))
     });

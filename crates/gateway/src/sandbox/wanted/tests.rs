@@ -140,3 +140,19 @@ fn a_function_without_arguments_is_not_called_again() {
     let again = &grammar[grammar.find("AtMost").unwrap()..];
     assert!(again.contains("weather") && !again.contains("time"), "{again}");
 }
+
+#[test]
+fn a_function_that_names_no_arguments_gets_none() {
+    let grammar = |schema: Value| {
+        let named = json!({"type": "function", "function": {"name": "weather"}});
+        let members = json!({"tools": tools(schema), "tool_choice": named});
+        format!("{:?}", wanted(members).unwrap().grammar)
+    };
+    let none = grammar(json!({"type": "object", "additionalProperties": false}));
+    assert_eq!(grammar(json!({"type": "object", "properties": {}})), none);
+    assert_ne!(
+        grammar(json!({"type": "object"})),
+        none,
+        "it says nothing of its members"
+    );
+}
