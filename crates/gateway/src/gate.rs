@@ -70,6 +70,8 @@ pub struct GateSettings {
     pub explain: StorySettings,
     /// Where the days and months of budgets begin at midnight.
     pub time_zone: TimeZone,
+    /// This gate's name in the books, in which others may write too. `None`: it serves no requests.
+    pub gate: Option<String>,
 }
 
 /// When the embedded model answers.
@@ -130,6 +132,7 @@ impl Gate {
                 Books {
                     time_zone: settings.time_zone.clone(),
                     spool: spool.clone(),
+                    gate: settings.gate.clone(),
                 },
             ),
             channels: ArcSwap::from_pointee(Channels::new(

@@ -5,12 +5,12 @@
 //! Not here: credit ([`crate::credit`]).
 
 use jiff::Timestamp;
-use sqlx::{FromRow, Sqlite, SqliteConnection, Transaction};
+use sqlx::FromRow;
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{Account, AccountId, Limits, charge::Multiplier};
 
 use crate::{
-    database::Store,
+    database::{Store, connection::Transaction},
     error::StoreError,
     keys::raise_version,
     stored::{LimitColumns, Reader},
@@ -47,11 +47,11 @@ impl Store {
 
     /// The same within a transaction that has raised the version.
     pub(crate) async fn add_account(
-        transaction: &mut Transaction<'_, Sqlite>,
+        transaction: &mut Transaction,
         new: NewAccount,
     ) -> Result<Account, CreateAccountError> {
         let limits = LimitColumns::from(&new.settings.limits);
-        let row: AccountRow = sqlx::query_as(
+        let row: AccountRow = transaction.query(
             "INSERT INTO accounts (id, name, created_at, unlimited, balance_nanos, price_multiplier,
                                    requests_per_minute, tokens_per_minute, concurrency, budget_nanos, budget_per)
              SELECT coalesce(max(id), 0) + 1, $1, $2, $3, 0, $9, $4, $5, $6, $7, $8 FROM accounts
@@ -67,7 +67,7 @@ impl Store {
         .bind(limits.budget_nanos)
         .bind(limits.budget_per)
         .bind(new.settings.multiplier.to_string())
-        .fetch_one(&mut **transaction)
+        .fetch_one()
         .await
         .map_err(|error| match error.as_database_error() {
             Some(fault) if fault.is_unique_violation() => CreateAccountError::NameTaken { name: new.name },
@@ -78,19 +78,19 @@ impl Store {
 
     /// All accounts, the oldest first.
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        let rows: Vec<AccountRow> = sqlx::query_as(
+        let rows: Vec<AccountRow> = self.pool.query(
             "SELECT id, name, created_at, unlimited, balance_nanos, price_multiplier, requests_per_minute,
                     tokens_per_minute, concurrency, budget_nanos, budget_per
              FROM accounts ORDER BY id",
         )
-        .fetch_all(&self.pool)
+        .fetch_all()
         .await?;
         rows.into_iter().map(AccountRow::read).collect()
     }
 
     pub async fn account(&self, name: &str) -> Result<Account, ChangeAccountError> {
-        let mut connection = self.pool.acquire().await?;
-        account_named(&mut connection, name).await
+        let mut transaction = self.pool.begin().await?;
+        account_named(&mut transaction, name).await
     }
 
     /// Changes what is set at an account; nothing changes where `change` fails. A running gate knows within a
@@ -112,23 +112,24 @@ impl Store {
         };
         change(&mut settings)?;
         let limits = LimitColumns::from(&settings.limits);
-        sqlx::query(
-            "UPDATE accounts
+        transaction
+            .query(
+                "UPDATE accounts
              SET unlimited = $2, requests_per_minute = $3, tokens_per_minute = $4, concurrency = $5,
                  budget_nanos = $6, budget_per = $7, price_multiplier = $8
              WHERE id = $1",
-        )
-        .bind(account.id.get())
-        .bind(i64::from(settings.unlimited))
-        .bind(limits.requests_per_minute)
-        .bind(limits.tokens_per_minute)
-        .bind(limits.concurrency)
-        .bind(limits.budget_nanos)
-        .bind(limits.budget_per)
-        .bind(settings.multiplier.to_string())
-        .execute(&mut *transaction)
-        .await
-        .map_err(ChangeAccountError::from)?;
+            )
+            .bind(account.id.get())
+            .bind(i64::from(settings.unlimited))
+            .bind(limits.requests_per_minute)
+            .bind(limits.tokens_per_minute)
+            .bind(limits.concurrency)
+            .bind(limits.budget_nanos)
+            .bind(limits.budget_per)
+            .bind(settings.multiplier.to_string())
+            .execute()
+            .await
+            .map_err(ChangeAccountError::from)?;
         transaction.commit().await.map_err(ChangeAccountError::from)?;
         account.unlimited = settings.unlimited;
         account.multiplier = settings.multiplier;
@@ -138,17 +139,18 @@ impl Store {
 }
 
 pub(crate) async fn account_named(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     name: &str,
 ) -> Result<Account, ChangeAccountError> {
-    let row: Option<AccountRow> = sqlx::query_as(
-        "SELECT id, name, created_at, unlimited, balance_nanos, price_multiplier, requests_per_minute,
+    let row: Option<AccountRow> = transaction
+        .query(
+            "SELECT id, name, created_at, unlimited, balance_nanos, price_multiplier, requests_per_minute,
                 tokens_per_minute, concurrency, budget_nanos, budget_per
          FROM accounts WHERE name = $1",
-    )
-    .bind(name)
-    .fetch_optional(connection)
-    .await?;
+        )
+        .bind(name)
+        .fetch_optional()
+        .await?;
     let row = row.ok_or_else(|| ChangeAccountError::NoSuchAccount {
         name: name.to_owned(),
     })?;

@@ -53,7 +53,9 @@ impl Backup {
         folder: &Path,
         now: Timestamp,
     ) -> Result<Self, BackupError> {
-        let DatabaseUrl::Sqlite(database) = url;
+        let DatabaseUrl::Sqlite(database) = url else {
+            return Err(BackupError::OnServer);
+        };
         let failed = |fault: sqlx::Error| BackupError::Database {
             path: database.clone(),
             fault: fault.into(),
@@ -208,6 +210,8 @@ fn name_when_on_disk(part: &Path, path: &Path) -> io::Result<u64> {
 /// Why the database was not copied.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
+    #[error("only SQLite's file is copied by this; take `pg_dump` for a database on a server")]
+    OnServer,
     #[error("the database {} cannot be copied: {fault}", path.display())]
     Database { path: PathBuf, fault: DatabaseFault },
     #[error("the copy {} is damaged, and so may be the database: {found}", path.display())]

@@ -4,13 +4,13 @@
 //! with them in one transaction, so that the two can be compared ([`Store::verify_ledger`]).
 
 use jiff::Timestamp;
-use sqlx::{FromRow, Sqlite, SqliteConnection, Transaction};
+use sqlx::FromRow;
 use tollgate_catalog::money::Money;
 use tollgate_ledger::Account;
 
 use crate::{
     accounts::{ChangeAccountError, account_named},
-    database::Store,
+    database::{Store, connection::Transaction},
     error::StoreError,
     keys::raise_version,
     stored::Reader,
@@ -67,7 +67,7 @@ pub struct LedgerEntry {
 impl Store {
     /// The entries after the one with this number, in the order in which they were written; at most `most` of them.
     pub async fn ledger_entries(&self, after: i64, most: u32) -> Result<Vec<LedgerEntry>, StoreError> {
-        let rows: Vec<EntryRow> = sqlx::query_as(
+        let rows: Vec<EntryRow> = self.pool.query(
             "SELECT entries.id, accounts.name AS account, entries.kind, entries.amount_nanos, entries.request_id,
                     entries.note, entries.created_at
              FROM ledger_entries AS entries JOIN accounts ON accounts.id = entries.account_id
@@ -75,7 +75,7 @@ impl Store {
         )
         .bind(after)
         .bind(i64::from(most))
-        .fetch_all(&self.pool)
+        .fetch_all()
         .await?;
         rows.into_iter().map(EntryRow::read).collect()
     }
@@ -99,7 +99,7 @@ impl Store {
 
     /// The same within a transaction that has raised both versions.
     pub(crate) async fn add_credit(
-        transaction: &mut Transaction<'_, Sqlite>,
+        transaction: &mut Transaction,
         name: &str,
         amount: Money,
         note: Option<&str>,
@@ -107,17 +107,18 @@ impl Store {
     ) -> Result<Account, ChangeAccountError> {
         let (lowest, highest) = reach(amount);
         let account = account_named(transaction, name).await?;
-        let changed = sqlx::query(
-            "UPDATE accounts SET balance_nanos = balance_nanos + $2
+        let changed = transaction
+            .query(
+                "UPDATE accounts SET balance_nanos = balance_nanos + $2
              WHERE id = $1 AND balance_nanos BETWEEN $3 AND $4",
-        )
-        .bind(account.id.get())
-        .bind(amount.nanos())
-        .bind(lowest)
-        .bind(highest)
-        .execute(&mut **transaction)
-        .await?;
-        if changed.rows_affected() == 0 {
+            )
+            .bind(account.id.get())
+            .bind(amount.nanos())
+            .bind(lowest)
+            .bind(highest)
+            .execute()
+            .await?;
+        if changed == 0 {
             return Err(ChangeAccountError::BeyondReach {
                 name: name.to_owned(),
             });
@@ -126,17 +127,18 @@ impl Store {
             true => "top_up",
             false => "correction",
         };
-        sqlx::query(
-            "INSERT INTO ledger_entries (id, account_id, kind, amount_nanos, note, created_at)
+        transaction
+            .query(
+                "INSERT INTO ledger_entries (id, account_id, kind, amount_nanos, note, created_at)
              SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5 FROM ledger_entries",
-        )
-        .bind(account.id.get())
-        .bind(kind)
-        .bind(amount.nanos())
-        .bind(note)
-        .bind(now.as_second())
-        .execute(&mut **transaction)
-        .await?;
+            )
+            .bind(account.id.get())
+            .bind(kind)
+            .bind(amount.nanos())
+            .bind(note)
+            .bind(now.as_second())
+            .execute()
+            .await?;
         let account = account_named(transaction, name).await?;
         Ok(account)
     }
@@ -145,17 +147,19 @@ impl Store {
     /// of usage and with the sums by day.
     pub async fn verify_ledger(&self) -> Result<Verified, StoreError> {
         // Each look is one statement, hence at one state of the database.
-        let rows: Vec<SumRow> = sqlx::query_as(
-            "SELECT accounts.name, accounts.balance_nanos, coalesce(sums.entries, 0) AS entries,
+        let rows: Vec<SumRow> = self
+            .pool
+            .query(
+                "SELECT accounts.name, accounts.balance_nanos, coalesce(sums.entries, 0) AS entries,
                     CAST(coalesce(sums.sum_nanos, 0) AS BIGINT) AS sum_nanos
              FROM accounts LEFT JOIN (
                  SELECT account_id, count(*) AS entries, sum(amount_nanos) AS sum_nanos
                  FROM ledger_entries GROUP BY account_id
              ) AS sums ON sums.account_id = accounts.id
              ORDER BY accounts.id",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+            )
+            .fetch_all()
+            .await?;
         let count = |count: i64| u64::try_from(count).unwrap_or_default();
         Ok(Verified {
             accounts: rows.len() as u64,
@@ -176,9 +180,10 @@ impl Store {
 }
 
 /// Makes those who write entries wait for each other. Before [`raise_version`], where both are raised.
-pub(crate) async fn raise_ledger_version(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE versions SET value = value + 1 WHERE name = 'ledger_entries'")
-        .execute(connection)
+pub(crate) async fn raise_ledger_version(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+    transaction
+        .query("UPDATE versions SET value = value + 1 WHERE name = 'ledger_entries'")
+        .execute()
         .await?;
     Ok(())
 }

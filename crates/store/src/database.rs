@@ -1,90 +1,77 @@
 //! The database: opening it, and bringing its tables up to date.
 //!
-//! SQLite in WAL mode, so that a running gate reads while the command line writes. A few
-//! connections are enough: the hot path does not come here (see [`crate::warm`]).
+//! SQLite in WAL mode, so that a running gate reads while the command line writes; or PostgreSQL, which several
+//! gates may share. A few connections are enough: the hot path does not come here (see [`crate::warm`]).
+//!
+//! Writers wait for each other at a row of `versions`, which each of them changes first: the rows of
+//! `ledger_entries` and `api_keys`, in this order where both are changed. So no two wait for each other, and what a
+//! writer reads after that is what the one before it left, at PostgreSQL's usual level (read committed) as well.
 
-use std::{fs, io, path::PathBuf, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use sqlx::{
+    Connection as _, PgConnection,
     migrate::{MigrateError, Migrator},
+    postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::time;
 
+use self::connection::Pool;
 use crate::{
     error::{DatabaseFault, StoreError},
-    url::DatabaseUrl,
+    url::{DatabaseUrl, PostgresUrl},
 };
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/migration");
+pub(crate) mod connection;
+
+static OF_SQLITE: Migrator = sqlx::migrate!("src/migration/sqlite");
+static OF_POSTGRES: Migrator = sqlx::migrate!("src/migration/postgres");
 
 /// Each connection is a thread and up to 2 MB of page cache.
-const CONNECTIONS: u32 = 3;
+const SQLITE_CONNECTIONS: u32 = 3;
+/// The applier, the look at versions, and keys that are looked up.
+const POSTGRES_CONNECTIONS: u32 = 5;
 /// How long a statement waits while another process writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a query waits for one of the connections.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the start waits for a server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the start waits while another gate migrates.
+const MIGRATE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The database, open. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pub(crate) pool: SqlitePool,
+    pub(crate) pool: Pool,
 }
 
 impl Store {
-    /// Opens the database, made with its folder where it is missing, and applies the migrations
-    /// that it lacks.
+    /// Opens the database and applies the migrations that it lacks. A file is made with its folder where it is
+    /// missing. A server that is away is an error at once.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
-        let DatabaseUrl::Sqlite(path) = url;
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
-                folder: folder.to_owned(),
-                source,
-            })?;
-        }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A key that was shown to its maker must be there after a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        let failed = |fault| OpenError::Database {
-            path: path.clone(),
-            fault,
+        let pool = match url {
+            DatabaseUrl::Sqlite(path) => Pool::Sqlite(open_sqlite(path).await?),
+            DatabaseUrl::Postgres(url) => Pool::Postgres(open_postgres(url).await?),
         };
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
-            .await
-            .map_err(|error| failed(error.into()))?;
-        migrate(&pool).await.map_err(|error| match error {
-            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
-                OpenError::Newer { path: path.clone() }
-            }
-            MigrateError::Execute(error) => failed(error.into()),
-            other => failed(sqlx::Error::from(other).into()),
-        })?;
         Ok(Self { pool })
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        self.pool.query("SELECT 1").execute().await?;
         Ok(())
     }
 
     /// The same database by a connection of its own, which is made by whoever asks it first, on their thread.
     pub(crate) fn for_applier(&self) -> Self {
-        let options = (*self.pool.connect_options()).clone();
         Self {
-            pool: SqlitePoolOptions::new()
-                .max_connections(1)
-                .acquire_timeout(ACQUIRE_TIMEOUT)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .connect_lazy_with(options),
+            pool: self.pool.for_one(ACQUIRE_TIMEOUT),
         }
     }
 
@@ -94,25 +81,143 @@ impl Store {
     }
 }
 
+async fn open_sqlite(path: &Path) -> Result<SqlitePool, OpenError> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
+            folder: folder.to_owned(),
+            source,
+        })?;
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A key that was shown to its maker must be there after a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT);
+    let name = path.display().to_string();
+    let pool = SqlitePoolOptions::new()
+        .max_connections(SQLITE_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(|error| OpenError::unusable(&name, error))?;
+    migrate_sqlite(&pool)
+        .await
+        .map_err(|error| OpenError::not_migrated(&name, error))?;
+    Ok(pool)
+}
+
 /// Applies what is missing, in one transaction that excludes other writers from its start: two
 /// processes may open a new database at once.
-async fn migrate(pool: &SqlitePool) -> Result<(), MigrateError> {
+async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), MigrateError> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     // `Migrator::run` is this with an `Acquire` bound that makes the future not `Send`.
-    MIGRATIONS.run_direct(None, &mut *transaction, false).await?;
+    OF_SQLITE.run_direct(None, &mut *transaction, false).await?;
     transaction.commit().await?;
     Ok(())
 }
 
-/// Why the database cannot be opened.
+async fn open_postgres(url: &PostgresUrl) -> Result<sqlx::PgPool, OpenError> {
+    // One by itself before the pool, which would try again and again and then say only that time is up.
+    let options = url.options();
+    let mut connection = time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options))
+        .await
+        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+        .map_err(|error| OpenError::refused(url, error))?;
+    let name = url.to_string();
+    time::timeout(MIGRATE_TIMEOUT, migrate_postgres(&mut connection))
+        .await
+        .unwrap_or_else(|_| Err(sqlx::Error::from(io::Error::from(io::ErrorKind::TimedOut)).into()))
+        .map_err(|error| OpenError::not_migrated(&name, error))?;
+    // What it was asked is done; whether it can say goodbye does not matter.
+    let _ = connection.close().await;
+    Ok(PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options))
+}
+
+/// Applies what is missing, in one transaction. The migrator takes an advisory lock of the database first, but
+/// gives it back before the transaction ends; so there is one of ours around it.
+async fn migrate_postgres(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    // Any number that no other program takes.
+    const LOCK: i64 = 0x0070_6c6c_6761_7465;
+    let mut transaction = connection.begin().await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(&mut *transaction)
+        .await?;
+    OF_POSTGRES.run_direct(None, &mut *transaction, false).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Why the database cannot be opened. Never says a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("the database's folder {} cannot be made: {source}", folder.display())]
     Folder { folder: PathBuf, source: io::Error },
-    #[error("the database {} cannot be opened: {fault}", path.display())]
-    Database { path: PathBuf, fault: DatabaseFault },
-    #[error("the database {} was made by a newer tollgate", path.display())]
-    Newer { path: PathBuf },
+    #[error("the database {database} cannot be opened: {fault}")]
+    Database { database: String, fault: DatabaseFault },
+    #[error("the database server {server} cannot be reached: {fault}")]
+    Unreachable { server: String, fault: DatabaseFault },
+    #[error("the database server {server} does not let `{user}` in: {fault}")]
+    Refused {
+        server: String,
+        user: String,
+        fault: DatabaseFault,
+    },
+    #[error(
+        "there is no database `{database}` at {server}; make it there with: CREATE DATABASE \"{database}\""
+    )]
+    Missing { server: String, database: String },
+    #[error("the database {database} was made by a newer tollgate")]
+    Newer { database: String },
+}
+
+impl OpenError {
+    fn unusable(database: &str, error: sqlx::Error) -> Self {
+        Self::Database {
+            database: database.to_owned(),
+            fault: error.into(),
+        }
+    }
+
+    fn not_migrated(database: &str, error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => Self::Newer {
+                database: database.to_owned(),
+            },
+            MigrateError::Execute(error) => Self::unusable(database, error),
+            other => Self::unusable(database, sqlx::Error::from(other)),
+        }
+    }
+
+    fn refused(url: &PostgresUrl, error: sqlx::Error) -> Self {
+        let server = url.server();
+        let code = error
+            .as_database_error()
+            .and_then(|fault| fault.code().map(String::from));
+        match code.as_deref() {
+            // PostgreSQL, "Error Codes": invalid_catalog_name, and class 28, invalid authorization.
+            Some("3D000") => Self::Missing {
+                server,
+                database: url.database().to_owned(),
+            },
+            Some(code) if code.starts_with("28") => Self::Refused {
+                server,
+                user: url.user().to_owned(),
+                fault: error.into(),
+            },
+            Some(_) => Self::unusable(&url.to_string(), error),
+            None => Self::Unreachable {
+                server,
+                fault: error.into(),
+            },
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,14 +5,16 @@
 //! other.
 
 use jiff::Timestamp;
-use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{
     AccountId, ApiKey, KeyHash, KeyId, KeyPrefix, KeySettings, Limits, charge::Multiplier,
 };
 
 use self::row::{FoundRow, KeyRow, SettingColumns};
-use crate::{database::Store, error::StoreError};
+use crate::{
+    database::{Store, connection::Transaction},
+    error::StoreError,
+};
 
 mod import;
 mod row;
@@ -101,17 +103,14 @@ impl Store {
     }
 
     /// The same within a transaction that has raised the version.
-    async fn add_key(
-        transaction: &mut Transaction<'_, Sqlite>,
-        new: NewKey,
-    ) -> Result<ApiKey, CreateKeyError> {
+    async fn add_key(transaction: &mut Transaction, new: NewKey) -> Result<ApiKey, CreateKeyError> {
         let account = account_id(transaction, &new.settings.account)
             .await?
             .ok_or_else(|| CreateKeyError::NoSuchAccount {
                 name: new.settings.account.clone(),
             })?;
         let settings = SettingColumns::from(&new.settings);
-        let id: i64 = sqlx::query_scalar(
+        let id: i64 = transaction.query(
             "INSERT INTO api_keys (id, name, account_id, created_at, enabled, expires_at, models, networks,
                                    requests_per_minute, tokens_per_minute, concurrency, budget_nanos,
                                    budget_per, reserve, strict_parameters, channels, not_channels)
@@ -136,7 +135,7 @@ impl Store {
         .bind(settings.strict_parameters)
         .bind(settings.channels)
         .bind(settings.not_channels)
-        .fetch_one(&mut **transaction)
+        .fetch_scalar()
         .await
         .map_err(|error| match error.as_database_error() {
             Some(fault) if fault.is_unique_violation() => CreateKeyError::NameTaken {
@@ -157,16 +156,18 @@ impl Store {
 
     /// All keys, the oldest first, revoked ones too.
     pub async fn keys(&self) -> Result<Vec<ListedKey>, StoreError> {
-        let rows: Vec<KeyRow> = sqlx::query_as(select_keys!("ORDER BY api_keys.id"))
-            .fetch_all(&self.pool)
+        let rows: Vec<KeyRow> = self
+            .pool
+            .query(select_keys!("ORDER BY api_keys.id"))
+            .fetch_all()
             .await?;
         rows.into_iter().map(KeyRow::listed).collect()
     }
 
     /// The key of this name that is not revoked.
     pub async fn key(&self, name: &str) -> Result<ListedKey, ChangeKeyError> {
-        let mut connection = self.pool.acquire().await?;
-        live_key(&mut connection, name)
+        let mut transaction = self.pool.begin().await?;
+        live_key(&mut transaction, name)
             .await?
             .ok_or_else(|| no_such_key(name))
     }
@@ -190,10 +191,11 @@ impl Store {
     pub async fn revoke_key(&self, name: &str, now: Timestamp) -> Result<ApiKey, ChangeKeyError> {
         let mut transaction = self.pool.begin().await?;
         let mut key = key_to_change(&mut transaction, name).await?;
-        sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1")
+        transaction
+            .query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1")
             .bind(key.id.get())
             .bind(now.as_second())
-            .execute(&mut *transaction)
+            .execute()
             .await?;
         transaction.commit().await?;
         key.revoked = Some(now);
@@ -211,10 +213,11 @@ impl Store {
     ) -> Result<ApiKey, ChangeKeyError> {
         let mut transaction = self.pool.begin().await?;
         let mut key = key_to_change(&mut transaction, name).await?;
-        sqlx::query("UPDATE api_key_texts SET ends_at = $2 WHERE key_id = $1 AND ends_at IS NULL")
+        transaction
+            .query("UPDATE api_key_texts SET ends_at = $2 WHERE key_id = $1 AND ends_at IS NULL")
             .bind(key.id.get())
             .bind(before_ends.as_second())
-            .execute(&mut *transaction)
+            .execute()
             .await?;
         add_text(&mut transaction, key.id.get(), &text, now).await?;
         transaction.commit().await?;
@@ -228,10 +231,12 @@ impl Store {
         hash: &KeyHash,
     ) -> Result<(KeysVersion, Option<FoundKey>), StoreError> {
         // One statement, hence one state of the database.
-        let found: FoundRow = sqlx::query_as(concat!(
-            "SELECT versions.value AS version, texts.ends_at AS text_ends_at, ",
-            key_columns!(),
-            ", accounts.id AS account_id,
+        let found: FoundRow = self
+            .pool
+            .query(concat!(
+                "SELECT versions.value AS version, texts.ends_at AS text_ends_at, ",
+                key_columns!(),
+                ", accounts.id AS account_id,
                accounts.requests_per_minute AS account_requests_per_minute,
                accounts.tokens_per_minute AS account_tokens_per_minute,
                accounts.concurrency AS account_concurrency,
@@ -246,101 +251,109 @@ impl Store {
              LEFT JOIN api_keys ON api_keys.id = texts.key_id
              LEFT JOIN accounts ON accounts.id = api_keys.account_id
              WHERE versions.name = 'api_keys'",
-        ))
-        .bind(hash.as_bytes().as_slice())
-        .fetch_one(&self.pool)
-        .await?;
+            ))
+            .bind(hash.as_bytes().as_slice())
+            .fetch_one()
+            .await?;
         found.read()
     }
 
     /// The version of the tables at this moment.
     pub(crate) async fn keys_version(&self) -> Result<KeysVersion, StoreError> {
-        let version = sqlx::query_scalar("SELECT value FROM versions WHERE name = 'api_keys'")
-            .fetch_one(&self.pool)
+        let version = self
+            .pool
+            .query("SELECT value FROM versions WHERE name = 'api_keys'")
+            .fetch_scalar()
             .await?;
         Ok(KeysVersion(version))
     }
 }
 
 /// Tells running gates that keys or the limits of accounts have changed.
-pub(crate) async fn raise_version(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE versions SET value = value + 1 WHERE name = 'api_keys'")
-        .execute(connection)
+pub(crate) async fn raise_version(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+    transaction
+        .query("UPDATE versions SET value = value + 1 WHERE name = 'api_keys'")
+        .execute()
         .await?;
     Ok(())
 }
 
-async fn account_id(connection: &mut SqliteConnection, name: &str) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar("SELECT id FROM accounts WHERE name = $1")
+async fn account_id(transaction: &mut Transaction, name: &str) -> Result<Option<i64>, sqlx::Error> {
+    let found: Option<(i64,)> = transaction
+        .query("SELECT id FROM accounts WHERE name = $1")
         .bind(name)
-        .fetch_optional(connection)
-        .await
+        .fetch_optional()
+        .await?;
+    Ok(found.map(|(id,)| id))
 }
 
 /// Raises the version, and reads the key of this name.
-async fn key_to_change(connection: &mut SqliteConnection, name: &str) -> Result<ApiKey, ChangeKeyError> {
-    raise_version(connection).await?;
-    let listed = live_key(connection, name).await?;
+async fn key_to_change(transaction: &mut Transaction, name: &str) -> Result<ApiKey, ChangeKeyError> {
+    raise_version(transaction).await?;
+    let listed = live_key(transaction, name).await?;
     Ok(listed.ok_or_else(|| no_such_key(name))?.key)
 }
 
-async fn write_settings(connection: &mut SqliteConnection, key: &ApiKey) -> Result<(), ChangeKeyError> {
-    let account = account_id(connection, &key.settings.account)
+async fn write_settings(transaction: &mut Transaction, key: &ApiKey) -> Result<(), ChangeKeyError> {
+    let account = account_id(transaction, &key.settings.account)
         .await?
         .ok_or_else(|| ChangeKeyError::NoSuchAccount {
             name: key.settings.account.clone(),
         })?;
     let settings = SettingColumns::from(&key.settings);
-    sqlx::query(
-        "UPDATE api_keys
+    transaction
+        .query(
+            "UPDATE api_keys
          SET account_id = $2, enabled = $3, expires_at = $4, models = $5, networks = $6,
              requests_per_minute = $7, tokens_per_minute = $8, concurrency = $9, budget_nanos = $10,
              budget_per = $11, reserve = $12, strict_parameters = $13, channels = $14, not_channels = $15
          WHERE id = $1",
-    )
-    .bind(key.id.get())
-    .bind(account)
-    .bind(settings.enabled)
-    .bind(settings.expires_at)
-    .bind(settings.models)
-    .bind(settings.networks)
-    .bind(settings.limits.requests_per_minute)
-    .bind(settings.limits.tokens_per_minute)
-    .bind(settings.limits.concurrency)
-    .bind(settings.limits.budget_nanos)
-    .bind(settings.limits.budget_per)
-    .bind(settings.reserve)
-    .bind(settings.strict_parameters)
-    .bind(settings.channels)
-    .bind(settings.not_channels)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn add_text(
-    connection: &mut SqliteConnection,
-    key: i64,
-    text: &NewText,
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO api_key_texts (hash, key_id, prefix, created_at) VALUES ($1, $2, $3, $4)")
-        .bind(text.hash.as_bytes().as_slice())
-        .bind(key)
-        .bind(text.prefix.as_str())
-        .bind(now.as_second())
-        .execute(connection)
+        )
+        .bind(key.id.get())
+        .bind(account)
+        .bind(settings.enabled)
+        .bind(settings.expires_at)
+        .bind(settings.models)
+        .bind(settings.networks)
+        .bind(settings.limits.requests_per_minute)
+        .bind(settings.limits.tokens_per_minute)
+        .bind(settings.limits.concurrency)
+        .bind(settings.limits.budget_nanos)
+        .bind(settings.limits.budget_per)
+        .bind(settings.reserve)
+        .bind(settings.strict_parameters)
+        .bind(settings.channels)
+        .bind(settings.not_channels)
+        .execute()
         .await?;
     Ok(())
 }
 
-async fn live_key(connection: &mut SqliteConnection, name: &str) -> Result<Option<ListedKey>, StoreError> {
-    let row: Option<KeyRow> = sqlx::query_as(select_keys!(
-        "WHERE api_keys.name = $1 AND api_keys.revoked_at IS NULL"
-    ))
-    .bind(name)
-    .fetch_optional(connection)
-    .await?;
+async fn add_text(
+    transaction: &mut Transaction,
+    key: i64,
+    text: &NewText,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    transaction
+        .query("INSERT INTO api_key_texts (hash, key_id, prefix, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(text.hash.as_bytes().as_slice())
+        .bind(key)
+        .bind(text.prefix.as_str())
+        .bind(now.as_second())
+        .execute()
+        .await?;
+    Ok(())
+}
+
+async fn live_key(transaction: &mut Transaction, name: &str) -> Result<Option<ListedKey>, StoreError> {
+    let row: Option<KeyRow> = transaction
+        .query(select_keys!(
+            "WHERE api_keys.name = $1 AND api_keys.revoked_at IS NULL"
+        ))
+        .bind(name)
+        .fetch_optional()
+        .await?;
     row.map(KeyRow::listed).transpose()
 }
 

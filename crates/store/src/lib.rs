@@ -15,6 +15,8 @@ mod keys;
 mod retention;
 pub mod spool;
 mod stored;
+#[cfg(test)]
+mod test_database;
 mod url;
 mod usage;
 pub mod warm;
@@ -30,7 +32,7 @@ pub use keys::{
 };
 pub use retention::Retention;
 pub use spool::{Applier, Spool, SpoolError, StartError};
-pub use url::{DatabaseUrl, DatabaseUrlError};
+pub use url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use usage::{
     Mischarge, MiscountedAccount, Named, StoredUsage, UsageBy, UsageFilter, UsageGroup, UsageOf, UsageSums,
 };

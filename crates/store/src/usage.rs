@@ -13,6 +13,7 @@ use self::row::{RecordRow, SumRow};
 use crate::{database::Store, error::StoreError};
 
 pub(crate) mod apply;
+pub(crate) mod elsewhere;
 mod row;
 
 /// A request's record as it was applied.
@@ -156,9 +157,11 @@ macro_rules! select_sums {
 impl Store {
     /// The record of one request. `None`: there is none yet, or none any more.
     pub async fn usage_record(&self, request: RequestId) -> Result<Option<StoredUsage>, StoreError> {
-        let row: Option<RecordRow> = sqlx::query_as("SELECT * FROM usage_records WHERE request_id = $1")
+        let row: Option<RecordRow> = self
+            .pool
+            .query("SELECT * FROM usage_records WHERE request_id = $1")
             .bind(request.to_string())
-            .fetch_optional(&self.pool)
+            .fetch_optional()
             .await?;
         row.map(|row| row.read(request)).transpose()
     }
@@ -176,7 +179,7 @@ impl Store {
             UsageOf::Account(id) => (select_sums!("account_id = $6"), id.get()),
             UsageOf::Key(id) => (select_sums!("key_id = $6"), id.get()),
         };
-        let mut sums = sqlx::query_as(text);
+        let mut sums = self.pool.query(text);
         for apart in [by.day, by.account, by.key, by.model, by.channel] {
             sums = sums.bind(i64::from(apart));
         }
@@ -187,49 +190,26 @@ impl Store {
             .bind(filter.model.as_deref())
             .bind(filter.channel.as_deref())
             .bind(i64::from(most))
-            .fetch_all(&self.pool)
+            .fetch_all()
             .await?;
         rows.into_iter().map(SumRow::read).collect()
-    }
-
-    /// What was charged from `first` on, that day included; `None`: ever.
-    pub async fn charged_since(&self, of: UsageOf, first: Option<Date>) -> Result<Money, StoreError> {
-        macro_rules! select_charge {
-            ($whose:literal) => {
-                concat!(
-                    "SELECT CAST(coalesce(sum(charge_nanos), 0) AS BIGINT) FROM usage_days
-                     WHERE ",
-                    $whose,
-                    " AND day >= $2"
-                )
-            };
-        }
-        let (text, id) = match of {
-            UsageOf::Everyone => (select_charge!("$1 = 0"), 0),
-            UsageOf::Account(id) => (select_charge!("account_id = $1"), id.get()),
-            UsageOf::Key(id) => (select_charge!("key_id = $1"), id.get()),
-        };
-        let nanos = sqlx::query_scalar(text)
-            .bind(id)
-            .bind(first.unwrap_or(Date::MIN).to_string())
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(Money::from_nanos(nanos))
     }
 
     /// Removes at most `most` records of requests that came before `before` by their IDs, and says how many those were.
     /// Their sums and their entries in the ledger stay.
     pub async fn prune_usage(&self, before: Timestamp, most: u32) -> Result<u64, StoreError> {
-        let removed = sqlx::query(
-            "DELETE FROM usage_records WHERE request_id IN (
+        let removed = self
+            .pool
+            .query(
+                "DELETE FROM usage_records WHERE request_id IN (
                  SELECT request_id FROM usage_records WHERE request_id < $1 ORDER BY request_id LIMIT $2
              )",
-        )
-        .bind(RequestId::first_at(before).to_string())
-        .bind(i64::from(most))
-        .execute(&self.pool)
-        .await?;
-        Ok(removed.rows_affected())
+            )
+            .bind(RequestId::first_at(before).to_string())
+            .bind(i64::from(most))
+            .execute()
+            .await?;
+        Ok(removed)
     }
 
     /// Requests that are not charged what their record says; at most `most` of them.
@@ -240,18 +220,20 @@ impl Store {
             charge_nanos: i64,
             booked_nanos: Option<i64>,
         }
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT records.request_id, coalesce(records.charge_nanos, 0) AS charge_nanos,
+        let rows: Vec<Row> = self
+            .pool
+            .query(
+                "SELECT records.request_id, coalesce(records.charge_nanos, 0) AS charge_nanos,
                     entries.amount_nanos AS booked_nanos
              FROM usage_records AS records
              LEFT JOIN ledger_entries AS entries
                  ON entries.request_id = records.request_id AND entries.account_id = records.account_id
              WHERE coalesce(records.charge_nanos, 0) <> -coalesce(entries.amount_nanos, 0)
              ORDER BY records.request_id LIMIT $1",
-        )
-        .bind(i64::from(most))
-        .fetch_all(&self.pool)
-        .await?;
+            )
+            .bind(i64::from(most))
+            .fetch_all()
+            .await?;
         Ok(rows
             .into_iter()
             .map(|row| Mischarge {
@@ -266,17 +248,19 @@ impl Store {
 
     /// Accounts whose sums by day are not what was charged to them.
     pub(crate) async fn miscounted_accounts(&self) -> Result<Vec<MiscountedAccount>, StoreError> {
-        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-            "SELECT account_id, CAST(sum(by_days) AS BIGINT), CAST(sum(by_entries) AS BIGINT)
+        let rows: Vec<(i64, i64, i64)> = self
+            .pool
+            .query(
+                "SELECT account_id, CAST(sum(by_days) AS BIGINT), CAST(sum(by_entries) AS BIGINT)
              FROM (
                  SELECT account_id, charge_nanos AS by_days, 0 AS by_entries FROM usage_days
                  UNION ALL
                  SELECT account_id, 0, -amount_nanos FROM ledger_entries WHERE kind = 'charge'
              ) AS charges
              GROUP BY account_id HAVING sum(by_days) <> sum(by_entries) ORDER BY account_id",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+            )
+            .fetch_all()
+            .await?;
         Ok(rows
             .into_iter()
             .map(|(account, by_days, by_entries)| MiscountedAccount {

@@ -7,6 +7,9 @@
 //! change counts no more. Memory, waiting look-ups and the look-ups under way are bounded.
 //!
 //! While the database is away, keys that are here keep working.
+//!
+//! What a key has spent is counted here as well, from what the books said when it was first read. Where several gates
+//! share a database, what the others charge is added as it comes to the books ([`Shared::count_elsewhere`]).
 //! Not here: what a limit lets through (`tollgate_ledger::limits`).
 
 use std::{
@@ -18,10 +21,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use moka::sync::Cache;
 use tokio::{
-    sync::{OnceCell, Semaphore},
+    sync::{OnceCell, Semaphore, SemaphorePermit},
     task::JoinHandle,
     time::{self, MissedTickBehavior},
 };
@@ -30,7 +33,7 @@ use tollgate_ledger::{
     AccountId, ApiKey, Histories, KeyHash, KeyId, Limits, Meters, Period, Unusable,
     charge::Multiplier,
     limits::{Bounded, Funds, InFlight, Owner},
-    spending::{Spending, Spent},
+    spending::Spending,
 };
 use tracing::{info, warn};
 
@@ -39,7 +42,7 @@ use crate::{
     error::StoreError,
     keys::KeysVersion,
     spool::Spool,
-    usage::UsageOf,
+    usage::{UsageOf, elsewhere::Entry},
     warm::meter_book::{Counted, MeterBook},
 };
 
@@ -55,6 +58,8 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 const LOOK_UPS_MAX: usize = 1_024;
 /// Twice a second, so that a revoked key is refused within a second.
 const POLL_EVERY: Duration = Duration::from_millis(500);
+/// Longest that a look waits for a database that says nothing.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A key in use, with its account's limits and what is counted of both.
 #[derive(Debug)]
@@ -151,6 +156,8 @@ pub struct Books {
     pub time_zone: TimeZone,
     /// What is on its way to them; `None`: nothing is.
     pub spool: Option<Spool>,
+    /// This gate's name in them. `None`: no other gate writes there.
+    pub gate: Option<String>,
 }
 
 impl Books {
@@ -185,6 +192,8 @@ impl WarmKeys {
             began: Instant::now(),
             of_keys: MeterBook::default(),
             of_accounts: MeterBook::default(),
+            turn: Semaphore::new(1),
+            counted_to: Mutex::default(),
             look_ups: Mutex::default(),
             places: Semaphore::new(LOOK_UPS_MAX),
             reads: AtomicU64::new(0),
@@ -246,6 +255,11 @@ struct Shared {
     began: Instant,
     of_keys: MeterBook<KeyId>,
     of_accounts: MeterBook<AccountId>,
+    /// One at a time reads what is spent, or is told what others spent; never a request whose key is in memory.
+    turn: Semaphore,
+    /// Up to which entry of the ledger every spending here has what other gates charged. `None`: there is none yet.
+    /// Changed by whoever has the turn.
+    counted_to: Mutex<Option<Entry>>,
     /// The look-ups under way, so that requests with one key wait for one of them.
     look_ups: Mutex<HashMap<KeyHash, Arc<OnceCell<Answer>>>>,
     places: Semaphore,
@@ -299,23 +313,71 @@ impl Shared {
     }
 
     /// What the owner has spent, read from the books where this gate does not count it yet. Then all of it is there:
-    /// nothing is spent by owners that are not counted.
+    /// nothing is spent here by owners that are not counted.
     async fn spending(&self, counted: &Counted, of: UsageOf) -> Result<Arc<Spending>, StoreError> {
+        if let Some(spending) = counted.spending.get() {
+            return Ok(Arc::clone(spending));
+        }
+        // Until the spending is where the others are, so that it is told of each charge once.
+        let turn = self.turn().await?;
         let read = async || {
             let zone = &self.books.time_zone;
             let now = Timestamp::now();
             let since = |per: Period| {
                 let from = per.span(now, zone).from;
-                from.map(|from| zone.to_datetime(from).date())
+                from.map_or(Date::MIN, |from| zone.to_datetime(from).date())
             };
-            let spent = Spent {
-                ever: self.store.charged_since(of, None).await?,
-                today: self.store.charged_since(of, since(Period::Day)).await?,
-                this_month: self.store.charged_since(of, since(Period::Month)).await?,
-            };
+            let (newest, spent) = self
+                .store
+                .spent(of, since(Period::Day), since(Period::Month))
+                .await?;
+            self.count_elsewhere(&turn, newest).await?;
             Ok(Arc::new(Spending::new(spent, now, zone.clone())))
         };
         counted.spending.get_or_try_init(read).await.cloned()
+    }
+
+    /// Tells every spending here of what other gates charged up to an entry.
+    ///
+    /// Cancel safety: they are told of everything, or of nothing and asked again.
+    async fn count_elsewhere(&self, _turn: &SemaphorePermit<'_>, newest: Entry) -> Result<(), StoreError> {
+        let Some(gate) = &self.books.gate else {
+            return Ok(());
+        };
+        let counted_to = *self.counted_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let charges = match counted_to {
+            Some(counted) if counted < newest => self.store.charged_elsewhere(gate, counted, newest).await?,
+            Some(_) => return Ok(()),
+            // Nothing was counted before this.
+            None => Vec::new(),
+        };
+        for charged in charges {
+            let owners = [
+                self.of_keys.spending(&charged.key),
+                self.of_accounts.spending(&charged.account),
+            ];
+            for spending in owners.into_iter().flatten() {
+                spending.spend(charged.charge, charged.came);
+            }
+        }
+        *self.counted_to.lock().unwrap_or_else(PoisonError::into_inner) = Some(newest);
+        Ok(())
+    }
+
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        // It is closed by nobody.
+        self.turn.acquire().await.map_err(|_| StoreError::Overloaded)
+    }
+
+    /// Looks at what changed in the database since the last look.
+    async fn look(&self) -> Result<(), StoreError> {
+        self.changed(self.store.keys_version().await?);
+        if self.books.gate.is_some() {
+            let turn = self.turn().await?;
+            let newest = self.store.newest_entry().await?;
+            self.count_elsewhere(&turn, newest).await?;
+        }
+        Ok(())
     }
 
     fn changed(&self, version: KeysVersion) {
@@ -333,9 +395,9 @@ async fn poll(shared: Arc<Shared>) {
     let mut reachable = true;
     loop {
         ticks.tick().await;
-        match shared.store.keys_version().await {
-            Ok(version) => {
-                shared.changed(version);
+        let looked = time::timeout(LOOK_TIMEOUT, shared.look()).await;
+        match looked.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into())) {
+            Ok(()) => {
                 if !reachable {
                     info!("database answers again");
                 }

@@ -52,7 +52,9 @@ impl Running {
     pub async fn start(config: &Config, on_damage: OnDamage) -> Result<Self, CliError> {
         let data_dir = DataDirLock::take(&config.server.data_dir)?;
         let store = Store::open(&config.database).await?;
-        let (spool, applier) = books(config, on_damage, &store, &data_dir).await?;
+        let random = getrandom::u64().map_err(|error| CliError::Runtime(error.into()))?;
+        let gate_name = data_dir.gate(random.to_be_bytes())?;
+        let (spool, applier) = books(config, on_damage, &store, gate_name.clone()).await?;
         let listener = bind("server.listen", config.server.listen).await?;
         let admin_listener = bind("server.admin_listen", config.server.admin_listen).await?;
         let address = listener.local_addr().map_err(CliError::Runtime)?;
@@ -64,7 +66,7 @@ impl Running {
             warn_of_missing_model(&engine);
         }
         let gate = Gate::new(
-            settings(config),
+            settings(config, Some(gate_name)),
             Arc::clone(&config.catalog),
             store.clone(),
             Some(spool.clone()),
@@ -127,7 +129,7 @@ pub async fn gate(config: &Config) -> Result<Arc<Gate>, CliError> {
     let store = Store::open(&config.database).await?;
     let channels = config.channels.enabled.clone();
     Ok(Gate::new(
-        settings(config),
+        settings(config, None),
         Arc::clone(&config.catalog),
         store,
         None,
@@ -142,10 +144,8 @@ async fn books(
     config: &Config,
     on_damage: OnDamage,
     store: &Store,
-    data_dir: &DataDirLock,
+    gate: String,
 ) -> Result<(Spool, Applier), CliError> {
-    let random = getrandom::u64().map_err(|error| CliError::Runtime(error.into()))?;
-    let gate = data_dir.gate(random.to_be_bytes())?;
     let (dir, limits) = (config.server.data_dir.join("spool"), config.spool);
     let opening = tokio::task::spawn_blocking(move || Spool::open(&dir, limits, on_damage));
     let (spool, left) = opening.await.map_err(|error| CliError::Runtime(error.into()))??;
@@ -233,7 +233,8 @@ fn asked(shutdown: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 's
     }
 }
 
-fn settings(config: &Config) -> GateSettings {
+/// `gate`: its name in the books.
+fn settings(config: &Config, gate: Option<String>) -> GateSettings {
     let Limits {
         request_body,
         answer,
@@ -278,5 +279,6 @@ fn settings(config: &Config) -> GateSettings {
         routing: config.routing.clone(),
         explain: config.explain.clone(),
         time_zone: config.accounting.time_zone.clone(),
+        gate,
     }
 }

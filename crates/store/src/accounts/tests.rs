@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use tollgate_ledger::{Budget, PerMinute, Period};
 
 use super::*;
-use crate::keys::tests::{at, store};
+use crate::{keys::tests::at, test_database::store};
 
 pub(crate) fn new_account(name: &str) -> NewAccount {
     NewAccount {

@@ -6,12 +6,19 @@ use tempfile::TempDir;
 use tollgate_catalog::money::Money;
 
 use super::*;
-use crate::{Store, accounts::tests::new_account, keys::tests::store};
+use crate::{Store, accounts::tests::new_account};
 
 const NOW: &str = "2026-11-18T12:00:00Z";
 
 fn url(path: &Path) -> DatabaseUrl {
     DatabaseUrl::Sqlite(path.to_owned())
+}
+
+/// A file, whatever the other tests run on: a server's database is copied by its own tools.
+async fn store() -> (TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&url(&dir.path().join("tollgate.db"))).await.unwrap();
+    (dir, store)
 }
 
 /// Where the database of [`store`] is.
@@ -89,4 +96,14 @@ async fn a_database_that_is_not_there_is_not_made() {
 
     assert!(matches!(backup, Err(BackupError::Database { .. })), "{backup:?}");
     assert!(!missing.exists());
+}
+
+#[tokio::test]
+async fn a_database_on_a_server_is_left_to_the_server_s_tools() {
+    let dir = tempfile::tempdir().unwrap();
+    let server: DatabaseUrl = "postgres://me@127.0.0.1:1/db".parse().unwrap();
+
+    let refused = Backup::write(&server, dir.path(), dir.path(), NOW.parse().unwrap()).await;
+
+    assert!(matches!(refused, Err(BackupError::OnServer)), "{refused:?}");
 }

@@ -5,7 +5,8 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::{
     accounts::tests::new_account,
-    keys::tests::{at, store},
+    keys::tests::at,
+    test_database::{store, tamper},
 };
 
 fn dollars(cents: i64) -> Money {
@@ -53,10 +54,11 @@ async fn a_balance_that_is_not_the_sum_of_its_entries_is_found() {
     let (_dir, store) = store().await;
     store.create_account(new_account("team")).await.unwrap();
     store.credit("team", dollars(100), None, at(5)).await.unwrap();
-    sqlx::query("UPDATE accounts SET balance_nanos = balance_nanos + 1 WHERE name = 'team'")
-        .execute(&store.pool)
-        .await
-        .unwrap();
+    tamper(
+        &store,
+        "UPDATE accounts SET balance_nanos = balance_nanos + 1 WHERE name = 'team'",
+    )
+    .await;
 
     let verified = store.verify_ledger().await.unwrap();
 

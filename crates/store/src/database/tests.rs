@@ -5,8 +5,10 @@ use std::num::NonZeroU32;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tollgate_ledger::{Account, KeyHash, KeySettings};
+use tollgate_testkit::postgres::Postgres;
 
 use super::*;
+use crate::test_database::{TestDatabase, tamper};
 
 #[tokio::test]
 async fn a_new_database_is_made_with_its_folder() {
@@ -20,11 +22,10 @@ async fn a_new_database_is_made_with_its_folder() {
 
 #[tokio::test]
 async fn several_processes_may_open_a_new_database_at_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let url = DatabaseUrl::Sqlite(dir.path().join("tollgate.db"));
+    let database = TestDatabase::new().await;
     let mut opened = JoinSet::new();
     for _ in 0..8 {
-        let url = url.clone();
+        let url = database.url.clone();
         opened.spawn(async move { Store::open(&url).await.map(|_| ()) });
     }
 
@@ -42,7 +43,7 @@ async fn keys_of_the_first_version_go_on_working_in_the_account_that_is_always_t
         .create_if_missing(true);
     let pool = SqlitePool::connect_with(options).await.unwrap();
     let mut connection = pool.acquire().await.unwrap();
-    MIGRATIONS
+    OF_SQLITE
         .run_direct(Some(1), &mut *connection, false)
         .await
         .unwrap();
@@ -76,18 +77,16 @@ async fn keys_of_the_first_version_go_on_working_in_the_account_that_is_always_t
 
 #[tokio::test]
 async fn a_database_made_by_a_newer_version_is_refused_as_such() {
-    let dir = tempfile::tempdir().unwrap();
-    let url = DatabaseUrl::Sqlite(dir.path().join("tollgate.db"));
-    let store = Store::open(&url).await.unwrap();
-    sqlx::query(
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    tamper(
+        &store,
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (9999, 'from the future', TRUE, x'00', 0)",
+         VALUES (9999, 'from the future', TRUE, '00', 0)",
     )
-    .execute(&store.pool)
-    .await
-    .unwrap();
+    .await;
 
-    let error = Store::open(&url).await.unwrap_err();
+    let error = Store::open(&database.url).await.unwrap_err();
 
     assert!(matches!(error, OpenError::Newer { .. }), "{error}");
 }
@@ -108,4 +107,98 @@ async fn a_file_that_is_no_database_is_named() {
         error.to_string().contains("tollgate.db cannot be opened"),
         "{error}"
     );
+}
+
+/// Every column of every table, and what it holds; in the order of their names.
+async fn columns(store: &Store) -> Vec<(String, String, String, i64)> {
+    let text = match store.pool {
+        Pool::Sqlite(_) => {
+            "SELECT tables.name, columns.name, columns.type, columns.\"notnull\"
+             FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns
+             WHERE tables.type = 'table' AND tables.name NOT LIKE '\\_sqlx%' ESCAPE '\\'
+             ORDER BY tables.name, columns.name"
+        }
+        Pool::Postgres(_) => {
+            "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT), upper(CAST(data_type AS TEXT)),
+                    CAST(CASE is_nullable WHEN 'NO' THEN 1 ELSE 0 END AS BIGINT)
+             FROM information_schema.columns
+             WHERE table_schema = current_schema() AND table_name NOT LIKE '\\_sqlx%' ESCAPE '\\'
+             ORDER BY table_name COLLATE \"C\", column_name COLLATE \"C\""
+        }
+    };
+    store.pool.query(text).fetch_all().await.unwrap()
+}
+
+/// The names of all indexes that a migration names.
+async fn indexes(store: &Store) -> Vec<(String,)> {
+    let text = match store.pool {
+        Pool::Sqlite(_) => {
+            "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name"
+        }
+        Pool::Postgres(_) => {
+            "SELECT CAST(indexname AS TEXT) FROM pg_indexes
+             WHERE schemaname = current_schema() AND indexname NOT LIKE '%\\_pkey' ESCAPE '\\'
+               AND indexname NOT LIKE '%\\_key' ESCAPE '\\'
+             ORDER BY indexname COLLATE \"C\""
+        }
+    };
+    store.pool.query(text).fetch_all().await.unwrap()
+}
+
+#[tokio::test]
+async fn both_databases_have_the_same_tables_columns_and_indexes() {
+    let Some(server) = Postgres::start("the tables of the two databases are not compared") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let file = DatabaseUrl::Sqlite(dir.path().join("tollgate.db"));
+    let of_sqlite = Store::open(&file).await.unwrap();
+    let of_postgres = Store::open(&server.url("postgres").parse().unwrap())
+        .await
+        .unwrap();
+
+    let same = |(table, column, kind, required): (String, String, String, i64)| {
+        let kind = kind.replace("BLOB", "BYTEA").replace("INTEGER", "BIGINT");
+        (table, column, kind, required)
+    };
+    let expected: Vec<_> = columns(&of_sqlite).await.into_iter().map(same).collect();
+    assert!(expected.len() > 90, "{expected:?}");
+    assert_eq!(columns(&of_postgres).await, expected);
+    assert_eq!(indexes(&of_postgres).await, indexes(&of_sqlite).await);
+    let versions = |migrations: &Migrator| migrations.iter().map(|one| one.version).max();
+    assert_eq!(versions(&OF_POSTGRES), versions(&OF_SQLITE));
+}
+
+#[tokio::test]
+async fn what_keeps_a_server_from_being_used_is_said_without_the_password() {
+    let Some(mut server) = Postgres::start("errors of a PostgreSQL server are not looked at") else {
+        return;
+    };
+    let open = async |url: String| Store::open(&url.parse().unwrap()).await.map(|_| ());
+    let url = server.url("postgres");
+    open(url.clone()).await.unwrap();
+
+    let missing = open(server.url("other")).await.unwrap_err();
+    let wrong = open(url.replace("pa%2Fss", "secret-and-wrong"))
+        .await
+        .unwrap_err();
+    let no_tls = open(format!("{url}?sslmode=require")).await.unwrap_err();
+    server.stop();
+    let away = open(url.clone()).await.unwrap_err();
+
+    let wanted = [
+        (&missing, "there is no database `other` at 127.0.0.1:"),
+        (&wrong, "does not let `tollgate` in: "),
+        (&no_tls, "TLS"),
+        (&away, "cannot be reached: "),
+    ];
+    for (error, part) in wanted {
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains(part), "{shown}");
+        for secret in [server.password(), "pa%2Fss", "w@rd", "w%40rd", "secret-and-wrong"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+    server.start_again();
+    open(url).await.unwrap();
 }

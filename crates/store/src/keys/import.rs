@@ -3,7 +3,6 @@
 //! One transaction tries them in their order, so that each is judged by what those before it did, and a trial run
 //! judges exactly as the real one.
 
-use sqlx::{Sqlite, Transaction};
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{ApiKey, KeyHash};
 
@@ -11,7 +10,7 @@ use super::{CreateKeyError, NewKey, live_key, raise_version};
 use crate::{
     accounts::{AccountSettings, ChangeAccountError, CreateAccountError, NewAccount, account_named},
     credit::raise_ledger_version,
-    database::Store,
+    database::{Store, connection::Transaction},
     error::StoreError,
 };
 
@@ -73,7 +72,7 @@ impl Store {
 }
 
 async fn import(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction,
     imported: ImportedKey,
 ) -> Result<Result<Imported, ImportFault>, StoreError> {
     let ImportedKey { key, balance } = imported;
@@ -119,17 +118,15 @@ async fn import(
 }
 
 /// The name of the key that has or had this text.
-async fn name_of(
-    transaction: &mut Transaction<'_, Sqlite>,
-    hash: &KeyHash,
-) -> Result<Option<String>, sqlx::Error> {
-    let found: Option<(String,)> = sqlx::query_as(
-        "SELECT api_keys.name FROM api_key_texts AS texts JOIN api_keys ON api_keys.id = texts.key_id
+async fn name_of(transaction: &mut Transaction, hash: &KeyHash) -> Result<Option<String>, sqlx::Error> {
+    let found: Option<(String,)> = transaction
+        .query(
+            "SELECT api_keys.name FROM api_key_texts AS texts JOIN api_keys ON api_keys.id = texts.key_id
          WHERE texts.hash = $1",
-    )
-    .bind(hash.as_bytes().as_slice())
-    .fetch_optional(&mut **transaction)
-    .await?;
+        )
+        .bind(hash.as_bytes().as_slice())
+        .fetch_optional()
+        .await?;
     Ok(found.map(|(name,)| name))
 }
 

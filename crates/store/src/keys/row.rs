@@ -1,6 +1,6 @@
 //! A key's rows as the database gives and takes them.
 
-use sqlx::{FromRow, Row as _, sqlite::SqliteRow};
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{AccountId, AllowedChannels, ApiKey, KeyId, KeyPrefix, KeySettings};
 
@@ -125,8 +125,14 @@ struct Found {
     multiplier: String,
 }
 
-impl<'r> FromRow<'r, SqliteRow> for FoundRow {
-    fn from_row(row: &'r SqliteRow) -> Result<Self, sqlx::Error> {
+impl<'r, R: Row> FromRow<'r, R> for FoundRow
+where
+    KeyRow: FromRow<'r, R>,
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
         let version = row.try_get("version")?;
         let account: Option<i64> = row.try_get("account_id")?;
         let Some(account) = account else {

@@ -2,20 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use tempfile::TempDir;
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{Account, Budget, KeyText, Limits, PerMinute, Period, Reserve, Unusable};
 
 use super::*;
-use crate::url::DatabaseUrl;
-
-/// A database in a directory that lasts as long as the first value.
-pub(crate) async fn store() -> (TempDir, Store) {
-    let dir = tempfile::tempdir().unwrap();
-    let url = DatabaseUrl::Sqlite(dir.path().join("tollgate.db"));
-    let store = Store::open(&url).await.unwrap();
-    (dir, store)
-}
+use crate::test_database::store;
 
 /// A key's text that differs for each `seed`.
 pub(crate) fn text(seed: u8) -> KeyText {
@@ -300,10 +291,8 @@ async fn every_change_raises_the_version_and_a_failed_one_does_not() {
 
 #[tokio::test]
 async fn keys_made_by_several_processes_at_once_are_all_there() {
-    let (dir, first) = store().await;
-    let second = Store::open(&DatabaseUrl::Sqlite(dir.path().join("tollgate.db")))
-        .await
-        .unwrap();
+    let (database, first) = store().await;
+    let second = database.open().await;
     let mut made = tokio::task::JoinSet::new();
     for seed in 0..20 {
         let store = if seed % 2 == 0 {
@@ -331,9 +320,11 @@ async fn keys_made_by_several_processes_at_once_are_all_there() {
 async fn a_row_that_cannot_be_read_is_named() {
     let (_dir, store) = store().await;
     store.create_key(new_key("app", &text(1))).await.unwrap();
-    sqlx::query("UPDATE api_keys SET expires_at = $1")
+    store
+        .pool
+        .query("UPDATE api_keys SET expires_at = $1")
         .bind(i64::MAX)
-        .execute(&store.pool)
+        .execute()
         .await
         .unwrap();
 

@@ -5,8 +5,8 @@ use tollgate_ledger::{RequestId, UsageRecord};
 use super::*;
 use crate::{
     UsageBy, UsageFilter,
-    keys::tests::store,
     spool::record::tests::record,
+    test_database::store,
     usage::apply::tests::{book, place},
 };
 

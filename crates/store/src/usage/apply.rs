@@ -11,7 +11,6 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use sqlx::SqliteConnection;
 use tollgate_ledger::{AccountId, UsageRecord};
 use tracing::error;
 
@@ -20,7 +19,11 @@ use self::{
     values::{Names, Values},
 };
 use super::row::{TokenColumns, micros};
-use crate::{database::Store, error::StoreError, spool::Position};
+use crate::{
+    database::{Store, connection::Transaction},
+    error::StoreError,
+    spool::Position,
+};
 
 mod days;
 mod values;
@@ -48,11 +51,12 @@ pub(crate) struct Applied {
 impl Store {
     /// Up to where a gate's spool is in the database; the beginning where that is not known.
     pub(crate) async fn spool_position(&self, gate: &str) -> Result<Position, StoreError> {
-        let row: Option<(i64, i64)> =
-            sqlx::query_as("SELECT segment, byte_offset FROM spool_positions WHERE gate = $1")
-                .bind(gate)
-                .fetch_optional(&self.pool)
-                .await?;
+        let row: Option<(i64, i64)> = self
+            .pool
+            .query("SELECT segment, byte_offset FROM spool_positions WHERE gate = $1")
+            .bind(gate)
+            .fetch_optional()
+            .await?;
         Ok(row.map_or_else(Position::default, |(segment, offset)| Position {
             segment: segment.cast_unsigned(),
             offset: offset.cast_unsigned(),
@@ -88,8 +92,9 @@ impl Store {
     ) -> Result<Option<Applied>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         // First, since this is the row that makes writers wait for each other.
-        sqlx::query("UPDATE versions SET value = value + 1 WHERE name = 'ledger_entries'")
-            .execute(&mut *transaction)
+        transaction
+            .query("UPDATE versions SET value = value + 1 WHERE name = 'ledger_entries'")
+            .execute()
             .await?;
         let rows: Vec<NewRecord<'_>> = records.iter().map(NewRecord::from).collect();
         let Some(mut new) = insert_records(&mut transaction, book, rows, expect).await? else {
@@ -120,15 +125,16 @@ impl Store {
         lower_balances(&mut transaction, &entered).await?;
         counted.extend(entered);
         add_to_days(&mut transaction, book, &counted).await?;
-        sqlx::query(
-            "INSERT INTO spool_positions (gate, segment, byte_offset) VALUES ($1, $2, $3)
+        transaction
+            .query(
+                "INSERT INTO spool_positions (gate, segment, byte_offset) VALUES ($1, $2, $3)
              ON CONFLICT (gate) DO UPDATE SET segment = excluded.segment, byte_offset = excluded.byte_offset",
-        )
-        .bind(&book.gate)
-        .bind(next.segment.cast_signed())
-        .bind(next.offset.cast_signed())
-        .execute(&mut *transaction)
-        .await?;
+            )
+            .bind(&book.gate)
+            .bind(next.segment.cast_signed())
+            .bind(next.offset.cast_signed())
+            .execute()
+            .await?;
         transaction.commit().await?;
         Ok(Some(applied))
     }
@@ -163,7 +169,7 @@ impl<'a> From<&'a UsageRecord<'a>> for NewRecord<'a> {
 
 /// Those that were not there.
 async fn insert_records<'a>(
-    connection: &mut SqliteConnection,
+    connection: &mut Transaction,
     book: &Book,
     rows: Vec<NewRecord<'a>>,
     expect: Expect,
@@ -238,7 +244,7 @@ async fn insert_records<'a>(
 
 /// Those of requests that were not charged before.
 async fn insert_entries<'a>(
-    connection: &mut SqliteConnection,
+    connection: &mut Transaction,
     rows: Vec<NewRecord<'a>>,
     expect: Expect,
 ) -> Result<Option<Vec<NewRecord<'a>>>, sqlx::Error> {
@@ -251,8 +257,9 @@ async fn insert_entries<'a>(
     if rows.is_empty() {
         return Ok(Some(rows));
     }
-    let mut entry: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM ledger_entries")
-        .fetch_one(&mut *connection)
+    let mut entry: i64 = connection
+        .query("SELECT coalesce(max(id), 0) FROM ledger_entries")
+        .fetch_scalar()
         .await?;
     let fill = |values: &mut Values, NewRecord { record, id, charge }: &NewRecord<'_>| {
         entry += 1;
@@ -267,7 +274,7 @@ async fn insert_entries<'a>(
 
 /// Inserts rows, and gives back those that were not there.
 async fn insert<'a>(
-    connection: &mut SqliteConnection,
+    connection: &mut Transaction,
     texts: &'static Texts,
     rows: Vec<NewRecord<'a>>,
     expect: Expect,
@@ -276,17 +283,18 @@ async fn insert<'a>(
     let mut inserted = Vec::with_capacity(rows.len());
     let mut rows = rows.into_iter();
     while rows.len() > 0 {
-        let (size, text) = texts.for_rows(match expect {
+        let most = match expect {
             Expect::New => rows.len(),
             Expect::Any => 1,
-        });
+        };
+        let (size, text) = texts.for_rows(most, connection);
         let before = inserted.len();
         inserted.extend(rows.by_ref().take(size));
-        let mut values = Values::for_as_many(size * texts.values);
+        let mut values = Values::for_as_many(size * texts.values, connection);
         for row in &inserted[before..] {
             fill(&mut values, row)?;
         }
-        let affected = values.execute(text, &mut *connection).await?;
+        let affected = values.execute(text).await?;
         match affected == size as u64 {
             true => {}
             false if size > 1 => return Ok(None),
@@ -296,55 +304,70 @@ async fn insert<'a>(
     Ok(Some(inserted))
 }
 
-/// One statement for each number of rows that is inserted at once.
+/// One statement for each number of rows that is inserted at once, for each database.
 struct Texts {
     /// Of one row.
     values: usize,
-    of_rows: [(usize, String); ROWS.len()],
+    of_sqlite: [(usize, String); ROWS.len()],
+    of_postgres: [(usize, String); ROWS.len()],
 }
 
 impl Texts {
     /// `insert` is all that stands before the values, and `row` is a row's values: question marks, and what is
     /// always the same.
     ///
-    /// Without numbers, which SQLite would look up by their names, each among all before it; PostgreSQL wants
-    /// them, and finds them at once.
+    /// SQLite gets them without numbers, which it would look up by their names, each among all before it; PostgreSQL
+    /// wants them, and finds them at once.
     fn new(insert: &str, row: &[&str]) -> Self {
-        let text = format!("({})", row.join(", "));
-        Self {
-            values: row.iter().filter(|value| **value == "?").count(),
-            of_rows: ROWS.map(|rows| {
-                let values = vec![text.as_str(); rows].join(", ");
+        let texts = |mark: fn(usize) -> String| {
+            ROWS.map(|rows| {
+                let mut marks = (1..).map(mark);
+                let mut value = |value: &&str| match *value {
+                    "?" => marks.next().unwrap_or_default(),
+                    same => same.to_owned(),
+                };
+                let mut row = |_| format!("({})", row.iter().map(&mut value).collect::<Vec<_>>().join(", "));
+                let values = (0..rows).map(&mut row).collect::<Vec<_>>().join(", ");
                 (
                     rows,
                     format!("{insert}{values} ON CONFLICT (request_id) DO NOTHING"),
                 )
-            }),
+            })
+        };
+        Self {
+            values: row.iter().filter(|value| **value == "?").count(),
+            of_sqlite: texts(|_| "?".to_owned()),
+            of_postgres: texts(|number| format!("${number}")),
         }
     }
 
     /// The text for as many rows as there is one for, up to `rows`, which is not 0.
-    fn for_rows(&'static self, rows: usize) -> (usize, &'static str) {
-        let fits = self.of_rows.iter().find(|(size, _)| *size <= rows);
-        let (size, text) = fits.unwrap_or(&self.of_rows[ROWS.len() - 1]);
+    fn for_rows(&'static self, rows: usize, transaction: &Transaction) -> (usize, &'static str) {
+        let texts = match transaction {
+            Transaction::Sqlite(_) => &self.of_sqlite,
+            Transaction::Postgres(_) => &self.of_postgres,
+        };
+        let fits = texts.iter().find(|(size, _)| *size <= rows);
+        let (size, text) = fits.unwrap_or(&texts[ROWS.len() - 1]);
         (*size, text)
     }
 }
 
 /// Those accounts that are there, and whose balance stays in reach with everything that is to be booked.
 async fn accounts_with_reach(
-    connection: &mut SqliteConnection,
+    connection: &mut Transaction,
     new: &[NewRecord<'_>],
 ) -> Result<HashSet<AccountId>, sqlx::Error> {
     let mut bookable = HashSet::new();
     for (account, charge) in charges(new) {
-        let balance: Option<i64> = sqlx::query_scalar("SELECT balance_nanos FROM accounts WHERE id = $1")
+        let row: Option<(i64,)> = connection
+            .query("SELECT balance_nanos FROM accounts WHERE id = $1")
             .bind(account.get())
-            .fetch_optional(&mut *connection)
+            .fetch_optional()
             .await?;
-        let after = balance
+        let after = row
             .zip(charge)
-            .and_then(|(balance, charge)| balance.checked_sub(charge));
+            .and_then(|((balance,), charge)| balance.checked_sub(charge));
         if after.is_some() {
             bookable.insert(account);
         }
@@ -362,12 +385,13 @@ fn charges(new: &[NewRecord<'_>]) -> BTreeMap<AccountId, Option<i64>> {
     charges
 }
 
-async fn lower_balances(connection: &mut SqliteConnection, new: &[NewRecord<'_>]) -> Result<(), sqlx::Error> {
+async fn lower_balances(connection: &mut Transaction, new: &[NewRecord<'_>]) -> Result<(), sqlx::Error> {
     for (account, charge) in charges(new) {
-        sqlx::query("UPDATE accounts SET balance_nanos = balance_nanos - $2 WHERE id = $1")
+        connection
+            .query("UPDATE accounts SET balance_nanos = balance_nanos - $2 WHERE id = $1")
             .bind(account.get())
             .bind(charge.unwrap_or_default())
-            .execute(&mut *connection)
+            .execute()
             .await?;
     }
     Ok(())

@@ -60,6 +60,12 @@ impl<I: Eq + Hash> MeterBook<I> {
         }
         held.counted.entry(id).or_default().clone()
     }
+
+    /// What one owner has spent, where that is counted.
+    pub(super) fn spending(&self, id: &I) -> Option<Arc<Spending>> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.counted.get(id)?.spending.get().cloned()
+    }
 }
 
 impl Counted {

@@ -8,13 +8,17 @@ use super::*;
 use crate::{
     ChangeAccountError, ChangeKeyError,
     accounts::tests::new_account,
-    keys::tests::{at, new_key, store, text, text_of},
+    keys::tests::{at, new_key, text, text_of},
+    spool::record::tests::record,
+    test_database::store,
+    usage::apply::{Book, tests::place},
 };
 
 fn books() -> Books {
     Books {
         time_zone: TimeZone::UTC,
         spool: None,
+        gate: None,
     }
 }
 
@@ -287,6 +291,111 @@ async fn look_ups_beyond_the_bound_are_refused() {
     let refused = keys.find(&text(1).hash()).await;
 
     assert!(matches!(refused, Err(StoreError::Overloaded)));
+}
+
+/// Keys as the gate of this name has them.
+fn keys_of(gate: &str, store: &Store) -> WarmKeys {
+    let books = Books {
+        gate: Some(gate.to_owned()),
+        ..books()
+    };
+    WarmKeys::start(store.clone(), books)
+}
+
+/// Records of the first key, that come to the books by way of this gate; each is charged 1,500.
+async fn charge(store: &Store, gate: &str, numbers: std::ops::Range<u32>) {
+    let book = Book {
+        gate: gate.to_owned(),
+        zone: TimeZone::UTC,
+    };
+    let records: Vec<_> = numbers.map(record).collect();
+    store.apply_usage(&book, &records, place(1)).await.unwrap();
+}
+
+fn spent(key: &WarmKey) -> [i64; 2] {
+    let now = Timestamp::now();
+    let of = |funds: &Funds<'_>| funds.spending.purse(Period::Total, now).spent().nanos();
+    [of(&key.funds()[0]), of(&key.funds()[1])]
+}
+
+#[tokio::test]
+async fn what_another_gate_spends_counts_here_within_a_second_and_once() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+    store.create_key(new_key("other", &text(2))).await.unwrap();
+    charge(&store, "b", 0..10).await;
+    let keys = keys_of("a", &store);
+    let app = keys.find(&text(1).hash()).await.unwrap().unwrap();
+    assert_eq!(spent(&app), [15_000, 15_000], "the books have it");
+
+    charge(&store, "b", 5..20).await;
+    assert!(
+        within_a_second(|| async { spent(&app) == [30_000, 30_000] }).await,
+        "{:?}",
+        spent(&app)
+    );
+
+    // when a key of the same account is read between that and the next look
+    charge(&store, "b", 20..30).await;
+    keys.find(&text(2).hash()).await.unwrap().unwrap();
+    assert_eq!(spent(&app), [45_000, 45_000]);
+    charge(&store, "b", 30..31).await;
+    assert!(
+        within_a_second(|| async { spent(&app) == [46_500, 46_500] }).await,
+        "{:?}",
+        spent(&app)
+    );
+}
+
+#[tokio::test]
+async fn what_this_gate_spent_itself_is_not_counted_again_when_it_comes_to_the_books() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+    let keys = keys_of("a", &store);
+    let app = keys.find(&text(1).hash()).await.unwrap().unwrap();
+    for funds in app.funds() {
+        funds
+            .spending
+            .spend(Money::from_nanos(1_500 * 3), Timestamp::now());
+    }
+
+    charge(&store, "a", 0..3).await;
+    charge(&store, "b", 3..4).await;
+
+    assert!(within_a_second(|| async { spent(&app) == [6_000, 6_000] }).await);
+    // and stays so over the next looks
+    assert!(!within_a_second(|| async { spent(&app) != [6_000, 6_000] }).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn gates_that_charge_and_read_at_once_agree_in_the_end() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+    let gates: Vec<_> = (0..3)
+        .map(|gate| Arc::new(keys_of(&format!("gate-{gate}"), &store)))
+        .collect();
+    let mut running = JoinSet::new();
+    for (gate, keys) in gates.iter().enumerate() {
+        let (gate, keys, store) = (gate as u32, Arc::clone(keys), store.clone());
+        running.spawn(async move {
+            for batch in 0..20 {
+                // It is first read somewhere among the others' charges, as a spool would charge it after that.
+                let app = keys.find(&text(1).hash()).await.unwrap().unwrap();
+                for funds in app.funds() {
+                    funds.spending.spend(Money::from_nanos(4_500), Timestamp::now());
+                }
+                let from = gate * 1_000 + batch * 3;
+                charge(&store, &format!("gate-{gate}"), from..from + 3).await;
+            }
+        });
+    }
+    running.join_all().await;
+
+    for keys in gates {
+        let app = keys.find(&text(1).hash()).await.unwrap().unwrap();
+        let agrees = within_a_second(|| async { spent(&app) == [270_000, 270_000] }).await;
+        assert!(agrees, "{:?}", spent(&app));
+    }
 }
 
 /// Polls a future once, and says whether it was ready.

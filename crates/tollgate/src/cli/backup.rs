@@ -40,7 +40,9 @@ pub async fn run(asked: Backup, config: &Config) -> Result<(), CliError> {
 }
 
 fn remark_on_restoring(backup: &Written, config: &Config) {
-    let DatabaseUrl::Sqlite(database) = &config.database;
+    let DatabaseUrl::Sqlite(database) = &config.database else {
+        return;
+    };
     let database = database.display();
     print::remark(&format!(
         "To restore it, with the gate stopped:\n  rm -f {database}-wal {database}-shm\n  cp {} {database}\n  \

@@ -3,7 +3,10 @@
 use tollgate_ledger::{Account, KeySettings};
 
 use super::*;
-use crate::keys::tests::{new_key, store, text};
+use crate::{
+    keys::tests::{new_key, text},
+    test_database::store,
+};
 
 fn of_account(name: &str, seed: u8, account: &str, balance: Option<i64>) -> ImportedKey {
     ImportedKey {

@@ -7,12 +7,12 @@ use tollgate_ledger::Account;
 
 use super::*;
 use crate::{
-    keys::tests::store,
     spool::{
         OnDamage,
         record::tests::record,
         tests::{append, limits},
     },
+    test_database::{store, tamper},
 };
 
 const SOON: Duration = Duration::from_secs(20);
@@ -133,7 +133,7 @@ async fn a_lost_or_foreign_position_changes_nothing() {
     .enumerate()
     {
         let spool = open(&folder);
-        sqlx::query(change).execute(&store.pool).await.unwrap();
+        tamper(&store, change).await;
         let applier = start(&store, &spool).await;
         for _ in 0..30 {
             append(&spool, appended);
@@ -155,8 +155,7 @@ async fn while_the_database_is_away_requests_go_on_and_afterwards_all_are_booked
     let applier = start(&store, &spool).await;
     append(&spool, 0);
     until_booked(&store, 1).await;
-    let refuse = "CREATE TRIGGER away BEFORE INSERT ON usage_records BEGIN SELECT RAISE(ABORT, 'away'); END";
-    sqlx::query(refuse).execute(&store.pool).await.unwrap();
+    tamper(&store, "ALTER TABLE spool_positions RENAME TO away").await;
 
     for number in 1..300 {
         append(&spool, number);
@@ -164,10 +163,7 @@ async fn while_the_database_is_away_requests_go_on_and_afterwards_all_are_booked
     time::sleep(Duration::from_millis(1_200)).await;
     assert_eq!(booked(&store).await, 1, "a batch that fails books nothing");
     assert!(spool.standing().waiting_bytes > 0);
-    sqlx::query("DROP TRIGGER away")
-        .execute(&store.pool)
-        .await
-        .unwrap();
+    tamper(&store, "ALTER TABLE away RENAME TO spool_positions").await;
 
     until_booked(&store, 300).await;
     drop(applier);

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::civil::Date;
-use sqlx::SqliteConnection;
 use tollgate_ledger::UsageRecord;
 
-use super::{Book, NewRecord};
-use crate::usage::row::TokenColumns;
+use super::{Book, NewRecord, values::stored_text};
+use crate::{database::connection::Transaction, usage::row::TokenColumns};
 
 /// What is added to one row of `usage_days`.
 #[derive(Default)]
@@ -23,12 +22,12 @@ struct Day {
 
 /// Adds records to the sums of their days.
 pub(super) async fn add_to_days(
-    connection: &mut SqliteConnection,
+    connection: &mut Transaction,
     book: &Book,
     new: &[NewRecord<'_>],
 ) -> Result<(), sqlx::Error> {
     for ((key, day, account, model, channel), sums) in days(book, new) {
-        let mut upsert = sqlx::query(
+        let mut upsert = connection.query(
             "INSERT INTO usage_days (
                  key_id, day, account_id, model, channel, requests, failed, estimated, unpriced, prompt_tokens,
                  completion_tokens, cached_tokens, cache_write_tokens, cache_write_1h_tokens,
@@ -65,8 +64,8 @@ pub(super) async fn add_to_days(
         .bind(key)
         .bind(day)
         .bind(account)
-        .bind(model)
-        .bind(channel)
+        .bind(stored_text(model))
+        .bind(stored_text(channel))
         .bind(sums.requests)
         .bind(sums.failed)
         .bind(sums.estimated)
@@ -74,11 +73,7 @@ pub(super) async fn add_to_days(
         for tokens in sums.tokens {
             upsert = upsert.bind(tokens);
         }
-        upsert
-            .bind(sums.charge)
-            .bind(sums.cost)
-            .execute(&mut *connection)
-            .await?;
+        upsert.bind(sums.charge).bind(sums.cost).execute().await?;
     }
     Ok(())
 }

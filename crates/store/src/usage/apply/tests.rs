@@ -13,8 +13,9 @@ use tollgate_ledger::{Account, KeyId};
 
 use super::*;
 use crate::{
-    keys::tests::{at, store},
+    keys::tests::at,
     spool::record::tests::{any_record, record},
+    test_database::store,
     usage::{UsageBy, UsageFilter, UsageOf, UsageSums},
 };
 
@@ -45,8 +46,10 @@ async fn sums(store: &Store) -> UsageSums {
 async fn books(store: &Store) -> (Money, UsageSums, u64, usize) {
     let verified = store.verify_ledger().await.unwrap();
     assert!(verified.holds(), "{verified:?}");
-    let records: i64 = sqlx::query_scalar("SELECT count(*) FROM usage_records")
-        .fetch_one(&store.pool)
+    let records: i64 = store
+        .pool
+        .query("SELECT count(*) FROM usage_records")
+        .fetch_scalar()
         .await
         .unwrap();
     (
@@ -128,6 +131,26 @@ async fn any_record_is_stored_as_it_is() {
         }
         assert_eq!(found.record, expected);
     }
+}
+
+#[tokio::test]
+async fn a_sign_that_a_database_has_no_place_for_keeps_nothing_from_being_booked() {
+    let (_dir, store) = store().await;
+    let nul = UsageRecord {
+        served_model: "a\0b".into(),
+        service_tier: Some("\0".into()),
+        model: "m\0".into(),
+        ..record(1)
+    };
+
+    let applied = store
+        .apply_usage(&book(), &[nul.clone(), record(2)], place(1))
+        .await;
+
+    assert_eq!(applied.unwrap().new, 2);
+    let found = store.usage_record(nul.request).await.unwrap().unwrap();
+    assert_eq!(found.record.served_model, "a\u{fffd}b");
+    assert_eq!(books(&store).await.2, 2);
 }
 
 #[tokio::test]
@@ -387,10 +410,9 @@ async fn credit_and_charges_meet_in_one_balance() {
     store.apply_usage(&book(), &records, place(1)).await.unwrap();
 
     assert_eq!(balance(&store).await, Money::from_nanos(4_000));
-    let charged = store
-        .charged_since(UsageOf::Key(KeyId::new(1)), None)
-        .await
-        .unwrap();
-    assert_eq!(charged, Money::from_nanos(6_000));
+    let day = jiff::civil::Date::MIN;
+    let of_key = UsageOf::Key(KeyId::new(1));
+    let (_, spent) = store.spent(of_key, day, day).await.unwrap();
+    assert_eq!(spent.ever, Money::from_nanos(6_000));
     assert_eq!(store.verify_ledger().await.unwrap().entries, 5);
 }

@@ -3,35 +3,64 @@
 //! Most texts of a batch are the same few names, and a request's ID is written twice: the database library takes a
 //! text that is shared as it is, and makes two copies of any other.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use sqlx::{Arguments, Encode, Sqlite, SqliteConnection, Type, sqlite::SqliteArguments};
+use sqlx::{Arguments, PgConnection, SqliteConnection, postgres::PgArguments, sqlite::SqliteArguments};
 
-/// Values, in the order of the statement's question marks.
-pub(super) struct Values(SqliteArguments);
+use crate::database::connection::{Transaction, Value, within_time};
 
-impl Values {
-    pub(super) fn for_as_many(count: usize) -> Self {
-        let mut arguments = SqliteArguments::default();
-        arguments.reserve(count, 0);
-        Self(arguments)
+/// Values, in the order in which the statement wants them, and where it is asked.
+pub(super) enum Values<'c> {
+    Sqlite(SqliteArguments, &'c mut SqliteConnection),
+    Postgres(PgArguments, &'c mut PgConnection),
+}
+
+impl<'c> Values<'c> {
+    pub(super) fn for_as_many(count: usize, transaction: &'c mut Transaction) -> Self {
+        match transaction {
+            Transaction::Sqlite(transaction) => {
+                let mut arguments = SqliteArguments::default();
+                arguments.reserve(count, 0);
+                Self::Sqlite(arguments, transaction)
+            }
+            Transaction::Postgres(transaction) => {
+                let mut arguments = PgArguments::default();
+                // Numbers have eight bytes and their length, and most texts few more.
+                arguments.reserve(count, count * 16);
+                Self::Postgres(arguments, transaction)
+            }
+        }
     }
 
-    pub(super) fn add<'v>(
-        &mut self,
-        value: impl Encode<'v, Sqlite> + Type<Sqlite>,
-    ) -> Result<(), sqlx::Error> {
-        self.0.add(value).map_err(sqlx::Error::Encode)
+    pub(super) fn add<'v>(&mut self, value: impl Value<'v>) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(arguments, _) => arguments.add(value),
+            Self::Postgres(arguments, _) => arguments.add(value),
+        }
+        .map_err(sqlx::Error::Encode)
     }
 
     /// How many rows were changed.
-    pub(super) async fn execute(
-        self,
-        text: &'static str,
-        connection: &mut SqliteConnection,
-    ) -> Result<u64, sqlx::Error> {
-        let result = sqlx::query_with(text, self.0).execute(connection).await?;
-        Ok(result.rows_affected())
+    pub(super) async fn execute(self, text: &'static str) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Sqlite(arguments, connection) => {
+                let result = sqlx::query_with(text, arguments).execute(connection).await?;
+                Ok(result.rows_affected())
+            }
+            Self::Postgres(arguments, connection) => {
+                let asking = sqlx::query_with(text, arguments).execute(connection);
+                Ok(within_time(asking).await?.rows_affected())
+            }
+        }
+    }
+}
+
+/// A text as it is stored. PostgreSQL has no place for NUL, and a provider's word with one in it must not keep a batch
+/// from being booked, now and for ever.
+pub(super) fn stored_text(text: &str) -> Cow<'_, str> {
+    match text.contains('\0') {
+        true => Cow::Owned(text.replace('\0', "\u{fffd}")),
+        false => Cow::Borrowed(text),
     }
 }
 
@@ -47,7 +76,7 @@ impl Names {
         if let Some(name) = self.0.iter().find(|name| ***name == *text) {
             return Arc::clone(name);
         }
-        let name: Arc<str> = text.into();
+        let name: Arc<str> = stored_text(text).into();
         if self.0.len() < Self::MOST {
             self.0.push(Arc::clone(&name));
         }

@@ -1,0 +1,212 @@
+//! A PostgreSQL server of a test's own: on a free loopback port, with a folder that goes with it.
+//!
+//! The programs are Debian's, installed or unpacked by `scripts/needs.sh` into `target/tools`; `TOLLGATE_POSTGRES`
+//! names another folder with `initdb` and `postgres`. Without them tests say loudly what they leave out. The server
+//! will not run as root, so there it runs as `nobody`. It ends with the test's process, however that ends.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::skipped;
+
+/// How long the server may take to come up on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+const USER: &str = "tollgate";
+/// With signs that a URL has to hide, and that no other text has in it.
+const PASSWORD: &str = "pa/ss:w@rd";
+const ESCAPED_PASSWORD: &str = "pa%2Fss%3Aw%40rd";
+/// Debian's, and most others', user without rights.
+const NOBODY: u32 = 65_534;
+/// Ends the server as a crash would as soon as its standard input is closed, be it by the death of this process.
+const KEEPER: &str = r#""$@" & cat > /dev/null; kill -QUIT $!; wait"#;
+
+/// A running server; dropping it ends it and removes its folder.
+pub struct Postgres {
+    programs: PathBuf,
+    dir: TempDir,
+    port: u16,
+    keeper: Option<Child>,
+}
+
+impl Postgres {
+    /// Makes and starts a server. `None`, and loudly so, where there are no programs for that; `what` says what is
+    /// left out then.
+    ///
+    /// # Panics
+    /// Where there are programs, and they fail.
+    pub fn start(what: &str) -> Option<Self> {
+        let Some(programs) = programs() else {
+            skipped::skipped(
+                "TOLLGATE_POSTGRES",
+                &format!("(nor is PostgreSQL installed; scripts/needs.sh gets it) {what}"),
+            );
+            return None;
+        };
+        let dir = TempDir::with_prefix("tollgate-postgres-").expect("a temporary folder");
+        if is_root() {
+            chown(dir.path(), Some(NOBODY), Some(NOBODY)).expect("root may give folders away");
+        }
+        let mut server = Self {
+            programs,
+            dir,
+            port: 0,
+            keeper: None,
+        };
+        server.make();
+        server.port = free_port();
+        server.start_again();
+        Some(server)
+    }
+
+    /// Where it is, for a database there; `postgres` is there from the start.
+    pub fn url(&self, database: &str) -> String {
+        format!(
+            "postgres://{USER}:{ESCAPED_PASSWORD}@127.0.0.1:{}/{database}",
+            self.port
+        )
+    }
+
+    /// What must never be seen.
+    pub fn password(&self) -> &'static str {
+        PASSWORD
+    }
+
+    /// Ends the server at once, as a crash would. What it has confirmed stays.
+    pub fn stop(&mut self) {
+        if let Some(mut keeper) = self.keeper.take() {
+            drop(keeper.stdin.take());
+            keeper.wait().expect("it is our child");
+        }
+    }
+
+    /// Starts the server again where it was, and waits until it answers.
+    ///
+    /// # Panics
+    /// With its log, where it does not come up.
+    pub fn start_again(&mut self) {
+        let log = self.dir.path().join("log");
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", KEEPER, "keeper"])
+            .arg(self.programs.join("postgres"))
+            .arg("-D")
+            .arg(self.data())
+            .args(["-p", &self.port.to_string()])
+            .args([
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+            ])
+            // Only a crash of the machine could take what is not synced.
+            .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
+            .args(["-c", "max_connections=200"])
+            .stdin(Stdio::piped())
+            .stderr(File::create(&log).expect("a file in our own folder"));
+        self.keeper = Some(self.prepared(command).spawn().expect("there is a shell"));
+        let start = Instant::now();
+        let read = || fs::read_to_string(&log).unwrap_or_default();
+        while !read().contains("ready to accept connections") {
+            let log = read();
+            assert!(
+                start.elapsed() < PATIENCE && !log.contains("FATAL"),
+                "PostgreSQL does not come up:\n{log}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn make(&self) {
+        let password = self.dir.path().join("password");
+        fs::write(&password, PASSWORD).expect("a file in our own folder");
+        let mut command = Command::new(self.programs.join("initdb"));
+        command
+            .arg("-D")
+            .arg(self.data())
+            .args(["--username", USER, "--auth=scram-sha-256", "--no-sync"])
+            .arg("--pwfile")
+            .arg(&password)
+            // One that sorts otherwise than by bytes, as most databases do.
+            .args(["--encoding=UTF8", "--locale=C.UTF-8"])
+            .args(["--locale-provider=icu", "--icu-locale=en-US"]);
+        let output = self.prepared(command).output().expect("it was found");
+        assert!(
+            output.status.success(),
+            "initdb fails:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// As a user without rights, with the libraries that lie beside the programs.
+    fn prepared(&self, mut command: Command) -> Command {
+        if is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command
+            .current_dir(self.dir.path())
+            .stdout(Stdio::null())
+            .env("LC_ALL", "C.UTF-8");
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PG") {
+                command.env_remove(name);
+            }
+        }
+        // Unpacked: …/usr/lib/postgresql/15/bin beside …/usr/lib/x86_64-linux-gnu.
+        let libraries = self.programs.ancestors().nth(3).map(libraries_in);
+        if let Some(libraries) = libraries.filter(|_| !self.programs.starts_with("/usr")) {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
+        command
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The folder with `initdb` and `postgres`.
+fn programs() -> Option<PathBuf> {
+    let named = std::env::var_os("TOLLGATE_POSTGRES").map(PathBuf::from);
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/postgresql/usr/lib/postgresql");
+    let installed = [tools, PathBuf::from("/usr/lib/postgresql")];
+    let versions = installed.iter().filter_map(|root| {
+        let mut versions: Vec<_> = fs::read_dir(root).ok()?.flatten().collect();
+        versions.sort_by_key(|entry| entry.file_name());
+        Some(versions.pop()?.path().join("bin"))
+    });
+    named
+        .into_iter()
+        .chain(versions)
+        .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+}
+
+/// Folders such as `x86_64-linux-gnu`.
+fn libraries_in(lib: &Path) -> String {
+    let folders = fs::read_dir(lib).into_iter().flatten().flatten();
+    let folders: Vec<_> = folders.map(|entry| entry.path().display().to_string()).collect();
+    folders.join(":")
+}
+
+fn is_root() -> bool {
+    // The owner of what this process makes: itself.
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+fn free_port() -> u16 {
+    let port = || -> io::Result<u16> { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) };
+    port().expect("loopback has a free port")
+}
