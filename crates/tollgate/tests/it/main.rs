@@ -38,6 +38,7 @@ mod old_records;
 mod operation;
 mod pages;
 mod permissions;
+mod postgres;
 mod protocol_calls;
 mod protocol_end;
 mod protocol_error;
