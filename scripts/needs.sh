@@ -103,25 +103,31 @@ needs_promtool() {
     ) >&2 && [ -x "$PROMTOOL" ]
 }
 
-# PostgreSQL's server, for tests: the machine's, or Debian's with all that the machine lacks for it, unpacked into
-# target/tools without being installed. Nothing of it is ever started but by tests, which look in both places.
-needs_postgres() {
-    local programs packages
-    for programs in "${TOLLGATE_POSTGRES:-}" /usr/lib/postgresql/*/bin "$TOOLS"/postgresql/usr/lib/postgresql/*/bin; do
-        [ -x "$programs/initdb" ] && return
-    done
+# Debian's package $1 with all that the machine lacks for it, unpacked into target/tools/$1. Installed, its server
+# would be started.
+unpacked_package() {
+    local package=$1
     have apt-get && have dpkg-deb || return 1
-    say "Getting PostgreSQL, once"
-    mkdir -p "$TOOLS/postgresql"
+    say "Getting $package, once"
+    mkdir -p "$TOOLS/$package"
     (
-        cd "$TOOLS/postgresql"
-        wanted() { apt-get install --simulate --no-install-recommends postgresql | awk '/^Inst /{print $2}'; }
+        cd "$TOOLS/$package"
+        wanted() { apt-get install --simulate --no-install-recommends "$package" | awk '/^Inst /{print $2}'; }
         packages=$(wanted) || { apt-get update -qq && packages=$(wanted); }
         # shellcheck disable=SC2086 # one word a package
         apt-get download -qq $packages || { apt-get update -qq && apt-get download -qq $packages; }
-        for package in *.deb; do dpkg-deb --extract "$package" .; done
+        for archive in *.deb; do dpkg-deb --extract "$archive" .; done
         rm -f ./*.deb
     ) >&2
+}
+
+# PostgreSQL's server, for tests, which alone ever start it: the machine's or Debian's.
+needs_postgres() {
+    local programs
+    for programs in "${TOLLGATE_POSTGRES:-}" /usr/lib/postgresql/*/bin "$TOOLS"/postgresql/usr/lib/postgresql/*/bin; do
+        [ -x "$programs/initdb" ] && return
+    done
+    unpacked_package postgresql || return 1
     for programs in "$TOOLS"/postgresql/usr/lib/postgresql/*/bin; do
         [ -x "$programs/initdb" ] && return
     done

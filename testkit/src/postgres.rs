@@ -1,8 +1,9 @@
 //! A PostgreSQL server of a test's own: on a free loopback port, with a folder that goes with it.
 //!
 //! The programs are Debian's, installed or unpacked by `scripts/needs.sh` into `target/tools`; `TOLLGATE_POSTGRES`
-//! names another folder with `initdb` and `postgres`. Without them tests say loudly what they leave out. The server
-//! will not run as root, so there it runs as `nobody`. It ends with the test's process, however that ends.
+//! names another folder with `initdb` and `postgres`. Without them tests say loudly what they leave out, and fail where
+//! `CI` is set. The server will not run as root, so there it runs as `nobody`. It ends with the test's process, however
+//! that ends.
 
 use std::fs::{self, File};
 use std::io;
@@ -41,9 +42,13 @@ impl Postgres {
     /// left out then.
     ///
     /// # Panics
-    /// Where there are programs, and they fail.
+    /// Where there are programs, and they fail; without programs where `CI` is set.
     pub fn start(what: &str) -> Option<Self> {
         let Some(programs) = programs() else {
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "there is no PostgreSQL, and {what}"
+            );
             skipped::skipped(
                 "TOLLGATE_POSTGRES",
                 &format!("(nor is PostgreSQL installed; scripts/needs.sh gets it) {what}"),

@@ -218,7 +218,7 @@ async fn applying_that_is_cut_off_at_any_moment_has_done_nothing_or_all() {
             }
         })
         .await;
-        // What was dropped while it was committed may come true a moment later.
+        // What was dropped while it was committed may come true a moment later, be it after this look.
         let (position, (_, sums, entries, stored)) = loop {
             let position = store.spool_position("gate-1").await.unwrap();
             let books = books(&store).await;
@@ -226,7 +226,7 @@ async fn applying_that_is_cut_off_at_any_moment_has_done_nothing_or_all() {
                 break (position, books);
             }
         };
-        if finished.is_some() || position == place(steps) {
+        if finished.is_some() || position != Position::default() {
             done = 80;
         }
         assert_eq!(
