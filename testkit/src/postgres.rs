@@ -12,6 +12,7 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -21,6 +22,8 @@ use crate::skipped;
 /// How long the server may take to come up on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 const USER: &str = "tollgate";
+/// Port and programs of a server for the databases of tests.
+const SERVER: &str = "TOLLGATE_TEST_SERVER";
 /// With signs that a URL has to hide, and that no other text has in it.
 const PASSWORD: &str = "pa/ss:w@rd";
 const ESCAPED_PASSWORD: &str = "pa%2Fss%3Aw%40rd";
@@ -79,6 +82,12 @@ impl Postgres {
         )
     }
 
+    /// The variable, and its value, by which a test program that runs other tests gives each of their gates a
+    /// database here ([`database_of_a_test`]).
+    pub fn for_tests(&self) -> (&'static str, String) {
+        (SERVER, format!("{} {}", self.port, self.programs.display()))
+    }
+
     /// What must never be seen.
     pub fn password(&self) -> &'static str {
         PASSWORD
@@ -121,8 +130,10 @@ impl Postgres {
         let read = || fs::read_to_string(&log).unwrap_or_default();
         while !read().contains("ready to accept connections") {
             let log = read();
+            // Clients that come too early are told so, and that is fatal to them alone.
+            let gives_up = |line: &str| line.contains("FATAL") && !line.contains("the database system is ");
             assert!(
-                start.elapsed() < PATIENCE && !log.contains("FATAL"),
+                start.elapsed() < PATIENCE && !log.lines().any(gives_up),
                 "PostgreSQL does not come up:\n{log}"
             );
             std::thread::sleep(Duration::from_millis(20));
@@ -168,13 +179,31 @@ impl Postgres {
                 command.env_remove(name);
             }
         }
-        // Unpacked: …/usr/lib/postgresql/15/bin beside …/usr/lib/x86_64-linux-gnu.
-        let libraries = self.programs.ancestors().nth(3).map(libraries_in);
-        if let Some(libraries) = libraries.filter(|_| !self.programs.starts_with("/usr")) {
-            command.env("LD_LIBRARY_PATH", libraries);
-        }
+        set_libraries(&mut command, &self.programs);
         command
     }
+}
+
+/// The URL of a new database on the server that [`Postgres::for_tests`] has named. `None`: it has named none, and a
+/// gate has a file of its own.
+///
+/// # Panics
+/// Where none can be made.
+pub fn database_of_a_test() -> Option<String> {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let named = std::env::var(SERVER).ok()?;
+    let (port, programs) = named.split_once(' ').expect("a port and a folder");
+    let name = format!("of_test_{}", MADE.fetch_add(1, Ordering::Relaxed));
+    let mut command = Command::new(Path::new(programs).join("createdb"));
+    command
+        .args(["--host=127.0.0.1", "--username", USER, "--port", port, &name])
+        .env("PGPASSWORD", PASSWORD);
+    set_libraries(&mut command, Path::new(programs));
+    let output = command.output().expect("it stands beside the server");
+    assert!(output.status.success(), "{output:?}");
+    Some(format!(
+        "postgres://{USER}:{ESCAPED_PASSWORD}@127.0.0.1:{port}/{name}?sslmode=disable"
+    ))
 }
 
 impl Drop for Postgres {
@@ -197,6 +226,15 @@ fn programs() -> Option<PathBuf> {
         .into_iter()
         .chain(versions)
         .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+}
+
+/// Lets programs that were unpacked find what lies beside them.
+fn set_libraries(command: &mut Command, programs: &Path) {
+    // Unpacked: …/usr/lib/postgresql/15/bin beside …/usr/lib/x86_64-linux-gnu.
+    let libraries = programs.ancestors().nth(3).map(libraries_in);
+    if let Some(libraries) = libraries.filter(|_| !programs.starts_with("/usr")) {
+        command.env("LD_LIBRARY_PATH", libraries);
+    }
 }
 
 /// Folders such as `x86_64-linux-gnu`.

@@ -39,9 +39,12 @@ pub fn has_room(gate: &Gate) -> Result<(), GateError> {
     }
 }
 
-/// Takes a place and what is needed of each limit, without waiting for it. Channels that nobody could be charged for
-/// leave the route where the key's money is counted.
-pub fn admit(
+/// Takes a place and what is needed of each limit, without waiting for it, save for the database where other gates
+/// spend of the same money and this one's part of it is used up. Channels that nobody could be charged for leave the
+/// route where the key's money is counted.
+///
+/// Cancel safety: what was taken is given back; tokens count as they were expected.
+pub async fn admit(
     gate: &Gate,
     key: &WarmKey,
     request: &ValidRequest,
@@ -66,10 +69,13 @@ pub fn admit(
         money: HeldMoney::default(),
         room: None,
     };
-    let booked = room(gate).and_then(|room| {
-        let money = money::hold(gate, key, request, route, story, Timestamp::now())?;
-        Ok((room, money))
-    });
+    let booked = match room(gate) {
+        Ok(room) => {
+            let money = money::hold(gate, key, request, route, story, Timestamp::now()).await;
+            money.map(|money| (room, money))
+        }
+        Err(full) => Err(full),
+    };
     match booked {
         Ok((room, money)) => (held.room, held.money) = (room, money),
         Err(refusal) => {

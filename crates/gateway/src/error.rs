@@ -135,6 +135,8 @@ pub enum GateError {
     MemoryFull,
     #[error("API keys cannot be looked up at the moment; try again shortly")]
     Database(#[from] StoreError),
+    #[error("what this API key may still spend cannot be looked up at the moment; try again shortly")]
+    NoLease(StoreError),
     #[error("the request was not answered within its deadline of {} s", limit.as_secs())]
     Deadline { limit: Duration },
     #[error("the gate shut down before the answer was complete; try again shortly")]
@@ -285,11 +287,13 @@ impl GateError {
                 (Short::Spent, Owner::Account, Fund::Credit) => {
                     row(StatusCode::PAYMENT_REQUIRED, QUOTA, "account_credit_exceeded")
                 }
-                (Short::Held, Owner::Key, _) => row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "budget_held"),
-                (Short::Held, Owner::Account, Fund::Budget(_)) => {
+                (Short::Held | Short::Unleased, Owner::Key, _) => {
+                    row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "budget_held")
+                }
+                (Short::Held | Short::Unleased, Owner::Account, Fund::Budget(_)) => {
                     row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "account_budget_held")
                 }
-                (Short::Held, Owner::Account, Fund::Credit) => {
+                (Short::Held | Short::Unleased, Owner::Account, Fund::Credit) => {
                     row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "account_credit_held")
                 }
             },
@@ -300,7 +304,9 @@ impl GateError {
             Self::TooManyInFlight | Self::MemoryFull => {
                 row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "overloaded")
             }
-            Self::Database(_) => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "database_unavailable"),
+            Self::Database(_) | Self::NoLease(_) => {
+                row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "database_unavailable")
+            }
             Self::Deadline { .. } => row(StatusCode::GATEWAY_TIMEOUT, SERVER, "deadline_exceeded"),
             Self::ShutDown => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "shut_down"),
             Self::Refused { .. } => Row {
@@ -398,12 +404,14 @@ impl GateError {
             Self::Overloaded { retry_after } => Some(retry_after.unwrap_or(SHORTLY)),
             Self::Limit(refusal) => refusal.wait,
             Self::NoMoney(NoMoney {
-                short: Short::Held, ..
+                short: Short::Held | Short::Unleased,
+                ..
             })
             | Self::NoRoom => Some(SHORTLY),
             Self::TooManyInFlight
             | Self::MemoryFull
             | Self::Database(_)
+            | Self::NoLease(_)
             | Self::SandboxBusy
             | Self::ShutDown => Some(SHORTLY),
             Self::NoChannel { .. } => Some(Duration::from_secs(30)),

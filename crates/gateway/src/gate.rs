@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tollgate_catalog::{Catalog, channel::ChannelSettings};
 use tollgate_engine::Engine;
 use tollgate_store::{Spool, Store, WarmKeys, warm::Books};
+use tracing::warn;
 
 use crate::{
     abandoned::{Abandoned, AbandonedSettings},
@@ -133,6 +134,7 @@ impl Gate {
                     time_zone: settings.time_zone.clone(),
                     spool: spool.clone(),
                     gate: settings.gate.clone(),
+                    is_shared: store.is_shared(),
                 },
             ),
             channels: ArcSwap::from_pointee(Channels::new(
@@ -178,6 +180,13 @@ impl Gate {
         self.stories.keep(story, now);
         if let Some(telemetry) = &self.telemetry {
             telemetry.hear(story);
+        }
+    }
+
+    /// Gives back what this gate holds of balances and budgets. No request may be under way, and none may come.
+    pub async fn give_back_leases(&self) {
+        if let Err(error) = self.keys.give_back().await {
+            warn!(%error, "what this gate holds of balances and budgets is not given back, and counts until its end");
         }
     }
 

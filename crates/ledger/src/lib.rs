@@ -8,6 +8,7 @@ pub mod account;
 pub mod api_key;
 pub mod charge;
 pub mod key;
+pub mod lease;
 pub mod limits;
 pub mod output_history;
 pub mod period;

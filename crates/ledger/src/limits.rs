@@ -72,7 +72,7 @@ pub struct Budget {
 }
 
 /// The time that a budget is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Period {
     /// All of it.
     #[default]

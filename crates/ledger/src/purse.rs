@@ -3,6 +3,7 @@
 //! A request holds before it is sent, and gives back what it held when its charge is counted as spent. Holding
 //! is one compare-and-swap, so that two requests never hold the same money. What is spent is taken whether or not it was
 //! held: an overrun leaves more used up than there is, and nothing more is held until that is covered.
+//! Where several gates share the money, a request is held within this gate's slice of it as well ([`Lease`]).
 //! Not here: how much is held ([`crate::reservation`]), and what the amount is that bounds it ([`crate::limits::funds`]).
 
 use std::sync::{
@@ -11,6 +12,8 @@ use std::sync::{
 };
 
 use tollgate_catalog::money::Money;
+
+use crate::lease::Lease;
 
 /// Money that is used up. Clones count together.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +26,8 @@ struct Inner {
     /// What is spent. It tells one refusal from another, and is written so that it is never too high for a
     /// moment: whoever takes spent money for held comes again for nothing, the other way round it would give up.
     spent: AtomicI64,
+    /// `None`: nobody else holds of this money.
+    lease: Option<Lease>,
 }
 
 /// Money held for one request. It is free again when this is dropped.
@@ -42,6 +47,9 @@ pub enum Short {
     /// There is as much, and other requests hold it.
     #[error("the money is held by other requests")]
     Held,
+    /// This gate's slice is used up; the database may have more.
+    #[error("the money is not leased")]
+    Unleased,
 }
 
 impl Purse {
@@ -50,6 +58,16 @@ impl Purse {
         Self(Arc::new(Inner {
             used: AtomicI64::new(spent.nanos()),
             spent: AtomicI64::new(spent.nanos()),
+            lease: None,
+        }))
+    }
+
+    /// A purse of which so much is spent, and of which this gate holds what is leased to it: nothing at first.
+    pub fn leased(spent: Money) -> Self {
+        Self(Arc::new(Inner {
+            used: AtomicI64::new(spent.nanos()),
+            spent: AtomicI64::new(spent.nanos()),
+            lease: Some(Lease::default()),
         }))
     }
 
@@ -63,10 +81,14 @@ impl Purse {
             .used
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, with_it)
         {
-            Ok(_) => Ok(Hold {
+            Ok(_) if self.0.lease.as_ref().is_none_or(|lease| lease.take(amount)) => Ok(Hold {
                 purse: Arc::clone(&self.0),
                 amount,
             }),
+            Ok(_) => {
+                add(&self.0.used, wanted.saturating_neg());
+                Err(Short::Unleased)
+            }
             Err(_) if with_it(self.0.spent.load(Ordering::Acquire)).is_none() => Err(Short::Spent),
             Err(_) => Err(Short::Held),
         }
@@ -74,8 +96,31 @@ impl Purse {
 
     /// Counts a charge, which is not negative, as spent, be it held or not.
     pub fn spend(&self, charge: Money) {
+        self.spend_elsewhere(charge);
+        if let Some(lease) = &self.0.lease {
+            lease.overdraw(charge);
+        }
+    }
+
+    /// Counts a charge of another gate as spent, which is not of this one's slice.
+    pub fn spend_elsewhere(&self, charge: Money) {
         add(&self.0.used, charge.nanos());
         add(&self.0.spent, charge.nanos());
+    }
+
+    /// This gate's slice. `None`: nobody else holds of this money.
+    pub fn lease(&self) -> Option<&Lease> {
+        self.0.lease.as_ref()
+    }
+
+    /// Whether both count together.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether nobody else counts with it, nor holds of it.
+    pub fn is_unshared(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 
     pub fn spent(&self) -> Money {
@@ -97,6 +142,9 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         add(&self.purse.used, self.amount.nanos().saturating_neg());
+        if let Some(lease) = &self.purse.lease {
+            lease.add_money(self.amount);
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Spending {
     day: Mutex<Current>,
     month: Mutex<Current>,
     zone: TimeZone,
+    /// Whether other gates spend of the same money.
+    is_shared: bool,
 }
 
 /// The day or month that is counted, and its purse.
@@ -39,18 +41,28 @@ struct Current {
 impl Spending {
     /// Goes on from what was spent, of which the parts of the day and month that `now` lies in are known.
     pub fn new(spent: Spent, now: Timestamp, zone: TimeZone) -> Self {
+        Self::of(spent, now, zone, false)
+    }
+
+    /// The same where other gates spend of the same money: what this one holds has to be leased to it.
+    pub fn shared(spent: Spent, now: Timestamp, zone: TimeZone) -> Self {
+        Self::of(spent, now, zone, true)
+    }
+
+    fn of(spent: Spent, now: Timestamp, zone: TimeZone, is_shared: bool) -> Self {
         let current = |per: Period, spent| {
             Mutex::new(Current {
                 span: per.span(now, &zone),
                 per,
-                purse: Purse::new(spent),
+                purse: purse(spent, is_shared),
             })
         };
         Self {
-            ever: Purse::new(spent.ever),
+            ever: purse(spent.ever, is_shared),
             day: current(Period::Day, spent.today),
             month: current(Period::Month, spent.this_month),
             zone,
+            is_shared,
         }
     }
 
@@ -58,41 +70,51 @@ impl Spending {
     pub fn purse(&self, per: Period, now: Timestamp) -> Purse {
         match per {
             Period::Total => self.ever.clone(),
-            Period::Day => locked(&self.day).at(now, &self.zone).purse.clone(),
-            Period::Month => locked(&self.month).at(now, &self.zone).purse.clone(),
+            Period::Day => self.current(&self.day, now).purse.clone(),
+            Period::Month => self.current(&self.month, now).purse.clone(),
         }
     }
 
     /// Counts the charge of a request that came at `came`.
     pub fn spend(&self, charge: Money, came: Timestamp) {
+        self.count(charge, came, Purse::spend);
+    }
+
+    /// Counts the charge of a request that came to another gate at `came`.
+    pub fn spend_elsewhere(&self, charge: Money, came: Timestamp) {
+        self.count(charge, came, Purse::spend_elsewhere);
+    }
+
+    fn count(&self, charge: Money, came: Timestamp, spend: impl Fn(&Purse, Money)) {
         if charge == Money::ZERO {
             return;
         }
-        self.ever.spend(charge);
+        spend(&self.ever, charge);
         for current in [&self.day, &self.month] {
-            let mut current = locked(current);
-            let current = current.at(came, &self.zone);
+            let current = self.current(current, came);
             // Of an earlier day or month nobody asks any more.
             if current.span.contains(came) {
-                current.purse.spend(charge);
+                spend(&current.purse, charge);
             }
         }
     }
-}
 
-impl Current {
-    /// The same, or the next one with nothing spent where this one is over.
-    fn at(&mut self, now: Timestamp, zone: &TimeZone) -> &Self {
-        if self.span.until.is_some_and(|until| until <= now) {
-            self.span = self.per.span(now, zone);
-            self.purse = Purse::default();
+    /// What is counted now: the same, or the next with nothing spent where that is over.
+    fn current<'a>(&self, current: &'a Mutex<Current>, now: Timestamp) -> MutexGuard<'a, Current> {
+        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.span.until.is_some_and(|until| until <= now) {
+            current.span = current.per.span(now, &self.zone);
+            current.purse = purse(Money::ZERO, self.is_shared);
         }
-        self
+        current
     }
 }
 
-fn locked(current: &Mutex<Current>) -> MutexGuard<'_, Current> {
-    current.lock().unwrap_or_else(PoisonError::into_inner)
+fn purse(spent: Money, is_shared: bool) -> Purse {
+    match is_shared {
+        false => Purse::new(spent),
+        true => Purse::leased(spent),
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod data_dir;
 mod database;
 mod error;
 mod keys;
+mod leases;
 mod retention;
 pub mod spool;
 mod stored;

@@ -9,7 +9,8 @@
 //! While the database is away, keys that are here keep working.
 //!
 //! What a key has spent is counted here as well, from what the books said when it was first read. Where several gates
-//! share a database, what the others charge is added as it comes to the books ([`Shared::count_elsewhere`]).
+//! share a database, what the others charge is added as it comes to the books ([`Shared::count_elsewhere`]), and what
+//! requests hold is leased from there ([`leases`]).
 //! Not here: what a limit lets through (`tollgate_ledger::limits`).
 
 use std::{
@@ -32,7 +33,8 @@ use tollgate_catalog::money::Money;
 use tollgate_ledger::{
     AccountId, ApiKey, Histories, KeyHash, KeyId, Limits, Meters, Period, Unusable,
     charge::Multiplier,
-    limits::{Bounded, Funds, InFlight, Owner},
+    limits::{Bounded, Funds, InFlight, NoMoney, Owner},
+    purse::Short,
     spending::Spending,
 };
 use tracing::{info, warn};
@@ -41,11 +43,16 @@ use crate::{
     database::Store,
     error::StoreError,
     keys::KeysVersion,
+    leases::Payer,
     spool::Spool,
     usage::{UsageOf, elsewhere::Entry},
-    warm::meter_book::{Counted, MeterBook},
+    warm::{
+        leases::Leases,
+        meter_book::{Counted, MeterBook},
+    },
 };
 
+mod leases;
 mod meter_book;
 
 /// Keys held at most, some 500 bytes each; the least used go first.
@@ -158,6 +165,8 @@ pub struct Books {
     pub spool: Option<Spool>,
     /// This gate's name in them. `None`: no other gate writes there.
     pub gate: Option<String>,
+    /// Whether those others spend of the same money at the same time, so that it has to be leased.
+    pub is_shared: bool,
 }
 
 impl Books {
@@ -174,12 +183,16 @@ impl Books {
 pub struct WarmKeys {
     shared: Arc<Shared>,
     poller: JoinHandle<()>,
+    /// Looks after what is leased; `None`: nothing is, or not any more.
+    lessee: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl WarmKeys {
     /// Begins to watch the table of keys. Must be called within a tokio runtime.
     pub fn start(store: Store, books: Books) -> Self {
+        let gate = books.gate.clone().filter(|_| books.is_shared);
         let shared = Arc::new(Shared {
+            leases: gate.map(|gate| Leases::new(store.clone(), gate, books.time_zone.clone())),
             store,
             books,
             // No state has this number, so nothing counts as fresh before the first look.
@@ -199,7 +212,19 @@ impl WarmKeys {
             reads: AtomicU64::new(0),
         });
         let poller = tokio::spawn(poll(Arc::clone(&shared)));
-        Self { shared, poller }
+        let lessee = shared.leases.is_some().then(|| {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move {
+                if let Some(leases) = &shared.leases {
+                    leases.look_after().await;
+                }
+            })
+        });
+        Self {
+            shared,
+            poller,
+            lessee: Mutex::new(lessee),
+        }
     }
 
     /// The key with this hash, if it is in memory and fresh. Synchronous and fast.
@@ -225,6 +250,47 @@ impl WarmKeys {
         look_up.answer.get_or_init(|| shared.read(hash)).await.clone()
     }
 
+    /// Sees to it that what was refused because it is not leased can be held; somebody else may be faster in holding
+    /// it. Inside: why it cannot.
+    ///
+    /// Cancel safety: what was leased meanwhile stays, or is leased again the next time.
+    pub async fn lease(
+        &self,
+        key: &WarmKey,
+        refused: &NoMoney,
+        now: Timestamp,
+    ) -> Result<Result<(), Short>, StoreError> {
+        let Some(leases) = &self.shared.leases else {
+            return Ok(Ok(()));
+        };
+        let (payer, spending) = match refused.owner {
+            Owner::Key => (Payer::Key(key.key.id), &key.spending),
+            Owner::Account => (Payer::Account(key.account), &key.account_spending),
+        };
+        let per = refused.fund.period();
+        let purse = spending.purse(per, now);
+        leases.ask(payer, per, purse, refused.wanted, now).await
+    }
+
+    /// Gives back all that is leased, where everything that was spent of it is in the books. Nothing may be leased from
+    /// then on.
+    pub async fn give_back(&self) -> Result<(), StoreError> {
+        let (Some(leases), Some(lessee)) = (&self.shared.leases, self.taken_lessee()) else {
+            return Ok(());
+        };
+        lessee.abort();
+        // An error says that it was aborted, or had panicked.
+        let _ = lessee.await;
+        match self.shared.books.are_complete() {
+            true => leases.give_back().await,
+            false => Ok(()),
+        }
+    }
+
+    fn taken_lessee(&self) -> Option<JoinHandle<()>> {
+        self.lessee.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// The time by which the meters of keys go: since these keys were first watched.
     pub fn now(&self) -> Duration {
         self.shared.began.elapsed()
@@ -239,6 +305,9 @@ impl WarmKeys {
 impl Drop for WarmKeys {
     fn drop(&mut self) {
         self.poller.abort();
+        if let Some(lessee) = self.taken_lessee() {
+            lessee.abort();
+        }
     }
 }
 
@@ -248,6 +317,8 @@ type Answer = Result<Option<Arc<WarmKey>>, StoreError>;
 struct Shared {
     store: Store,
     books: Books,
+    /// `None`: nobody else holds of the same money.
+    leases: Option<Leases>,
     /// The newest state of the table that anyone has seen.
     version: AtomicI64,
     known: Cache<KeyHash, Arc<WarmKey>>,
@@ -332,7 +403,11 @@ impl Shared {
                 .spent(of, since(Period::Day), since(Period::Month))
                 .await?;
             self.count_elsewhere(&turn, newest).await?;
-            Ok(Arc::new(Spending::new(spent, now, zone.clone())))
+            let spending = match self.leases {
+                None => Spending::new(spent, now, zone.clone()),
+                Some(_) => Spending::shared(spent, now, zone.clone()),
+            };
+            Ok(Arc::new(spending))
         };
         counted.spending.get_or_try_init(read).await.cloned()
     }
@@ -357,7 +432,7 @@ impl Shared {
                 self.of_accounts.spending(&charged.account),
             ];
             for spending in owners.into_iter().flatten() {
-                spending.spend(charged.charge, charged.came);
+                spending.spend_elsewhere(charged.charge, charged.came);
             }
         }
         *self.counted_to.lock().unwrap_or_else(PoisonError::into_inner) = Some(newest);
@@ -384,6 +459,9 @@ impl Shared {
         let before = self.version.swap(version.0, Ordering::AcqRel);
         if before != version.0 {
             self.unknown.invalidate_all();
+            if let Some(leases) = &self.leases {
+                leases.outdate();
+            }
         }
     }
 }

@@ -117,6 +117,7 @@ impl Running {
         while self.servers.join_next().await.is_some() {}
         self.gate.stop_telemetry().await;
         self.applier.finish(LAST_RECORDS).await;
+        self.gate.give_back_leases().await;
         let spool = self.spool;
         // An error says that it panicked, and has been logged.
         let _ = tokio::task::spawn_blocking(move || spool.close()).await;
@@ -153,6 +154,7 @@ async fn books(
         warn!(path = %path.display(), "a damaged file of the spool was set aside; what follows its damage is not in the books");
     }
     let zone = config.accounting.time_zone.clone();
+    let name = gate.clone();
     let applier = Applier::start(store.clone(), &spool, gate, zone).await?;
     if left.records > 0 {
         info!(
@@ -161,6 +163,8 @@ async fn books(
         );
     }
     applier.replayed().await;
+    // What an earlier run held is free again, now that what it spent is booked.
+    store.give_back_leases(&name).await?;
     Ok((spool, applier))
 }
 

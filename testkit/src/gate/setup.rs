@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::process::{CommandOutput, Process, run};
 use super::{Gate, client};
+use crate::postgres::database_of_a_test;
 use crate::provider::FakeProvider;
 
 /// A gate to be started: the binary, its configuration, its environment.
@@ -100,6 +101,10 @@ impl GateSetup {
             for (field, value) in [("RETRIES", "0"), ("HEALTH", "false"), ("AFFINITY", "false")] {
                 environment.insert(0, (format!("TOLLGATE__ROUTING__{field}"), value.to_owned()));
             }
+        }
+        let names_database = self.tables.contains("[database]");
+        if let Some(url) = (!names_database).then(database_of_a_test).flatten() {
+            environment.insert(0, ("TOLLGATE__DATABASE__URL".to_owned(), url));
         }
         let written = Written {
             binary: self.binary,

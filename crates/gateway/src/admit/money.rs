@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use tollgate_catalog::{contract::ValidRequest, money::Money, price::Price, thinking::Thinking};
 use tollgate_ledger::{
     Reserve,
-    limits::funds,
-    purse::Hold,
+    limits::{NoMoney, funds},
+    purse::{Hold, Short},
     reservation::{self, Request},
 };
 use tollgate_store::WarmKey;
@@ -28,6 +28,10 @@ const ADDED_BYTES: u64 = 4_096;
 /// What an answer may have where neither the request nor the catalogue bounds it.
 const UNBOUNDED_OUTPUT: u64 = 1_000_000;
 
+/// A key has a budget, its account another one and credit; beyond that other requests were faster in holding what was
+/// leased for this one.
+const LEASES_MAX: usize = 6;
+
 /// Money that is held for a request.
 #[derive(Debug, Default)]
 pub struct HeldMoney {
@@ -38,7 +42,7 @@ pub struct HeldMoney {
 
 /// Holds what the request may cost on the dearest of the channels that may be used, which are left in `route`.
 /// Nothing is held for those whose money is not counted, nor for the embedded model.
-pub fn hold(
+pub async fn hold(
     gate: &Gate,
     key: &WarmKey,
     request: &ValidRequest,
@@ -77,11 +81,38 @@ pub fn hold(
         let most = on(server, price, key, request, expected)?;
         amount = amount.max(most);
     }
-    let holds = funds::hold(&key.funds(), amount, now).map_err(GateError::NoMoney)?;
+    let holds = match funds::hold(&key.funds(), amount, now) {
+        Err(refused) if refused.short == Short::Unleased => {
+            hold_what_is_leased(gate, key, amount, refused, now).await?
+        }
+        held => held.map_err(GateError::NoMoney)?,
+    };
     Ok(HeldMoney {
         _holds: holds,
         amount,
     })
+}
+
+/// Leases what this gate lacks, and holds it then.
+async fn hold_what_is_leased(
+    gate: &Gate,
+    key: &WarmKey,
+    amount: Money,
+    mut refused: NoMoney,
+    now: Timestamp,
+) -> Result<Vec<Hold>, GateError> {
+    for _ in 0..LEASES_MAX {
+        let leased = gate.keys.lease(key, &refused, now).await;
+        if let Err(short) = leased.map_err(GateError::NoLease)? {
+            return Err(GateError::NoMoney(NoMoney { short, ..refused }));
+        }
+        match funds::hold(&key.funds(), amount, now) {
+            Err(again) if again.short == Short::Unleased => refused = again,
+            held => return held.map_err(GateError::NoMoney),
+        }
+    }
+    let short = Short::Held;
+    Err(GateError::NoMoney(NoMoney { short, ..refused }))
 }
 
 /// Why none of the model's channels can be paid.

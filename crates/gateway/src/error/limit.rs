@@ -35,7 +35,7 @@ pub fn too_little_money(refusal: &NoMoney) -> String {
         Short::Spent => format!(
             "too little is left of the {fund} of {owner} for this request; a lower `max_tokens` may fit, else ask the operator for more"
         ),
-        Short::Held => format!(
+        Short::Held | Short::Unleased => format!(
             "what is left of the {fund} of {owner} is held by requests under way; try again when some of them have ended"
         ),
     }

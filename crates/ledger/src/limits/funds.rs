@@ -35,6 +35,8 @@ pub struct NoMoney {
     pub owner: Owner,
     pub fund: Fund,
     pub short: Short,
+    /// How much was to be held.
+    pub wanted: Money,
 }
 
 /// How an amount stands that bounds what is spent.
@@ -63,6 +65,16 @@ impl Standing {
     /// What is not spent; below zero after an overrun.
     pub fn left(&self) -> Money {
         Money::from_nanos(self.most.nanos().saturating_sub(self.spent.nanos()))
+    }
+}
+
+impl Fund {
+    /// The time that it is for.
+    pub fn period(self) -> Period {
+        match self {
+            Self::Budget(per) => per,
+            Self::Credit => Period::Total,
+        }
     }
 }
 
@@ -109,6 +121,7 @@ pub fn hold(owners: &[Funds<'_>], amount: Money, now: Timestamp) -> Result<Vec<H
                 owner: funds.owner,
                 fund,
                 short,
+                wanted,
             })?;
             of_total |= per == Period::Total;
             holds.push(held);
@@ -130,6 +143,7 @@ pub fn beyond_all_money(owners: &[Funds<'_>]) -> NoMoney {
         owner,
         fund,
         short: Short::Spent,
+        wanted: Money::from_nanos(i64::MAX),
     }
 }
 

@@ -74,6 +74,25 @@ fn an_amount_that_is_lowered_or_raised_holds_for_the_next_request() {
 }
 
 #[test]
+fn a_gate_that_shares_money_holds_no_more_than_its_slice() {
+    let (purse, most) = (Purse::leased(nanos(40)), nanos(100));
+    assert_eq!(purse.hold(nanos(1), most).unwrap_err(), Short::Unleased);
+    let lease = purse.lease().expect("it is leased");
+    lease.add_money(nanos(30));
+
+    let hold = purse.hold(nanos(20), most).expect("it is in the slice");
+    assert_eq!(purse.hold(nanos(20), most).unwrap_err(), Short::Unleased);
+    assert_eq!(purse.used(), nanos(60), "what was refused is not held");
+    purse.spend(nanos(15));
+    drop(hold);
+    assert_eq!(lease.free(), nanos(15));
+
+    purse.spend_elsewhere(nanos(40));
+    assert_eq!(lease.free(), nanos(15), "others spend of their own slices");
+    assert_eq!(purse.hold(nanos(10), most).unwrap_err(), Short::Spent);
+}
+
+#[test]
 fn amounts_at_the_end_of_all_reach_are_not_wrapped() {
     let purse = Purse::new(nanos(i64::MAX));
     purse.spend(nanos(i64::MAX));
@@ -103,7 +122,7 @@ fn a_thousand_requests_at_once_on_money_for_a_hundred_are_a_hundred() {
                             match purse.hold(price, most) {
                                 Ok(hold) => break Some(hold),
                                 Err(Short::Held) => thread::yield_now(),
-                                Err(Short::Spent) => break None,
+                                Err(Short::Spent | Short::Unleased) => break None,
                             }
                         };
                         let Some(hold) = hold else { continue };

@@ -86,7 +86,11 @@ impl Applier {
         let (ending, ended) = watch::channel(());
         let run = Run {
             shared,
-            book: Arc::new(Book { gate, zone }),
+            book: Arc::new(Book {
+                gate,
+                zone,
+                has_leases: store.is_shared(),
+            }),
             position,
             progress,
             stopped,

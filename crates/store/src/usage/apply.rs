@@ -16,6 +16,7 @@ use tracing::error;
 
 use self::{
     days::add_to_days,
+    slices::book_slices,
     values::{Names, Values},
 };
 use super::row::{TokenColumns, micros};
@@ -26,6 +27,7 @@ use crate::{
 };
 
 mod days;
+mod slices;
 mod values;
 
 /// Rows of one statement: few different numbers, so that statements stay prepared.
@@ -37,6 +39,8 @@ pub(crate) struct Book {
     pub(crate) gate: String,
     /// In which days begin.
     pub(crate) zone: TimeZone,
+    /// Whether the gate holds slices of what is spent.
+    pub(crate) has_leases: bool,
 }
 
 /// What applying records came to.
@@ -123,6 +127,7 @@ impl Store {
             return Ok(None);
         };
         lower_balances(&mut transaction, &entered).await?;
+        book_slices(&mut transaction, book, &entered).await?;
         counted.extend(entered);
         add_to_days(&mut transaction, book, &counted).await?;
         transaction

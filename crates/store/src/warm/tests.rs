@@ -19,6 +19,7 @@ fn books() -> Books {
         time_zone: TimeZone::UTC,
         spool: None,
         gate: None,
+        is_shared: false,
     }
 }
 
@@ -307,6 +308,7 @@ async fn charge(store: &Store, gate: &str, numbers: std::ops::Range<u32>) {
     let book = Book {
         gate: gate.to_owned(),
         zone: TimeZone::UTC,
+        has_leases: true,
     };
     let records: Vec<_> = numbers.map(record).collect();
     store.apply_usage(&book, &records, place(1)).await.unwrap();

@@ -1,10 +1,19 @@
 //! PostgreSQL in place of the file: gates that share it, and a server that goes away.
 
-use std::time::{Duration, Instant};
+use std::{
+    env,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tollgate_testkit::{
-    gate::{Channel, Gate, GateSetup},
+    gate::{Channel, Gate, GateSetup, Signal},
     postgres::Postgres,
     provider::{FakeProvider, answer, answers},
 };
@@ -26,10 +35,19 @@ fn modest() -> Value {
 }
 
 fn gate_on(server: &Postgres, provider: &FakeProvider) -> GateSetup {
+    gate_with_prices(server, provider, PRICES)
+}
+
+/// As [`gate_on`], where [`modest`] holds what it costs: $0.0015.
+fn exact_gate_on(server: &Postgres, provider: &FakeProvider) -> GateSetup {
+    gate_with_prices(server, provider, r#"{ gpt-4o = { input = "0", output = "15" } }"#)
+}
+
+fn gate_with_prices(server: &Postgres, provider: &FakeProvider, prices: &str) -> GateSetup {
     let url = server.url("postgres?sslmode=disable");
     setup()
         .config(&format!("[database]\nurl = \"{url}\"\n"))
-        .channel(Channel::to(provider).models([MODEL]).set("prices", PRICES))
+        .channel(Channel::to(provider).models([MODEL]).set("prices", prices))
 }
 
 async fn run(gate: &Gate, args: &[&str]) -> String {
@@ -67,16 +85,40 @@ async fn comes<T: PartialEq + std::fmt::Debug>(within: Duration, wanted: T, look
 
 const SOON: Duration = Duration::from_secs(20);
 
+/// Tests whose promises do not depend on which database it is.
+const ON_BOTH: [&str; 5] = ["cli_accounts::", "key_limits::", "keys::", "money::", "usage::"];
+
+#[test]
+fn what_is_promised_of_keys_and_money_holds_on_postgres_as_well() {
+    let Some(server) = Postgres::start("keys and money are tested on SQLite alone") else {
+        return;
+    };
+    let (variable, value) = server.for_tests();
+
+    let output = Command::new(env::current_exe().expect("this program"))
+        .args(ON_BOTH)
+        .env(variable, value)
+        .output()
+        .expect("it runs already");
+
+    assert!(
+        output.status.success(),
+        "on PostgreSQL:\n{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
 #[tokio::test]
 async fn gates_on_one_server_share_keys_credit_and_what_is_spent() {
     let Some(server) = Postgres::start("gates on one PostgreSQL are not tried") else {
         return;
     };
     let provider = provider().await;
-    let one = gate_on(&server, &provider).key_named("one").start().await;
-    let two = gate_on(&server, &provider).key_named("two").start().await;
+    let one = exact_gate_on(&server, &provider).key_named("one").start().await;
+    let two = exact_gate_on(&server, &provider).key_named("two").start().await;
     let gates = [&one, &two];
-    let key = key_with_credit(&one, "0.0100").await;
+    let key = key_with_credit(&one, "0.0030").await;
 
     for gate in gates {
         let answer = gate.post_with(&key, &modest()).await;
@@ -86,7 +128,7 @@ async fn gates_on_one_server_share_keys_credit_and_what_is_spent() {
         );
     }
 
-    // $0.0090 are spent, of which each gate has spent half by itself.
+    // All is spent, of which each gate has spent half by itself.
     for gate in gates {
         let code = async || gate.post_with(&key, &modest()).await.error_code();
         comes(SOON, Some("account_credit_exceeded".to_owned()), code).await;
@@ -96,7 +138,7 @@ async fn gates_on_one_server_share_keys_credit_and_what_is_spent() {
         2,
         "a gate let in what was spent at the other"
     );
-    comes(SOON, "0.001".to_owned(), async || balance(&two).await).await;
+    comes(SOON, "0.00".to_owned(), async || balance(&two).await).await;
     run(&one, &["ledger", "verify"]).await;
 
     run(&two, &["keys", "revoke", "--name", "app"]).await;
@@ -109,6 +151,101 @@ async fn gates_on_one_server_share_keys_credit_and_what_is_spent() {
         "{:?}",
         revoked.elapsed()
     );
+}
+
+/// Sends [`modest`] to gates in turn until one says that the money is spent; counts the answers.
+async fn spend_all(gates: &[Gate], key: &str, first: usize, served: &AtomicUsize) {
+    for turn in first.. {
+        let answer = gates[turn % gates.len()].post_with(key, &modest()).await;
+        match (answer.status, answer.error_code().as_deref()) {
+            (200, _) => _ = served.fetch_add(1, Ordering::Relaxed),
+            (402, Some("account_credit_exceeded")) => return,
+            // Others hold it, here or at another gate, and it may come back.
+            (429, Some("account_credit_held")) => tokio::time::sleep(Duration::from_millis(20)).await,
+            _ => panic!("{answer:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_thousand_at_once_at_three_gates_as_many_are_served_as_the_credit_pays_for() {
+    let Some(server) = Postgres::start("gates that spend the same credit at once are not tried") else {
+        return;
+    };
+    let provider = provider().await;
+    let mut gates = Vec::new();
+    for name in ["one", "two", "three"] {
+        let gate = exact_gate_on(&server, &provider).key_named(name);
+        gates.push(gate.start().await);
+    }
+    let key = key_with_credit(&gates[0], "0.15").await;
+    let (gates, served) = (Arc::new(gates), Arc::new(AtomicUsize::new(0)));
+
+    let mut clients = JoinSet::new();
+    for client in 0..50 {
+        let (gates, key, served) = (Arc::clone(&gates), key.clone(), Arc::clone(&served));
+        clients.spawn(async move {
+            for _ in 0..20 {
+                spend_all(&gates, &key, client, &served).await;
+            }
+        });
+    }
+    while let Some(client) = clients.join_next().await {
+        client.expect("no client meets anything else");
+    }
+
+    assert_eq!(served.load(Ordering::Relaxed), 100);
+    assert_eq!(provider.requests().len(), 100);
+    comes(SOON, "0.00".to_owned(), async || balance(&gates[1]).await).await;
+    run(&gates[2], &["ledger", "verify"]).await;
+}
+
+#[tokio::test]
+async fn what_a_killed_gate_held_is_kept_for_what_it_spent_until_it_is_back() {
+    let Some(server) = Postgres::start("a gate that is killed beside another is not tried") else {
+        return;
+    };
+    let provider = provider().await;
+    let mut one = gate_on(&server, &provider).key_named("one").start().await;
+    let two = gate_on(&server, &provider).key_named("two").start().await;
+    let key = key_with_credit(&one, "0.0200").await;
+    // Some $0.0150 and $0.0075 are held, and all of it by the first.
+    let large = question_with(json!({"max_tokens": 1_000}));
+    let half = question_with(json!({"max_tokens": 500}));
+    assert_eq!(one.post_with(&key, &large).await.status, 200);
+    one.signal(Signal::Kill);
+    one.ended().await;
+
+    let refused = two.post_with(&key, &half).await;
+
+    // The first has spent $0.0045 of it, which is in its spool alone.
+    assert_eq!(
+        refused.error_code().as_deref(),
+        Some("account_credit_held"),
+        "{refused:?}"
+    );
+    one.start_again().await;
+    comes(SOON, 200, async || two.post_with(&key, &half).await.status).await;
+    comes(SOON, "0.011".to_owned(), async || balance(&two).await).await;
+}
+
+#[tokio::test]
+async fn a_gate_that_ends_leaves_what_it_held_to_the_others() {
+    let Some(server) = Postgres::start("a gate that ends beside another is not tried") else {
+        return;
+    };
+    let provider = provider().await;
+    let mut one = gate_on(&server, &provider).key_named("one").start().await;
+    let two = gate_on(&server, &provider).key_named("two").start().await;
+    let key = key_with_credit(&one, "0.0200").await;
+    let large = question_with(json!({"max_tokens": 1_000}));
+    assert_eq!(one.post_with(&key, &large).await.status, 200);
+
+    one.signal(Signal::Terminate);
+    assert_eq!(one.ended().await, Some(0), "{}", one.logs());
+
+    let answer = two.post_with(&key, &large).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 #[tokio::test]

@@ -77,7 +77,8 @@ fn what_one_gave_comes_back_when_another_refuses() {
         NoMoney {
             owner: Owner::Account,
             fund: Fund::Credit,
-            short: Short::Spent
+            short: Short::Spent,
+            wanted: nanos(60),
         }
     );
     assert_eq!(used(&key, Period::Total), 0);

@@ -23,6 +23,7 @@ pub(crate) fn book() -> Book {
     Book {
         gate: "gate-1".to_owned(),
         zone: TimeZone::UTC,
+        has_leases: true,
     }
 }
 
@@ -247,7 +248,7 @@ async fn gates_that_apply_at_once_book_everything_once() {
         gates.spawn(async move {
             let book = Book {
                 gate: format!("gate-{gate}"),
-                zone: TimeZone::UTC,
+                ..book()
             };
             for batch in 0..10 {
                 // Half of each batch is another gate's as well.

@@ -1,0 +1,200 @@
+#![allow(clippy::unwrap_used)]
+
+use jiff::civil::date;
+use tokio::task::JoinSet;
+use tollgate_ledger::{Account, Budget};
+
+use super::*;
+use crate::{
+    AccountSettings, ChangeAccountError,
+    accounts::tests::new_account,
+    spool::{Position, record::tests::record},
+    test_database::store,
+    usage::apply::tests::book,
+};
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn nanos(nanos: i64) -> Money {
+    Money::from_nanos(nanos)
+}
+
+/// An account with so much credit.
+async fn account(store: &Store, credit: i64) -> Of {
+    store.create_account(new_account("team")).await.unwrap();
+    store.credit("team", nanos(credit), None, NOW).await.unwrap();
+    let account = store.account("team").await.unwrap();
+    Of {
+        payer: Payer::Account(account.id),
+        per: Period::Total,
+        since: Date::MIN,
+    }
+}
+
+fn need(granted: Option<i64>, need: i64) -> Asked {
+    Asked {
+        granted,
+        need: Some(nanos(need)),
+    }
+}
+
+async fn ask(store: &Store, gate: &str, of: Of, asked: Asked) -> Granted {
+    store.lease(gate, of, asked, NOW).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn what_one_gate_holds_no_other_gets() {
+    let (_dir, store) = store().await;
+    let of = account(&store, 800).await;
+
+    let first = ask(&store, "one", of, need(None, 1)).await;
+    assert_eq!(first.given, Some(nanos(100)), "a part of what is there");
+    let second = ask(&store, "two", of, need(None, 701)).await;
+    assert_eq!((second.given, second.unspent), (None, nanos(800)));
+    let second = ask(&store, "two", of, need(None, 700)).await;
+    assert_eq!(second.given, Some(nanos(700)));
+    let none = ask(&store, "one", of, need(Some(first.granted), 1)).await;
+    assert_eq!((none.given, none.is_over), (None, false));
+
+    // The first gives back what it does not use.
+    let kept = Asked {
+        granted: Some(first.granted - 60),
+        need: None,
+    };
+    ask(&store, "one", of, kept).await;
+    let more = ask(&store, "two", of, need(Some(second.granted), 60)).await;
+    assert_eq!(more.given, Some(nanos(60)));
+}
+
+#[tokio::test]
+async fn what_a_silent_gate_held_is_granted_to_others_after_its_time() {
+    let (_dir, store) = store().await;
+    let of = account(&store, 800).await;
+    ask(&store, "gone", of, need(None, 800)).await;
+
+    let at = |seconds| Timestamp::from_second(seconds).unwrap();
+    let before = at(COUNTS_FOR_SECONDS - 1);
+    let granted = store.lease("two", of, need(None, 1), before).await.unwrap();
+    assert_eq!(granted.unwrap().given, None);
+    let after = at(COUNTS_FOR_SECONDS);
+    let granted = store.lease("two", of, need(None, 1), after).await.unwrap();
+    assert_eq!(granted.unwrap().given, Some(nanos(100)));
+}
+
+#[tokio::test]
+async fn what_is_booked_of_a_slice_is_held_no_longer_and_not_there_any_more() {
+    let (_dir, store) = store().await;
+    let of = account(&store, 2_000).await;
+    let Payer::Account(id) = of.payer else {
+        panic!("it is an account")
+    };
+    let held = ask(&store, "gate-1", of, need(None, 2_000)).await;
+    let mut charged = record(1);
+    charged.account = id;
+
+    let place = Position {
+        segment: 1,
+        offset: 1,
+    };
+    store.apply_usage(&book(), &[charged], place).await.unwrap();
+
+    // 1,500 of the 2,000 are charged. The rest is held by the gate until it says otherwise.
+    let other = ask(&store, "gate-2", of, need(None, 1)).await;
+    assert_eq!(
+        (other.given, other.unspent, other.is_over),
+        (None, nanos(500), false)
+    );
+    let kept = Asked {
+        granted: Some(held.granted - 500),
+        need: None,
+    };
+    ask(&store, "gate-1", of, kept).await;
+    let other = ask(&store, "gate-2", of, need(None, 500)).await;
+    assert_eq!(other.given, Some(nanos(500)));
+}
+
+#[tokio::test]
+async fn a_budget_and_a_balance_bound_the_same_money_and_a_budget_of_a_day_its_own() {
+    let (_dir, store) = store().await;
+    let of = account(&store, 800).await;
+    let budget = Budget {
+        amount: nanos(80),
+        per: Period::Day,
+    };
+    let set = |settings: &mut AccountSettings| {
+        settings.limits.budget = Some(budget);
+        Ok::<_, ChangeAccountError>(())
+    };
+    store.update_account("team", set).await.unwrap();
+    let of_day = Of {
+        per: Period::Day,
+        since: date(2026, 11, 22),
+        ..of
+    };
+
+    let day = ask(&store, "one", of_day, need(None, 1)).await;
+    let total = ask(&store, "one", of, need(None, 1)).await;
+    let next_day = Of {
+        since: date(2026, 11, 23),
+        ..of_day
+    };
+    let next = ask(&store, "two", next_day, need(None, 80)).await;
+
+    assert_eq!(day.given, Some(nanos(10)));
+    assert_eq!(total.given, Some(nanos(100)));
+    assert_eq!(
+        next.given,
+        Some(nanos(80)),
+        "what was held yesterday is nothing today"
+    );
+}
+
+#[tokio::test]
+async fn a_gate_that_ends_gives_everything_back() {
+    let (_dir, store) = store().await;
+    let of = account(&store, 800).await;
+    ask(&store, "one", of, need(None, 800)).await;
+
+    store.give_back_leases("one").await.unwrap();
+
+    assert_eq!(
+        ask(&store, "two", of, need(None, 800)).await.given,
+        Some(nanos(800))
+    );
+}
+
+#[tokio::test]
+async fn gates_that_ask_at_once_get_no_more_than_there_is() {
+    let (_dir, store) = store().await;
+    let of = account(&store, 100).await;
+    let mut gates = JoinSet::new();
+    for gate in 0..8 {
+        let store = store.clone();
+        gates.spawn(async move {
+            let (mut granted, mut given) = (None, 0);
+            for _ in 0..10 {
+                let answer = ask(&store, &format!("gate-{gate}"), of, need(granted, 7)).await;
+                granted = Some(answer.granted);
+                given += answer.given.map_or(0, Money::nanos);
+            }
+            given
+        });
+    }
+
+    let given: i64 = gates.join_all().await.into_iter().sum();
+
+    assert!((94..=100).contains(&given), "{given}");
+}
+
+#[tokio::test]
+async fn nobody_pays_for_an_account_that_is_not_there() {
+    let (_dir, store) = store().await;
+    let of = Of {
+        payer: Payer::Account(AccountId::new(77)),
+        per: Period::Total,
+        since: Date::MIN,
+    };
+
+    assert_eq!(store.lease("one", of, need(None, 1), NOW).await.unwrap(), None);
+    assert!(store.account(Account::DEFAULT).await.unwrap().unlimited);
+}

@@ -1,0 +1,389 @@
+//! This gate's slices of balances and budgets, where other gates spend of them too.
+//!
+//! A request that finds its slice used up asks the database for more ([`Leases::ask`]); before that happens to many, a
+//! task does ([`Leases::look_after`]), which also says that slices are still held, and gives back what is not used. What
+//! one slice is asked for, one asks at a time, and who waited for an answer that was no takes it for their own.
+//! Not here: what a request holds of a slice (`tollgate_ledger::purse`), and how slices stand in the database
+//! ([`crate::leases`]).
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time,
+};
+use tollgate_catalog::money::Money;
+use tollgate_ledger::{
+    Period,
+    lease::Lease,
+    purse::{Purse, Short},
+};
+use tracing::{info, warn};
+
+use crate::{
+    database::Store,
+    error::StoreError,
+    leases::{Asked, COUNTS_FOR_SECONDS, Granted, Of, Payer, first_day},
+};
+
+/// How long a request waits for the database.
+const ASK_WITHIN: Duration = Duration::from_secs(5);
+/// For how long after a failure nobody else tries.
+const FAILED_FOR: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A slice of which nothing was used for so long is given back.
+const IDLE_AFTER: Duration = Duration::from_secs(10);
+/// How often a slice in use is said to be held.
+const RENEW_EVERY: Duration = Duration::from_secs(60);
+/// When a gate stops to use a slice that it could not renew: minutes before others may have it, by their clocks.
+const TRUSTED_FOR: Duration = Duration::from_secs(COUNTS_FOR_SECONDS.cast_unsigned() - 5 * 60);
+
+#[derive(Debug)]
+pub(super) struct Leases {
+    store: Store,
+    gate: String,
+    zone: TimeZone,
+    slices: Mutex<HashMap<(Payer, Period), Arc<Slice>>>,
+    /// Whether amounts may have changed since slices were renewed.
+    is_outdated: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Slice {
+    of: Of,
+    purse: Purse,
+    /// Whoever has it asks the database, and changes what is known.
+    turn: Semaphore,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// What its row in the database counts more than `granted` does. `None`: it was never asked for.
+    row: Option<i64>,
+    /// All that was granted, of which the purse has used a part.
+    granted: i64,
+    /// What was granted last.
+    last: Money,
+    renewed: Instant,
+    /// Since when nothing of it is used, and how it stands since then.
+    quiet_since: Instant,
+    seen: Money,
+    /// The last answer that was no: when it was asked for, for how much, and why.
+    refused: Option<(Instant, Money, Short)>,
+    failed: Option<(Instant, StoreError)>,
+}
+
+/// What a look at a slice sees.
+struct Looked {
+    /// Nothing was used for a while.
+    is_idle: bool,
+    /// Much of what was granted last is used, and nobody has said that there is no more.
+    is_low: bool,
+    /// It should be said again that it is held.
+    is_old: bool,
+}
+
+impl Known {
+    fn look(&mut self, free: Money) -> Looked {
+        let now = Instant::now();
+        if free != self.seen {
+            (self.seen, self.quiet_since) = (free, now);
+        }
+        Looked {
+            is_idle: now.duration_since(self.quiet_since) >= IDLE_AFTER,
+            is_low: free.nanos() < self.last.nanos() / 2 && self.refused.is_none(),
+            is_old: now.duration_since(self.renewed) >= RENEW_EVERY,
+        }
+    }
+
+    /// All that was granted, as its row counts it.
+    fn in_its_row(&self) -> Option<i64> {
+        self.row.map(|row| row.saturating_add(self.granted))
+    }
+}
+
+impl Slice {
+    fn new(of: Of, purse: Purse) -> Self {
+        let now = Instant::now();
+        let known = Known {
+            row: None,
+            granted: 0,
+            last: Money::ZERO,
+            renewed: now,
+            quiet_since: now,
+            seen: Money::ZERO,
+            refused: None,
+            failed: None,
+        };
+        Self {
+            of,
+            purse,
+            turn: Semaphore::new(1),
+            known: Mutex::new(known),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn free(&self) -> Money {
+        self.purse.lease().map_or(Money::ZERO, Lease::free)
+    }
+
+    /// Takes out what is free, so that nobody here uses it any more.
+    fn empty(&self, _turn: &SemaphorePermit<'_>) {
+        if let Some(lease) = self.purse.lease() {
+            let mut known = self.known();
+            known.granted -= lease.empty().nanos();
+            known.seen = lease.free();
+        }
+    }
+
+    /// Uses no more of a slice that others may soon have.
+    fn drop_what_is_stale(&self) {
+        if let Ok(turn) = self.turn.try_acquire()
+            && self.known().renewed.elapsed() >= TRUSTED_FOR
+        {
+            self.empty(&turn);
+        }
+    }
+}
+
+impl Leases {
+    pub(super) fn new(store: Store, gate: String, zone: TimeZone) -> Self {
+        Self {
+            store,
+            gate,
+            zone,
+            slices: Mutex::default(),
+            is_outdated: AtomicBool::new(false),
+        }
+    }
+
+    /// Sees to it that `need` can be held of the purse, which is that of `payer` for this time at `now`. Inside: why it
+    /// cannot. Somebody else may be faster in holding it.
+    ///
+    /// Cancel safety: what was granted meanwhile may stay unused until the next time.
+    pub(super) async fn ask(
+        &self,
+        payer: Payer,
+        per: Period,
+        purse: Purse,
+        need: Money,
+        now: Timestamp,
+    ) -> Result<Result<(), Short>, StoreError> {
+        let came = Instant::now();
+        let slice = self.slice(payer, per, purse, now);
+        // It is closed by nobody.
+        let turn = slice.turn.acquire().await.map_err(|_| StoreError::Overloaded)?;
+        let began = Instant::now();
+        if slice.free() >= need {
+            return Ok(Ok(()));
+        }
+        match &*slice.known() {
+            Known {
+                refused: Some((asked, refused, short)),
+                ..
+            } if *asked >= came && *refused <= need => return Ok(Err(*short)),
+            Known {
+                failed: Some((when, error)),
+                ..
+            } if *when >= came || when.elapsed() < FAILED_FOR => return Err(error.clone()),
+            _ => {}
+        }
+        let mut short = self.grow(&slice, &turn, need).await?;
+        if short.is_some() && slice.free() > Money::ZERO {
+            // What is of no use to this gate may be what another one lacks.
+            slice.empty(&turn);
+            short = self.grow(&slice, &turn, need).await?;
+        }
+        slice.known().refused = short.map(|short| (began, need, short));
+        Ok(short.map_or(Ok(()), Err))
+    }
+
+    /// Amounts may have changed; slices are renewed at the next look.
+    pub(super) fn outdate(&self) {
+        self.is_outdated.store(true, Ordering::Release);
+    }
+
+    /// Looks after all slices, without an end.
+    pub(super) async fn look_after(&self) {
+        let mut ticks = time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        let mut reachable = true;
+        loop {
+            ticks.tick().await;
+            let looked = self.look().await;
+            if looked.is_err() {
+                // Where it did not get, it gets the next time.
+                self.outdate();
+            }
+            match looked {
+                Ok(()) if !reachable => {
+                    info!("slices of balances and budgets are leased from the database again");
+                    reachable = true;
+                }
+                Err(error) if reachable => {
+                    warn!(%error, "no balance or budget can be leased from the database; requests go on with what is leased");
+                    reachable = false;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives back everything. Nobody may hold of it, nor ask for more.
+    pub(super) async fn give_back(&self) -> Result<(), StoreError> {
+        self.store.give_back_leases(&self.gate).await
+    }
+
+    /// Renews what is used, enlarges what runs low, and gives back what is not used.
+    async fn look(&self) -> Result<(), StoreError> {
+        let is_outdated = self.is_outdated.swap(false, Ordering::AcqRel);
+        let slices: Vec<_> = self.locked().values().cloned().collect();
+        slices.iter().for_each(|slice| slice.drop_what_is_stale());
+        let mut answers = false;
+        for slice in slices {
+            // Whoever has the turn asks the database already.
+            let Ok(turn) = slice.turn.try_acquire() else {
+                continue;
+            };
+            let free = slice.free();
+            let Looked {
+                is_idle,
+                is_low,
+                is_old,
+            } = slice.known().look(free);
+            let is_held = slice.purse.used() > slice.purse.spent();
+            if is_idle && free > Money::ZERO {
+                if !answers {
+                    // While the database is away, what is leased is all that there is.
+                    self.store.ping().await?;
+                    answers = true;
+                }
+                slice.empty(&turn);
+                self.exchange(&slice, &turn, None).await?;
+            } else if is_idle && slice.purse.is_unshared() {
+                self.forget(&slice);
+            } else if !is_idle && is_low {
+                let began = Instant::now();
+                let short = self.grow(&slice, &turn, Money::ZERO).await?;
+                // Until a request asks, there is no use in asking for what is not there.
+                slice.known().refused = short.map(|short| (began, Money::ZERO, short));
+            } else if (is_held || !is_idle) && (is_outdated || is_old) {
+                let granted = self.exchange(&slice, &turn, None).await?;
+                if granted.is_some_and(|granted| granted.is_over) {
+                    slice.empty(&turn);
+                    self.exchange(&slice, &turn, None).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for so much more than is free that `wanted` can be held, where that is nothing for a part of what is there.
+    /// `Some`: why not.
+    async fn grow(
+        &self,
+        slice: &Slice,
+        turn: &SemaphorePermit<'_>,
+        wanted: Money,
+    ) -> Result<Option<Short>, StoreError> {
+        let more = match slice.known().row {
+            Some(_) => wanted.nanos().saturating_sub(slice.free().nanos()).max(0),
+            // What was spent before it was leased is no debt of the slice.
+            None => wanted.nanos(),
+        };
+        let granted = self.exchange(slice, turn, Some(Money::from_nanos(more))).await?;
+        Ok(match granted {
+            // The payer is gone; its keys will be in a moment.
+            None => Some(Short::Spent),
+            Some(Granted {
+                given: Some(given), ..
+            }) => {
+                slice.known().last = given;
+                (given <= Money::ZERO && wanted <= Money::ZERO).then_some(Short::Held)
+            }
+            Some(Granted { unspent, .. }) if unspent < wanted => Some(Short::Spent),
+            Some(_) => Some(Short::Held),
+        })
+    }
+
+    async fn exchange(
+        &self,
+        slice: &Slice,
+        _turn: &SemaphorePermit<'_>,
+        need: Option<Money>,
+    ) -> Result<Option<Granted>, StoreError> {
+        let asked = Asked {
+            granted: slice.known().in_its_row(),
+            need,
+        };
+        let began = Instant::now();
+        let asking = self.store.lease(&self.gate, slice.of, asked, Timestamp::now());
+        let answer = time::timeout(ASK_WITHIN, asking)
+            .await
+            .unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()));
+        let mut known = slice.known();
+        known.failed = answer.as_ref().err().map(|error| (began, error.clone()));
+        let granted = answer?;
+        known.renewed = began;
+        if let (Some(granted), Some(lease)) = (granted, slice.purse.lease()) {
+            let given = granted.given.unwrap_or_default();
+            if known.row.is_none() {
+                // Nothing is held of it yet, and what was spent is in the books.
+                let free = lease.free();
+                lease.add_money(Money::from_nanos(free.nanos().saturating_neg()));
+            }
+            known.granted = known.granted.saturating_add(given.nanos());
+            known.row = Some(granted.granted.saturating_sub(known.granted));
+            lease.add_money(given);
+        }
+        Ok(granted)
+    }
+
+    /// The slice of this purse: a new one where it was of another, such as yesterday's.
+    fn slice(&self, payer: Payer, per: Period, purse: Purse, now: Timestamp) -> Arc<Slice> {
+        let mut slices = self.locked();
+        if let Some(slice) = slices
+            .get(&(payer, per))
+            .filter(|slice| slice.purse.is_same(&purse))
+        {
+            return Arc::clone(slice);
+        }
+        let today: Date = self.zone.to_datetime(now).date();
+        let of = Of {
+            payer,
+            per,
+            since: first_day(per, today),
+        };
+        let slice = Arc::new(Slice::new(of, purse));
+        slices.insert((payer, per), Arc::clone(&slice));
+        slice
+    }
+
+    fn forget(&self, slice: &Arc<Slice>) {
+        let mut slices = self.locked();
+        let key = (slice.of.payer, slice.of.per);
+        if slices.get(&key).is_some_and(|listed| Arc::ptr_eq(listed, slice)) {
+            slices.remove(&key);
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashMap<(Payer, Period), Arc<Slice>>> {
+        self.slices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;
