@@ -29,11 +29,9 @@ use tokio::{
     task::JoinHandle,
     time::{self, MissedTickBehavior},
 };
-use tollgate_catalog::money::Money;
 use tollgate_ledger::{
-    AccountId, ApiKey, Histories, KeyHash, KeyId, Limits, Meters, Period, Unusable,
-    charge::Multiplier,
-    limits::{Bounded, Funds, InFlight, NoMoney, Owner},
+    AccountId, KeyHash, KeyId, Period,
+    limits::{NoMoney, Owner},
     purse::Short,
     spending::Spending,
 };
@@ -48,11 +46,16 @@ use crate::{
     usage::{UsageOf, elsewhere::Entry},
     warm::{
         leases::Leases,
+        look_up::LookUp,
         meter_book::{Counted, MeterBook},
     },
 };
 
+pub use self::key::WarmKey;
+
+mod key;
 mod leases;
+mod look_up;
 mod meter_book;
 
 /// Keys held at most, some 500 bytes each; the least used go first.
@@ -67,94 +70,6 @@ const LOOK_UPS_MAX: usize = 1_024;
 const POLL_EVERY: Duration = Duration::from_millis(500);
 /// Longest that a look waits for a database that says nothing.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A key in use, with its account's limits and what is counted of both.
-#[derive(Debug)]
-pub struct WarmKey {
-    pub key: ApiKey,
-    /// First moment at which the text that was presented is of no more use.
-    text_ends: Option<Timestamp>,
-    pub account: AccountId,
-    account_limits: Limits,
-    /// What the account was given, less corrections; `None`: it may spend what it does not have.
-    account_credit: Option<Money>,
-    /// How many times the price the account pays.
-    pub multiplier: Multiplier,
-    /// The same counts however often the key is read anew.
-    meters: Meters,
-    account_meters: Meters,
-    spending: Arc<Spending>,
-    account_spending: Arc<Spending>,
-    /// How long the answers of each model were.
-    pub histories: Arc<Histories>,
-    /// The state of the tables that it was read from.
-    version: KeysVersion,
-}
-
-impl WarmKey {
-    /// Whether the key may be used at `now`, by the text that was presented.
-    pub fn usable(&self, now: Timestamp) -> Result<(), Unusable> {
-        self.key.usable(now)?;
-        match self.text_ends {
-            Some(end) if end <= now => Err(Unusable::Replaced),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether a limit on rates or on requests at once bounds it, its own or its account's.
-    pub fn is_limited(&self) -> bool {
-        self.key.settings.limits.bound_requests() || self.account_limits.bound_requests()
-    }
-
-    /// Whose limits bound it.
-    pub fn owners(&self) -> [Bounded<'_>; 2] {
-        [
-            Bounded {
-                owner: Owner::Key,
-                limits: &self.key.settings.limits,
-                meters: &self.meters,
-            },
-            Bounded {
-                owner: Owner::Account,
-                limits: &self.account_limits,
-                meters: &self.account_meters,
-            },
-        ]
-    }
-
-    /// Whether a budget or credit bounds what it spends.
-    pub fn counts_money(&self) -> bool {
-        self.funds().iter().any(Funds::are_bounded)
-    }
-
-    /// Whether how long its answers are decides about what is held.
-    pub fn is_held_to_limits(&self) -> bool {
-        self.is_limited() || self.counts_money()
-    }
-
-    /// What it may spend, and has spent.
-    pub fn funds(&self) -> [Funds<'_>; 2] {
-        [
-            Funds {
-                owner: Owner::Key,
-                spending: &self.spending,
-                budget: self.key.settings.limits.budget,
-                credit: None,
-            },
-            Funds {
-                owner: Owner::Account,
-                spending: &self.account_spending,
-                budget: self.account_limits.budget,
-                credit: self.account_credit,
-            },
-        ]
-    }
-
-    /// The key's requests under way.
-    pub fn in_flight(&self) -> &InFlight {
-        &self.meters.in_flight
-    }
-}
 
 /// What is known of the books, to go on counting from what they say.
 #[derive(Debug, Clone)]
@@ -487,40 +402,6 @@ async fn poll(shared: Arc<Shared>) {
                 }
                 reachable = false;
             }
-        }
-    }
-}
-
-/// One request's part in a look-up. It is open to others until it has an answer, or until the last
-/// one has given it up.
-struct LookUp<'a> {
-    shared: &'a Shared,
-    hash: KeyHash,
-    answer: Arc<OnceCell<Answer>>,
-}
-
-impl<'a> LookUp<'a> {
-    fn join(shared: &'a Shared, hash: KeyHash) -> Self {
-        let mut look_ups = shared.look_ups.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = Arc::clone(look_ups.entry(hash).or_default());
-        Self { shared, hash, answer }
-    }
-}
-
-impl Drop for LookUp<'_> {
-    fn drop(&mut self) {
-        let mut look_ups = self
-            .shared
-            .look_ups
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // Copies are made under this lock only, so two are the map's and this one.
-        let is_over = self.answer.initialized() || Arc::strong_count(&self.answer) == 2;
-        let is_listed = look_ups
-            .get(&self.hash)
-            .is_some_and(|listed| Arc::ptr_eq(listed, &self.answer));
-        if is_over && is_listed {
-            look_ups.remove(&self.hash);
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::{future::Future, num::NonZeroU32, time::Instant};
 
 use tokio::task::JoinSet;
+use tollgate_catalog::money::Money;
+use tollgate_ledger::{Unusable, limits::Funds};
 
 use super::*;
 use crate::{
