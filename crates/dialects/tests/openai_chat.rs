@@ -18,5 +18,6 @@ mod openai_chat {
     mod stream;
     mod streamed;
     mod tool_calls;
+    mod whole_in_stream;
     mod written;
 }

@@ -12,7 +12,7 @@ use super::{message, shape};
 use crate::fault::{Fault, FaultKind};
 
 /// Members of a message that mean something and have no event.
-const WITHOUT_EVENT: [&str; 2] = ["audio", "function_call"];
+pub(super) const WITHOUT_EVENT: [&str; 2] = ["audio", "function_call"];
 
 /// The events of an answer that [`super::answer::decode`] has read: its start,
 /// what each choice says, each choice's end, the usage.

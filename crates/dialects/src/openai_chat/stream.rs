@@ -9,6 +9,7 @@ mod delta;
 mod ending;
 mod halves;
 mod numbers;
+mod whole;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ use self::{
     ending::Ending,
     halves::Halves,
     numbers::Numbers,
+    whole::Told,
 };
 use super::{
     answer::{PRIVATE_MEMBERS, drop_foreign_tier},
@@ -67,6 +69,7 @@ struct Choice {
     opened: bool,
     calls: Calls,
     tags: Option<ThinkTags>,
+    told: Told,
     ending: Ending,
 }
 
@@ -174,6 +177,7 @@ impl Decoder {
 
         let mut edits = Edits::of(object.text());
         let mut kinds = Vec::new();
+        let mut untold = Vec::new();
         let mut opens = false;
         let mut ends = None;
         let is_alone = choices.len() == 1;
@@ -186,11 +190,14 @@ impl Decoder {
             let said = self.choice(&choice, (position as u32, is_alone), &mut kinds, &mut edits)?;
             opens |= said.opens;
             ends = said.ends;
+            untold.extend(said.untold);
         }
-        if self.passed_over && !kinds.is_empty() {
+        if self.passed_over && !(kinds.is_empty() && untold.is_empty()) {
             return Err(malformed("the answer goes on after an event that cannot be read"));
         }
+        let untold = untold.into_iter().map(Event::new);
         if kinds.is_empty() && !opens && ends.is_none() {
+            events.extend(untold);
             return Ok(());
         }
         let mut edit = ObjectEdit::of(object);
@@ -215,6 +222,7 @@ impl Decoder {
             events.push(Event { kind, wire });
             wire = Wire::Covered;
         }
+        events.extend(untold);
         Ok(())
     }
 
@@ -323,6 +331,7 @@ impl Decoder {
         }
         let reasoning = message::unify_reasoning(&delta, self.keeps_details, &mut edit)?;
         let (reasoning, content) = message::unify_content(&delta, reasoning, &mut edit)?;
+        state.told.content(content.as_deref());
         let (reasoning, text) = match &mut state.tags {
             Some(tags) if reasoning.is_none() => {
                 let next = match pieces.is_empty() {
@@ -372,6 +381,7 @@ impl Decoder {
             kinds.push(EventKind::Image { choice: index, url });
         }
         if has_other_content(&delta, choice) {
+            state.told.other();
             if kinds.len() == before {
                 kinds.push(EventKind::Other { choice: index });
             }
@@ -379,6 +389,8 @@ impl Decoder {
             let citations = shape::citations(&delta).into_iter();
             kinds.extend(citations.map(|citation| EventKind::Citation { choice, citation }));
         }
+        state.told.delta(&kinds[before..]);
+        let untold = state.untold(choice, index, answer_id)?;
         let logprobs = shape::logprobs(choice)?;
         if let Some(json) = logprobs.as_deref().and_then(shape::items_of) {
             kinds.push(EventKind::Logprobs { choice: index, json });
@@ -392,9 +404,11 @@ impl Decoder {
         if sent_index != Some(index) {
             choice_edit.set("index", index.to_string());
         }
-        choice_edit.remove_named("usage");
+        for name in ["usage", "message", "text"] {
+            choice_edit.remove_named(name);
+        }
         shape::write_logprobs(choice, logprobs.as_ref(), &mut choice_edit);
-        let says_something = kinds.len() > before;
+        let says_something = kinds.len() > before || !untold.is_empty();
         let only_ends = is_alone && !says_something && (reason.is_some() || state.ending.has_come());
         if says_something {
             state.ending.goes_on();
@@ -410,6 +424,7 @@ impl Decoder {
             return Ok(Said {
                 opens: false,
                 ends: is_news.then_some(index),
+                untold,
             });
         }
         set_if_different(choice, &mut choice_edit, "finish_reason", "null");
@@ -420,7 +435,11 @@ impl Decoder {
             state.ending.opens();
         }
         choice_edit.finish(edits);
-        Ok(Said { opens, ends: None })
+        Ok(Said {
+            opens,
+            ends: None,
+            untold,
+        })
     }
 }
 
@@ -430,6 +449,8 @@ struct Said {
     opens: bool,
     /// The choice, where the chunk is its finish and nothing else.
     ends: Option<u32>,
+    /// What it says outside its delta.
+    untold: Vec<EventKind>,
 }
 
 impl Choice {
