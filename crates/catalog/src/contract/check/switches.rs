@@ -75,8 +75,8 @@ fn contradiction(one: &Said, other: &Said, values: &Values<'_>, found: &mut Foun
 }
 
 /// All that was said, in a fixed order. `thinking: {}` says nothing. A budget alone asks for thinking within
-/// its bounds, wherever it stands; none at all, with a budget of 0. `thinking_budget` beside another switch
-/// says nothing: clients leave it there when they switch thinking off.
+/// its bounds, wherever it stands. A budget of 0 asks for none, whatever stands beside it; any other says
+/// nothing beside another switch: clients leave it there when they switch thinking off.
 fn said(values: &Values<'_>) -> Vec<Said> {
     let mut said = Vec::new();
     if let Some(on) = values.boolean("enable_thinking") {
@@ -96,30 +96,44 @@ fn said(values: &Values<'_>) -> Vec<Said> {
                 on: kind != "disabled",
                 effort: None,
             });
-        } else if let Some(Json::Number(tokens)) = object.present("budget_tokens") {
-            said.push(Said {
-                member: "thinking",
-                words: "`thinking.budget_tokens`".to_owned(),
-                on: tokens.as_i64() != Some(0),
-                effort: None,
-            });
+        }
+        if let Some(Json::Number(tokens)) = object.present("budget_tokens") {
+            let is_nothing = tokens.as_i64() == Some(0);
+            said.extend(said_budget(
+                "thinking",
+                "thinking.budget_tokens",
+                is_nothing,
+                kind.is_none(),
+            ));
         }
         let level = object.present("reasoning_effort").and_then(Json::as_str);
         said.extend(level.and_then(|level| said_effort("thinking", "thinking.reasoning_effort", level)));
     }
     let level = values.string("reasoning_effort");
     said.extend(level.and_then(|level| said_effort("reasoning_effort", "reasoning_effort", level)));
-    if said.is_empty()
-        && let Some(tokens) = values.integer("thinking_budget")
-    {
-        said.push(Said {
-            member: "thinking_budget",
-            words: "`thinking_budget`".to_owned(),
-            on: tokens != 0,
-            effort: None,
-        });
+    if let Some(tokens) = values.integer("thinking_budget") {
+        let alone = said.is_empty();
+        said.extend(said_budget(
+            "thinking_budget",
+            "thinking_budget",
+            tokens == 0,
+            alone,
+        ));
     }
     said
+}
+
+fn said_budget(member: &'static str, path: &str, is_nothing: bool, alone: bool) -> Option<Said> {
+    let words = match is_nothing {
+        true => format!("`{path}` 0"),
+        false => format!("`{path}`"),
+    };
+    (is_nothing || alone).then_some(Said {
+        member,
+        words,
+        on: !is_nothing,
+        effort: None,
+    })
 }
 
 fn said_effort(member: &'static str, path: &str, word: &str) -> Option<Said> {

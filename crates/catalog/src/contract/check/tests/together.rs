@@ -61,6 +61,10 @@ fn the_three_switches_say_one_thing_on_every_page() {
             },
         ),
         (json!({ "thinking_budget": 0 }), Thinking::Off),
+        (
+            json!({ "enable_thinking": false, "thinking_budget": 0 }),
+            Thinking::Off,
+        ),
         (json!({ "thinking": { "budget_tokens": 0 } }), Thinking::Off),
         (
             json!({ "enable_thinking": false, "thinking_budget": 100 }),
@@ -124,6 +128,18 @@ fn switches_that_contradict_are_refused_and_the_later_one_is_named() {
         (
             json!({ "enable_thinking": true, "thinking": { "type": "disabled", "budget_tokens": 1024 } }),
             "thinking",
+        ),
+        (
+            json!({ "thinking": { "type": "enabled", "budget_tokens": 0 } }),
+            "thinking",
+        ),
+        (
+            json!({ "enable_thinking": true, "thinking_budget": 0 }),
+            "thinking_budget",
+        ),
+        (
+            json!({ "reasoning_effort": "high", "thinking_budget": 0 }),
+            "thinking_budget",
         ),
     ];
     for (members, param) in contradictions {
