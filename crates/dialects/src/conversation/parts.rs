@@ -131,7 +131,7 @@ fn read_part<'a>(part: &Object<'a>, spot: Spot) -> Option<Part<'a>> {
         "input_audio" => {
             let audio = inner("input_audio")?;
             PartKind::Audio {
-                data: text(&audio, "data")?,
+                data: data_uri::split(text(&audio, "data")?).map_or_else(|bare| bare, |(_, base64)| base64),
                 format: text(&audio, "format")?,
             }
         }

@@ -94,6 +94,8 @@ impl<'a> Media<'a> {
                 Ok(part)
             }
             PartKind::Audio { .. } if !self.quirks.audio => Err(refused(at, "input_audio")),
+            // An address; base64 has no colon.
+            PartKind::Audio { data, .. } if data.contains(':') => Err(refused(at, "input_audio by URL")),
             PartKind::Audio { data, format } => Ok(Part::blob(audio_type(format), data.clone())),
             PartKind::File(_) if !self.quirks.files => Err(refused(at, "file")),
             PartKind::File(File { source, .. }) => {

@@ -4,7 +4,7 @@ mod address;
 
 use tollgate_chat::json::Json;
 
-use self::address::{Address, Media};
+use self::address::{Address, Media, read_or_bare};
 use super::{MessageReader, expect_string, require_object, require_string};
 use crate::contract::{
     check::value::quoted,
@@ -163,10 +163,15 @@ impl MessageReader<'_> {
             return;
         };
         let at = at.member("input_audio");
-        if let Some(data) = require_string(audio, "data", at, found)
-            && Address::read(data, Media::Audio) == Ok(Address::ProviderFile)
-        {
-            self.note_provider_file();
+        if let Some(data) = require_string(audio, "data", at, found) {
+            match read_or_bare(data, Media::Audio) {
+                Ok(Address::ProviderFile) => self.note_provider_file(),
+                Ok(Address::Http | Address::Data) => {}
+                Err(error) => {
+                    let at = at.member("data");
+                    found.add(at, Code::InvalidValue, format_args!("{error}"));
+                }
+            }
         }
         require_string(audio, "format", at, found);
     }
@@ -188,10 +193,14 @@ impl MessageReader<'_> {
             self.note_provider_file();
         }
         match file.present("file_data").and_then(Json::as_str) {
-            Some(data) => match Address::read(data, Media::File) {
+            Some(data) => match read_or_bare(data, Media::File) {
                 Ok(Address::ProviderFile) => self.note_provider_file(),
                 Ok(Address::Http) => self.traits.file_urls = true,
-                Ok(Address::Data) | Err(_) => {}
+                Ok(Address::Data) => {}
+                Err(error) => {
+                    let at = at.member("file_data");
+                    found.add(at, Code::InvalidValue, format_args!("{error}"));
+                }
             },
             None if file.present("file_id").is_none() && file.present("file_data").is_none() => found.add(
                 at.member("file_data"),

@@ -57,6 +57,8 @@ pub(super) enum AddressError {
     NoData,
     #[error("is a data URI whose data is not base64")]
     Alphabet,
+    #[error("must be base64")]
+    NoBase64,
 }
 
 /// Storage of providers: Volcengine's assets, Google's, Moonshot's, Alibaba's and Amazon's.
@@ -96,6 +98,17 @@ impl Address {
     }
 }
 
+/// Reads what may also be data by itself, without a head that says its type: sound and files.
+pub(super) fn read_or_bare(text: &str, media: Media) -> Result<Address, AddressError> {
+    match Address::read(text, media) {
+        Err(AddressError::NeitherUrlNorData(_)) if !text.is_empty() && begins_in_base64(text) => {
+            Ok(Address::Data)
+        }
+        Err(AddressError::NeitherUrlNorData(_)) => Err(AddressError::NoBase64),
+        read => read,
+    }
+}
+
 /// Reads what follows `data:` (RFC 2397).
 fn data_uri(rest: &str, media: Media) -> Result<Address, AddressError> {
     const HEAD: usize = 256;
@@ -122,9 +135,13 @@ fn data_uri(rest: &str, media: Media) -> Result<Address, AddressError> {
     if data.is_empty() {
         return Err(AddressError::NoData);
     }
-    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_\r\n".contains(&byte);
-    match data.bytes().take(LOOKED_AT).all(base64) {
+    match begins_in_base64(data) {
         true => Ok(Address::Data),
         false => Err(AddressError::Alphabet),
     }
+}
+
+fn begins_in_base64(data: &str) -> bool {
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_\r\n".contains(&byte);
+    data.bytes().take(LOOKED_AT).all(base64)
 }

@@ -217,6 +217,34 @@ fn audio_and_files_carry_data() {
 }
 
 #[test]
+fn data_of_sound_and_files_that_is_none_is_refused_with_its_place() {
+    for data in ["@@@", "data:audio/wav,UklG", "data:;base64,@@"] {
+        let audio = json!({ "type": "input_audio", "input_audio": { "data": data, "format": "wav" } });
+        let at = "messages[0].content[1].input_audio.data";
+        assert_refused(talk(asked(audio)), at, "invalid_value");
+    }
+    let broken = [
+        "",
+        "@@@",
+        "data:application/pdf,abc",
+        "data:application/pdf;base64,",
+        "data:application/pdf;base64,@@",
+        "http://",
+    ];
+    for data in broken {
+        let file = json!({ "type": "file", "file": { "file_data": data } });
+        let at = "messages[0].content[1].file.file_data";
+        assert_refused(talk(asked(file)), at, "invalid_value");
+    }
+    let bare = json!({ "type": "file", "file": { "file_data": "JVBERi0=\n" } });
+    assert_taken(talk(asked(bare)));
+    let headed = json!({ "data": "data:;base64,UklG", "format": "wav" });
+    assert_taken(talk(asked(
+        json!({ "type": "input_audio", "input_audio": headed }),
+    )));
+}
+
+#[test]
 fn references_into_a_providers_storage_pass_and_are_flagged_with_their_message() {
     let first = json!({ "role": "system", "content": "x" });
     let references = [
