@@ -56,6 +56,8 @@ pub struct Held {
     pub json: String,
     /// Whether a limit was taken out, so that an answer may break the schema as the client wrote it.
     pub weaker: bool,
+    /// Whether objects were closed that the client wrote open.
+    pub closed: bool,
     pub complexity: Complexity,
 }
 
@@ -105,6 +107,10 @@ pub fn held(schema: &str) -> Option<Held> {
     (!complexity.is_too_much()).then_some(Held {
         json: cleaned.schema,
         weaker: !cleaned.lost.is_empty(),
+        closed: cleaned
+            .lost
+            .iter()
+            .any(|keyword| keyword == "additionalProperties"),
         complexity,
     })
 }

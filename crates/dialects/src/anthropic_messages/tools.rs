@@ -122,20 +122,26 @@ fn strict_schemas(
 ) -> Vec<Option<String>> {
     let asked = tools.iter().filter(|tool| tool.strict == Some(true)).count();
     let mut schemas: Vec<Option<String>> = vec![None; tools.len()];
+    let mut closed = Vec::new();
     if quirks.tool_strict && asked <= STRICT_LIMIT {
-        for (tool, schema) in tools.iter().zip(&mut schemas) {
+        for (index, (tool, schema)) in tools.iter().zip(&mut schemas).enumerate() {
             let parameters = tool.parameters.filter(|_| tool.strict == Some(true));
             let object = parameters.and_then(|schema| json_schema::arguments(schema).ok());
             let strict = object.and_then(|object| schema::held(&object.schema));
             if let Some(strict) = strict {
                 complexity.add(strict.complexity);
+                if strict.closed {
+                    closed.push(format!("tools[{index}].function.parameters.additionalProperties"));
+                }
                 *schema = Some(strict.json);
             }
         }
         if complexity.is_too_much() {
             schemas.fill(None);
+            closed.clear();
         }
     }
+    notes.extend(closed.into_iter().map(Note::Omitted));
     if schemas.iter().flatten().count() < asked {
         notes.push(Note::Omitted("tools.strict".to_owned()));
     }

@@ -218,6 +218,36 @@ fn more_strictness_than_the_provider_takes_is_none() {
     assert_eq!(many(2, 13), 0, "24 optional parameters at most");
 }
 
+#[test]
+fn objects_that_the_client_left_open_and_that_are_closed_are_named() {
+    let open =
+        json!({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": true});
+    let mut strict = tool("f", open.clone());
+    strict["function"]["strict"] = json!(true);
+    for (members, name) in [
+        (json!({"tools": [strict]}), "tools[0].function.parameters"),
+        (formatted(open), "response_format.json_schema"),
+    ] {
+        assert_eq!(
+            notes(SONNET, members),
+            [format!("omitted:{name}.additionalProperties")]
+        );
+    }
+}
+
+#[test]
+fn a_strict_tool_that_requires_a_member_without_naming_it_is_not_held_to_it() {
+    let mut strict = tool(
+        "f",
+        json!({"type": "object", "properties": {"a": {}}, "required": ["a", "b"]}),
+    );
+    strict["function"]["strict"] = json!(true);
+    let members = json!({"tools": [strict]});
+    assert_eq!(notes(SONNET, members.clone()), ["omitted:tools.strict"]);
+    let sent = sent(SONNET, members)["tools"][0].take();
+    assert_eq!(sent["input_schema"]["required"], json!(["a", "b"]));
+}
+
 fn formatted(schema: Value) -> Value {
     json!({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}})
 }
@@ -242,6 +272,7 @@ fn a_schema_whose_limits_had_to_go_is_kept_for_the_answer() {
 fn a_schema_that_the_provider_cannot_say_is_asked_for_in_words_and_checked() {
     for schema in [
         json!({"type": "object", "additionalProperties": {"type": "integer"}}),
+        json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a", "b"]}),
         json!({"type": "object", "properties": {"a": {"$ref": "#"}}}),
         json!({"$ref": "#/$defs/A", "$defs": {"A": {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}}}}),
         json!({"allOf": [{"type": "object", "properties": {"a": {}}}, {"type": "object", "properties": {"b": {}}}]}),

@@ -66,9 +66,12 @@ impl<'a> Rewriter<'_, 'a> {
         depth: usize,
     ) -> Result<Members<'a>, Unclean> {
         let mut cleaned = Vec::with_capacity(choices.len());
+        // What is required has to be named beside it.
+        let shares = self.subset.any_of_alone
+            || (!self.subset.closed_objects && choices.iter().any(requires_what_stands_beside));
         // Properties that each of the choices will have.
         let mut named = match get(&beside, "properties") {
-            Some(Json::Object(properties)) if self.subset.any_of_alone => properties
+            Some(Json::Object(properties)) if shares => properties
                 .iter()
                 .map(|(name, _)| name.clone().into_owned())
                 .collect(),
@@ -91,7 +94,7 @@ impl<'a> Rewriter<'_, 'a> {
         }
         if cleaned.len() == 1 {
             let only = cleaned.remove(0);
-            self.merge(&mut beside, only)?;
+            self.merge(&mut beside, only, depth)?;
             if says_nullable && get(&beside, "nullable").is_none() {
                 beside.push(flag);
             }
@@ -101,7 +104,7 @@ impl<'a> Rewriter<'_, 'a> {
             self.lose("anyOf");
             return Ok(beside);
         }
-        if self.subset.any_of_alone {
+        if shares {
             self.share_out(std::mem::take(&mut beside), &mut cleaned);
         }
         if says_nullable {
@@ -129,6 +132,11 @@ impl<'a> Rewriter<'_, 'a> {
             self.spent += choices.len();
         }
     }
+}
+
+/// Whether a schema demands members and names none.
+fn requires_what_stands_beside(schema: &Json<'_>) -> bool {
+    schema.get("required").is_some() && schema.get("properties").is_none()
 }
 
 /// Whether a schema lets nothing but null pass.

@@ -61,10 +61,10 @@ impl<'a> Rewriter<'_, 'a> {
         let mut whole = self.object(&beside, depth)?;
         for part in parts {
             let part = self.schema(part, depth + 1)?;
-            self.merge(&mut whole, part)?;
+            self.merge(&mut whole, part, depth)?;
         }
         self.around = around;
-        self.require_known(&mut whole);
+        self.require_known(&mut whole)?;
         self.closed_once(&whole)?;
         Ok(whole)
     }
@@ -121,8 +121,8 @@ impl<'a> Rewriter<'_, 'a> {
             target?
         };
         self.around.named = outer;
-        self.merge(&mut whole, target)?;
-        self.require_known(&mut whole);
+        self.merge(&mut whole, target, depth)?;
+        self.require_known(&mut whole)?;
         Ok(whole)
     }
 
@@ -155,13 +155,13 @@ impl<'a> Rewriter<'_, 'a> {
     }
 
     /// Leaves out of `required` what is no property after all.
-    fn require_known(&mut self, whole: &mut Members<'a>) {
+    fn require_known(&mut self, whole: &mut Members<'a>) -> Result<(), Unclean> {
         let properties = match get(whole, "properties") {
             Some(Json::Object(properties)) => properties.iter().map(|(name, _)| name.clone()).collect(),
             _ => Vec::new(),
         };
         let Some(place) = whole.iter().position(|(name, _)| name == "required") else {
-            return;
+            return Ok(());
         };
         let around = &self.around.named;
         let is_known = |name: &Json<'_>| {
@@ -169,7 +169,7 @@ impl<'a> Rewriter<'_, 'a> {
             properties.iter().any(|known| known == name) || around.iter().any(|known| known == name)
         };
         let Some((_, Json::Array(names))) = whole.get_mut(place) else {
-            return;
+            return Ok(());
         };
         let before = names.len();
         names.retain(is_known);
@@ -177,8 +177,13 @@ impl<'a> Rewriter<'_, 'a> {
         if is_empty {
             whole.remove(place);
         }
-        if after < before {
-            self.lose("required");
+        match after < before {
+            true if self.subset.closed_objects => self.bend("required"),
+            true => {
+                self.lose("required");
+                Ok(())
+            }
+            false => Ok(()),
         }
     }
 
@@ -196,8 +201,43 @@ impl<'a> Rewriter<'_, 'a> {
         }
     }
 
+    /// What a reference that has to stand alone stands for, to be laid beside something else.
+    fn unfolded(&mut self, members: Members<'a>, depth: usize) -> Result<Members<'a>, Unclean> {
+        let Some(reference) = super::text(&members, "$ref") else {
+            return Ok(members);
+        };
+        let older = reference.replacen("#/$defs/", "#/definitions/", 1);
+        let reference = match reference::resolve(self.root, reference) {
+            Some(_) => reference.to_owned(),
+            None => older,
+        };
+        let inlines = std::mem::replace(&mut self.around.inlines, true);
+        let unfolded = self.reference(&reference, &Members::new(), depth + 1);
+        self.around.inlines = inlines;
+        unfolded
+    }
+
     /// Lays `part` beside what is there. What both say differently stays as it was said first.
-    pub(super) fn merge(&mut self, whole: &mut Members<'a>, part: Members<'a>) -> Result<(), Unclean> {
+    pub(super) fn merge(
+        &mut self,
+        whole: &mut Members<'a>,
+        mut part: Members<'a>,
+        depth: usize,
+    ) -> Result<(), Unclean> {
+        let refers = |members: &Members<'a>| get(members, "$ref").is_some();
+        let alone = self.subset.references == References::Kept { alone: true };
+        if alone && *whole != part && (refers(whole) || refers(&part)) {
+            let remarks = |members: &Members<'a>| members.iter().all(|(name, _)| is_annotation(name));
+            if remarks(&part) {
+                return Ok(());
+            }
+            if remarks(whole) {
+                *whole = part;
+                return Ok(());
+            }
+            *whole = self.unfolded(std::mem::take(whole), depth)?;
+            part = self.unfolded(part, depth)?;
+        }
         for (name, value) in part {
             let Some((_, there)) = whole.iter_mut().find(|(known, _)| *known == name) else {
                 whole.push((name, value));
@@ -209,7 +249,12 @@ impl<'a> Rewriter<'_, 'a> {
                         let known = there.iter_mut().find(|(known, _)| *known == property);
                         match (known.map(|(_, known)| known), schema) {
                             (None, schema) => there.push((property, schema)),
-                            (Some(Json::Object(known)), Json::Object(schema)) => self.merge(known, schema)?,
+                            (Some(Json::Object(known)), Json::Object(schema)) => {
+                                let around = std::mem::take(&mut self.around);
+                                let merged = self.merge(known, schema, depth + 1);
+                                self.around = around;
+                                merged?;
+                            }
                             (Some(known), schema) if *known != schema => self.bend("properties")?,
                             _ => {}
                         }

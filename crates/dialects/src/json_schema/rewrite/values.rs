@@ -93,6 +93,10 @@ impl<'a> Rewriter<'_, 'a> {
         let names = value.as_array().unwrap_or_default();
         let kept: Vec<Json<'a>> = names.iter().filter(|name| known(name)).cloned().collect();
         if kept.len() < names.len() {
+            if self.subset.closed_objects {
+                // Nothing could fit: what has to be there is no member that may.
+                self.bend("required")?;
+            }
             self.lose_limit("required", value)?;
         }
         if !kept.is_empty() {

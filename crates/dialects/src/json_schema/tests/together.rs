@@ -27,9 +27,60 @@ fn what_a_choice_requires_of_those_beside_it_is_kept_where_they_stand_in_it() {
         "type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
         "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
     });
-    let (cleaned, lost) = cleaned(&schema, &OPEN_API);
-    assert_eq!(cleaned["anyOf"][1]["required"], json!(["b"]));
-    assert_eq!(lost, Vec::<String>::new());
+    for subset in [&OPEN_API, &JSON] {
+        let (cleaned, lost) = cleaned(&schema, subset);
+        assert_eq!(cleaned["anyOf"][1]["required"], json!(["b"]));
+        assert_eq!(cleaned["anyOf"][1]["properties"], schema["properties"]);
+        assert_eq!(lost, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_member_that_nobody_names_and_that_has_to_be_there_cannot_be_said_of_closed_objects() {
+    let inner = json!({"type": "object", "properties": {"b": {"type": "string"}}, "required": ["a"]});
+    for schema in [
+        json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city", "country"]}),
+        json!({"type": "object", "properties": {"c": inner}}),
+        json!({"type": "object", "properties": {"c": {"type": "string"}}, "allOf": [{"required": ["d"]}]}),
+    ] {
+        let text = schema.to_string();
+        assert_eq!(clean(&text, &CLOSED), Err(Unclean::Unsayable), "{schema}");
+        assert_eq!(cleaned(&schema, &JSON).1, ["required"], "{schema}");
+    }
+}
+
+#[test]
+fn a_reference_stays_alone_where_another_part_says_more_of_the_same_property() {
+    let of = |own: Value| {
+        json!({
+            "type": "object", "allOf": [{"$ref": "#/$defs/Base"}], "properties": {"p": own},
+            "$defs": {
+                "Base": {"type": "object", "properties": {"p": {"$ref": "#/$defs/P"}}},
+                "P": {"type": "object", "properties": {"x": {"$ref": "#/$defs/P"}}},
+            },
+        })
+    };
+    let (described, _) = cleaned(&of(json!({"description": "home address"})), &JSON);
+    assert_eq!(described["properties"]["p"], json!({"$ref": "#/$defs/P"}));
+    let own = json!({"type": "object", "properties": {"y": {"type": "string"}}, "required": ["y"]});
+    let (more, _) = cleaned(&of(own), &JSON);
+    assert_eq!(
+        more["properties"]["p"],
+        json!({
+            "type": "object", "required": ["y"],
+            "properties": {"y": {"type": "string"}, "x": {"$ref": "#/$defs/P"}},
+        })
+    );
+    let circle = json!({
+        "$ref": "#/$defs/P",
+        "$defs": {"P": {"allOf": [
+            {"type": "object", "properties": {"p": {"$ref": "#/$defs/P"}}},
+            {"type": "object", "properties": {"p": {"type": "object", "properties": {"q": {"type": "string"}}}}},
+        ]}},
+    });
+    for (name, value) in cleaned(&circle, &JSON).0["$defs"]["P"].as_object().unwrap() {
+        assert!(name != "$ref" && value["p"].get("$ref").is_none(), "{value}");
+    }
 }
 
 #[test]
