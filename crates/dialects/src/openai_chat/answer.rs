@@ -176,7 +176,11 @@ fn edit_choice(
     if calls.is_empty() {
         edit.remove_named("tool_calls");
     }
-    message::function_call(&message, quirks.legacy_functions, true, &mut edit)?;
+    let function = message::function_call(&message, quirks.legacy_functions, &mut edit)?;
+    let reason = finish::fitting(reason, !calls.is_empty(), function.is_some());
+    if let Some(function) = function {
+        complete_function(function, reason.cuts(), &mut edit)?;
+    }
     // How often each was given.
     let mut ids: HashMap<String, u32> = HashMap::with_capacity(calls.len());
     for (index, call) in calls.iter().enumerate() {
@@ -226,6 +230,26 @@ fn edit_choice(
         provider_reason: None,
     };
     Ok((finish, output_bytes))
+}
+
+/// Gives the forerunner of a tool call its arguments where it has none. Fails where it is no call.
+fn complete_function(
+    function: message::FunctionPiece<'_>,
+    is_cut: bool,
+    edit: &mut ObjectEdit<'_, '_>,
+) -> Result<(), Fault> {
+    let name = function.name.ok_or_else(arguments::nameless)?;
+    let told = function.arguments.as_deref();
+    match told.filter(|arguments| is_cut || !arguments.trim().is_empty()) {
+        Some(_) if is_cut => Ok(()),
+        Some(arguments) => arguments::check_object(arguments),
+        None => {
+            let arguments = if is_cut { "" } else { "{}" };
+            let call = format!("{{\"name\":{},\"arguments\":{}}}", quote(&name), quote(arguments));
+            edit.set("function_call", call);
+            Ok(())
+        }
+    }
 }
 
 fn split_thinking(message: &Object<'_>, mut tags: ThinkTags, edit: &mut ObjectEdit<'_, '_>) {

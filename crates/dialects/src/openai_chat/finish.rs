@@ -34,6 +34,21 @@ pub fn read(word: &str, has_tool_calls: bool) -> Result<Option<FinishReason>, Fa
     Ok(Some(reason))
 }
 
+/// The finish that fits what a choice holds: tool calls, the forerunner of one, or neither.
+pub fn fitting(reason: FinishReason, has_tool_calls: bool, has_function_call: bool) -> FinishReason {
+    let ends_well = matches!(
+        reason,
+        FinishReason::Stop | FinishReason::ToolCalls | FinishReason::FunctionCall
+    );
+    match (has_tool_calls, has_function_call) {
+        _ if !ends_well => reason,
+        (true, _) => FinishReason::ToolCalls,
+        (false, true) => FinishReason::FunctionCall,
+        // Clients go through the calls of such an answer.
+        (false, false) => FinishReason::Stop,
+    }
+}
+
 fn broken_off(kind: FaultKind, word: &str) -> Fault {
     Fault::new(kind, format!("finish_reason {word}"))
 }

@@ -120,20 +120,28 @@ fn detail_texts(details: &str) -> Result<String, Fault> {
         .collect()
 }
 
-/// Looks at the forerunner of a tool call, which passes as it is. Fails where nobody can have asked for one
-/// (`asked`), and where a whole one names no function: the client could not send it back.
-pub fn function_call(
-    message: &Object<'_>,
+/// The forerunner of a tool call, or a piece of one.
+#[derive(Debug)]
+pub struct FunctionPiece<'a> {
+    /// Not empty.
+    pub name: Option<String>,
+    pub arguments: Option<Cow<'a, str>>,
+    pub object: Object<'a>,
+}
+
+/// Reads the forerunner of a tool call. Fails where nobody can have asked for one (`asked`), and where it
+/// cannot be read.
+pub fn function_call<'a>(
+    message: &Object<'a>,
     asked: bool,
-    is_whole: bool,
     edit: &mut ObjectEdit<'_, '_>,
-) -> Result<(), Fault> {
+) -> Result<Option<FunctionPiece<'a>>, Fault> {
     let Some(json) = message.get("function_call") else {
-        return Ok(());
+        return Ok(None);
     };
     if matches!(json, "null" | "{}") {
         edit.remove_named("function_call");
-        return Ok(());
+        return Ok(None);
     }
     let call = Object::parse_member(json).map_err(|_| malformed("`function_call` is not an object"))?;
     if !asked {
@@ -141,12 +149,12 @@ pub fn function_call(
             "a call of the kind before tools, which nobody asked for",
         ));
     }
-    let name = text(&call, "name")?;
-    let arguments = text(&call, "arguments")?;
-    match is_whole && (name.is_none_or(|name| name.is_empty()) || arguments.is_none()) {
-        true => Err(malformed("`function_call` names no function")),
-        false => Ok(()),
-    }
+    let name = text(&call, "name")?.filter(|name| !name.is_empty());
+    Ok(Some(FunctionPiece {
+        name: name.map(Cow::into_owned),
+        arguments: text(&call, "arguments")?,
+        object: call,
+    }))
 }
 
 /// A tool call, or a piece of one, as the host wrote it.

@@ -7,6 +7,7 @@
 mod calls;
 mod delta;
 mod ending;
+mod function;
 mod halves;
 mod numbers;
 mod whole;
@@ -27,6 +28,7 @@ use self::{
     calls::Calls,
     delta::{Next, bare_delta, has_other_content, split_thinking},
     ending::Ending,
+    function::FunctionCall,
     halves::Halves,
     numbers::Numbers,
     whole::Told,
@@ -68,6 +70,7 @@ struct Choice {
     /// Whether a chunk has said its role.
     opened: bool,
     calls: Calls,
+    function: FunctionCall,
     tags: Option<ThinkTags>,
     told: Told,
     ending: Ending,
@@ -128,7 +131,7 @@ impl Decoder {
             ));
         }
         for (index, choice) in std::mem::take(&mut self.choices) {
-            choice.end(index, events)?;
+            choice.end(index, &self.presentation, events)?;
         }
         Ok(())
     }
@@ -371,7 +374,9 @@ impl Decoder {
         for piece in &pieces {
             kinds.push(state.calls.piece(piece, index, answer_id, edits)?);
         }
-        message::function_call(&delta, self.legacy_functions, false, &mut edit)?;
+        if let Some(piece) = message::function_call(&delta, self.legacy_functions, &mut edit)? {
+            state.function.piece(piece, edits)?;
+        }
         for name in ["refusal", "audio"] {
             if delta.get(name) == Some("null") {
                 edit.remove_named(name);
@@ -455,7 +460,7 @@ struct Said {
 
 impl Choice {
     /// The end of the stream: what was held back, and then the finish.
-    fn end(mut self, index: u32, events: &mut Vec<Event>) -> Result<(), Fault> {
+    fn end(mut self, index: u32, presentation: &Presentation, events: &mut Vec<Event>) -> Result<(), Fault> {
         let mut pieces = Vec::new();
         if let Some(mut tags) = self.tags.take() {
             tags.end(&mut pieces);
@@ -469,7 +474,9 @@ impl Choice {
         }));
         let is_cut = self.ending.reason().is_some_and(FinishReason::cuts);
         self.calls.end(index, is_cut, events)?;
-        events.extend(self.ending.finish(index, self.calls.any()));
+        self.function.end(index, is_cut, presentation, events)?;
+        let (has_calls, has_function) = (self.calls.any(), self.function.came());
+        events.extend(self.ending.finish(index, has_calls, has_function));
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::event::FinishReason;
 use tollgate_dialects::{Fault, FaultKind};
 use tollgate_testkit::schema::{check_answer, check_chunk};
 
@@ -228,6 +229,87 @@ fn a_forerunner_of_calls_comes_only_from_who_could_be_asked_for_it() {
     );
     let fault = read_with(Quirks::default(), false, &streamed).err();
     assert_eq!(fault.map(|fault| fault.kind), Some(FaultKind::Malformed));
+}
+
+#[test]
+fn a_forerunner_of_calls_has_a_name_and_an_object_like_a_call() {
+    let asked = Quirks {
+        legacy_functions: true,
+        ..Quirks::default()
+    };
+    let whole = |call: &Value, finish: &str| {
+        let mut choice = choice(json!({"role": "assistant", "content": null, "function_call": call}));
+        choice["finish_reason"] = json!(finish);
+        decode_answer(&answer_with(json!([choice])).to_string(), &asked).map(|answer| shown(&answer))
+    };
+    let streamed = |calls: &[Value], finish: &str| {
+        let pieces = calls
+            .iter()
+            .map(|call| chunk(json!({"function_call": call}), Value::Null));
+        let chunks: Vec<Value> = pieces.chain([chunk(json!({}), json!(finish))]).collect();
+        read_with(asked.clone(), false, &chunks)
+    };
+    for broken in [
+        json!({"name": "f", "arguments": "{\"a\":"}),
+        json!({"name": "f", "arguments": "no"}),
+        json!({"arguments": "{}"}),
+        json!({"name": "", "arguments": "{}"}),
+    ] {
+        assert_malformed(whole(&broken, "function_call"));
+        let fault = streamed(&[broken.clone()], "function_call").err();
+        assert_eq!(
+            fault.map(|fault| fault.kind),
+            Some(FaultKind::Malformed),
+            "{broken}"
+        );
+    }
+    let two = [json!({"name": "wea", "arguments": "{}"}), json!({"name": "ther"})];
+    assert!(
+        streamed(&two, "function_call").is_err(),
+        "nobody can tell whether it is one name"
+    );
+    assert!(
+        whole(&json!({"name": "f", "arguments": "{\"a\":"}), "length").is_ok(),
+        "it was cut off"
+    );
+
+    let empty = json!({"name": "f", "arguments": ""});
+    let answer = whole(&empty, "stop").unwrap()["choices"][0].take();
+    assert_eq!(answer["finish_reason"], "function_call");
+    assert_eq!(
+        answer["message"]["function_call"],
+        json!({"name": "f", "arguments": "{}"})
+    );
+    let read = streamed(&[empty, json!({"name": "f"})], "stop").unwrap();
+    assert_eq!(read.finish(), Some(FinishReason::FunctionCall));
+    let said = |name: &str| {
+        let deltas = read
+            .chunks
+            .iter()
+            .map(|chunk| &chunk["choices"][0]["delta"]["function_call"][name]);
+        deltas.filter_map(Value::as_str).collect::<String>()
+    };
+    assert_eq!((said("name").as_str(), said("arguments").as_str()), ("f", "{}"));
+}
+
+#[test]
+fn a_finish_for_calls_without_any_is_a_stop() {
+    for word in ["tool_calls", "function_call"] {
+        let mut only = choice(json!({"role": "assistant", "content": "x"}));
+        only["finish_reason"] = json!(word);
+        let answer = decode_answer(&answer_with(json!([only])).to_string(), &Quirks::default()).unwrap();
+        assert_eq!(shown(&answer)["choices"][0]["finish_reason"], "stop");
+        let read = read(&[
+            chunk(json!({"content": "x"}), Value::Null),
+            chunk(json!({}), json!(word)),
+        ]);
+        assert_eq!(read.finish(), Some(FinishReason::Stop));
+        assert!(
+            read.chunks
+                .iter()
+                .all(|chunk| chunk["choices"][0]["finish_reason"].is_null())
+        );
+    }
 }
 
 #[test]

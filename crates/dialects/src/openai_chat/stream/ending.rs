@@ -7,6 +7,8 @@
 use bytes::Bytes;
 use tollgate_chat::event::{Event, EventKind, Finish, FinishReason, Wire};
 
+use crate::openai_chat::finish;
+
 /// What is known of a choice's end.
 #[derive(Debug, Default)]
 pub struct Ending {
@@ -70,12 +72,14 @@ impl Ending {
         self.chunk = None;
     }
 
-    /// The finish, for the end of the stream. `called`: there are calls in the choice.
-    pub fn finish(self, choice: u32, called: bool) -> Option<Event> {
+    /// The finish, for the end of the stream, as it fits the tool calls, or the forerunner of one, that are in
+    /// the choice.
+    pub fn finish(mut self, choice: u32, has_tool_calls: bool, has_function_call: bool) -> Option<Event> {
         let mut told = self.finish?;
-        if called && told.reason == FinishReason::Stop {
-            // They came behind it.
-            told.reason = FinishReason::ToolCalls;
+        let fitting = finish::fitting(told.reason, has_tool_calls, has_function_call);
+        if fitting != told.reason {
+            told.reason = fitting;
+            self.chunk = None;
         }
         Some(Event {
             kind: EventKind::Finish(Finish {
