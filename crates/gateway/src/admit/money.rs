@@ -83,7 +83,8 @@ pub async fn hold(
     }
     let holds = match funds::hold(&key.funds(), amount, now) {
         Err(refused) if refused.short == Short::Unleased => {
-            hold_what_is_leased(gate, key, amount, refused, now).await?
+            // Boxed, since it is seldom and its future would make that of every request larger.
+            Box::pin(hold_what_is_leased(gate, key, amount, refused, now)).await?
         }
         held => held.map_err(GateError::NoMoney)?,
     };
