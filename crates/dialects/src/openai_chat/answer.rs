@@ -10,7 +10,7 @@ use tollgate_catalog::{contract::estimated_tokens, quirks::Quirks};
 use tollgate_chat::{
     answer::Answer,
     edit::{Edits, ObjectEdit},
-    event::{Finish, FinishReason},
+    event::{Finish, FinishReason, Unshown},
     json::quote,
     object::{Object, member_items},
     surrogates,
@@ -61,13 +61,14 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
     let mut edit = ObjectEdit::of(&object);
     let mut finishes = Vec::with_capacity(choices.len());
     let mut output_bytes = 0;
+    let mut unshown = BTreeSet::new();
     let choices: Vec<Object<'_>> = choices
         .into_iter()
         .map(Object::parse_member)
         .collect::<Result<_, _>>()
         .map_err(|_| malformed("a choice is not an object"))?;
     for (choice, number) in choices.iter().zip(shape::numbers(&choices)) {
-        let (finish, bytes) = edit_choice(choice, number, quirks, presentation, &mut edits)?;
+        let (finish, bytes) = edit_choice(choice, number, quirks, presentation, &mut unshown, &mut edits)?;
         finishes.push(finish);
         output_bytes += bytes;
     }
@@ -92,7 +93,7 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
         usage,
         usage_is_estimated: counted.is_none(),
         finishes,
-        unshown: BTreeSet::new(),
+        unshown,
     })
 }
 
@@ -133,12 +134,13 @@ fn edit_envelope(object: &Object<'_>, presentation: &Presentation, edit: &mut Ob
     }
 }
 
-/// Edits one choice, which is to have this number. Returns its end and the bytes of all that it says.
+/// Edits one choice, which is to have this number, and adds what it leaves out to `unshown`. Returns its end and the bytes of all that it says.
 fn edit_choice(
     choice: &Object<'_>,
     number: u32,
     quirks: &Quirks,
     presentation: &Presentation,
+    unshown: &mut BTreeSet<Unshown>,
     edits: &mut Edits<'_>,
 ) -> Result<(Finish, usize), Fault> {
     let message = choice
@@ -171,7 +173,9 @@ fn edit_choice(
     if message.get("refusal").is_none() {
         edit.append("refusal", "null");
     }
-    shape::keep_citations(&message, &mut edit);
+    if shape::keep_citations(&message, &mut edit) {
+        unshown.insert(Unshown::Annotations);
+    }
     shape::complete_audio(&message, &presentation.head.id, &mut edit)?;
     if calls.is_empty() {
         edit.remove_named("tool_calls");

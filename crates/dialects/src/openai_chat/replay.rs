@@ -27,6 +27,12 @@ pub fn events(answer: &Answer) -> Result<Vec<EventKind>, Fault> {
         created: object.read("created"),
         system_fingerprint: object.read("system_fingerprint"),
     })];
+    let first = answer.finishes.first().map_or(0, |finish| finish.choice);
+    let unshown = answer.unshown.iter();
+    kinds.extend(unshown.map(|kind| EventKind::Unshown {
+        choice: first,
+        kind: *kind,
+    }));
     let choices = object.present("choices").ok_or_else(unreadable)?;
     let choices = items(choices).map_err(|_| unreadable())?;
     for (choice, finish) in choices.into_iter().zip(&answer.finishes) {

@@ -17,32 +17,33 @@ use tollgate_chat::{
 use super::message::malformed;
 use crate::fault::Fault;
 
-/// Leaves only OpenAI's kind of annotation, which is all that the SDKs' types know; other hosts also
-/// annotate with files they have read, or write null for none.
-pub fn keep_citations(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) {
+/// Leaves only OpenAI's kind of annotation, in its form, which is all that the SDKs' types know; other hosts also
+/// annotate with files they have read, or write null for none. Returns whether a source was left out.
+pub fn keep_citations(message: &Object<'_>, edit: &mut ObjectEdit<'_, '_>) -> bool {
     let Some(json) = message.get("annotations") else {
-        return;
+        return false;
     };
     let Ok(annotations) = member_items(json) else {
         edit.remove_named("annotations");
-        return;
+        return !matches!(json, "null" | "{}" | "\"\"" | "false");
     };
     let kept: Vec<Cow<'_, str>> = annotations.iter().filter_map(|json| cited(json)).collect();
+    let leaves_out = kept.len() < annotations.len();
     let is_as_it_came = kept.iter().all(|json| matches!(json, Cow::Borrowed(_)));
-    if kept.len() < annotations.len() || !is_as_it_came {
+    if leaves_out || !is_as_it_came {
         edit.set("annotations", format!("[{}]", kept.join(",")));
     }
+    leaves_out
 }
 
 /// An annotation in OpenAI's form; `None` for one that names no page.
 fn cited(json: &str) -> Option<Cow<'_, str>> {
     let annotation = Object::parse_member(json).ok()?;
-    if annotation.get("type") != Some("\"url_citation\"") {
-        return None;
-    }
-    let page = Object::parse_member(annotation.present("url_citation")?).ok()?;
+    let page = page(&annotation)?;
     let citation = citation(&page)?;
-    let is_whole = page.read::<String>("title").is_some()
+    let is_whole = annotation.present("type").is_some()
+        && annotation.present("url_citation").is_some()
+        && page.read::<String>("title").is_some()
         && ["start_index", "end_index"]
             .iter()
             .all(|name| page.read::<i64>(name).is_some());
@@ -52,15 +53,24 @@ fn cited(json: &str) -> Option<Cow<'_, str>> {
     })
 }
 
+/// What an annotation says of a page: under a member of its own, or beside the type (as in Responses).
+fn page<'a>(annotation: &Object<'a>) -> Option<Object<'a>> {
+    let kind = annotation.present("type");
+    if kind.is_some_and(|kind| kind != "\"url_citation\"") {
+        return None;
+    }
+    match annotation.present("url_citation") {
+        Some(page) => Object::parse_member(page).ok(),
+        None => kind.map(|_| annotation.clone()),
+    }
+}
+
 /// The pages in the `annotations` of a message or delta.
 pub fn citations(message: &Object<'_>) -> Vec<Citation> {
     let Some(Ok(annotations)) = message.present("annotations").map(member_items) else {
         return Vec::new();
     };
-    let read = |annotation: &str| {
-        let annotation = Object::parse_member(annotation).ok()?;
-        citation(&Object::parse_member(annotation.present("url_citation")?).ok()?)
-    };
+    let read = |annotation: &str| citation(&page(&Object::parse_member(annotation).ok()?)?);
     annotations.into_iter().filter_map(read).collect()
 }
 

@@ -19,7 +19,7 @@ use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::{
     chunk::CHOICES_LIMIT,
     edit::{Edits, ObjectEdit},
-    event::{Event, EventKind, FinishReason, Start, Wire},
+    event::{Event, EventKind, FinishReason, Start, Unshown, Wire},
     object::{Object, member_items},
     sse::{SseEvent, SseReader},
 };
@@ -385,12 +385,17 @@ impl Decoder {
         for url in message::images(&delta) {
             kinds.push(EventKind::Image { choice: index, url });
         }
+        let leaves_out = shape::keep_citations(&delta, &mut edit);
         if has_other_content(&delta, choice) {
             state.told.other();
             if kinds.len() == before {
                 kinds.push(EventKind::Other { choice: index });
             }
             let choice = index;
+            if leaves_out {
+                let kind = Unshown::Annotations;
+                kinds.push(EventKind::Unshown { choice, kind });
+            }
             let citations = shape::citations(&delta).into_iter();
             kinds.extend(citations.map(|citation| EventKind::Citation { choice, citation }));
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tollgate_catalog::quirks::Quirks;
-use tollgate_chat::event::FinishReason;
+use tollgate_chat::event::{EventKind, FinishReason, Unshown};
 use tollgate_dialects::{Fault, FaultKind};
 use tollgate_testkit::schema::{check_answer, check_chunk};
 
@@ -229,6 +229,45 @@ fn a_forerunner_of_calls_comes_only_from_who_could_be_asked_for_it() {
     );
     let fault = read_with(Quirks::default(), false, &streamed).err();
     assert_eq!(fault.map(|fault| fault.kind), Some(FaultKind::Malformed));
+}
+
+#[test]
+fn sources_in_other_forms_are_the_same_in_whole_answers_and_streams() {
+    let nested = json!({"type": "url_citation", "url_citation":
+        {"url": "http://nested", "title": "t", "start_index": 0, "end_index": 2}});
+    let flat =
+        json!({"type": "url_citation", "url": "http://flat", "title": "t", "start_index": 0, "end_index": 2});
+    let pages = json!([nested, {"type": "url_citation", "url_citation":
+        {"url": "http://flat", "title": "t", "start_index": 0, "end_index": 2}}]);
+    let file = json!({"type": "file_citation", "file_citation": {"file_id": "f"}});
+    for (annotations, left, unshown) in [
+        (json!([nested, flat]), pages.clone(), false),
+        (json!([nested, flat, file]), pages, true),
+        (json!([{"type": "url_citation", "url": null}]), json!([]), true),
+        (json!({}), Value::Null, false),
+    ] {
+        let said = json!({"role": "assistant", "content": "Hi", "annotations": annotations});
+        let body = answer_with(json!([choice(said.clone())])).to_string();
+        let answer = decode_answer(&body, &Quirks::default()).unwrap();
+        assert_eq!(
+            shown(&answer)["choices"][0]["message"]["annotations"],
+            left,
+            "{annotations}"
+        );
+        assert_eq!(
+            answer.unshown.contains(&Unshown::Annotations),
+            unshown,
+            "{annotations}"
+        );
+        let read = read(&[chunk(said, Value::Null), stop()]);
+        assert_eq!(
+            read.chunks[0]["choices"][0]["delta"]["annotations"], left,
+            "{annotations}"
+        );
+        let is_unshown = |kind: &EventKind| matches!(kind, EventKind::Unshown { .. });
+        let told = read.events.iter().any(|event| is_unshown(&event.kind));
+        assert_eq!(told, unshown, "{annotations}");
+    }
 }
 
 #[test]

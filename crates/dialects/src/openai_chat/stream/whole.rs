@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use tollgate_chat::{
     edit::{Edits, ObjectEdit},
-    event::EventKind,
+    event::{EventKind, Unshown},
     object::Object,
 };
 
@@ -121,6 +121,13 @@ impl Choice {
                 choice: index,
                 citation,
             };
+            // Written by nobody.
+            if shape::keep_citations(&message, &mut ObjectEdit::of(&message)) {
+                kinds.push(EventKind::Unshown {
+                    choice: index,
+                    kind: Unshown::Annotations,
+                });
+            }
             kinds.extend(shape::citations(&message).into_iter().map(cited));
         }
         // Nobody sees how the pieces would be written.
