@@ -295,7 +295,7 @@ fn a_forerunner_of_calls_has_a_name_and_an_object_like_a_call() {
         json!({"name": "", "arguments": "{}"}),
     ] {
         assert_malformed(whole(&broken, "function_call"));
-        let fault = streamed(&[broken.clone()], "function_call").err();
+        let fault = streamed(std::slice::from_ref(&broken), "function_call").err();
         assert_eq!(
             fault.map(|fault| fault.kind),
             Some(FaultKind::Malformed),
