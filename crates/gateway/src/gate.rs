@@ -24,6 +24,7 @@ use crate::{
     },
     buffered::Buffered,
     channel::Channels,
+    cut_off::CutOff,
     error::GateError,
     idempotency::{IdempotencySettings, Replays},
     metrics::Metrics,
@@ -104,8 +105,7 @@ pub struct Gate {
     pub(crate) in_flight: Arc<Semaphore>,
     /// Whether a shutdown was asked for.
     pub(crate) is_leaving: AtomicBool,
-    /// The gate has waited for open requests for as long as it may; they end now.
-    pub(crate) cuts_off: AtomicBool,
+    pub(crate) cut_off: CutOff,
     pub(crate) metrics: Metrics,
     pub(crate) stories: KeptStories,
     /// `None`: nothing is sent anywhere.
@@ -151,7 +151,7 @@ impl Gate {
             retries: RetryBudget::default(),
             in_flight: Arc::new(Semaphore::new(settings.max_in_flight)),
             is_leaving: AtomicBool::new(false),
-            cuts_off: AtomicBool::new(false),
+            cut_off: CutOff::default(),
             metrics: Metrics::register(),
             stories: KeptStories::new(&settings.explain),
             telemetry,

@@ -192,7 +192,7 @@ async fn record(
     };
     tokio::select! {
         biased;
-        () = recorded => recording.end(fate.is_worth_keeping()),
+        () = gate.cut_off.wakes_in(recorded) => recording.end(fate.is_worth_keeping()),
         () = tape.deserted(gate.replays.settings().linger) => {}
     }
 }

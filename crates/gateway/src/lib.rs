@@ -14,6 +14,7 @@ mod buffered;
 mod channel;
 mod channel_test;
 mod client_address;
+mod cut_off;
 mod endpoints;
 mod error;
 mod gate;
@@ -41,6 +42,7 @@ pub use gate::{Gate, GateSettings, SandboxPolicy};
 pub use health::HealthSettings;
 pub use idempotency::IdempotencySettings;
 pub use route::{RoutingSettings, Strategy};
+pub use sandbox::SANDBOX;
 pub use server::{serve, serve_admin};
 pub use story::{
     kept::StorySettings,

@@ -6,13 +6,7 @@
 
 mod stream;
 
-use std::{
-    collections::BTreeSet,
-    future::poll_fn,
-    pin::pin,
-    sync::{Arc, atomic::Ordering},
-    task::Poll,
-};
+use std::{collections::BTreeSet, pin::pin, sync::Arc};
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::timeout;
@@ -50,7 +44,9 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
     let attempting = pin!(attempt(gate, asked));
     // What is declared last falls first.
     let leaving = Leaving(settlement.departure());
-    let attempted = match until_cut_off(gate, attempting)
+    let attempted = match gate
+        .cut_off
+        .or(attempting)
         .await
         .unwrap_or(Err(GateError::ShutDown))
     {
@@ -99,7 +95,7 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
     let mut attempting: stream::Attempting = in_place(|| async move { attempt(&gate, &asked).await });
     let leaving = Leaving(settlement.departure());
     let gate = Arc::clone(settlement.gate());
-    let first = until_cut_off(&gate, timeout(keep_alive, &mut attempting)).await;
+    let first = gate.cut_off.or(timeout(keep_alive, &mut attempting)).await;
     let mut response = match first.unwrap_or(Ok(Err(GateError::ShutDown))) {
         Ok(Ok(attempted)) => {
             let Attempted {
@@ -138,19 +134,6 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
-}
-
-/// What `waited` comes to; `None`: the gate shuts down, and waits for nobody any more.
-///
-/// Nothing is registered anywhere: the connection's task is woken at that moment, and asks again for all that it waits for.
-async fn until_cut_off<F: Future>(gate: &Gate, waited: F) -> Option<F::Output> {
-    let mut waited = pin!(waited);
-    poll_fn(|context| match waited.as_mut().poll(context) {
-        Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending if gate.cuts_off.load(Ordering::Relaxed) => Poll::Ready(None),
-        Poll::Pending => Poll::Pending,
-    })
-    .await
 }
 
 /// What an answer turned out to be.

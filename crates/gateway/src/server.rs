@@ -83,7 +83,7 @@ pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future
         gate.is_leaving.store(true, Ordering::Relaxed);
         sleep(gate.settings.leave).await;
     };
-    let cut_off = || gate.cuts_off.store(true, Ordering::Relaxed);
+    let cut_off = || gate.cut_off.comes();
     accept(listener, service, limits, shutdown, cut_off).await;
     gate.abandoned.close().await;
 }

@@ -5,7 +5,7 @@
 
 use std::{
     mem::take,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -283,7 +283,7 @@ impl Drop for Settlement {
         if self.settled {
             return;
         }
-        if self.gate.cuts_off.load(Ordering::Relaxed) {
+        if self.gate.cut_off.has_come() {
             return self.settle(GateError::ShutDown.code());
         }
         match self.departure.take().and_then(|departure| departure.settled()) {

@@ -17,7 +17,7 @@ use tollgate_chat::{
     usage::Usage,
 };
 
-use super::{Came, until_cut_off};
+use super::Came;
 use crate::{
     abandoned::Leaving,
     attempt::{Attempted, OpenStream, Outcome, outcome, shape_of},
@@ -266,20 +266,18 @@ impl Streaming {
         loop {
             let gate = self.settlement.gate();
             match &mut self.source {
-                Source::Attempting(attempting) => {
-                    match until_cut_off(gate, timeout_at(due, attempting)).await {
-                        None => return (self.fail(GateError::ShutDown, out), None),
-                        Some(Err(_)) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
-                        Some(Ok(Err(error))) => return (self.fail(error, out), None),
-                        Some(Ok(Ok(attempted))) => {
-                            self.settlement
-                                .answered_by(&attempted.channel, attempted.model.as_ref());
-                            self.settlement.note(attempted.notes);
-                            self.source = Source::Open(opened(attempted.outcome));
-                        }
+                Source::Attempting(attempting) => match gate.cut_off.or(timeout_at(due, attempting)).await {
+                    None => return (self.fail(GateError::ShutDown, out), None),
+                    Some(Err(_)) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
+                    Some(Ok(Err(error))) => return (self.fail(error, out), None),
+                    Some(Ok(Ok(attempted))) => {
+                        self.settlement
+                            .answered_by(&attempted.channel, attempted.model.as_ref());
+                        self.settlement.note(attempted.notes);
+                        self.source = Source::Open(opened(attempted.outcome));
                     }
-                }
-                Source::Open(stream) => match until_cut_off(gate, timeout_at(due, stream.next())).await {
+                },
+                Source::Open(stream) => match gate.cut_off.or(timeout_at(due, stream.next())).await {
                     None => return (self.fail(GateError::ShutDown, out), None),
                     Some(Err(_)) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
                     Some(Ok(Some(Ok(events)))) => {

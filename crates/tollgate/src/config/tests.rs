@@ -101,7 +101,7 @@ keep_alive_ms = "soon"
 url = "sqlite://x"
 
 [database]
-url = "postgres://me:password@host/db"
+url = "mysql://me:password@host/db"
 
 [sandbox]
 enabled = "sometimes"

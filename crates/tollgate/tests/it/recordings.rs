@@ -214,7 +214,11 @@ async fn recorded_streams_say_the_same_through_the_gate_wherever_they_are_cut() 
         let model = model_of(preset_of(&recording.provider));
         let asked = with(
             question_to(&model),
-            json!({"stream_options": {"include_usage": number % 2 == 0}}),
+            json!({
+                "stream_options": {"include_usage": number % 2 == 0},
+                // A second choice that nobody asked for is none.
+                "n": recording.request.as_ref().map(|request| &request.body["n"]),
+            }),
         );
         for pieces in cuts_for(body, number) {
             provider.always(streams_raw(pieces));

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use http::HeaderValue;
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Channel, Gate, GateSetup, Signal},
@@ -159,18 +160,25 @@ async fn what_the_drain_cuts_off_ends_with_an_error_and_costs_nothing() {
     stream.next_event().await.expect("it has begun");
     let asked = question();
     let whole = gate.post(&asked);
+    // Carried in a task of its own.
+    let mut repeatable = gate.chat_request(gate.key(), asked.to_string());
+    let name = HeaderValue::from_static("once");
+    repeatable.headers_mut().insert("idempotency-key", name);
+    let repeatable = gate.send(repeatable);
     let ended = async {
-        silent.received(1).await;
+        silent.received(2).await;
         gate.signal(Signal::Terminate);
         stream.rest().await
     };
 
-    let (whole, streamed) = tokio::join!(whole, ended);
+    let (whole, repeatable, streamed) = tokio::join!(whole, repeatable, ended);
 
-    assert_eq!(
-        (whole.status, whole.error_code().as_deref()),
-        (503, Some("shut_down"))
-    );
+    for answer in [whole, repeatable] {
+        assert_eq!(
+            (answer.status, answer.error_code().as_deref()),
+            (503, Some("shut_down"))
+        );
+    }
     assert_eq!(streamed.error_code(), Some("shut_down"), "{streamed:?}");
     assert!(!streamed.has_done());
     assert_eq!(gate.ended().await, Some(0), "{}", gate.logs());
@@ -178,7 +186,7 @@ async fn what_the_drain_cuts_off_ends_with_an_error_and_costs_nothing() {
     let lines = logs.lines().filter(|line| line.contains("request ended"));
     assert_eq!(
         lines.filter(|line| line.contains("shut_down")).count(),
-        2,
+        3,
         "{logs}"
     );
     let sums = gate.command(&["usage", "--json"]).await;

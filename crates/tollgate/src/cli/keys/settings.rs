@@ -3,6 +3,7 @@
 use clap::Args;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
+use tollgate_gateway::SANDBOX;
 use tollgate_ledger::{AllowedModels, AllowedNetworks, KeySettings, Reserve, api_key::ChannelNames};
 
 use crate::{
@@ -124,7 +125,7 @@ impl SettingArgs {
         let lists = [&self.channels, &self.not_channels].into_iter().flatten();
         for name in lists.flat_map(|Lifted(names)| names).flat_map(ChannelNames::iter) {
             let mut channels = config.channels.enabled.iter().chain(&config.channels.disabled);
-            if !channels.any(|channel| channel.name == *name) {
+            if name.as_str() != SANDBOX && !channels.any(|channel| channel.name == *name) {
                 print::remark(&format!("warning: no channel is called `{name}`."));
             }
         }
