@@ -515,36 +515,40 @@ fn what_is_said_in_several_places_holds_together() {
 #[test]
 fn named_values_keep_to_keywords_that_cannot_be_written_by() {
     let judge = Judge::new();
-    let (one, two) = (json!({"a": 1}), json!({"a": 2, "bc": [1, 1.0]}));
-    for (keyword, rest) in [
-        ("properties", json!({"a": {"not": {"const": 1}}})),
-        ("properties", json!({"a": {"if": {"const": 1}, "then": false}})),
-        ("properties", json!({"a": {"if": {"const": 2}, "else": false}})),
+    let (one, two) = (r#"{"x": {"a": 1}}"#, r#"{"x": {"a": 2, "bc": [1, 1.0]}}"#);
+    let named = |text: &str| -> Value { serde_json::from_str(text).expect("JSON") };
+    for (rest, right, wrong) in [
+        (json!({"properties": {"a": {"not": {"const": 1}}}}), two, one),
         (
-            "anyOf",
-            json!([{"propertyNames": {"enum": ["a", "bc"]}, "minProperties": 2}]),
+            json!({"properties": {"a": {"if": {"const": 1}, "then": false}}}),
+            two,
+            one,
         ),
-        ("anyOf", json!([{"dependentRequired": {"a": ["bc"]}}])),
         (
-            "anyOf",
-            json!([{"dependentSchemas": {"a": {"minProperties": 2}}}]),
+            json!({"properties": {"a": {"if": {"const": 2}, "else": false}}}),
+            two,
+            one,
+        ),
+        (json!({"dependentRequired": {"a": ["bc"]}}), two, one),
+        (json!({"dependentSchemas": {"a": {"minProperties": 2}}}), two, one),
+        (json!({"dependencies": {"a": ["bc"]}}), two, one),
+        (json!({"propertyNames": {"enum": ["a"]}}), one, two),
+        (json!({"properties": {"bc": {"uniqueItems": true}}}), one, two),
+        (
+            json!({"properties": {"bc": {"contains": {"const": 2}}}}),
+            one,
+            two,
+        ),
+        (
+            json!({"properties": {"bc": {"contains": {"const": 1}, "maxContains": 1}}}),
+            one,
+            two,
         ),
     ] {
         judge.assert(
-            json!({"enum": [one, two], keyword: rest}),
-            &[r#"{"a": 2, "bc": [1, 1.0]}"#],
-            &[r#"{"a": 1}"#],
-        );
-    }
-    for within in [
-        json!({"uniqueItems": true}),
-        json!({"contains": {"const": 2}}),
-        json!({"contains": {"const": 1}, "maxContains": 1}),
-    ] {
-        judge.assert(
-            json!({"enum": [one, two], "properties": {"bc": within}}),
-            &[r#"{"a": 1}"#],
-            &[r#"{"a": 2, "bc": [1, 1.0]}"#],
+            json!({"enum": [named(one), named(two)], "properties": {"x": rest}}),
+            &[right],
+            &[wrong],
         );
     }
 }
