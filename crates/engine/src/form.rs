@@ -4,8 +4,9 @@
 //! answer, are allowed together, and only where the form is complete.
 //! Not here: what a form is good for, and how a JSON Schema becomes rules (`schema`).
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use llguidance::api::{ParserLimits, TopLevelGrammar};
 use llguidance::earley::SlicedBiasComputer;
@@ -48,8 +49,16 @@ const LEXER_STATES: usize = 20_000;
 /// Ways to go on from one place, such as members of which any may come next.
 const WAYS_ON: usize = 8_000;
 
+/// Forms that are kept for other answers of the same kind: a client asks with the same schema again and again, and
+/// a large one takes a second to read. They are kept as they were made, before an answer grows them.
+const KEPT: usize = 8;
+
 /// Makes forms for one vocabulary.
-pub(crate) struct FormMaker(ParserFactory);
+pub(crate) struct FormMaker {
+    factory: ParserFactory,
+    /// By the text of their grammar; the last used stands last.
+    kept: Mutex<VecDeque<(String, Form)>>,
+}
 
 impl FormMaker {
     /// Takes some tenths of a second: tokens are sorted by what they may stand for.
@@ -77,15 +86,41 @@ impl FormMaker {
             max_items_in_row: WAYS_ON,
             ..ParserLimits::default()
         };
-        Ok(Self(factory))
+        Ok(Self {
+            factory,
+            kept: Mutex::default(),
+        })
     }
 
     pub(crate) fn form(&self, grammar: &Grammar) -> Result<Form, FormError> {
-        let text = TopLevelGrammar::from_lark(grammar.to_lark());
-        let mut matcher = Matcher::new(self.0.create_parser(text));
+        let text = grammar.to_lark();
+        if let Some(form) = self.kept(&text) {
+            return Ok(form);
+        }
+        let grammar = TopLevelGrammar::from_lark(text.clone());
+        let mut matcher = Matcher::new(self.factory.create_parser(grammar));
         // Only the first step tells whether anything at all fits.
         matcher.compute_mask_or_eos().map_err(problem)?;
-        Ok(Form(matcher))
+        let form = Form(matcher);
+        self.keep(text, form.clone());
+        Ok(form)
+    }
+
+    fn kept(&self, grammar: &str) -> Option<Form> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = kept.iter().position(|(text, _)| text == grammar)?;
+        let used = kept.remove(position)?;
+        let form = used.1.clone();
+        kept.push_back(used);
+        Some(form)
+    }
+
+    fn keep(&self, grammar: String, form: Form) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            kept.pop_front();
+        }
+        kept.push_back((grammar, form));
     }
 }
 

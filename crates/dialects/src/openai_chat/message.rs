@@ -99,17 +99,22 @@ fn parts(array: &str) -> Result<(String, String), Fault> {
     Ok((said, thoughts))
 }
 
-/// The addresses of the images in a message or delta, as image models of OpenRouter's kind draw them.
-pub fn images(message: &Object<'_>) -> Vec<String> {
-    let Some(Ok(images)) = message.present("images").map(member_items) else {
-        return Vec::new();
+/// The addresses of the images in a message or delta, as image models of OpenRouter's kind draw them. Fails where
+/// one cannot be read: it would be lost.
+pub fn images(message: &Object<'_>) -> Result<Vec<String>, Fault> {
+    let none = |json: &&str| matches!(*json, "\"\"" | "{}" | "false");
+    let Some(json) = message.present("images").filter(|json| !none(json)) else {
+        return Ok(Vec::new());
     };
     let url = |image: &str| {
         Object::parse_member(Object::parse_member(image).ok()?.present("image_url")?)
             .ok()?
             .read("url")
     };
-    images.into_iter().filter_map(url).collect()
+    let images = member_items(json).ok();
+    images
+        .and_then(|images| images.into_iter().map(url).collect())
+        .ok_or_else(|| malformed("`images` cannot be read"))
 }
 
 /// The texts of an array's items, those without one passed over.

@@ -65,7 +65,7 @@ fn tell_choice(object: &Object<'_>, choice: u32, kinds: &mut Vec<EventKind>) -> 
     }
     let calls = message::tool_calls(&message)?;
     kinds.extend(
-        message::images(&message)
+        message::images(&message)?
             .into_iter()
             .map(|url| EventKind::Image { choice, url }),
     );

@@ -315,12 +315,9 @@ impl Decoder {
         let opens = !state.opened;
         let before = kinds.len();
 
-        let empty = Object::parse("{}").map_err(|_| malformed("no delta"))?;
-        let has_delta = choice.present("delta").is_some();
-        let delta = match choice.present("delta") {
-            Some(json) => Object::parse_member(json).map_err(|_| malformed("a delta is not an object"))?,
-            None => empty,
-        };
+        let sent_delta = choice.present("delta");
+        let delta = Object::parse_member(sent_delta.unwrap_or("{}"))
+            .map_err(|_| malformed("a delta is not an object"))?;
         let word = conversation::text(choice, "finish_reason").unwrap_or_default();
         let pieces = message::tool_calls(&delta)?;
         let has_calls = state.calls.any() || !pieces.is_empty();
@@ -348,7 +345,9 @@ impl Decoder {
                 (reasoning, content)
             }
         };
-        let bare_delta = (!has_delta).then(|| bare_delta(opens, reasoning.as_deref(), text.as_deref()));
+        let bare_delta = sent_delta
+            .is_none()
+            .then(|| bare_delta(opens, reasoning.as_deref(), text.as_deref()));
         if let Some(text) = reasoning.filter(|text| !text.is_empty()) {
             kinds.push(EventKind::Reasoning {
                 choice: index,
@@ -382,9 +381,15 @@ impl Decoder {
                 edit.remove_named(name);
             }
         }
-        for url in message::images(&delta) {
-            kinds.push(EventKind::Image { choice: index, url });
+        let images = message::images(&delta)?;
+        if images.is_empty() {
+            edit.remove_named("images");
         }
+        kinds.extend(
+            images
+                .into_iter()
+                .map(|url| EventKind::Image { choice: index, url }),
+        );
         let leaves_out = shape::keep_citations(&delta, &mut edit);
         if has_other_content(&delta, choice) {
             state.told.other();

@@ -442,3 +442,29 @@ fn a_start_says_something_once_and_before_anything_is_said() {
     );
     assert_eq!(read.chunks.len(), 3);
 }
+
+#[test]
+fn images_that_cannot_be_read_are_a_fault_and_none_is_none() {
+    for lost in [json!("x"), json!([{"image_url": "x"}]), json!({"url": "x"})] {
+        let event = chunk(json!({"images": lost}), Value::Null).to_string();
+        assert_eq!(fault_of(&event), Some(FaultKind::Malformed), "{lost}");
+    }
+    for none in [Value::Null, json!([]), json!("")] {
+        let read = read(&[
+            chunk(json!({"content": "a", "images": none}), Value::Null),
+            stop(),
+        ]);
+        assert!(
+            read.chunks[0]["choices"][0]["delta"].get("images").is_none(),
+            "{none}"
+        );
+    }
+}
+
+#[test]
+fn an_error_that_is_null_is_none_and_not_shown() {
+    let mut said = chunk(json!({"content": "a"}), Value::Null);
+    said["error"] = Value::Null;
+    let read = read(&[said, stop()]);
+    assert!(read.chunks[0].get("error").is_none());
+}

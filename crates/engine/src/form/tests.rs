@@ -18,7 +18,7 @@ fn json_form(schema: &serde_json::Value) -> Grammar {
 /// Whether a form takes a text letter by letter and is or may be over after it.
 pub(crate) fn takes(form: &Form, text: &str, maker: &FormMaker) -> bool {
     let mut form = form.clone();
-    let trie = maker.0.tok_env().tok_trie();
+    let trie = maker.factory.tok_env().tok_trie();
     let tokens: Vec<u32> = text
         .bytes()
         .map(|byte| trie.token_id(&[byte]).expect("every byte is a token"))
@@ -104,7 +104,7 @@ fn what_can_only_come_next_is_known() {
         "additionalProperties": false,
     });
     let mut form = maker.form(&json_form(&schema)).unwrap();
-    let trie = maker.0.tok_env().tok_trie();
+    let trie = maker.factory.tok_env().tok_trie();
     let forced = form.take_forced();
     let text = trie.decode_str(&forced);
     assert!(
@@ -128,4 +128,30 @@ fn any_letter_may_stand_in_a_name_or_value() {
         let whole = format!("{{{text}: {text}, \"b\": {text}}}");
         assert!(takes(&form, &whole, &maker), "{whole}");
     }
+}
+
+#[test]
+fn a_form_that_is_kept_begins_anew_for_each_answer() {
+    let maker = maker();
+    let grammar = json_form(&json!({"type": "string"}));
+    let mut first = maker.form(&grammar).unwrap();
+    let quote = maker.factory.tok_env().tok_trie().token_id(b"\"").unwrap();
+    first.take(quote).unwrap();
+    let second = maker.form(&grammar).unwrap();
+    assert!(takes(&second, r#""a""#, &maker));
+    assert!(!takes(&first, r#""a""#, &maker));
+}
+
+#[test]
+fn as_many_forms_are_kept_as_there_is_room_for_and_the_last_used_stay() {
+    let maker = maker();
+    let text = |number: usize| Grammar::Literal(number.to_string());
+    for number in 0..KEPT {
+        maker.form(&text(number)).unwrap();
+    }
+    maker.form(&text(0)).unwrap();
+    maker.form(&text(KEPT)).unwrap();
+    assert!(maker.kept(&text(0).to_lark()).is_some());
+    assert!(maker.kept(&text(1).to_lark()).is_none());
+    assert_eq!(maker.kept.lock().unwrap().len(), KEPT);
 }

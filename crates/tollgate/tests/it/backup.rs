@@ -2,13 +2,16 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tollgate_testkit::{
     gate::{Channel, Gate, Signal},
     provider::{FakeProvider, answer, answers},
 };
 
-use crate::stage::{MODEL, question, setup};
+use crate::{
+    credit::{balance, run},
+    stage::{MODEL, question, setup},
+};
 
 /// A provider whose answers cost $0.0045, and a gate with an account that has $1.
 async fn stage() -> (FakeProvider, Gate, String) {
@@ -23,18 +26,6 @@ async fn stage() -> (FakeProvider, Gate, String) {
     run(&gate, &["accounts", "credit", "--name", "team", "--amount", "1"]).await;
     let key = gate.create_key(&["--name", "app", "--account", "team"]).await;
     (provider, gate, key)
-}
-
-async fn run(gate: &Gate, args: &[&str]) -> String {
-    let output = gate.command(args).await;
-    assert!(output.success(), "{args:?}: {output:?}");
-    output.stdout
-}
-
-async fn balance(gate: &Gate) -> String {
-    let shown = run(gate, &["accounts", "show", "--name", "team"]).await;
-    let shown: Value = serde_json::from_str(&shown).unwrap();
-    shown["balance"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use http::Request;
@@ -18,6 +18,7 @@ use tollgate_testkit::{
 
 use crate::{
     command::Folder,
+    credit::{balance, eventually, key_with_credit, run},
     sandbox::{gate_with_model, short},
     stage::{MODEL, get_from_admin, question, question_to, question_with, setup, stage_with, with},
 };
@@ -35,45 +36,6 @@ fn used(prompt: u64, completion: u64) -> Script {
     let mut counted = answer("Hello");
     counted["usage"] = json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion});
     answers(counted)
-}
-
-async fn run(gate: &Gate, args: &[&str]) -> String {
-    let output = gate.command(args).await;
-    assert!(output.success(), "{args:?}: {output:?}");
-    output.stdout
-}
-
-/// The key of a new account with so much credit.
-async fn key_with_credit(gate: &Gate, dollars: &str) -> String {
-    run(gate, &["accounts", "create", "--name", "team"]).await;
-    run(
-        gate,
-        &["accounts", "credit", "--name", "team", "--amount", dollars],
-    )
-    .await;
-    gate.create_key(&["--name", "app", "--account", "team"]).await
-}
-
-/// What a command says once it says `wanted`; what was charged gets to the database in a moment.
-async fn eventually<T: PartialEq + std::fmt::Debug>(wanted: T, look: impl AsyncFn() -> T) {
-    let began = Instant::now();
-    loop {
-        let seen = look().await;
-        if seen == wanted {
-            return;
-        }
-        assert!(
-            began.elapsed() < Duration::from_secs(20),
-            "it stays at {seen:?}, not {wanted:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn balance(gate: &Gate) -> String {
-    let shown = run(gate, &["accounts", "show", "--name", "team"]).await;
-    let shown: Value = serde_json::from_str(&shown).expect("an account is shown as JSON");
-    shown["balance"].as_str().expect("a balance").to_owned()
 }
 
 async fn balance_becomes(gate: &Gate, dollars: &str) {

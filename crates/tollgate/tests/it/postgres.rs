@@ -18,7 +18,10 @@ use tollgate_testkit::{
     provider::{FakeProvider, answer, answers},
 };
 
-use crate::stage::{MODEL, question_with, setup};
+use crate::{
+    credit::{balance, eventually, key_with_credit, run},
+    stage::{MODEL, question_with, setup},
+};
 
 /// With the usage of [`provider`], $0.0045 an answer.
 const PRICES: &str = r#"{ gpt-4o = { input = "3", output = "15" } }"#;
@@ -49,41 +52,6 @@ fn gate_with_prices(server: &Postgres, provider: &FakeProvider, prices: &str) ->
         .config(&format!("[database]\nurl = \"{url}\"\n"))
         .channel(Channel::to(provider).models([MODEL]).set("prices", prices))
 }
-
-async fn run(gate: &Gate, args: &[&str]) -> String {
-    let output = gate.command(args).await;
-    assert!(output.success(), "{args:?}: {output:?}");
-    output.stdout
-}
-
-/// A key of a new account with so much credit.
-async fn key_with_credit(gate: &Gate, dollars: &str) -> String {
-    run(gate, &["accounts", "create", "--name", "team"]).await;
-    let credit = ["accounts", "credit", "--name", "team", "--amount", dollars];
-    run(gate, &credit).await;
-    gate.create_key(&["--name", "app", "--account", "team"]).await
-}
-
-async fn balance(gate: &Gate) -> String {
-    let shown = run(gate, &["accounts", "show", "--name", "team"]).await;
-    let shown: Value = serde_json::from_str(&shown).expect("an account is shown as JSON");
-    shown["balance"].as_str().expect("a balance").to_owned()
-}
-
-/// Waits until `look` says `wanted`, for so long.
-async fn comes<T: PartialEq + std::fmt::Debug>(within: Duration, wanted: T, look: impl AsyncFn() -> T) {
-    let began = Instant::now();
-    loop {
-        let seen = look().await;
-        if seen == wanted {
-            return;
-        }
-        assert!(began.elapsed() < within, "it stays at {seen:?}, not {wanted:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-const SOON: Duration = Duration::from_secs(20);
 
 /// Tests whose promises do not depend on which database it is.
 const ON_BOTH: [&str; 5] = ["cli_accounts::", "key_limits::", "keys::", "money::", "usage::"];
@@ -131,20 +99,20 @@ async fn gates_on_one_server_share_keys_credit_and_what_is_spent() {
     // All is spent, of which each gate has spent half by itself.
     for gate in gates {
         let code = async || gate.post_with(&key, &modest()).await.error_code();
-        comes(SOON, Some("account_credit_exceeded".to_owned()), code).await;
+        eventually(Some("account_credit_exceeded".to_owned()), code).await;
     }
     assert_eq!(
         provider.requests().len(),
         2,
         "a gate let in what was spent at the other"
     );
-    comes(SOON, "0.00".to_owned(), async || balance(&two).await).await;
+    eventually("0.00".to_owned(), async || balance(&two).await).await;
     run(&one, &["ledger", "verify"]).await;
 
     run(&two, &["keys", "revoke", "--name", "app"]).await;
     let revoked = Instant::now();
     for gate in gates {
-        comes(SOON, 401, async || gate.post_with(&key, &modest()).await.status).await;
+        eventually(401, async || gate.post_with(&key, &modest()).await.status).await;
     }
     assert!(
         revoked.elapsed() < Duration::from_secs(3),
@@ -196,7 +164,7 @@ async fn of_a_thousand_at_once_at_three_gates_as_many_are_served_as_the_credit_p
 
     assert_eq!(served.load(Ordering::Relaxed), 100);
     assert_eq!(provider.requests().len(), 100);
-    comes(SOON, "0.00".to_owned(), async || balance(&gates[1]).await).await;
+    eventually("0.00".to_owned(), async || balance(&gates[1]).await).await;
     run(&gates[2], &["ledger", "verify"]).await;
 }
 
@@ -225,8 +193,8 @@ async fn what_a_killed_gate_held_is_kept_for_what_it_spent_until_it_is_back() {
         "{refused:?}"
     );
     one.start_again().await;
-    comes(SOON, 200, async || two.post_with(&key, &half).await.status).await;
-    comes(SOON, "0.011".to_owned(), async || balance(&two).await).await;
+    eventually(200, async || two.post_with(&key, &half).await.status).await;
+    eventually("0.011".to_owned(), async || balance(&two).await).await;
 }
 
 #[tokio::test]
@@ -279,7 +247,7 @@ async fn while_the_server_is_away_requests_go_on_and_all_are_booked_afterwards()
     let (dollars, rest) = left.split_at(left.len() - 4);
     let left = format!("{dollars}.{rest}");
     let left = left.trim_end_matches('0').to_owned();
-    comes(Duration::from_secs(30), left, async || {
+    eventually(left, async || {
         balance(&gate).await.trim_end_matches('0').to_owned()
     })
     .await;

@@ -113,7 +113,7 @@ impl Choice {
         let mut kinds = Vec::new();
         self.words(&message, index, !calls.is_empty(), &mut kinds)?;
         if !self.told.images {
-            let images = message::images(&message).into_iter();
+            let images = message::images(&message)?.into_iter();
             kinds.extend(images.map(|url| EventKind::Image { choice: index, url }));
         }
         if !self.told.citations {
