@@ -8,13 +8,13 @@ export TOLLGATE_CHAOS_REQUESTS=${TOLLGATE_CHAOS_REQUESTS:-10000}
 
 needs_rust
 say "Building"
-cargo test --locked -p tollgate -p tollgate-engine --no-run
-cargo build --locked -p tollgate
+# The whole workspace, as `make test` builds it, so that nothing is compiled twice.
+cargo test --workspace --locked --no-run
 [ -n "${TOLLGATE_MODEL:-}" ] || pull_model "$GATE" || skipped "tests of the embedded model: it could not be downloaded"
 
 say "$TOLLGATE_CHAOS_REQUESTS requests to providers that fail"
-cargo test --locked -p tollgate --test it chaos:: -- --nocapture
+cargo test --workspace --locked --test it chaos:: -- --nocapture
 
 say "Long tests of the embedded model"
-cargo test --locked -p tollgate --test it sandbox -- --ignored
-cargo test --locked -p tollgate-engine --test embedded_model -- --ignored
+cargo test --workspace --locked --test it sandbox -- --ignored
+cargo test --workspace --locked --test embedded_model -- --ignored
