@@ -86,6 +86,8 @@ pub struct Quirks {
     pub tools: bool,
     /// Whether the forerunners of tools are taken: `functions`, `function_call`, role `function`.
     pub legacy_functions: bool,
+    /// Names that no function tool may have; one that has goes out under another.
+    pub reserved_tool_names: Vec<String>,
     /// Whether `strict` is taken in a function tool; else it is left out.
     pub tool_strict: bool,
     /// The dialect in which a request with function tools goes out while the model thinks, where the
@@ -270,6 +272,7 @@ impl Default for Quirks {
             named_tool_binds: true,
             tools: true,
             legacy_functions: false,
+            reserved_tool_names: Vec::new(),
             tool_strict: true,
             dialect_for_tools_while_thinking: None,
             stream_usage_option: true,

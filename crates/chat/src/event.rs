@@ -43,8 +43,7 @@ pub enum EventKind {
     Refusal { choice: u32, text: String },
     /// A piece of the reasoning.
     Reasoning { choice: u32, text: String },
-    /// A piece of a tool call. `id` comes with the first piece of an `index`, `name` once, with the
-    /// first piece too unless the provider is late with it.
+    /// A piece of a tool call. `id` and `name` come with the first piece of an `index`, and with no other.
     ToolCall {
         choice: u32,
         index: u32,

@@ -5,7 +5,7 @@
 
 use serde::de::IgnoredAny;
 
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, malformed};
 
 /// Most bytes of all calls' arguments in one answer.
 const LIMIT: usize = 16 * 1024 * 1024;
@@ -30,8 +30,4 @@ pub fn check_object(text: &str) -> Result<(), Fault> {
 /// What a call is that names no function: nobody can run it, and it could not come back with the next turn.
 pub fn nameless() -> Fault {
     malformed("a tool call has no name")
-}
-
-fn malformed(message: &str) -> Fault {
-    Fault::new(FaultKind::Malformed, message)
 }

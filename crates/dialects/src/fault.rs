@@ -38,6 +38,11 @@ impl Fault {
     }
 }
 
+/// An answer that is none; the message says why.
+pub fn malformed(message: impl Into<String>) -> Fault {
+    Fault::new(FaultKind::Malformed, message)
+}
+
 /// Whose trouble it is and what may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultKind {

@@ -8,6 +8,7 @@ pub mod fault;
 mod finish;
 mod message;
 mod messages;
+mod names;
 mod nulls;
 pub mod replay;
 pub mod request;

@@ -7,7 +7,7 @@ use tollgate_catalog::{
     contract::ValidRequest,
     quirks::{Quirks, Range},
 };
-use tollgate_chat::object::items;
+use tollgate_chat::{json::Json, object::items};
 
 use crate::request::{Note, Unsupported};
 
@@ -38,6 +38,14 @@ const NO_EFFECT: &[(&str, &str)] = &[
     ("user_id", "\"\""),
     ("verbosity", "\"medium\""),
 ];
+
+/// A number without a fraction that is not below 0, however it is written: `40.0` is one.
+pub fn whole(value: &str) -> Option<u64> {
+    match Json::parse(value) {
+        Ok(Json::Number(number)) => u64::try_from(number.as_i64()?).ok(),
+        _ => None,
+    }
+}
 
 /// Whether this model's provider does not take the parameter, so that a request with it fails.
 pub fn refuses(quirks: &Quirks, name: &str, thinks: bool) -> bool {

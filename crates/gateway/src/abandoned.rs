@@ -150,6 +150,11 @@ impl Departure {
         })
     }
 
+    /// Whether a provider was asked that bills on.
+    pub fn has_attempts(&self) -> bool {
+        self.attempts.load(Ordering::Relaxed) > 0
+    }
+
     fn left(&self) -> std::sync::MutexGuard<'_, Vec<Left>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }

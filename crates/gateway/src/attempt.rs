@@ -169,6 +169,9 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
     };
     Err(match ended {
         Ended::Deadline => GateError::Deadline { limit },
+        Ended::GivenUp | Ended::Exhausted if candidates.is_empty() => GateError::NoChannel {
+            model: request.model.id.to_string(),
+        },
         Ended::GivenUp | Ended::Exhausted => outcome::to_client(attempts.failures, candidates, request),
     })
 }

@@ -200,6 +200,13 @@ impl Health {
         }
     }
 
+    /// Whether this very request has failed here within the last minute. It is asked for the request only where some
+    /// request has.
+    pub fn has_failed(&self, request: impl FnOnce() -> Witness) -> bool {
+        let now = self.now();
+        self.witnesses.heard_lately(now) && self.witnesses.knows(request(), now)
+    }
+
     /// Notes the first output of a stream: the provider is there, and knows credential and model. What becomes of the
     /// stream shows at its end. `although_open`: it was a probe, or was tried since nothing else was left.
     pub fn stream_began(&self, model: &ModelHealth, although_open: bool) {

@@ -28,9 +28,10 @@ use tracing::info;
 
 pub use replays::Replays;
 use replays::{Claimed, Recording};
-use tape::{Cut, Head, Reader};
+use tape::{Cut, Head, Reader, Tape};
 
 use crate::{
+    abandoned::Departure,
     body::{Body, Response, whole},
     error::GateError,
     gate::Gate,
@@ -100,22 +101,37 @@ impl Fingerprint {
 }
 
 /// Whether an answer is to be kept; its settlement tells.
-#[derive(Debug, Default)]
-pub struct Fate(OnceLock<bool>);
+#[derive(Default)]
+pub struct Fate {
+    keeps: OnceLock<bool>,
+    /// Where its calls are left; nowhere, where every provider stops billing.
+    departure: OnceLock<Arc<Departure>>,
+}
 
 impl Fate {
     /// The client has, or is about to have, the whole answer.
     pub fn answered(&self) {
-        let _ = self.0.set(true);
+        let _ = self.keeps.set(true);
     }
 
     pub fn failed(&self, error: &GateError) {
-        let _ = self.0.set(error.would_come_again());
+        let _ = self.keeps.set(error.would_come_again());
+    }
+
+    pub fn departs_by(&self, departure: &Arc<Departure>) {
+        let _ = self.departure.set(Arc::clone(departure));
+    }
+
+    /// Whether a provider was asked that bills on when it is left.
+    fn is_billed_on(&self) -> bool {
+        self.departure
+            .get()
+            .is_some_and(|departure| departure.has_attempts())
     }
 
     /// An answer whose end nobody told broke off.
     fn is_worth_keeping(&self) -> bool {
-        self.0.get().copied().unwrap_or(false)
+        self.keeps.get().copied().unwrap_or(false)
     }
 }
 
@@ -193,8 +209,19 @@ async fn record(
     tokio::select! {
         biased;
         () = gate.cut_off.wakes_in(recorded) => recording.end(fate.is_worth_keeping()),
-        () = tape.deserted(gate.replays.settings().linger) => {}
+        () = given_up(&gate, &tape, &fate) => {}
     }
+}
+
+/// Waits until nobody wants the answer any more. One that is paid for to its end, read or not, waits for its client
+/// as long as it would be read on without one: the client would pay for another.
+async fn given_up(gate: &Gate, tape: &Tape, fate: &Fate) {
+    let linger = gate.replays.settings().linger;
+    tape.deserted(|| match fate.is_billed_on() {
+        true => linger.max(gate.settings.abandoned.time),
+        false => linger,
+    })
+    .await;
 }
 
 /// The answer on the tape, as it comes.

@@ -7,7 +7,7 @@ mod order;
 pub(crate) mod payable;
 mod pin;
 
-use std::{collections::BTreeMap, num::NonZeroU8};
+use std::{cell::LazyCell, collections::BTreeMap, num::NonZeroU8};
 
 use jiff::Timestamp;
 use tollgate_catalog::{
@@ -25,7 +25,7 @@ use crate::{
     channel::Server,
     error::GateError,
     gate::Gate,
-    health::{Fitness, HealthSettings},
+    health::{Fitness, HealthSettings, Witness},
     sandbox::SANDBOX,
     story::{Story, Why},
     validate::{check_limits, find_model},
@@ -74,7 +74,8 @@ pub enum Strategy {
 /// Where a request may go.
 #[derive(Debug)]
 pub enum Route {
-    /// To these channels, the first one first; never empty.
+    /// To these channels, the first one first. Empty where nobody serves the model, and the operator names others
+    /// to fall back on.
     Channels(Vec<Candidate>),
     /// To the embedded model.
     Sandbox,
@@ -157,6 +158,8 @@ pub fn route(
                 Some(Why::NotForKey) => Err(GateError::ChannelNotAllowed { model: model() }),
                 Some(_) => Err(GateError::NoSuchChannel { model: model() }),
             };
+        } else if may_fall_back(gate, request) {
+            return Ok(Route::Channels(candidates));
         } else {
             return Err(GateError::NoChannel {
                 model: request.model.id.to_string(),
@@ -165,6 +168,7 @@ pub fn route(
     }
     if candidates.len() > 1 {
         order::put_in_order(&mut candidates, request, key, &gate.settings.routing);
+        put_last_where_it_failed(&mut candidates, request, key);
         story.may_go_to(candidates.iter().map(|candidate| &candidate.server.served));
     }
     if let Some((_, server)) = least {
@@ -174,6 +178,13 @@ pub fn route(
         });
     }
     Ok(Route::Channels(candidates))
+}
+
+/// Channels where this very request has failed a moment ago come last: whether they are down or cannot bear it, others
+/// are the better choice, and a client that repeats itself does not use up retries.
+fn put_last_where_it_failed(candidates: &mut [Candidate], request: &ValidRequest, key: KeyId) {
+    let witness = LazyCell::new(|| Witness::of(key, request.request.body()));
+    candidates.sort_by_key(|candidate| candidate.server.channel.health.has_failed(|| *witness));
 }
 
 /// The channels of a route that are fit, and the one that should rest.

@@ -65,6 +65,11 @@ impl Settlement {
         fate: Option<Arc<Fate>>,
     ) -> Self {
         gate.metrics.request_started();
+        let any_bills_on = gate.channels.load().any_bills_on;
+        let departure = any_bills_on.then(|| Departure::new(gate.settings.abandoned));
+        if let (Some(fate), Some(departure)) = (&fate, &departure) {
+            fate.departs_by(departure);
+        }
         Self {
             gate: Arc::clone(gate),
             story: Arc::clone(story),
@@ -76,7 +81,7 @@ impl Settlement {
             end: End::default(),
             settled: false,
             fate,
-            departure: (gate.channels.load().any_bills_on).then(|| Departure::new(gate.settings.abandoned)),
+            departure,
             held: admission.take_held(),
             admission: Some(admission),
         }

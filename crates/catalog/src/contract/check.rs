@@ -79,7 +79,9 @@ pub fn check(
         None => request,
         Some(allowed) => narrow::tools(request, &allowed, &mut draft),
     };
+    let defined = ["tools", "functions", "response_format"].map(|name| request.get(name).map_or(0, str::len));
     Ok(ValidRequest {
+        definition_bytes: defined.iter().sum::<usize>() as u64,
         request,
         model,
         stream: draft.stream,

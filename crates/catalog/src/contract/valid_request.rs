@@ -30,6 +30,8 @@ pub struct ValidRequest {
     /// `Auto` where the client sent none.
     pub tool_choice: ToolChoice,
     pub traits: MessageTraits,
+    /// Bytes of what is defined beside the messages, and read with them: tools, and the schema of the answer.
+    pub definition_bytes: u64,
     /// Numbers in force for the embedded model and for range checks of providers: the client's,
     /// `None` where it sent none.
     pub temperature: Option<f64>,
@@ -41,9 +43,11 @@ pub struct ValidRequest {
 
 impl ValidRequest {
     /// About how many tokens the prompt has: four bytes of text a token, and four tokens of frame a
-    /// message. Media are left out. For answers whose provider counts nothing.
+    /// message. Tools and the schema of the answer are read with it; media are left out.
     pub fn estimated_prompt_tokens(&self) -> u64 {
-        estimated_tokens(self.traits.text_bytes) + 4 * u64::from(self.traits.count)
+        let traits = &self.traits;
+        estimated_tokens(traits.text_bytes + traits.history_bytes + self.definition_bytes)
+            + 4 * u64::from(traits.count)
     }
 }
 
@@ -79,6 +83,8 @@ pub struct MessageTraits {
     pub count: u32,
     /// Bytes of text in all contents, media left out.
     pub text_bytes: u64,
+    /// Bytes of earlier thoughts as text, and of names and arguments of earlier calls.
+    pub history_bytes: u64,
     /// Some role is `developer`.
     pub developer: bool,
     /// Some message has a `name`.

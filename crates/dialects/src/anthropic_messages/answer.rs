@@ -9,7 +9,7 @@ use tollgate_chat::{
 use super::{citations::Cited, fault, finish::Stop, turn::Turn, usage::Counts};
 use crate::{
     conversation::text,
-    fault::{Fault, FaultKind},
+    fault::{Fault, malformed},
 };
 
 /// The events of a whole answer with status 200, which may be an error all the same. `estimated_prompt`
@@ -17,7 +17,7 @@ use crate::{
 pub fn events(body: &Bytes, estimated_prompt: u64) -> Result<Vec<EventKind>, Fault> {
     let body = std::str::from_utf8(body).map_err(|_| malformed("the answer is not UTF-8"))?;
     let message = Object::parse(body)
-        .map_err(|error| malformed(&format!("the answer is not a JSON object: {error}")))?;
+        .map_err(|error| malformed(format!("the answer is not a JSON object: {error}")))?;
     if let Some(fault) = fault::in_answer(&message) {
         return Err(fault);
     }
@@ -117,10 +117,6 @@ pub(super) fn string(block: &Object<'_>, name: &str) -> Result<String, Fault> {
     match (block.present(name), text(block, name)) {
         (None, _) => Ok(String::new()),
         (_, Some(text)) => Ok(text.into_owned()),
-        (Some(_), None) => Err(malformed(&format!("`{name}` of a content block is no string"))),
+        (Some(_), None) => Err(malformed(format!("`{name}` of a content block is no string"))),
     }
-}
-
-pub(super) fn malformed(message: &str) -> Fault {
-    Fault::new(FaultKind::Malformed, message)
 }

@@ -2,8 +2,7 @@
 
 use tollgate_chat::event::{Finish, FinishReason};
 
-use super::answer::malformed;
-use crate::fault::Fault;
+use crate::fault::{Fault, malformed};
 
 /// How an answer ended, as far as the provider has said it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::{
     tools::Offer,
 };
 use crate::{
-    parameter::{has_no_effect, nearest, not_taken, omits, refuses},
+    parameter::{has_no_effect, nearest, not_taken, omits, refuses, whole},
     request::{Note, Unsupported},
 };
 
@@ -93,9 +93,9 @@ impl<'a> Parameters<'a> {
             | "safety_identifier"
             | "metadata" => {}
             "cache_control" if self.quirks.cache_control => {}
-            "top_k" if !self.omits(name) => match value.parse::<u64>() {
-                Ok(_) => self.members.push(("top_k", value.to_owned())),
-                Err(_) => return Err(Unsupported::new(name, "`top_k` has to be a whole number")),
+            "top_k" if !self.omits(name) => match whole(value) {
+                Some(asked) => self.members.push(("top_k", asked.to_string())),
+                None => return Err(Unsupported::new(name, "`top_k` has to be a whole number")),
             },
             "service_tier" => self.service_tier(value),
             _ => self.other(name, value)?,

@@ -15,7 +15,7 @@ use tollgate_chat::{
 };
 
 use super::{
-    answer::{malformed, name_of_call, says_nothing, stop_of, string},
+    answer::{name_of_call, says_nothing, stop_of, string},
     citations::Cited,
     fault,
     finish::Stop,
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     conversation::text,
-    fault::{Fault, FaultKind},
+    fault::{Fault, FaultKind, malformed},
 };
 
 /// Most blocks that are open at once; the provider opens one at a time.
@@ -145,7 +145,7 @@ impl Decoder {
     fn take(&mut self, event: &SseEvent, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         let data = std::str::from_utf8(&event.data).map_err(|_| malformed("an event is not UTF-8"))?;
         let data = Object::parse(data)
-            .map_err(|error| malformed(&format!("an event is not a JSON object: {error}")))?;
+            .map_err(|error| malformed(format!("an event is not a JSON object: {error}")))?;
         if let Some(fault) = fault::in_answer(&data) {
             return Err(fault);
         }

@@ -9,7 +9,7 @@ use tollgate_chat::{
 };
 
 use super::{Emulated, RequiredCall, content_call::ContentCall, json_text::JsonText, schema::Root};
-use crate::fault::{Fault, FaultKind, Missing};
+use crate::fault::{Fault, FaultKind, Missing, malformed};
 
 /// Most bytes that a choice may say where its content is held or checked.
 const CONTENT_LIMIT: usize = 16 << 20;
@@ -390,10 +390,6 @@ impl Taking<'_> {
 fn not_as_asked(missing: Missing) -> Fault {
     let message = format!("the model's answer is not what was asked: it {missing}");
     Fault::new(FaultKind::NotAsAsked(missing), message)
-}
-
-fn malformed(message: &str) -> Fault {
-    Fault::new(FaultKind::Malformed, message)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tollgate_chat::{event::EventKind, object::items};
 
 use super::candidates::Candidates;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, malformed};
 
 /// The events of a whole answer with status 200. A stream's array counts too, since the API gives one
 /// where `alt=sse` got lost.
@@ -23,8 +23,7 @@ pub fn events(
     let mut candidates = Candidates::new(choices, estimated_prompt);
     let mut events = Vec::new();
     if text.starts_with('[') {
-        let responses =
-            items(text).map_err(|error| malformed(&format!("the answer is not JSON: {error}")))?;
+        let responses = items(text).map_err(|error| malformed(format!("the answer is not JSON: {error}")))?;
         for response in responses {
             candidates.take(response, &mut events)?;
         }
@@ -33,8 +32,4 @@ pub fn events(
     }
     candidates.end(&mut events)?;
     Ok(events)
-}
-
-fn malformed(message: &str) -> Fault {
-    Fault::new(FaultKind::Malformed, message)
 }

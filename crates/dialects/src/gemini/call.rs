@@ -10,7 +10,7 @@ use tollgate_chat::object::{Object, items};
 use self::partial::Arguments;
 use crate::{
     conversation::text,
-    fault::{Fault, FaultKind},
+    fault::{Fault, malformed},
 };
 
 /// Most bytes of a call that comes in pieces.
@@ -188,10 +188,6 @@ fn compact(json: &str) -> String {
         out.push(character);
     }
     out
-}
-
-fn malformed(message: &str) -> Fault {
-    Fault::new(FaultKind::Malformed, message)
 }
 
 #[cfg(test)]

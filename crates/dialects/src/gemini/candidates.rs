@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     conversation::text,
-    fault::{Fault, FaultKind},
+    fault::{Fault, FaultKind, malformed},
 };
 
 /// What has been read of one answer.
@@ -54,7 +54,7 @@ impl Candidates {
     /// Takes one response. Fails for an error in its place, a blocked prompt, and what cannot be read.
     pub fn take(&mut self, json: &str, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         let response =
-            Object::parse(json).map_err(|error| malformed(&format!("a response is not JSON: {error}")))?;
+            Object::parse(json).map_err(|error| malformed(format!("a response is not JSON: {error}")))?;
         if let Some(fault) = fault::in_answer(&response) {
             return Err(fault);
         }
@@ -135,8 +135,4 @@ fn blocked(response: &Object<'_>) -> Option<Fault> {
     let mut fault = Fault::new(FaultKind::ContentFilter, message);
     fault.code = Some(reason.to_owned()).filter(|reason| fault::is_word(reason));
     Some(fault)
-}
-
-fn malformed(message: &str) -> Fault {
-    Fault::new(FaultKind::Malformed, message)
 }

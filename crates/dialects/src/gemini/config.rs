@@ -9,7 +9,7 @@ use tollgate_chat::object::Object;
 use super::{body::Members, media::note, thinking, tools};
 use crate::{
     emulate::{FormatPlan, Plan, Schema},
-    parameter::{has_no_effect, not_taken, omits, refuses},
+    parameter::{has_no_effect, not_taken, omits, refuses, whole},
     request::{Context, Note, Unsupported},
 };
 
@@ -83,13 +83,16 @@ impl Writer<'_> {
             "max_tokens" | "max_completion_tokens" => self.limit(name, config),
             "temperature" => self.number(name, value, self.quirks.temperature, "temperature", config),
             "top_p" => self.number(name, value, self.quirks.top_p, "topP", config),
-            "top_k" => config.put("topK", value.parse::<u64>().ok()),
+            "top_k" => match whole(value) {
+                Some(asked) => config.put("topK", asked),
+                None => return Err(Unsupported::new(name, "`top_k` has to be a whole number")),
+            },
             "frequency_penalty" => config.put("frequencyPenalty", value.parse::<f64>().ok()),
             "presence_penalty" => config.put("presencePenalty", value.parse::<f64>().ok()),
             "seed" => self.seed(config),
             "logprobs" => config.put("responseLogprobs", true),
             "top_logprobs" => {
-                let asked = value.parse::<u64>().unwrap_or_default();
+                let asked = whole(value).unwrap_or_default();
                 config.put("logprobs", asked.min(TOP_LOGPROBS_LIMIT));
             }
             "modalities" => self.modalities(value, config)?,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tollgate_chat::event::EventKind;
 
 use super::{candidates::Candidates, framing::Framing};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, malformed};
 
 /// Reads one streamed answer.
 #[derive(Debug)]
@@ -50,8 +50,7 @@ impl Decoder {
 
     fn take(&mut self, responses: Vec<Bytes>, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         for response in responses {
-            let text = std::str::from_utf8(&response)
-                .map_err(|_| Fault::new(FaultKind::Malformed, "an event is not UTF-8"))?;
+            let text = std::str::from_utf8(&response).map_err(|_| malformed("an event is not UTF-8"))?;
             self.candidates.take(text, events)?;
         }
         Ok(())

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Presentation, arguments, conversation,
-    fault::{Fault, FaultKind},
+    fault::{Fault, malformed},
     think_tags::{Piece, ThinkTags},
 };
 
@@ -48,7 +48,7 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
     let is_mended = matches!(&mended, Cow::Owned(mended) if mended != text);
     let text = if is_mended { &*mended } else { text };
     let object = Object::parse(text)
-        .map_err(|error| malformed(&format!("the answer is not a JSON object: {error}")))?;
+        .map_err(|error| malformed(format!("the answer is not a JSON object: {error}")))?;
     if let Some(fault) = fault::in_answer(&object) {
         return Err(fault);
     }
@@ -153,10 +153,10 @@ fn edit_choice(
     let calls = message::tool_calls(&message)?;
     let reason = match finish::read(&word, !calls.is_empty())? {
         Some(reason) => reason,
+        // xAI may say nothing at the end of calls, and simple servers know one end only.
+        None if !calls.is_empty() => FinishReason::ToolCalls,
         None if choice.get("finish_reason").is_some() => return Err(malformed("a choice has not finished")),
-        // Simple servers know one end only, and do not speak of it.
-        None if calls.is_empty() => FinishReason::Stop,
-        None => FinishReason::ToolCalls,
+        None => FinishReason::Stop,
     };
 
     let mut edit = ObjectEdit::of(&message);
@@ -299,8 +299,4 @@ pub(super) fn unrepeated(id: &str, times: u32, is_taken: impl Fn(&str) -> bool) 
         }
         number += 1;
     }
-}
-
-fn malformed(message: &str) -> Fault {
-    Fault::new(FaultKind::Malformed, message)
 }

@@ -54,6 +54,7 @@ impl Numbers {
             (Self::Zhipu, "1113") => FaultKind::Quota,
             (Self::Zhipu, "1210" | "1212" | "1213" | "1214") => FaultKind::BadRequest,
             (Self::Zhipu, "1211") => FaultKind::ModelUnknown,
+            (Self::Zhipu, "1261") => FaultKind::ContextLength,
             (Self::Zhipu, "1301") => FaultKind::ContentFilter,
             (Self::Zhipu, "1302" | "1303") => FaultKind::RateLimited,
             (Self::Zhipu, "1305") => FaultKind::Overloaded,
@@ -148,7 +149,7 @@ impl Said {
             .or_else(|| meaning_of(&self.code))
             .or_else(|| meaning_of(&self.kind));
         if let Some(kind) = told {
-            return kind;
+            return self.rather(kind);
         }
         let status = status.or_else(|| {
             // An error inside a 200 may name the status that it should have had.
@@ -165,6 +166,20 @@ impl Said {
                 .meaning_of_message(status)
                 .unwrap_or_else(|| by_status(status.or(self.is_vague_refusal().then_some(400)))),
         }
+    }
+
+    /// What a message says that a code does not: xAI denies permission for a blocked prompt, and Zhipu calls an
+    /// overlong one a wrong parameter.
+    fn rather(&self, kind: FaultKind) -> FaultKind {
+        let said = || self.meaning_of_message(Some(400));
+        match kind {
+            FaultKind::Credential => said().filter(|said| *said == FaultKind::ContentFilter),
+            FaultKind::BadRequest => {
+                said().filter(|said| matches!(said, FaultKind::ContentFilter | FaultKind::ContextLength))
+            }
+            _ => None,
+        }
+        .unwrap_or(kind)
     }
 
     /// Whether the code says that some parameter is wrong, and not just that something is.
@@ -256,6 +271,8 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "inputimagesensitive",
             "outputtextsensitive",
             "moderation_blocked",
+            // OpenAI's, for a prompt that was flagged.
+            "invalid_prompt",
         ],
     ),
     (
@@ -352,7 +369,13 @@ const PHRASES: &[(FaultKind, &[&str])] = &[
     ),
     (
         FaultKind::ContentFilter,
-        &["considered high risk", "content management policy"],
+        &[
+            "considered high risk",
+            "content management policy",
+            // xAI's and OpenRouter's, with status 403.
+            "content violates usage guidelines",
+            "your input was flagged",
+        ],
     ),
     (
         FaultKind::ModelUnknown,

@@ -11,7 +11,7 @@ use tollgate_chat::{
 
 use crate::{
     conversation,
-    fault::{Fault, FaultKind},
+    fault::{Fault, malformed},
 };
 
 /// Reads the text of a member; `None` where it is absent or null. Fails where it is anything else:
@@ -20,7 +20,7 @@ pub fn text<'a>(object: &Object<'a>, name: &str) -> Result<Option<Cow<'a, str>>,
     match object.present(name).map(Json::parse_member) {
         None => Ok(None),
         Some(Ok(Json::String(text))) => Ok(Some(text)),
-        Some(_) => Err(malformed(&format!("`{name}` is not a readable text"))),
+        Some(_) => Err(malformed(format!("`{name}` is not a readable text"))),
     }
 }
 
@@ -291,8 +291,4 @@ pub fn set_text_if_different(object: &Object<'_>, edit: &mut ObjectEdit<'_, '_>,
     if conversation::text(object, name).as_deref() != Some(text) {
         edit.set(name, quote(text));
     }
-}
-
-pub fn malformed(message: &str) -> Fault {
-    Fault::new(FaultKind::Malformed, message)
 }

@@ -18,7 +18,7 @@ use tollgate_chat::{
 
 use self::media::Waiting;
 pub use self::media::place_of_stored;
-use super::nulls;
+use super::{names::Names, nulls};
 use crate::{
     conversation::{self, Message, without_signature},
     request::{Context, Note, Unsupported},
@@ -29,6 +29,7 @@ pub struct Rules<'r> {
     pub traits: &'r MessageTraits,
     pub quirks: &'r Quirks,
     pub context: &'r Context<'r>,
+    pub names: &'r Names,
     /// Whether the model reads images at this provider.
     pub reads_images: bool,
     /// To be said after everything that the client's leading system messages say.
@@ -47,7 +48,7 @@ impl Rules<'_> {
             || (traits.assistant_extras && !quirks.drop_message_fields.is_empty())
             || (traits.refusal_parts && drops_refusals(quirks))
             || (traits.reasoning_content && history != ReasoningHistory::Pass)
-            || (traits.tool_calls && wants_thoughts)
+            || (traits.tool_calls && (wants_thoughts || !self.names.is_empty()))
             || (wants_thoughts && !self.context.states.is_empty())
             || traits.spoken
             || traits.null_members
@@ -130,6 +131,7 @@ pub fn edit<'a>(
     if waiting.left_out() {
         notes.push(Note::Omitted("messages.images".to_owned()));
     }
+    notes.extend(waiting.moved().map(Note::Moved));
     let left_out = [
         (
             "cache_control",

@@ -9,7 +9,7 @@ use tollgate_chat::{
 };
 
 use super::{message, shape};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, malformed};
 
 /// Members of a message that mean something and have no event.
 pub(super) const WITHOUT_EVENT: [&str; 2] = ["audio", "function_call"];
@@ -17,7 +17,7 @@ pub(super) const WITHOUT_EVENT: [&str; 2] = ["audio", "function_call"];
 /// The events of an answer that [`super::answer::decode`] has read: its start,
 /// what each choice says, each choice's end, the usage.
 ///
-/// Fails with [`FaultKind::Malformed`] where the answer says what no event can (audio):
+/// Fails with [`FaultKind::Malformed`](crate::FaultKind::Malformed) where the answer says what no event can (audio):
 /// told without it, it would be another answer.
 pub fn events(answer: &Answer) -> Result<Vec<EventKind>, Fault> {
     let text = std::str::from_utf8(&answer.json).map_err(|_| unreadable())?;
@@ -79,8 +79,7 @@ fn tell_choice(object: &Object<'_>, choice: u32, kinds: &mut Vec<EventKind>) -> 
     }
     let says = |name: &&str| message.present(name).is_some_and(|json| json != "[]");
     if WITHOUT_EVENT.iter().any(says) {
-        return Err(Fault::new(
-            FaultKind::Malformed,
+        return Err(malformed(
             "a whole answer came where a stream was asked for, with more than events can say",
         ));
     }
@@ -97,5 +96,5 @@ fn tell_choice(object: &Object<'_>, choice: u32, kinds: &mut Vec<EventKind>) -> 
 }
 
 fn unreadable() -> Fault {
-    Fault::new(FaultKind::Malformed, "the answer cannot be read again")
+    malformed("the answer cannot be read again")
 }

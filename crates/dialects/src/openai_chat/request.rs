@@ -13,7 +13,7 @@ use tollgate_chat::{
     object::Object,
 };
 
-use super::{messages, nulls, thinking};
+use super::{messages, names::Names, nulls, thinking};
 use crate::{
     Dialect,
     emulate::{FormatPlan, Plan},
@@ -41,6 +41,7 @@ pub fn encode(
         quirks,
         plan: &plan,
         context,
+        names: Names::of(request, quirks),
         thinks: thinking.thinks,
         streamed,
         edits: Edits::of(request.request.text()),
@@ -60,6 +61,7 @@ pub fn encode(
         mut edits,
         edit,
         notes,
+        names,
         ..
     } = encoder;
     edit.finish(&mut edits);
@@ -70,6 +72,7 @@ pub fn encode(
         streamed,
         notes,
         undo: Undo {
+            tool_names: names.undo(),
             emulated: plan.emulated,
             ..Undo::default()
         },
@@ -107,6 +110,7 @@ struct Encoder<'o, 'a> {
     quirks: &'a Quirks,
     plan: &'a Plan,
     context: &'a Context<'a>,
+    names: Names,
     thinks: bool,
     streamed: bool,
     edits: Edits<'a>,
@@ -208,6 +212,7 @@ impl<'a> Encoder<'_, 'a> {
             traits: &self.request.traits,
             quirks: self.quirks,
             context: self.context,
+            names: &self.names,
             reads_images: self.request.model.modalities.image_input
                 && self.quirks.images != MediaSource::None,
             instructions: &self.plan.instructions,

@@ -14,8 +14,7 @@ use tollgate_chat::{
     object::{Object, member_items},
 };
 
-use super::message::malformed;
-use crate::fault::Fault;
+use crate::fault::{Fault, malformed};
 
 /// Leaves only OpenAI's kind of annotation, in its form, which is all that the SDKs' types know; other hosts also
 /// annotate with files they have read, or write null for none. Returns whether a source was left out.

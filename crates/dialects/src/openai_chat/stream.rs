@@ -41,7 +41,7 @@ use super::{
 };
 use crate::{
     Presentation, conversation,
-    fault::{Fault, FaultKind},
+    fault::{Fault, FaultKind, malformed},
     think_tags::{Piece, ThinkTags},
 };
 
@@ -119,6 +119,10 @@ impl Decoder {
             let mut read = Vec::new();
             reader.end(&mut read);
             self.take_all(read, events)?;
+        }
+        if self.done {
+            let calling = self.choices.values_mut().filter(|choice| choice.calls.any());
+            calling.for_each(|choice| choice.ending.ends_calls());
         }
         let has_ended = |choice: &Choice| match self.done {
             true => choice.ending.has_come(),
@@ -319,6 +323,9 @@ impl Decoder {
         let delta = Object::parse_member(sent_delta.unwrap_or("{}"))
             .map_err(|_| malformed("a delta is not an object"))?;
         let word = conversation::text(choice, "finish_reason").unwrap_or_default();
+        if choice.get("finish_reason") == Some("\"\"") {
+            state.ending.comes_blank();
+        }
         let pieces = message::tool_calls(&delta)?;
         let has_calls = state.calls.any() || !pieces.is_empty();
         let reason = finish::read(&word, has_calls)?;
@@ -370,9 +377,10 @@ impl Decoder {
             edit.remove_named("tool_calls");
         }
         let answer_id = &self.presentation.head.id;
-        for piece in &pieces {
-            kinds.push(state.calls.piece(piece, index, answer_id, edits)?);
-        }
+        let said = state
+            .calls
+            .pieces((&delta, &mut edit), &pieces, index, answer_id, edits)?;
+        kinds.extend(said);
         if let Some(piece) = message::function_call(&delta, self.legacy_functions, &mut edit)? {
             state.function.piece(piece, edits)?;
         }
@@ -493,9 +501,5 @@ impl Choice {
 
 fn parse(data: &[u8]) -> Result<Object<'_>, Fault> {
     let text = std::str::from_utf8(data).map_err(|_| malformed("an event is not UTF-8"))?;
-    Object::parse(text.trim()).map_err(|error| malformed(&format!("an event is not a JSON object: {error}")))
-}
-
-fn malformed(message: &str) -> Fault {
-    Fault::new(FaultKind::Malformed, message)
+    Object::parse(text.trim()).map_err(|error| malformed(format!("an event is not a JSON object: {error}")))
 }

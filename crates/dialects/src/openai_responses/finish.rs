@@ -6,7 +6,7 @@ use tollgate_chat::{
 };
 
 use super::fault;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultKind, malformed};
 
 /// Reads a response's `status`; `ended` is the word of the event that brought it, where one did. Fails
 /// where the response did not end well, or not at all.
@@ -27,10 +27,7 @@ pub fn read(response: &Object<'_>, ended: &str, has_calls: bool) -> Result<Finis
         "completed" | "complete" => (FinishReason::Stop, None),
         "incomplete" => incomplete(response),
         "" | "queued" | "in_progress" => {
-            return Err(Fault::new(
-                FaultKind::Malformed,
-                "the response does not say that it is finished",
-            ));
+            return Err(malformed("the response does not say that it is finished"));
         }
         // `failed`, `cancelled`.
         _ => {

@@ -1,12 +1,16 @@
 //! The conversation as items, in its order.
 
-use std::{borrow::Cow, collections::HashSet, fmt::Write};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashSet},
+    fmt::Write,
+};
 
 use sha2::{Digest, Sha256};
 use tollgate_catalog::{contract::ValidRequest, quirks::Quirks};
 use tollgate_chat::json::quote;
 
-use super::{parts::Parts, turn};
+use super::{output::GAP, parts::Parts, turn};
 use crate::{
     conversation::{self, Assistant, Call, Message, PartKind},
     request::{Context, Note, Unsupported},
@@ -69,9 +73,9 @@ struct Writer<'a> {
     items: Vec<String>,
     /// Hashes of the items so far that have a name.
     named: HashSet<[u8; 32]>,
-    /// Images that the model drew, as parts: they go into the user's next message, since none may stand
+    /// Images that the model drew, as parts, with the index of their message: they go into the user's next message, since none may stand
     /// in the model's own.
-    drawn: Vec<String>,
+    drawn: Vec<(usize, String)>,
     leaves_images_out: bool,
     notes: Vec<Note>,
 }
@@ -101,6 +105,10 @@ impl Writer<'_> {
             }
             Message::User { at, parts } => {
                 let drawn = std::mem::take(&mut self.drawn);
+                let places: BTreeSet<usize> = drawn.iter().map(|(from, _)| *from).collect();
+                let moved = places.into_iter().map(|from| format!("messages[{from}].images"));
+                self.notes.extend(moved.map(Note::Moved));
+                let drawn = drawn.into_iter().map(|(_, part)| part).collect();
                 let content = self.parts.content(*at, parts, drawn)?;
                 self.items
                     .push(format!("{{\"role\":\"user\",\"content\":{content}}}"));
@@ -178,6 +186,9 @@ impl Writer<'_> {
                     // A refusal is not counted, and came last.
                     let cut = if texts == 0 { rest.len() } else { bytes };
                     let (said, after) = rest.split_at_checked(cut).unwrap_or((rest, ""));
+                    // What the gate put between two messages is none of theirs.
+                    let is_first = rest.len() == text.len();
+                    let said = said.strip_prefix(GAP).filter(|_| !is_first).unwrap_or(said);
                     rest = after;
                     if changed {
                         waiting.clear();
@@ -241,7 +252,7 @@ impl Writer<'_> {
             match &part.kind {
                 PartKind::Text(said) | PartKind::Refusal(said) => text.push_str(said),
                 _ => match self.parts.part(part, "messages") {
-                    Ok(json) => self.drawn.push(json),
+                    Ok(json) => self.drawn.push((turn.at, json)),
                     Err(_) => self.leaves_images_out = true,
                 },
             }

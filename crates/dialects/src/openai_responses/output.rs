@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     conversation::text,
-    fault::{Fault, FaultKind},
+    fault::{Fault, malformed},
 };
 
 /// Most items of an answer, and most parts of an item.
@@ -30,8 +30,8 @@ const COUNT_LIMIT: usize = 4_096;
 const STATE_LIMIT: usize = 4 << 20;
 /// Most bytes of arguments that wait for their call to be announced.
 const WAITING_LIMIT: usize = 16 << 20;
-/// Between two thoughts, for the reader.
-const GAP: &str = "\n\n";
+/// Between two thoughts, and between the texts of two messages, for the reader.
+pub const GAP: &str = "\n\n";
 
 /// The state between two events.
 #[derive(Debug)]
@@ -233,6 +233,7 @@ impl Output {
             return Ok(());
         }
         let parts = item.said.len();
+        let is_first_text = item.text_begins.is_empty();
         let said = item.said.entry(part.key()).or_default();
         let begins = said.is_empty();
         said.push(piece);
@@ -241,14 +242,23 @@ impl Output {
         if part.strand == Strand::Text {
             self.texts_cross |= at < self.last_text;
             self.last_text = self.last_text.max(at);
+            if is_first_text && self.text_chars > 0 {
+                // A commentary and the answer itself are two messages.
+                item.gap = GAP;
+                self.text_chars += GAP.len() as u64;
+            }
             if begins {
                 item.text_begins.insert(part.index, self.text_chars);
             }
             self.text_chars += piece.chars().count() as u64;
         }
+        let gap = if is_first_text { item.gap } else { "" };
         let (choice, piece) = (0, piece.to_owned());
         events.push(match part.strand {
-            Strand::Text => EventKind::Text { choice, text: piece },
+            Strand::Text => EventKind::Text {
+                choice,
+                text: format!("{gap}{piece}"),
+            },
             Strand::Refusal => EventKind::Refusal { choice, text: piece },
             Strand::Summary | Strand::Thought => {
                 let gap = if begins && self.has_thought { GAP } else { "" };
@@ -386,10 +396,6 @@ fn made_up_id(response_id: Option<&str>, index: u32, name: &str) -> String {
     let tail = of_letters(response_id.unwrap_or(name));
     let from = tail.len().saturating_sub(LENGTH);
     format!("call_{}_{index}", &tail[from..])
-}
-
-fn malformed(message: &str) -> Fault {
-    Fault::new(FaultKind::Malformed, message)
 }
 
 fn id_of(item: &Object<'_>) -> String {

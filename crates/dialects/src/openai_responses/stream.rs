@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     conversation::text,
-    fault::{Fault, FaultKind},
+    fault::{Fault, FaultKind, malformed},
 };
 
 /// Reads one streamed answer.
@@ -84,8 +84,7 @@ impl Decoder {
     }
 
     fn take(&mut self, event: &SseEvent, events: &mut Vec<EventKind>) -> Result<(), Fault> {
-        let data =
-            std::str::from_utf8(&event.data).map_err(|_| malformed("an event is not UTF-8".to_owned()))?;
+        let data = std::str::from_utf8(&event.data).map_err(|_| malformed("an event is not UTF-8"))?;
         let object = Object::parse(data)
             .map_err(|error| malformed(format!("an event is not a JSON object: {error}")))?;
         let name = event
@@ -100,8 +99,7 @@ impl Decoder {
                 let response = object
                     .present("response")
                     .and_then(|json| Object::parse(json).ok());
-                let response =
-                    response.ok_or_else(|| malformed("the last event has no response".to_owned()))?;
+                let response = response.ok_or_else(|| malformed("the last event has no response"))?;
                 let ended = kind.strip_prefix("response.").unwrap_or_default();
                 self.output.end(&response, ended, events)?;
                 self.done = true;
@@ -127,7 +125,7 @@ impl Decoder {
         match kind {
             "output_item.added" | "output_item.done" => {
                 let item = object.present("item").and_then(|json| Object::parse(json).ok());
-                let item = item.ok_or_else(|| malformed("an event has no item".to_owned()))?;
+                let item = item.ok_or_else(|| malformed("an event has no item"))?;
                 let next = || self.output.last_index().map_or(0, |last| last + 1);
                 let known = || self.output.index_of(&text(&item, "id")?);
                 let at = object.read("output_index").or_else(known).unwrap_or_else(next);
@@ -175,7 +173,7 @@ impl Decoder {
             Strand::Arguments => item::arguments_text(object, "delta"),
             _ => text(object, "delta"),
         };
-        let text = text.ok_or_else(|| malformed("a delta is no text".to_owned()))?;
+        let text = text.ok_or_else(|| malformed("a delta is no text"))?;
         let part = ItemPart {
             strand,
             index: part_index(strand, object),
@@ -236,8 +234,4 @@ fn part_index(strand: Strand, object: &Object<'_>) -> u64 {
         Strand::Arguments => return 0,
     };
     object.read(name).unwrap_or(0)
-}
-
-fn malformed(message: String) -> Fault {
-    Fault::new(FaultKind::Malformed, message)
 }

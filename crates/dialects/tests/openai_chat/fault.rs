@@ -375,3 +375,59 @@ fn a_message_is_bounded_and_of_one_line() {
         );
     }
 }
+
+#[test]
+fn a_prompt_that_is_blocked_or_too_long_is_so_under_any_status_and_code() {
+    let usage =
+        "Content violates usage guidelines. Team: t-1, API key ID: k-1, Failed check: SAFETY_CHECK_TYPE_BIO";
+    let flagged = "Your chosen model requires moderation and your input was flagged for \"violence\"";
+    let long = "Request 210000 input tokens exceeds the model's maximum context length 202752";
+    for (status, body, expected) in [
+        (
+            403,
+            json!({"code": "permission-denied", "error": usage}),
+            ContentFilter,
+        ),
+        (
+            403,
+            json!({"code": "The caller does not have permission to execute it", "error": usage}),
+            ContentFilter,
+        ),
+        (
+            403,
+            json!({"error": {"code": 403, "message": flagged}}),
+            ContentFilter,
+        ),
+        (
+            400,
+            openai(
+                "Invalid prompt: your prompt was flagged",
+                json!("invalid_request_error"),
+                json!("invalid_prompt"),
+            ),
+            ContentFilter,
+        ),
+        (
+            400,
+            json!({"error": {"code": "1261", "message": "Prompt exceeds max length"}}),
+            ContextLength,
+        ),
+        (
+            400,
+            json!({"error": {"code": "1210", "message": long}}),
+            ContextLength,
+        ),
+        (
+            400,
+            json!({"error": {"code": "1210", "message": "wrong parameter"}}),
+            BadRequest,
+        ),
+        (
+            403,
+            json!({"code": "permission-denied", "error": "no access to this team"}),
+            Credential,
+        ),
+    ] {
+        assert_eq!(of_status(status, &body).kind, expected, "{body}");
+    }
+}

@@ -99,27 +99,37 @@ fn a_call_without_id_and_index_gets_both() {
 }
 
 #[test]
-fn a_name_that_comes_after_its_id_is_told_when_it_comes() {
-    let first =
-        json!({"index": 0, "id": "call_1", "type": "function", "function": {"name": "", "arguments": ""}});
-    let named = json!({"index": 0, "function": {"name": "f", "arguments": "{"}});
-    let again = json!({"index": 0, "function": {"name": "f", "arguments": "}"}});
+fn a_call_waits_for_its_name_and_begins_with_it() {
+    let known =
+        json!({"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let nameless =
+        json!({"index": 1, "id": "call_2", "type": "function", "function": {"name": "", "arguments": "{"}});
+    let more = json!({"index": 1, "function": {"arguments": "\"a\":"}});
+    let named = json!({"index": 1, "function": {"name": "g", "arguments": "1"}});
+    let again = json!({"index": 1, "function": {"name": "g", "arguments": "}"}});
     let read = read(&[
-        chunk(json!({"role": "assistant", "tool_calls": [first]}), Value::Null),
+        chunk(
+            json!({"role": "assistant", "tool_calls": [known, nameless]}),
+            Value::Null,
+        ),
+        chunk(json!({"tool_calls": [more]}), Value::Null),
         chunk(json!({"tool_calls": [named]}), Value::Null),
         chunk(json!({"tool_calls": [again]}), json!("tool_calls")),
     ]);
-    let function = |chunk: usize| &read.chunks[chunk]["choices"][0]["delta"]["tool_calls"][0]["function"];
-    assert!(
-        function(0).get("name").is_none(),
-        "an empty name would be taken for the name"
+    let calls: Vec<&Value> = read
+        .chunks
+        .iter()
+        .filter_map(|chunk| chunk["choices"][0]["delta"].get("tool_calls"))
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            &json!([{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]),
+            &json!([{"index": 1, "id": "call_2", "type": "function", "function": {"name": "g", "arguments": "{\"a\":1"}}]),
+            &json!([{"index": 1, "function": {"arguments": "}"}}]),
+        ]
     );
-    assert_eq!(function(1)["name"], "f");
-    assert!(
-        function(2).get("name").is_none(),
-        "clients glue the pieces of a name together"
-    );
-    assert_eq!(read.arguments(0), "{}");
+    assert_eq!(read.arguments(1), "{\"a\":1}");
 }
 
 #[test]

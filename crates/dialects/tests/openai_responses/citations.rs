@@ -49,15 +49,15 @@ fn pages_stand_where_the_clients_one_text_has_what_they_are_the_source_of() {
         message(
             "msg_2",
             &[(
-                " Two.",
-                json!([cited(1, 5, "two"), {"type": "file_citation", "file_id": "f"}])
+                "Two.",
+                json!([cited(0, 4, "two"), {"type": "file_citation", "file_id": "f"}])
             )]
         ),
     ]);
     let response = json!({"status": "completed", "output": output});
     let answer = shown(&decode_answer(&Bytes::from(response.to_string())).unwrap().answer);
     let message = &answer["choices"][0]["message"];
-    assert_eq!(message["content"], "Pr\u{e9}. One. Two.");
+    assert_eq!(message["content"], "Pr\u{e9}. One.\n\nTwo.");
     let page = |start: u64, end: u64, page: &str| {
         let url = format!("https://example.com/{page}");
         json!({
@@ -67,7 +67,7 @@ fn pages_stand_where_the_clients_one_text_has_what_they_are_the_source_of() {
     };
     assert_eq!(
         message["annotations"],
-        json!([page(5, 9, "one"), page(10, 14, "two")]),
+        json!([page(5, 9, "one"), page(11, 15, "two")]),
         "characters are counted, not bytes"
     );
 }

@@ -200,7 +200,7 @@ fn messages_and_calls_go_back_in_the_order_in_which_they_came() {
         named("msg_2", "Two.")
     ]);
     let calls = json!([chat_call("call_1"), chat_call("call_2")]);
-    let assistant = json!({"role": "assistant", "content": "One \u{e9}. Two.", "tool_calls": calls});
+    let assistant = json!({"role": "assistant", "content": "One \u{e9}. \n\nTwo.", "tool_calls": calls});
     let items = input(assistant, &kept(output));
     assert_eq!(
         outline(&items),

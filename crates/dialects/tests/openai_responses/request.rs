@@ -238,7 +238,7 @@ fn images_of_tools_stand_in_their_results_and_drawn_ones_in_the_users_next_messa
         {"role": "user", "content": "Again"}
     ]);
     let request = encode("gpt-5-codex", json!({"messages": messages})).unwrap();
-    assert_eq!(notes(&request), Vec::<String>::new());
+    assert_eq!(notes(&request), ["moved:messages[1].images"]);
     let input = body(&request)["input"].clone();
     let part = json!({"type": "input_image", "image_url": png, "detail": "auto"});
     assert_eq!(input[1], json!({"role": "assistant", "content": "Here"}));

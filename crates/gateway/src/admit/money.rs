@@ -56,8 +56,9 @@ pub async fn hold(
     if !key.counts_money() {
         return Ok(HeldMoney::default());
     }
+    let has_channels = !candidates.is_empty();
     payable::keep(candidates, request, story);
-    if candidates.is_empty() {
+    if has_channels && candidates.is_empty() {
         return Err(no_price(gate, request));
     }
     let fallbacks = gate.settings.routing.fallbacks.get(&request.model.id);

@@ -78,6 +78,9 @@ struct ProviderStream {
     decoder: StreamDecoder,
     idle: Duration,
     last_byte: Instant,
+    /// How long it may say nothing while it shows that it is there.
+    patience: Duration,
+    last_event: Instant,
     pace: Option<Pace>,
     /// What ended the stream, while events from before it wait.
     failed: Option<Failure>,
@@ -321,7 +324,12 @@ impl ProviderStream {
             }
             self.ending.hold(&mut events);
             if !events.is_empty() {
+                self.last_event = self.last_byte;
                 return (Ok(events), false);
+            }
+            if self.last_event.elapsed() > self.patience {
+                let limit = self.patience;
+                return self.end(events, Some(Failure::IdleTimeout { limit }));
             }
         }
     }
@@ -389,6 +397,8 @@ pub async fn open(
         decoder,
         idle: server.timeouts.idle,
         last_byte: Instant::now(),
+        patience: gate.settings.request_deadline,
+        last_event: Instant::now(),
         pace: server.channel.settings.speed_floor.map(Pace::new),
         failed: None,
         ending: Ending {

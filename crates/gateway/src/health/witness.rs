@@ -84,16 +84,27 @@ impl Default for Witnesses {
 }
 
 impl Witnesses {
-    /// Hears a witness. Whether it was not heard within the last minute.
-    pub fn hear(&self, witness: Witness, now: Moment) -> bool {
+    /// Whether anybody was heard within the last minute.
+    pub fn heard_lately(&self, now: Moment) -> bool {
+        let last = (self.next.load(Ordering::Relaxed) as usize).wrapping_sub(1) % HEARD;
+        is_fresh(self.heard[last].load(Ordering::Relaxed), now)
+    }
+
+    /// Whether a witness was heard within the last minute.
+    pub fn knows(&self, witness: Witness, now: Moment) -> bool {
         let new = witness.heard(now);
-        let is_known = |heard: &AtomicU64| {
+        self.heard.iter().any(|heard| {
             let heard = heard.load(Ordering::Relaxed);
             is_fresh(heard, now) && are_same(heard, new)
-        };
-        if self.heard.iter().any(is_known) {
+        })
+    }
+
+    /// Hears a witness. Whether it was not heard within the last minute.
+    pub fn hear(&self, witness: Witness, now: Moment) -> bool {
+        if self.knows(witness, now) {
             return false;
         }
+        let new = witness.heard(now);
         let place = self.next.fetch_add(1, Ordering::Relaxed) as usize % HEARD;
         self.heard[place].store(new, Ordering::Relaxed);
         true

@@ -200,13 +200,14 @@ impl Tape {
         self.written.notify_waiters();
     }
 
-    /// Waits until nobody has read it for so long. From then on nobody can.
-    pub async fn deserted(&self, linger: Duration) {
+    /// Waits until nobody has read it for so long, which is asked for when the last reader goes. From then on nobody
+    /// can.
+    pub async fn deserted(&self, linger: impl Fn() -> Duration) {
         loop {
             let empty = |state: &mut State| state.readers.is_empty().then_some(());
             self.until(&self.moved, empty).await;
             let somebody = |state: &mut State| (!state.readers.is_empty()).then_some(());
-            let came_back = timeout(linger, self.until(&self.moved, somebody)).await;
+            let came_back = timeout(linger(), self.until(&self.moved, somebody)).await;
             if came_back.is_err() {
                 let mut state = self.state();
                 state.is_deserted = state.readers.is_empty();

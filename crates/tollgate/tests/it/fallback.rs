@@ -45,6 +45,30 @@ async fn a_model_that_nobody_answers_for_is_answered_for_by_the_one_to_fall_back
 }
 
 #[tokio::test]
+async fn a_model_whose_channel_is_switched_off_is_answered_for_too() {
+    let provider = FakeProvider::start_with(says("other")).await;
+    let off = Channel::to(&provider)
+        .named("off")
+        .models([MODEL])
+        .set("enabled", "false");
+    let channel = Channel::to(&provider).models([OTHER]);
+    let gate = setup()
+        .channel(off)
+        .channel(channel)
+        .config(FALLBACKS)
+        .start()
+        .await;
+
+    let answer = gate.post(&question()).await;
+
+    assert_eq!((answer.status, answer.text().as_str()), (200, "other"));
+    assert_eq!(answer.header("x-tollgate-model"), Some(OTHER));
+    provider.always(fails(503, "", "busy"));
+    let refused = gate.post(&question()).await;
+    assert_eq!(refused.error_code().as_deref(), Some("no_channel"));
+}
+
+#[tokio::test]
 async fn while_the_model_answers_nothing_is_said_of_others() {
     let (_provider, gate) = stage().await;
 

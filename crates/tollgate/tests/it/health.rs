@@ -404,6 +404,31 @@ async fn a_request_that_no_provider_can_bear_takes_no_channel_from_others() {
 }
 
 #[tokio::test]
+async fn a_request_that_comes_again_and_again_goes_where_it_was_answered() {
+    let dead = [FakeProvider::start().await, FakeProvider::start().await];
+    let alive = FakeProvider::start_with(says("alive")).await;
+    let mut setup = setup().resilient();
+    for (priority, provider) in dead.iter().chain([&alive]).enumerate() {
+        let name = format!("channel-{priority}");
+        let channel = Channel::to(provider).named(&name).models([MODEL]);
+        setup = setup.channel(channel.set("priority", &priority.to_string()));
+    }
+    for provider in &dead {
+        provider.always(fails(500, "", "boom"));
+    }
+    let gate = setup.start().await;
+
+    for _ in 0..30 {
+        assert_eq!(gate.post(&question()).await.text(), "alive");
+    }
+
+    for provider in &dead {
+        let asked = provider.requests().len();
+        assert!(asked <= 3, "a channel that is down was asked {asked} times");
+    }
+}
+
+#[tokio::test]
 async fn what_two_different_requests_meet_is_believed() {
     for (failure, model_alone) in [(fails(403, "", "no"), false), (fails(404, "", "no"), true)] {
         let (first, _spare, gate) = with_spare("").await;

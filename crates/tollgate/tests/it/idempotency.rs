@@ -7,7 +7,7 @@ use http::{HeaderValue, Request};
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate, OpenStream},
-    provider::{FakeProvider, accepts_and_says_nothing, answers_with, fails, says, streams},
+    provider::{FakeProvider, Turn, accepts_and_says_nothing, answers_with, fails, says, speaks, streams},
 };
 
 use crate::stage::{MODEL, get_from_admin, question, question_with, setup, stage, stage_with};
@@ -142,6 +142,28 @@ async fn a_client_that_lost_its_connection_comes_back_to_the_same_answer() {
         assert!(back.header("x-tollgate-replayed").is_some());
         provider.request();
         assert_eq!(provider.cancellations(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_paid_for_to_its_end_waits_for_its_client() {
+    const BILLS_ON: &str = "gemini-3-flash-preview";
+    for stream in [false, true] {
+        let words = Turn::new().says(["Hel", "lo"]);
+        let provider = FakeProvider::start_with(speaks(words).delays(Duration::from_millis(800))).await;
+        let channel = Channel::of("gemini", &provider).models([BILLS_ON]);
+        let tables = "[idempotency]\nlinger_ms = 50\n";
+        let gate = setup().channel(channel).config(tables).start().await;
+        let body = question_with(json!({"model": BILLS_ON, "stream": stream}));
+        let lost = tokio::time::timeout(Duration::from_millis(200), ask(&gate, "one", &body)).await;
+        assert!(lost.is_err(), "the answer was not to be there yet");
+        let longer_than_the_linger = Duration::from_millis(300);
+        tokio::time::sleep(longer_than_the_linger).await;
+
+        let back = ask(&gate, "one", &body).await;
+
+        assert!(back.header("x-tollgate-replayed").is_some(), "{back:?}");
+        assert_eq!(provider.requests().len(), 1, "it was bought twice");
     }
 }
 

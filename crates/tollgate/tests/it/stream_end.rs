@@ -123,6 +123,21 @@ async fn twenty_tokens_and_then_silence_end_with_an_error_after_the_idle_timeout
 }
 
 #[tokio::test]
+async fn a_stream_that_only_shows_that_it_is_there_ends_with_an_error_after_the_deadline() {
+    let output = fault::cut_after(&whole_stream(), 2);
+    let empty = format!("data: {}\n\n", chunk(json!({"content": ""}), None));
+    let pings = [": ping\n\n".to_owned(), empty];
+    let pings = pings.into_iter().cycle().take(200).map(Bytes::from);
+    let script = streams_raw([output].into_iter().chain(pings)).pauses(APART);
+    let deadline = "[limits]\nrequest_deadline_ms = 1000\n";
+    let (_provider, gate) = stage_with(script, |channel| channel, deadline).await;
+
+    let answer = gate.stream(&question()).await;
+
+    assert_broken(&answer, "Hel", "provider_timeout");
+}
+
+#[tokio::test]
 async fn an_event_that_cannot_be_read_is_a_fault_and_never_skipped() {
     let (provider, gate) = stage(says("unused")).await;
     let body = whole_stream();

@@ -31,7 +31,9 @@ impl MessageReader<'_> {
                 expect_string(value, at.member(name), found);
             }
         }
-        self.traits.reasoning_content |= REASONING.iter().any(|name| message.present(name).is_some());
+        let thoughts = REASONING.iter().find_map(|name| message.present(name));
+        self.traits.reasoning_content |= thoughts.is_some();
+        self.traits.history_bytes += length(thoughts);
         expect_array(message, "annotations", at, found);
         if let Some(audio) = message.present("audio") {
             expect_object(audio, at.member("audio"), found);
@@ -96,6 +98,7 @@ impl MessageReader<'_> {
             Some(Json::Array(calls)) => {
                 turns.calls(calls, self.index as usize, at, found);
                 self.traits.foreign_state |= calls.iter().any(turns::has_state);
+                self.traits.history_bytes += calls.iter().map(call_bytes).sum::<u64>();
                 !calls.is_empty()
             }
             Some(other) => {
@@ -130,6 +133,20 @@ impl MessageReader<'_> {
         self.traits.foreign_state |= message.present(name).is_some();
         !items.is_empty()
     }
+}
+
+/// Bytes of a call's name and arguments.
+fn call_bytes(call: &Json<'_>) -> u64 {
+    let function = call.present("function");
+    ["name", "arguments"]
+        .iter()
+        .map(|name| length(function.and_then(|function| function.present(name))))
+        .sum()
+}
+
+/// Bytes of a text; none where it is absent, or something else.
+fn length(text: Option<&Json<'_>>) -> u64 {
+    text.and_then(Json::as_str).map_or(0, str::len) as u64
 }
 
 /// The items of the member `name`, which must be an array where it is there.

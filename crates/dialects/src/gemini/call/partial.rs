@@ -6,8 +6,7 @@ use tollgate_chat::{
     object::{MEMBERS_LIMIT, Object},
 };
 
-use super::malformed;
-use crate::fault::Fault;
+use crate::fault::{Fault, malformed};
 
 /// Deepest nesting that is followed.
 const DEPTH_LIMIT: usize = 64;

@@ -5,17 +5,19 @@ use tollgate_chat::{
     object::{Object, items},
 };
 
-use super::{
-    super::{
-        call::{Call, CallPart, OpenCall, made_up_id},
-        fault,
-        finish::{self, Ended},
-        grounding::Grounding,
-        logprobs,
-    },
-    malformed,
+use super::super::{
+    call::{Call, CallPart, OpenCall, made_up_id},
+    fault,
+    finish::{self, Ended},
+    grounding::Grounding,
+    logprobs,
 };
-use crate::{conversation::text, data_uri, fault::Fault, turn_state::order::OrderWriter};
+use crate::{
+    conversation::text,
+    data_uri,
+    fault::{Fault, malformed},
+    turn_state::order::OrderWriter,
+};
 
 /// Most calls of one choice.
 const CALLS_LIMIT: u32 = 1_024;

@@ -17,7 +17,8 @@ const REASONING: [&str; 2] = ["reasoning_content", "reasoning"];
 
 impl<'a> MessageEditor<'_, 'a> {
     pub(super) fn calls(&mut self, calls: &'a str, edits: &mut Edits<'a>) {
-        if !self.strips_state() {
+        let (strips_state, names) = (self.strips_state(), self.rules.names);
+        if !strips_state && names.is_empty() {
             if self.rules.traits.null_members {
                 nulls::strip(calls, edits);
             }
@@ -27,11 +28,22 @@ impl<'a> MessageEditor<'_, 'a> {
             let Ok(call) = Object::parse(call) else { continue };
             let mut edit = ObjectEdit::of(&call);
             nulls::strip_members(&call, &mut edit, edits);
-            edit.remove_named("extra_content");
-            if let Some((id, Some(_))) = conversation::text(&call, "id").map(without_signature) {
-                edit.set("id", quote(&id));
+            if strips_state {
+                edit.remove_named("extra_content");
+                if let Some((id, Some(_))) = conversation::text(&call, "id").map(without_signature) {
+                    edit.set("id", quote(&id));
+                }
             }
             edit.finish(edits);
+            let Some(Ok(function)) = call.present("function").map(Object::parse) else {
+                continue;
+            };
+            let name = conversation::text(&function, "name");
+            if let Some(sent) = name.and_then(|name| names.sent(&name)) {
+                let mut edit = ObjectEdit::of(&function);
+                edit.set("name", quote(sent));
+                edit.finish(edits);
+            }
         }
     }
 

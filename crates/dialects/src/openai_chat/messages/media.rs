@@ -15,9 +15,11 @@ use crate::{conversation, data_uri, request::Unsupported};
 pub struct Waiting<'a> {
     /// Of tools' results: they go right after the results.
     results: Vec<String>,
-    /// That the model drew: they go into the next message of the user.
-    drawn: Vec<String>,
+    /// That the model drew, in the message of that index: they go into the next message of the user.
+    drawn: Vec<(usize, String)>,
     left_out: bool,
+    /// Places that images were taken from, as paths for the client.
+    moved: Vec<String>,
     /// The message before the next one.
     last: Option<&'a str>,
 }
@@ -28,6 +30,11 @@ impl<'a> Waiting<'a> {
         self.left_out || !self.drawn.is_empty()
     }
 
+    /// The places that images went from to other messages, as paths for the client.
+    pub fn moved(self) -> impl Iterator<Item = String> {
+        self.moved.into_iter()
+    }
+
     pub fn after(&mut self, message: &'a str) {
         self.last = Some(message);
     }
@@ -35,7 +42,17 @@ impl<'a> Waiting<'a> {
     /// Everything that waits, for a message of the user.
     pub fn take_all(&mut self) -> impl Iterator<Item = String> + use<'a> {
         let results = std::mem::take(&mut self.results);
-        results.into_iter().chain(std::mem::take(&mut self.drawn))
+        let drawn = std::mem::take(&mut self.drawn);
+        for (at, _) in &drawn {
+            self.has_moved(format!("messages[{at}].images"));
+        }
+        results.into_iter().chain(drawn.into_iter().map(|(_, part)| part))
+    }
+
+    fn has_moved(&mut self, from: String) {
+        if self.moved.last() != Some(&from) {
+            self.moved.push(from);
+        }
     }
 
     /// Puts images of results, if some wait, into a message of their own.
@@ -85,7 +102,7 @@ impl MessageEditor<'_, '_> {
     /// Takes an image of the model's own along to the next turn, or leaves it out.
     pub(super) fn wait_drawn(&mut self, part: &str) {
         match self.image_part(part).filter(|_| self.rules.reads_images) {
-            Some(part) => self.waiting.drawn.push(part),
+            Some(part) => self.waiting.drawn.push((self.at, part)),
             None => self.waiting.left_out = true,
         }
     }
@@ -96,6 +113,7 @@ impl MessageEditor<'_, '_> {
             .image_part(part)
             .ok_or_else(|| self.not_fetched(place, "image_url"))?;
         self.waiting.results.push(image);
+        self.waiting.has_moved(format!("messages[{}].content", self.at));
         Ok(())
     }
 

@@ -9,8 +9,9 @@ use tollgate_chat::{
 
 use super::Encoder;
 use crate::{
+    conversation,
     emulate::FormatPlan,
-    openai_chat::nulls,
+    openai_chat::{names::Names, nulls},
     parameter::{has_functions, has_no_effect, no_functions},
     request::{Note, Unsupported},
 };
@@ -30,7 +31,7 @@ impl<'a> Encoder<'_, 'a> {
         let traits = &self.request.traits;
         let drops_strict = traits.tool_strict && !self.quirks.tool_strict;
         let drops_markers = traits.tool_cache_control && !self.quirks.cache_control;
-        if !drops_strict && !drops_markers {
+        if !drops_strict && !drops_markers && self.names.is_empty() {
             nulls::strip(value, &mut self.edits);
             return Ok(());
         }
@@ -52,7 +53,7 @@ impl<'a> Encoder<'_, 'a> {
         Ok(())
     }
 
-    /// Takes nulls and what `drops` names out of a tool and of its function.
+    /// Takes nulls and what `drops` names out of a tool and of its function, which may get another name.
     fn without(&mut self, tool: &Object<'a>, drops: impl Fn(&str) -> bool + Copy) {
         let mut edit = ObjectEdit::of(tool);
         for (index, member) in tool.members().iter().enumerate() {
@@ -61,6 +62,10 @@ impl<'a> Encoder<'_, 'a> {
                 edit.remove(index);
             } else if let Some(Ok(function)) = function.map(Object::parse) {
                 self.without(&function, drops);
+            } else if member.name == "name"
+                && let Some(sent) = conversation::text(tool, "name").and_then(|name| self.names.sent(&name))
+            {
+                edit.set("name", quote(sent));
             } else if member.name != "parameters" {
                 nulls::strip(member.value, &mut self.edits);
             }
@@ -88,8 +93,10 @@ impl<'a> Encoder<'_, 'a> {
     }
 
     pub(super) fn tool_choice(&mut self, index: usize, value: &str) {
-        if self.plan.tool_choice != self.request.tool_choice {
-            match tool_choice_json(&self.plan.tool_choice) {
+        let is_renamed =
+            matches!(&self.plan.tool_choice, ToolChoice::Named(name) if self.names.sent(name).is_some());
+        if is_renamed || self.plan.tool_choice != self.request.tool_choice {
+            match tool_choice_json(&self.plan.tool_choice, &self.names) {
                 Some(json) => self.edit.set("tool_choice", json),
                 None => self.edit.remove(index),
             }
@@ -114,14 +121,14 @@ impl<'a> Encoder<'_, 'a> {
             "tools",
             format!("[{{\"type\":\"function\",\"function\":{function}}}]"),
         );
-        if let Some(json) = tool_choice_json(&self.plan.tool_choice) {
+        if let Some(json) = tool_choice_json(&self.plan.tool_choice, &self.names) {
             self.edit.set("tool_choice", json);
         }
     }
 }
 
 /// A tool choice in the words of chat completions; `None` where nothing is to be said.
-fn tool_choice_json(choice: &ToolChoice) -> Option<String> {
+fn tool_choice_json(choice: &ToolChoice, names: &Names) -> Option<String> {
     Some(match choice {
         ToolChoice::Auto => return None,
         ToolChoice::None => "\"none\"".to_owned(),
@@ -129,7 +136,7 @@ fn tool_choice_json(choice: &ToolChoice) -> Option<String> {
         ToolChoice::Named(name) => {
             format!(
                 "{{\"type\":\"function\",\"function\":{{\"name\":{}}}}}",
-                quote(name)
+                quote(names.sent(name).unwrap_or(name))
             )
         }
     })

@@ -2,21 +2,45 @@
 //! opener everything it needs, whatever the host leaves out or repeats.
 
 use tollgate_chat::{
-    edit::Edits,
+    edit::{Edits, ObjectEdit},
     event::{Event, EventKind},
+    json::quote,
+    object::Object,
 };
 
 use crate::{
     arguments,
-    fault::Fault,
+    fault::{Fault, malformed},
     openai_chat::{
         answer::{made_up_id, unrepeated},
-        message::{ToolCallPiece, malformed},
+        message::ToolCallPiece,
     },
 };
 
 /// Most tool calls followed in one choice.
 const TOOL_CALLS_LIMIT: usize = 1_024;
+
+/// A piece of a tool call as a delta has it.
+fn written(kind: &EventKind) -> Option<String> {
+    let EventKind::ToolCall {
+        index,
+        id,
+        name,
+        arguments,
+        ..
+    } = kind
+    else {
+        return None;
+    };
+    let id = id.as_deref().map(quote);
+    let id = id.map_or_else(String::new, |id| format!(",\"id\":{id},\"type\":\"function\""));
+    let name = name.as_deref().map(quote);
+    let name = name.map_or_else(String::new, |name| format!("\"name\":{name},"));
+    let arguments = quote(arguments);
+    Some(format!(
+        "{{\"index\":{index}{id},\"function\":{{{name}\"arguments\":{arguments}}}}}"
+    ))
+}
 
 /// The calls of one choice so far.
 #[derive(Debug, Default)]
@@ -49,22 +73,53 @@ impl Calls {
         !self.calls.is_empty()
     }
 
-    /// Edits a piece of a tool call and says what it holds.
+    /// Edits the pieces of tool calls in a delta and says what they hold.
+    ///
+    /// A piece of a call whose name has not come yet waits for it: clients want the name with the first piece.
+    pub fn pieces(
+        &mut self,
+        (delta, edit): (&Object<'_>, &mut ObjectEdit<'_, '_>),
+        pieces: &[ToolCallPiece<'_>],
+        choice: u32,
+        answer_id: &str,
+        edits: &mut Edits<'_>,
+    ) -> Result<Vec<EventKind>, Fault> {
+        let stay_as_they_are = pieces.iter().all(|piece| match self.position_of(piece) {
+            Some(position) => self.calls[position].name.is_some(),
+            None => piece.name.is_some(),
+        });
+        if stay_as_they_are {
+            let one = |piece| self.piece(piece, choice, answer_id, edits).transpose();
+            return pieces.iter().filter_map(one).collect();
+        }
+        // Nobody sees how these would be written.
+        let mut unseen = Edits::of(delta.text());
+        let one = |piece| self.piece(piece, choice, answer_id, &mut unseen).transpose();
+        let kinds: Vec<EventKind> = pieces.iter().filter_map(one).collect::<Result<_, _>>()?;
+        match kinds.is_empty() {
+            true => edit.remove_named("tool_calls"),
+            false => {
+                let written: Vec<String> = kinds.iter().filter_map(written).collect();
+                edit.set("tool_calls", format!("[{}]", written.join(",")));
+            }
+        }
+        Ok(kinds)
+    }
+
+    /// Edits a piece of a tool call and says what it holds; `None` while the call's name has not come.
     pub fn piece(
         &mut self,
         piece: &ToolCallPiece<'_>,
         choice: u32,
         answer_id: &str,
         edits: &mut Edits<'_>,
-    ) -> Result<EventKind, Fault> {
+    ) -> Result<Option<EventKind>, Fault> {
         let known = self.position_of(piece);
         let index = known.unwrap_or(self.calls.len());
         if index >= TOOL_CALLS_LIMIT {
             return Err(malformed("too many tool calls"));
         }
-        let opens = known.is_none();
-        let mut id = None;
-        if opens {
+        if known.is_none() {
             let made_up = || made_up_id(answer_id, choice, index as u32);
             let mut own_id = piece.id.is_none().then(made_up);
             let is_taken = |id: &str| self.calls.iter().any(|call| call.id() == Some(id));
@@ -76,7 +131,6 @@ impl Calls {
                 let times = same.count().max(1) as u32;
                 own_id = Some(unrepeated(told, times, is_taken));
             }
-            id = own_id.clone().or_else(|| piece.id.clone());
             self.calls.push(Call {
                 provider_index: piece.index,
                 provider_id: piece.id.clone(),
@@ -95,6 +149,7 @@ impl Calls {
             (Some(_), _) => None,
             (None, told) => told.clone(),
         };
+        let opens = call.name.is_none();
         call.name = call.name.take().or_else(|| name.clone());
         let blank = call.arguments.trim().is_empty() && piece.is_blank();
         let arguments = match blank && piece.arguments.trim() == "null" {
@@ -104,20 +159,22 @@ impl Calls {
         call.arguments.push_str(arguments);
         self.held += arguments.len();
         arguments::check_bytes(self.held)?;
-        piece.rewrite(
-            Some(index as u32),
-            id.as_deref(),
-            name.as_deref(),
-            arguments,
-            edits,
-        );
-        Ok(EventKind::ToolCall {
+        if call.name.is_none() {
+            return Ok(None);
+        }
+        let (id, arguments) = match opens {
+            // With what waited for the name.
+            true => (call.id(), &*call.arguments),
+            false => (None, arguments),
+        };
+        piece.rewrite(Some(index as u32), id, name.as_deref(), arguments, edits);
+        Ok(Some(EventKind::ToolCall {
             choice,
             index: index as u32,
-            id,
+            id: id.map(str::to_owned),
             name,
             arguments: arguments.to_owned(),
-        })
+        }))
     }
 
     /// Which call a piece belongs to: by the host's index, else by its ID, else the last one.

@@ -17,6 +17,8 @@ pub struct Ending {
     chunk: Option<Bytes>,
     /// Whether content has come since.
     goes_on: bool,
+    /// Whether a finish came that says nothing.
+    blank: bool,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,19 @@ impl Ending {
         self.chunk = None;
         self.goes_on = false;
         true
+    }
+
+    /// A finish came that says nothing: as a rule "not yet".
+    pub fn comes_blank(&mut self) {
+        self.blank = true;
+    }
+
+    /// The host has said that the stream is over, and there are calls: xAI may end them with a finish that says
+    /// nothing.
+    pub fn ends_calls(&mut self) {
+        if self.blank && !self.has_come() {
+            self.comes(FinishReason::ToolCalls, None);
+        }
     }
 
     /// The chunk that says the finish that came last, and nothing else.

@@ -10,8 +10,8 @@ use tollgate_chat::{
 
 use crate::{
     Presentation, arguments,
-    fault::Fault,
-    openai_chat::message::{FunctionPiece, malformed},
+    fault::{Fault, malformed},
+    openai_chat::message::FunctionPiece,
 };
 
 /// The call of one choice so far.

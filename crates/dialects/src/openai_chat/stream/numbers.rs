@@ -3,8 +3,7 @@
 //! Where one choice was asked for, it is number 0, however the host counts. Of several nobody can tell which is meant
 //! by a number that two have, so that is a fault; a number that never comes is a choice that never came.
 
-use super::malformed;
-use crate::fault::Fault;
+use crate::fault::{Fault, malformed};
 
 #[derive(Debug)]
 pub struct Numbers {

@@ -12,9 +12,9 @@ use tollgate_chat::{
     object::Object,
 };
 
-use super::{Choice, malformed};
+use super::Choice;
 use crate::{
-    fault::Fault,
+    fault::{Fault, malformed},
     openai_chat::{message, replay::WITHOUT_EVENT, shape},
     think_tags::{Piece, ThinkTags},
 };
@@ -134,7 +134,7 @@ impl Choice {
         let mut unseen = Edits::of(json);
         for (position, mut piece) in calls.into_iter().enumerate() {
             piece.index = Some(position as u32);
-            kinds.push(self.calls.piece(&piece, index, answer_id, &mut unseen)?);
+            kinds.extend(self.calls.piece(&piece, index, answer_id, &mut unseen)?);
         }
         self.told.take(&kinds);
         Ok(kinds)

@@ -11,9 +11,12 @@ use super::{
     super::{finish, item::ItemKind, turn, usage},
     Output,
     held::Item,
-    id_of, malformed,
+    id_of,
 };
-use crate::{conversation::text, fault::Fault};
+use crate::{
+    conversation::text,
+    fault::{Fault, malformed},
+};
 
 impl Output {
     /// The response's end: repairs what was missed, then says state, finish and counts. `ended`: how, as

@@ -23,6 +23,8 @@ pub struct Item {
     /// Place among the client's calls; `None` until name and ID of the call are known.
     pub call: Option<u32>,
     pub said: BTreeMap<(Strand, u64), Said>,
+    /// What was put before its text.
+    pub gap: &'static str,
     /// Characters of the answer's text before each of this item's, by the text's index.
     pub text_begins: BTreeMap<u64, u64>,
     /// Citations that were passed on.
@@ -45,6 +47,7 @@ impl Item {
             waiting: String::new(),
             call: None,
             said: BTreeMap::new(),
+            gap: "",
             text_begins: BTreeMap::new(),
             citations: 0,
             ended: false,
@@ -65,12 +68,12 @@ impl Item {
         }
     }
 
-    /// Bytes of its text that were passed on.
+    /// Bytes of its text that were passed on, with what was put before it.
     fn text_bytes(&self) -> usize {
         let texts = self
             .said
             .iter()
             .filter(|((strand, _), _)| *strand == Strand::Text);
-        texts.map(|(_, said)| said.len()).sum()
+        self.gap.len() + texts.map(|(_, said)| said.len()).sum::<usize>()
     }
 }

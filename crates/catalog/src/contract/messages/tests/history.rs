@@ -162,3 +162,26 @@ fn calls_of_another_role_than_the_assistants_are_refused() {
         json!([{ "role": "user", "content": "x", "tool_calls": [] }]),
     ));
 }
+
+#[test]
+fn the_estimate_of_a_prompt_counts_all_that_the_model_reads() {
+    let tokens = |members: Value| assert_taken(with("general", members)).estimated_prompt_tokens();
+    let plain = || turn(json!({ "content": "x" }));
+    let alone = tokens(json!({ "messages": plain() }));
+    let long = "x".repeat(4_000);
+    let called = json!({ "arguments": json!({ "a": long }).to_string(), "name": "f" });
+    let function = json!({ "name": "f", "parameters": { "type": "object", "description": long } });
+    let schema = json!({ "name": "a", "schema": { "description": long } });
+    for more in [
+        json!({ "messages": turn(json!({ "content": "x", "reasoning_content": long })) }),
+        json!({ "messages": exchange("a", json!({ "function": called })) }),
+        json!({ "messages": plain(), "tools": [{ "type": "function", "function": function }] }),
+        json!({ "messages": plain(), "response_format": { "type": "json_schema", "json_schema": schema } }),
+    ] {
+        let told = tokens(more.clone());
+        assert!(
+            (alone + 990..alone + 1_100).contains(&told),
+            "{told}, {alone}: {more}"
+        );
+    }
+}
