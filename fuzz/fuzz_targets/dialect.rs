@@ -169,7 +169,7 @@ fn assert_in_order(events: &[Event]) {
                 has_begun = true;
             }
             // Counts say nothing yet, and may stand in the very first event.
-            EventKind::Usage(_) | EventKind::UsageEstimated => {}
+            EventKind::Usage(_) | EventKind::UsageEstimated | EventKind::ServiceTier(_) => {}
             _ => has_begun = true,
         }
         match &event.wire {

@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, de};
-use tollgate_chat::usage::Usage;
+use tollgate_chat::{service_tier::ServiceTier, usage::Usage};
 
 use crate::money::Money;
 
@@ -81,7 +81,7 @@ pub struct PerMillion(Decimal);
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Spent<'a> {
     pub usage: Usage,
-    /// As the answer names it. `None`, `default`, `standard` and `auto` are the standard tier.
+    /// As the answer names it. `None`, and a word for it, is the standard tier.
     pub service_tier: Option<&'a str>,
 }
 
@@ -225,12 +225,17 @@ impl Price {
         self.versions.get(place)
     }
 
+    /// Whether the tier has a price of its own, or needs none.
+    pub fn has_price(&self, spent: &Spent<'_>, at: Timestamp) -> bool {
+        self.place(spent.usage.prompt, spent.service_tier, at).is_some()
+    }
+
     fn row(&self, prompt_tokens: u64, service_tier: Option<&str>, at: Timestamp) -> Option<&PriceRow> {
         self.rows.get(self.place(prompt_tokens, service_tier, at)?)
     }
 
     fn place(&self, prompt_tokens: u64, service_tier: Option<&str>, at: Timestamp) -> Option<usize> {
-        let tier = service_tier.filter(|tier| !matches!(*tier, "default" | "standard" | "auto"));
+        let tier = service_tier.filter(|tier| !ServiceTier::is_standard(tier));
         let moment = TimeZone::UTC.to_datetime(at);
         let minute = moment.hour() as u16 * 60 + moment.minute() as u16;
         let weekday = moment.weekday().to_monday_one_offset() as u8;

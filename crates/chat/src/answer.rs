@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     event::{Finish, Unshown},
+    service_tier::ServiceTier,
     usage::Usage,
 };
 
@@ -17,6 +18,8 @@ pub struct Answer {
     pub usage: Usage,
     /// Whether the provider counted nothing, so that `usage` is an estimate.
     pub usage_is_estimated: bool,
+    /// The tier of service that answered; `None`: the standard one, as far as is known.
+    pub service_tier: Option<ServiceTier>,
     /// One for each choice.
     pub finishes: Vec<Finish>,
     /// What the provider gave and the JSON has no place for.

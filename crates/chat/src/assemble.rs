@@ -11,6 +11,7 @@ use crate::{
     chunk::{AnswerShape, Head, image},
     event::{EventKind, Finish, Unshown},
     json::quote,
+    service_tier::ServiceTier,
     usage::Usage,
 };
 
@@ -21,6 +22,7 @@ pub struct Assembler {
     usage: Option<Usage>,
     /// Whether some of `usage` is an estimate.
     usage_is_estimated: bool,
+    service_tier: Option<ServiceTier>,
     unshown: BTreeSet<Unshown>,
 }
 
@@ -95,6 +97,7 @@ impl Assembler {
             }
             EventKind::Usage(usage) => self.usage = Some(usage),
             EventKind::UsageEstimated => self.usage_is_estimated = true,
+            EventKind::ServiceTier(tier) => self.service_tier = Some(tier),
         }
     }
 
@@ -143,6 +146,7 @@ impl Assembler {
             json: Bytes::from(json),
             usage,
             usage_is_estimated: self.usage.is_none() || self.usage_is_estimated,
+            service_tier: self.service_tier,
             finishes,
             unshown: self.unshown,
         }

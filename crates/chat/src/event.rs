@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{json::quote, usage::Usage};
+use crate::{json::quote, service_tier::ServiceTier, usage::Usage};
 
 /// Something a provider said, and what of it is already on the wire.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,13 +71,16 @@ pub enum EventKind {
     Usage(Usage),
     /// Some of these counts are an estimate: the provider does not give them.
     UsageEstimated,
+    /// The tier of service that answers, where it is not the standard one, or was said to be another; the last one
+    /// counts.
+    ServiceTier(ServiceTier),
 }
 
 impl EventKind {
     /// The choice that this is said of; `None` for what is said of the whole answer.
     pub fn choice(&self) -> Option<u32> {
         match self {
-            Self::Start(_) | Self::Usage(_) | Self::UsageEstimated => None,
+            Self::Start(_) | Self::Usage(_) | Self::UsageEstimated | Self::ServiceTier(_) => None,
             Self::Text { choice, .. }
             | Self::Refusal { choice, .. }
             | Self::Reasoning { choice, .. }
@@ -108,7 +111,8 @@ impl EventKind {
             | Self::BlockEnd { .. }
             | Self::Finish(_)
             | Self::Usage(_)
-            | Self::UsageEstimated => false,
+            | Self::UsageEstimated
+            | Self::ServiceTier(_) => false,
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod json;
 pub mod object;
 pub mod request;
 mod scan;
+pub mod service_tier;
 pub mod sse;
 pub mod surrogates;
 pub mod usage;

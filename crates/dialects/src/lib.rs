@@ -19,6 +19,7 @@ pub mod openai_responses;
 mod page;
 mod parameter;
 pub mod request;
+mod service_tier;
 pub mod think_tags;
 pub mod thinking;
 pub mod turn_state;

@@ -8,5 +8,6 @@ mod harness;
 mod every_dialect {
     mod no_effect;
     mod recorded;
+    mod service_tier;
     mod streamed_unasked;
 }

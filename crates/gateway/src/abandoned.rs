@@ -25,7 +25,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::{Instant, timeout_at},
 };
-use tollgate_chat::usage::Usage;
+use tollgate_chat::{service_tier::ServiceTier, usage::Usage};
 
 use crate::{error::Failure, settle::Settlement, story::AttemptMark};
 
@@ -94,9 +94,10 @@ struct Left {
 pub type Rest = Pin<Box<dyn Future<Output = Read> + Send>>;
 
 /// What came of reading on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
     pub usage: Option<Usage>,
+    pub service_tier: Option<ServiceTier>,
     pub how: How,
 }
 
@@ -213,7 +214,13 @@ impl Left {
         let how = reads.iter().map(|read| read.how).max().unwrap_or(How::Complete);
         let usages = reads.iter().filter_map(|read| read.usage).chain(self.counted);
         let usage = usages.reduce(Usage::plus);
-        (self.mark, Read { usage, how })
+        let service_tier = reads.iter().find_map(|read| read.service_tier.clone());
+        let read = Read {
+            usage,
+            service_tier,
+            how,
+        };
+        (self.mark, read)
     }
 }
 
@@ -258,15 +265,14 @@ impl LeftBehind {
                 _ = closing.wait_for(|closing| *closing) => None,
             };
             let how = winner.as_ref().map_or(How::Shutdown, |(_, read)| read.how);
-            if let Some((
-                mark,
-                Read {
-                    usage: Some(usage), ..
-                },
-            )) = winner
+            if let Some((mark, read)) = winner
+                && let Some(usage) = read.usage
             {
                 mark.is_paid_for();
                 settlement.count(usage, false);
+                if let Some(tier) = read.service_tier {
+                    settlement.served_at(tier);
+                }
             }
             gate.metrics.abandoned_left();
             gate.metrics.abandoned_ended(how.as_str());
@@ -364,5 +370,9 @@ async fn read_on<T: Send>(work: Work<T>, rest: fn(T, Deadline) -> Rest, deadline
         Ok(Err(_)) => How::Failed,
         Err(_) => How::Slow,
     };
-    Read { usage: None, how }
+    Read {
+        usage: None,
+        service_tier: None,
+        how,
+    }
 }

@@ -9,7 +9,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tollgate_catalog::{money::Money, price::Spent};
-use tollgate_chat::usage::Usage;
+use tollgate_chat::{service_tier::ServiceTier, usage::Usage};
 use tollgate_ledger::{Charge, Multiplier, UsageRecord};
 use tollgate_store::WarmKey;
 
@@ -35,6 +35,10 @@ pub struct Bill {
     pub rates: Option<Arc<str>>,
     /// Whether the gate counted the tokens, since the provider did not.
     pub estimated: bool,
+    /// The tier of service that answered; `None`: the standard one.
+    pub service_tier: Option<ServiceTier>,
+    /// Whether it has no price, so that the standard one was taken.
+    pub at_standard_price: bool,
 }
 
 impl Bill {
@@ -48,6 +52,8 @@ impl Bill {
             lost_cost: lost_cost(end, pages, came, prompt),
             rates: None,
             estimated: end.usage_is_estimated,
+            service_tier: end.service_tier.clone(),
+            at_standard_price: false,
         };
         let paid = pages.paid();
         let (Some(usage), Some(serving)) = (end.usage, paid.and_then(|attempt| attempt.serving.as_ref()))
@@ -61,11 +67,14 @@ impl Bill {
                 ..nothing
             };
         };
-        // A tier of service that the price does not have costs what the standard one does.
-        let spent = Spent {
+        let mut spent = Spent {
             usage,
-            service_tier: None,
+            service_tier: end.service_tier.as_ref().map(ServiceTier::as_str),
         };
+        let at_standard_price = !price.has_price(&spent, came);
+        if at_standard_price {
+            spent.service_tier = None;
+        }
         let charged = Charge::of(price, &spent, came, key.multiplier).ok();
         let is_paid = matches!(end.outcome, UsageRecord::OK | UsageRecord::CLIENT_GONE);
         let charged = charged.map(|charge| match is_paid {
@@ -76,6 +85,7 @@ impl Bill {
             charge: charged.map(|charge| charge.charge),
             cost: charged.map(|charge| charge.cost),
             rates: price.version(&spent, came).cloned(),
+            at_standard_price,
             ..nothing
         }
     }
@@ -105,7 +115,7 @@ impl Bill {
             channel: answered
                 .map_or("", |attempt| attempt.served.channel.as_str())
                 .into(),
-            service_tier: None,
+            service_tier: self.service_tier.as_ref().map(|tier| tier.as_str().into()),
             started: story.id.arrival(),
             duration: took,
             first_output: end

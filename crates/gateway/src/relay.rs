@@ -60,6 +60,9 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
         return refuse(GateError::ProviderMalformed, settlement);
     };
     settlement.count(answer.usage, answer.usage_is_estimated);
+    if let Some(tier) = answer.service_tier {
+        settlement.served_at(tier);
+    }
     let mut finishes = Finishes::default();
     for finish in &answer.finishes {
         finishes.add(finish.reason);

@@ -11,7 +11,7 @@ use std::{
 
 use http::StatusCode;
 use tollgate_catalog::{channel::ChannelName, contract::ValidRequest, model::Model, money::Money};
-use tollgate_chat::usage::Usage;
+use tollgate_chat::{service_tier::ServiceTier, usage::Usage};
 use tollgate_dialects::Note;
 use tollgate_ledger::UsageRecord;
 use tollgate_store::WarmKey;
@@ -139,6 +139,11 @@ impl Settlement {
     pub fn count(&mut self, usage: Usage, estimated: bool) {
         self.end.usage = Some(usage);
         self.end.usage_is_estimated = estimated;
+    }
+
+    /// Notes the tier of service that answers; the last one counts.
+    pub fn served_at(&mut self, tier: ServiceTier) {
+        self.end.service_tier = Some(tier).filter(|tier| !ServiceTier::is_standard(tier.as_str()));
     }
 
     /// The client has, or is about to have, the whole answer.

@@ -21,7 +21,7 @@ use std::{
 
 use opentelemetry::trace::SpanContext;
 use tollgate_catalog::{channel::ChannelName, model::Model};
-use tollgate_chat::{event::FinishReason, usage::Usage};
+use tollgate_chat::{event::FinishReason, service_tier::ServiceTier, usage::Usage};
 use tollgate_dialects::Note;
 use tollgate_store::WarmKey;
 
@@ -79,6 +79,8 @@ pub struct End {
     pub usage: Option<Usage>,
     /// Whether the gate counted the tokens, since the provider did not.
     pub usage_is_estimated: bool,
+    /// The tier of service that answered; `None`: the standard one.
+    pub service_tier: Option<ServiceTier>,
     /// `None`: the request was refused before anything was held for it.
     pub bill: Option<Bill>,
     pub finishes: Finishes,

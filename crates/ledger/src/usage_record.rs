@@ -27,7 +27,7 @@ pub struct UsageRecord<'a> {
     /// Empty where no channel answered, as is the channel.
     pub provider: Cow<'a, str>,
     pub channel: Cow<'a, str>,
-    /// The tier that answered, as the answer names it.
+    /// The tier that answered, as the answer names it. `None`: the standard one.
     pub service_tier: Option<Cow<'a, str>>,
     /// When the request came, in whole microseconds. It counts to this moment's day.
     pub started: Timestamp,

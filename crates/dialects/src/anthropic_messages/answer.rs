@@ -43,6 +43,7 @@ pub fn events(body: &Bytes, estimated_prompt: u64) -> Result<Vec<EventKind>, Fau
         counts.take(&usage);
     }
     events.extend(counts.events());
+    events.extend(counts.take_tier());
     Ok(events)
 }
 

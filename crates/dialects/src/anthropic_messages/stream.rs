@@ -186,6 +186,7 @@ impl Decoder {
             events.push(EventKind::Start(Start::default()));
             // An answer that breaks off has been read all the same.
             events.extend(self.counts.usage().map(EventKind::Usage));
+            events.extend(self.counts.take_tier());
         }
     }
 
@@ -332,6 +333,7 @@ impl Decoder {
         self.turn.end(events);
         events.push(EventKind::Finish(stop.finish(self.turn.called())));
         events.extend(self.counts.events());
+        events.extend(self.counts.take_tier());
         Ok(())
     }
 

@@ -9,6 +9,8 @@ use tollgate_chat::{
     usage::Usage,
 };
 
+use crate::service_tier::AnsweringTier;
+
 /// No count beyond this is believed: no model has such a context.
 const COUNT_LIMIT: f64 = 1e12;
 /// Most iterations that are added up.
@@ -16,7 +18,7 @@ const ITERATIONS_LIMIT: usize = 1_000;
 
 /// What an answer has counted so far. A stream tells its counts twice, at its start and at its end:
 /// they are cumulative, so the later ones count, zeros too; what is absent or null stays as it was.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default)]
 pub struct Counts {
     told: bool,
     own: Tokens,
@@ -25,6 +27,9 @@ pub struct Counts {
     thinking: u64,
     /// The prompt as the gate counts it, for a host that does not.
     estimated_prompt: u64,
+    tier: AnsweringTier,
+    /// The tier that was named, until it is told.
+    tier_news: Option<EventKind>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -61,8 +66,14 @@ impl Counts {
         usage.chain(lacks_prompt.then_some(EventKind::UsageEstimated))
     }
 
+    /// The tier of service, where a `usage` object has named one since this was asked.
+    pub fn take_tier(&mut self) -> Option<EventKind> {
+        self.tier_news.take()
+    }
+
     /// Takes a `usage` object over what was told before.
     pub fn take(&mut self, usage: &Object<'_>) {
+        self.tier_news = self.tier.heard(usage, "service_tier").or(self.tier_news.take());
         self.told |= self.own.take(usage);
         if let Some(details) = inner(usage, "output_tokens_details") {
             lay(&mut self.thinking, count(&details, "thinking_tokens"));

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     conversation::text,
     fault::{Fault, FaultKind, malformed},
+    service_tier::AnsweringTier,
 };
 
 /// What has been read of one answer.
@@ -34,6 +35,7 @@ pub(super) struct Candidates {
     choices: BTreeMap<u32, Choice>,
     usage: Option<Usage>,
     prompt: Prompt,
+    tier: AnsweringTier,
 }
 
 impl Candidates {
@@ -48,6 +50,7 @@ impl Candidates {
             choices: BTreeMap::new(),
             usage: None,
             prompt: Prompt::Estimated(estimated_prompt),
+            tier: AnsweringTier::default(),
         }
     }
 
@@ -90,6 +93,11 @@ impl Candidates {
         if let Some(usage) = counts.and_then(|json| usage::read(json, &mut self.prompt)) {
             self.usage = Some(usage);
             events.push(EventKind::Usage(usage));
+        }
+        if let Some(Ok(counts)) = counts.map(Object::parse) {
+            let mut tier = |name| self.tier.heard(&counts, name);
+            // The one is the Gemini API's, the other Vertex'.
+            events.extend(tier("serviceTier").or_else(|| tier("trafficType")));
         }
         Ok(())
     }

@@ -10,9 +10,10 @@ use tollgate_catalog::{contract::estimated_tokens, quirks::Quirks};
 use tollgate_chat::{
     answer::Answer,
     edit::{Edits, ObjectEdit},
-    event::{Finish, FinishReason, Unshown},
+    event::{EventKind, Finish, FinishReason, Unshown},
     json::quote,
     object::{Object, member_items},
+    service_tier::ServiceTier,
     surrogates,
     usage::Usage,
 };
@@ -25,6 +26,7 @@ use super::{
 use crate::{
     Presentation, arguments, conversation,
     fault::{Fault, malformed},
+    service_tier::AnsweringTier,
     think_tags::{Piece, ThinkTags},
 };
 
@@ -94,9 +96,23 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
         json,
         usage,
         usage_is_estimated: counted.is_none(),
+        service_tier: tier_of(&object),
         finishes,
         unshown,
     })
+}
+
+/// The tier that answered: OpenAI names it beside the choices, Mistral among the counts.
+fn tier_of(answer: &Object<'_>) -> Option<ServiceTier> {
+    let mut tier = AnsweringTier::default();
+    let told = tier.heard(answer, "service_tier").or_else(|| {
+        let usage = Object::parse_member(answer.present("usage")?).ok()?;
+        tier.heard(&usage, "service_tier")
+    });
+    match told {
+        Some(EventKind::ServiceTier(tier)) => Some(tier),
+        _ => None,
+    }
 }
 
 /// Takes out a `service_tier` that is none of OpenAI's: other hosts have classes of their own

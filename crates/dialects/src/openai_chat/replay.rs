@@ -40,6 +40,7 @@ pub fn events(answer: &Answer) -> Result<Vec<EventKind>, Fault> {
         tell_choice(&object, finish.choice, &mut kinds)?;
         kinds.push(EventKind::Finish(finish.clone()));
     }
+    kinds.extend(answer.service_tier.clone().map(EventKind::ServiceTier));
     if !answer.usage_is_estimated {
         kinds.push(EventKind::Usage(answer.usage));
     }

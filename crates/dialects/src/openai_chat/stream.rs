@@ -42,6 +42,7 @@ use super::{
 use crate::{
     Presentation, conversation,
     fault::{Fault, FaultKind, malformed},
+    service_tier::AnsweringTier,
     think_tags::{Piece, ThinkTags},
 };
 
@@ -56,6 +57,7 @@ pub struct Decoder {
     keeps_details: bool,
     legacy_functions: bool,
     started: bool,
+    tier: AnsweringTier,
     halves: Halves,
     numbers: Numbers,
     choices: BTreeMap<u32, Choice>,
@@ -87,6 +89,7 @@ impl Decoder {
             keeps_details: quirks.foreign_state,
             legacy_functions: quirks.legacy_functions,
             started: false,
+            tier: AnsweringTier::default(),
             halves: Halves::default(),
             numbers: Numbers::new(asked_for_one),
             choices: BTreeMap::new(),
@@ -255,9 +258,18 @@ impl Decoder {
             kind: EventKind::Start(start),
             wire: Wire::Covered,
         });
+        self.note_tier(object, events);
     }
 
-    fn note_usage(&self, object: &Object<'_>, events: &mut Vec<Event>) {
+    /// Every chunk names the tier that answers; the first one and the one with the counts say enough.
+    fn note_tier(&mut self, object: &Object<'_>, events: &mut Vec<Event>) {
+        if let Some(kind) = self.tier.heard(object, "service_tier") {
+            let wire = Wire::Covered;
+            events.push(Event { kind, wire });
+        }
+    }
+
+    fn note_usage(&mut self, object: &Object<'_>, events: &mut Vec<Event>) {
         // Groq puts its counts beside its own request ID.
         let groq = object
             .present("x_groq")
@@ -266,11 +278,16 @@ impl Decoder {
             .present("usage")
             .or_else(|| groq.as_ref()?.present("usage"));
         if let Some(json) = json {
+            self.note_tier(object, events);
             self.push_usage(json, events);
         }
     }
 
-    fn push_usage(&self, json: &str, events: &mut Vec<Event>) {
+    fn push_usage(&mut self, json: &str, events: &mut Vec<Event>) {
+        // Mistral names the tier here.
+        if let Ok(usage) = Object::parse_member(json) {
+            self.note_tier(&usage, events);
+        }
         if let Some(usage) = usage::read(json, self.excludes_reasoning) {
             events.push(Event {
                 kind: EventKind::Usage(usage),

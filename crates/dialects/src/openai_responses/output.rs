@@ -22,6 +22,7 @@ use super::{
 use crate::{
     conversation::text,
     fault::{Fault, malformed},
+    service_tier::AnsweringTier,
 };
 
 /// Most items of an answer, and most parts of an item.
@@ -52,6 +53,7 @@ pub struct Output {
     waiting: usize,
     /// The response's own ID, where it tells one.
     response_id: Option<String>,
+    tier: AnsweringTier,
 }
 
 impl Default for Output {
@@ -67,6 +69,7 @@ impl Default for Output {
             state_room: STATE_LIMIT,
             waiting: 0,
             response_id: None,
+            tier: AnsweringTier::default(),
         }
     }
 }
@@ -90,6 +93,12 @@ impl Output {
                 .filter(|seconds| *seconds > 0),
             system_fingerprint: None,
         }));
+        self.tier(response, events);
+    }
+
+    /// The tier of service that a response names.
+    fn tier(&mut self, response: Option<&Object<'_>>, events: &mut Vec<EventKind>) {
+        events.extend(response.and_then(|response| self.tier.heard(response, "service_tier")));
     }
 
     /// An item that is announced.

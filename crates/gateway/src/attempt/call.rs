@@ -100,8 +100,11 @@ impl Call {
         let call = self.clone();
         let work = async move { call.whole_now(request).await };
         let read = |(answer, _): (Answer, Held), _| -> Rest {
-            let (usage, how) = (Some(answer.usage), How::Complete);
-            Box::pin(std::future::ready(Read { usage, how }))
+            Box::pin(std::future::ready(Read {
+                usage: Some(answer.usage),
+                service_tier: answer.service_tier,
+                how: How::Complete,
+            }))
         };
         Abandonable::new(parting, read, work).await
     }

@@ -206,7 +206,7 @@ impl OpenStream {
         if let Source::Merged(stream) = &mut self.source {
             stream.begin_no_more();
         }
-        let (mut usage, mut bytes) = (None, 0);
+        let (mut usage, mut service_tier, mut bytes) = (None, None, 0);
         let how = loop {
             match timeout_at(deadline.until, self.next()).await {
                 Err(_) => break How::Slow,
@@ -215,8 +215,10 @@ impl OpenStream {
                 Ok(Some(Ok(events))) => {
                     for event in &events {
                         bytes += weight(event);
-                        if let EventKind::Usage(counted) = event.kind {
-                            usage = Some(counted);
+                        match &event.kind {
+                            EventKind::Usage(counted) => usage = Some(*counted),
+                            EventKind::ServiceTier(tier) => service_tier = Some(tier.clone()),
+                            _ => {}
                         }
                     }
                 }
@@ -225,7 +227,11 @@ impl OpenStream {
                 break How::Large;
             }
         };
-        Read { usage, how }
+        Read {
+            usage,
+            service_tier,
+            how,
+        }
     }
 
     /// From now on the channel hears how it ends, and has one place less until then.

@@ -13,6 +13,7 @@ use tollgate_catalog::contract::{ValidRequest, estimated_tokens};
 use tollgate_chat::{
     chunk::{AnswerShape, ChunkWriter, Head},
     event::{Event, EventKind, Unshown, Wire},
+    service_tier::ServiceTier,
     sse::write::{DONE, KEEP_ALIVE, event as write_event},
     usage::Usage,
 };
@@ -45,6 +46,8 @@ pub struct Writer {
     usage: Option<Usage>,
     /// Whether some of `usage` is an estimate.
     usage_is_estimated: bool,
+    /// Until the settlement has it.
+    service_tier: Option<ServiceTier>,
     estimated_prompt_tokens: u64,
     /// Bytes of output so far, for an estimate where the provider counts nothing.
     output_bytes: u64,
@@ -64,6 +67,7 @@ impl Writer {
             include_usage: request.include_usage,
             usage: None,
             usage_is_estimated: false,
+            service_tier: None,
             estimated_prompt_tokens: request.estimated_prompt_tokens(),
             output_bytes: 0,
             choices: request.n,
@@ -84,6 +88,7 @@ impl Writer {
                 | EventKind::Refusal { text, .. }
                 | EventKind::Reasoning { text, .. }
                 | EventKind::ToolCall { arguments: text, .. } => self.output_bytes += text.len() as u64,
+                EventKind::ServiceTier(tier) => self.service_tier = Some(tier.clone()),
                 EventKind::Finish(finish) => self.ended.add(finish.reason),
                 EventKind::Unshown { kind, .. } => {
                     self.unshown.insert(*kind);
@@ -282,6 +287,9 @@ impl Streaming {
                     Some(Err(_)) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
                     Some(Ok(Some(Ok(events)))) => {
                         self.writer.write(events, &mut out);
+                        if let Some(tier) = self.writer.service_tier.take() {
+                            self.settlement.served_at(tier);
+                        }
                         // In case the client goes away before the end.
                         self.settlement
                             .count(self.writer.usage(), self.writer.is_estimate());

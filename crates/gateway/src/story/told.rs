@@ -104,6 +104,12 @@ pub struct ToldBill {
     pub rates: Option<String>,
     /// Whether the gate counted the tokens.
     pub estimated: bool,
+    /// The tier of service that answered; null: the standard one.
+    #[serde(default)]
+    pub service_tier: Option<String>,
+    /// Whether it has no price, so that the standard one was taken.
+    #[serde(default)]
+    pub at_standard_price: bool,
 }
 
 /// A channel, or a whole model, that was thought of.
@@ -306,6 +312,8 @@ impl ToldBill {
             lost_cost: (bill.lost_cost != Money::ZERO).then(|| bill.lost_cost.to_string()),
             rates: bill.rates.as_deref().map(str::to_owned),
             estimated: bill.estimated,
+            service_tier: bill.service_tier.as_ref().map(ToString::to_string),
+            at_standard_price: bill.at_standard_price,
         }
     }
 }

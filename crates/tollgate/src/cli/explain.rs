@@ -152,6 +152,12 @@ fn in_money(bill: &ToldBill) -> String {
         (Some(charge), None) => format!("${charge}"),
         (None, _) => "no price is known, nothing is charged".to_owned(),
     }];
+    if let Some(tier) = &bill.service_tier {
+        parts.push(match bill.at_standard_price {
+            true => format!("service tier {tier}, which has no price of its own here"),
+            false => format!("service tier {tier}"),
+        });
+    }
     if let Some(cost) = bill
         .cost
         .as_ref()

@@ -59,6 +59,7 @@ mod sandbox_load;
 mod sandbox_sampling;
 mod secrecy;
 mod serve;
+mod service_tier;
 mod speed_floor;
 mod stage;
 mod stream_end;

@@ -36,6 +36,7 @@ impl Output {
             .end_items(response, events)
             .and_then(|()| self.finish(response, ended, events));
         // What was used is used, however it ended.
+        self.tier(Some(response), events);
         events.extend(counts);
         outcome
     }

@@ -44,6 +44,9 @@ pub fn merge(answers: &[(Share, Answer, Held)], presentation: &Presentation) -> 
     Ok(Answer {
         json: Bytes::from(edits.finish()),
         usage,
+        service_tier: answers
+            .iter()
+            .find_map(|(_, answer, _)| answer.service_tier.clone()),
         usage_is_estimated: answers.iter().any(|(_, answer, _)| answer.usage_is_estimated),
         finishes,
         unshown: answers

@@ -196,7 +196,7 @@ impl MergedStream {
                     }
                     *usage = self.sum();
                 }
-                EventKind::UsageEstimated => {}
+                EventKind::UsageEstimated | EventKind::ServiceTier(_) => {}
                 EventKind::Text { choice, text }
                 | EventKind::Refusal { choice, text }
                 | EventKind::Reasoning { choice, text }

@@ -57,6 +57,7 @@ fn answer(id: &str, texts: &[&str], prompt: u64) -> Answer {
             ..Usage::default()
         },
         usage_is_estimated: false,
+        service_tier: None,
         unshown: Default::default(),
         finishes: (0..texts.len() as u32).map(finish).collect(),
     }
