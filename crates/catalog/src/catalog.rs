@@ -38,6 +38,8 @@ pub struct Catalog {
 impl Catalog {
     /// Name of the contract of the reference page that most models share.
     pub(crate) const GENERAL: &str = "general";
+    /// Of owners of whose tokenizers nothing is known.
+    pub(crate) const TOKEN_FACTOR: f64 = 1.0;
 
     /// `contracts` holds the general one.
     pub(crate) fn new(
@@ -125,6 +127,7 @@ impl Catalog {
         Model {
             id: ModelId::new(id),
             owner: provider.name.clone(),
+            token_factor: Self::TOKEN_FACTOR,
             contract: self.general.clone(),
             context: None,
             max_output: None,

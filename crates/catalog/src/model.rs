@@ -36,6 +36,8 @@ pub struct Model {
     pub id: ModelId,
     /// Who made it; `owned_by` in `/v1/models`.
     pub owner: Arc<str>,
+    /// Tokens that its tokenizer makes of a text for one of tiktoken's `o200k_base`, on the whole.
+    pub token_factor: f64,
     /// What a request to it may hold.
     pub contract: Arc<Contract>,
     /// Tokens of prompt and answer together; `None`: not known.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     event::{Finish, Unshown},
     service_tier::ServiceTier,
-    usage::Usage,
+    usage::{CountedBy, Usage},
 };
 
 /// The JSON of a `chat.completion`, and what the gate needs to know of it.
@@ -16,8 +16,7 @@ pub struct Answer {
     pub json: Bytes,
     /// The provider's counts, or an estimate.
     pub usage: Usage,
-    /// Whether the provider counted nothing, so that `usage` is an estimate.
-    pub usage_is_estimated: bool,
+    pub counted_by: CountedBy,
     /// The tier of service that answered; `None`: the standard one, as far as is known.
     pub service_tier: Option<ServiceTier>,
     /// One for each choice.

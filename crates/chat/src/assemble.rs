@@ -12,7 +12,7 @@ use crate::{
     event::{EventKind, Finish, Unshown},
     json::quote,
     service_tier::ServiceTier,
-    usage::Usage,
+    usage::{CountedBy, Usage},
 };
 
 /// What has been said so far, by choice.
@@ -145,7 +145,11 @@ impl Assembler {
         Answer {
             json: Bytes::from(json),
             usage,
-            usage_is_estimated: self.usage.is_none() || self.usage_is_estimated,
+            counted_by: match self.usage {
+                None => CountedBy::Gate,
+                Some(_) if self.usage_is_estimated => CountedBy::ProviderButThePrompt,
+                Some(_) => CountedBy::Provider,
+            },
             service_tier: self.service_tier,
             finishes,
             unshown: self.unshown,

@@ -69,7 +69,7 @@ pub enum EventKind {
     Finish(Finish),
     /// The provider's counts so far; the last one counts.
     Usage(Usage),
-    /// Some of these counts are an estimate: the provider does not give them.
+    /// The prompt's count is an estimate: the provider does not give it.
     UsageEstimated,
     /// The tier of service that answers, where it is not the standard one, or was said to be another; the last one
     /// counts.

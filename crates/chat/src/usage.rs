@@ -26,6 +26,23 @@ pub struct Usage {
     pub rejected_prediction: u64,
 }
 
+/// Who counted the tokens of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountedBy {
+    Provider,
+    /// The provider all but the prompt, which is estimated.
+    ProviderButThePrompt,
+    /// Nobody: the counts are estimates of the gate.
+    Gate,
+}
+
+impl CountedBy {
+    /// Whether some of the counts are estimates.
+    pub fn is_estimate(self) -> bool {
+        self != Self::Provider
+    }
+}
+
 /// Which detail counts an answer always shows, zero or not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UsageShape {

@@ -22,4 +22,4 @@ pub mod stream;
 mod thinking;
 mod tools;
 mod turn;
-mod usage;
+pub(crate) mod usage;

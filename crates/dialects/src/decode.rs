@@ -12,6 +12,7 @@ use tollgate_chat::{
     answer::Answer,
     assemble::Assembler,
     event::{Event, EventKind},
+    object::Object,
     usage::Usage,
 };
 
@@ -55,6 +56,17 @@ impl Dialect {
             answer: assembled(events, presentation),
             turns: collector.finish(),
         })
+    }
+
+    /// What a whole answer counts that cannot be read otherwise, or says that something went wrong.
+    pub fn counted_in(self, body: &Bytes) -> Option<Usage> {
+        let object = Object::parse(std::str::from_utf8(body).ok()?.trim()).ok()?;
+        match self {
+            Self::OpenaiChat => openai_chat::usage::in_answer(&object),
+            Self::OpenaiResponses => openai_responses::usage::in_answer(&object),
+            Self::AnthropicMessages => anthropic_messages::usage::in_answer(&object),
+            Self::Gemini => gemini::usage::in_answer(&object),
+        }
     }
 
     /// A whole answer that came where a stream was asked for, as if it had been one.

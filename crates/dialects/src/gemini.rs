@@ -20,6 +20,6 @@ pub mod request;
 pub mod stream;
 mod thinking;
 mod tools;
-mod usage;
+pub(crate) mod usage;
 
 pub use media::fetches_itself;

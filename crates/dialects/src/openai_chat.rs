@@ -15,6 +15,6 @@ pub mod request;
 mod shape;
 pub mod stream;
 mod thinking;
-mod usage;
+pub(crate) mod usage;
 
 pub use messages::place_of_stored;

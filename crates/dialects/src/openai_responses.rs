@@ -20,4 +20,4 @@ pub mod stream;
 mod thinking;
 mod tools;
 mod turn;
-mod usage;
+pub(crate) mod usage;

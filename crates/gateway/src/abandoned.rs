@@ -97,6 +97,8 @@ pub type Rest = Pin<Box<dyn Future<Output = Read> + Send>>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
     pub usage: Option<Usage>,
+    /// Bytes that were said beyond what is in `usage`.
+    pub said: u64,
     pub service_tier: Option<ServiceTier>,
     pub how: How,
 }
@@ -217,6 +219,7 @@ impl Left {
         let service_tier = reads.iter().find_map(|read| read.service_tier.clone());
         let read = Read {
             usage,
+            said: reads.iter().map(|read| read.said).sum(),
             service_tier,
             how,
         };
@@ -265,15 +268,17 @@ impl LeftBehind {
                 _ = closing.wait_for(|closing| *closing) => None,
             };
             let how = winner.as_ref().map_or(How::Shutdown, |(_, read)| read.how);
-            if let Some((mark, read)) = winner
-                && let Some(usage) = read.usage
-            {
-                mark.is_paid_for();
-                settlement.count(usage, false);
+            if let Some((mark, read)) = winner {
+                if let Some(usage) = read.usage {
+                    mark.is_paid_for();
+                    settlement.tally().told_at_last(usage);
+                }
+                settlement.tally().said_unheard(read.said);
                 if let Some(tier) = read.service_tier {
                     settlement.served_at(tier);
                 }
             }
+            settlement.count().await;
             gate.metrics.abandoned_left();
             gate.metrics.abandoned_ended(how.as_str());
             settlement.left();
@@ -372,6 +377,7 @@ async fn read_on<T: Send>(work: Work<T>, rest: fn(T, Deadline) -> Rest, deadline
     };
     Read {
         usage: None,
+        said: 0,
         service_tier: None,
         how,
     }

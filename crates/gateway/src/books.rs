@@ -15,6 +15,7 @@ use tollgate_store::WarmKey;
 
 use crate::{
     attempt::outcome::may_be_billed,
+    count::tally::Tally,
     sandbox::SANDBOX,
     story::{Attempt, CANCELLED, End, Pages, Story},
 };
@@ -28,8 +29,9 @@ pub struct Bill {
     pub charge: Option<Money>,
     /// What the provider asks of the operator. `None`: the price is not known.
     pub cost: Option<Money>,
-    /// What attempts may cost the operator beside that, whose output nobody was given: their prompts, as the gate
-    /// estimates them, where the provider had read it and the price is known.
+    /// What attempts may cost the operator beside that, whose output nobody was given: what the provider has counted of
+    /// them, else their prompts, as the gate estimates them, where the provider had read it. Only where the price is
+    /// known.
     pub lost_cost: Money,
     /// The rates, as the catalogue or the channel has them. `None`: there was nothing to pay, or no price.
     pub rates: Option<Arc<str>>,
@@ -43,13 +45,13 @@ pub struct Bill {
 
 impl Bill {
     /// The bill of a request that ended like this. `pages`: the story of the request, for who answered it;
-    /// `prompt`: how many tokens the gate thinks that its prompt has.
-    pub fn of(end: &End, pages: &Pages, key: &WarmKey, held: Money, came: Timestamp, prompt: u64) -> Self {
+    /// `tally`: what is known of its tokens.
+    pub fn of(end: &End, pages: &Pages, key: &WarmKey, held: Money, came: Timestamp, tally: &Tally) -> Self {
         let nothing = Self {
             held,
             charge: Some(Money::ZERO),
             cost: Some(Money::ZERO),
-            lost_cost: lost_cost(end, pages, came, prompt),
+            lost_cost: lost_cost(end, pages, came, tally),
             rates: None,
             estimated: end.usage_is_estimated,
             service_tier: end.service_tier.clone(),
@@ -134,25 +136,27 @@ impl Bill {
     }
 }
 
-/// What the prompts of attempts cost that went out, and whose output nobody was given, and nobody counted.
-fn lost_cost(end: &End, pages: &Pages, came: Timestamp, prompt: u64) -> Money {
+/// What attempts cost that went out, and whose output nobody was given: what their providers counted of them, else
+/// their prompts.
+fn lost_cost(end: &End, pages: &Pages, came: Timestamp, tally: &Tally) -> Money {
     let counted = end.usage.and(pages.paid());
     let is_counted = |attempt: &Attempt| counted.is_some_and(|counted| std::ptr::eq(counted, attempt));
     let lost = pages.attempts.iter().filter(|attempt| {
         let label = attempt.outcome.unwrap_or(CANCELLED);
         // Nobody asks anything for what never reached a provider.
-        attempt.went_out && !is_counted(attempt) && (label == CANCELLED || may_be_billed(label))
+        let is_billed = attempt.counted.is_some() || label == CANCELLED || may_be_billed(label);
+        attempt.went_out && !is_counted(attempt) && is_billed
     });
-    let usage = Usage {
-        prompt,
-        ..Usage::default()
-    };
-    let spent = Spent {
-        usage,
-        service_tier: None,
-    };
     let cost = |attempt: &Attempt| {
         let price = attempt.serving.as_ref()?.price.as_ref()?;
+        let counted = attempt.counted.filter(|counted| tally.believes(counted));
+        let spent = Spent {
+            usage: counted.unwrap_or(Usage {
+                prompt: tally.about(),
+                ..Usage::default()
+            }),
+            service_tier: None,
+        };
         Some(
             Charge::of(price, &spent, came, Multiplier::ONE)
                 .ok()?

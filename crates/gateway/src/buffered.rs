@@ -59,6 +59,15 @@ impl Held {
         Ok(())
     }
 
+    /// All of it, for another owner; this one has none left.
+    pub fn hand_over(&mut self) -> Self {
+        Self {
+            used: Arc::clone(&self.used),
+            bytes: std::mem::take(&mut self.bytes),
+            limit: self.limit,
+        }
+    }
+
     /// How large the share is.
     pub fn bytes(&self) -> usize {
         self.bytes

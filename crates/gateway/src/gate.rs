@@ -24,6 +24,7 @@ use crate::{
     },
     buffered::Buffered,
     channel::Channels,
+    count::Counting,
     cut_off::CutOff,
     error::GateError,
     idempotency::{IdempotencySettings, Replays},
@@ -101,6 +102,7 @@ pub struct Gate {
     pub(crate) reasoning: ReasoningStore,
     pub(crate) replays: Arc<Replays>,
     pub(crate) abandoned: Abandoned,
+    pub(crate) counting: Counting,
     pub(crate) retries: RetryBudget,
     pub(crate) in_flight: Arc<Semaphore>,
     /// Whether a shutdown was asked for.
@@ -148,6 +150,7 @@ impl Gate {
             reasoning: ReasoningStore::new(&settings.reasoning_store),
             replays: Replays::new(settings.idempotency.clone()),
             abandoned: Abandoned::new(&settings.abandoned),
+            counting: Counting::new(),
             retries: RetryBudget::default(),
             in_flight: Arc::new(Semaphore::new(settings.max_in_flight)),
             is_leaving: AtomicBool::new(false),

@@ -14,6 +14,7 @@ mod buffered;
 mod channel;
 mod channel_test;
 mod client_address;
+mod count;
 mod cut_off;
 mod endpoints;
 mod error;

@@ -58,6 +58,10 @@ impl Metrics {
             "tollgate_abandoned_answers_total",
             "Answers whose client went and whose provider bills on, by result"
         );
+        describe_counter!(
+            "tollgate_unbelieved_counts_total",
+            "Answers whose provider counted more tokens than an answer can have, by channel"
+        );
         describe_gauge!(
             "tollgate_abandoned_answers_in_flight",
             "Answers that are read on without a client"
@@ -125,6 +129,11 @@ impl Metrics {
     /// How reading on ended; `crowded`: it did not begin.
     pub fn abandoned_ended(&self, result: &'static str) {
         counter!("tollgate_abandoned_answers_total", "result" => result).increment(1);
+    }
+
+    /// A provider's count that is not believed.
+    pub fn count_unbelieved(&self, channel: &str) {
+        counter!("tollgate_unbelieved_counts_total", "channel" => channel.to_owned()).increment(1);
     }
 
     /// A race of two channels; `winner` is `first`, `second` or `none`.

@@ -8,15 +8,22 @@ mod stream;
 
 use std::{collections::BTreeSet, pin::pin, sync::Arc};
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::timeout;
 use tollgate_catalog::{channel::ChannelName, model::Model};
-use tollgate_chat::event::Unshown;
+use tollgate_chat::{
+    chunk::AnswerShape,
+    edit::{Edits, ObjectEdit},
+    event::Unshown,
+    object::Object,
+    usage::Usage,
+};
 use tollgate_dialects::Note;
 
 use crate::{
     abandoned::Leaving,
-    attempt::{Asked, Attempted, Outcome, attempt},
+    attempt::{Asked, Attempted, Outcome, attempt, shape_of},
     body::{self, Response},
     error::GateError,
     gate::Gate,
@@ -56,10 +63,21 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
     drop(leaving);
     settlement.answered_by(&attempted.channel, attempted.model.as_ref());
     settlement.note(attempted.notes);
-    let Outcome::Whole { answer, held } = attempted.outcome else {
+    let Outcome::Whole { mut answer, mut held } = attempted.outcome else {
         return refuse(GateError::ProviderMalformed, settlement);
     };
-    settlement.count(answer.usage, answer.usage_is_estimated);
+    settlement.count_answer(&answer, &asked.request).await;
+    let (usage, uncounted) = settlement.tally().usage().unwrap_or((answer.usage, true));
+    if usage != answer.usage {
+        match with_usage(&answer.json, &usage, &shape_of(&asked.request)) {
+            None => return refuse(GateError::ProviderMalformed, settlement),
+            Some(json) if held.grow_to(json.len()).is_err() => {
+                drop(json);
+                return refuse(GateError::MemoryFull, settlement);
+            }
+            Some(json) => answer.json = json,
+        }
+    }
     if let Some(tier) = answer.service_tier {
         settlement.served_at(tier);
     }
@@ -70,7 +88,7 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
     settlement.finished(finishes);
     let came = Came {
         choices: answer.finishes.len(),
-        uncounted: answer.usage_is_estimated,
+        uncounted,
         unshown: &answer.unshown,
     };
     settlement.note(came.notes(asked.request.n));
@@ -137,6 +155,16 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
+}
+
+/// The answer with this usage in place of its own. `None`: it is no JSON.
+fn with_usage(answer: &Bytes, usage: &Usage, shape: &AnswerShape) -> Option<Bytes> {
+    let object = Object::parse(std::str::from_utf8(answer).ok()?).ok()?;
+    let mut edit = ObjectEdit::of(&object);
+    edit.set("usage", usage.to_json(&shape.usage));
+    let mut edits = Edits::of(object.text());
+    edit.finish(&mut edits);
+    Some(Bytes::from(edits.finish()))
 }
 
 /// What an answer turned out to be.

@@ -86,6 +86,7 @@ pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future
     let cut_off = || gate.cut_off.comes();
     accept(listener, service, limits, shutdown, cut_off).await;
     gate.abandoned.close().await;
+    gate.counting.close().await;
 }
 
 /// Serves health, metrics and the state of the channels for operators until `shutdown`. `metrics` writes Prometheus' text.

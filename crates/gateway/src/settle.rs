@@ -10,17 +10,19 @@ use std::{
 };
 
 use http::StatusCode;
+use tokio::runtime::Handle;
 use tollgate_catalog::{channel::ChannelName, contract::ValidRequest, model::Model, money::Money};
-use tollgate_chat::{service_tier::ServiceTier, usage::Usage};
+use tollgate_chat::{answer::Answer, service_tier::ServiceTier};
 use tollgate_dialects::Note;
 use tollgate_ledger::UsageRecord;
 use tollgate_store::WarmKey;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::{
     abandoned::Departure,
     admit::{Admission, HeldOfLimits},
     books::Bill,
+    count::{Texts, tally::Tally},
     error::{Failure, GateError},
     gate::Gate,
     idempotency::Fate,
@@ -40,8 +42,7 @@ pub struct Settlement {
     model: Arc<Model>,
     stream: bool,
     choices: u32,
-    /// Tokens of the prompt, as the gate estimates them.
-    prompt: u64,
+    tally: Tally,
     /// What is known so far of how it ends; of the notes, in the order in which they were known.
     end: End,
     settled: bool,
@@ -77,7 +78,7 @@ impl Settlement {
             model: Arc::clone(&request.model),
             stream: request.stream,
             choices: request.n,
-            prompt: request.estimated_prompt_tokens(),
+            tally: Tally::of(request, &gate.counting),
             end: End::default(),
             settled: false,
             fate,
@@ -102,6 +103,17 @@ impl Settlement {
         self.end.channel = Some(channel.clone());
         self.end.served = model.cloned();
         self.end.first_output = Some(Instant::now());
+        if let Some(model) = model {
+            self.tally.answered_by(model);
+        }
+        if self.choices > 1 {
+            let most = self.story.read(|pages| {
+                let serving = pages.paid()?.serving.as_ref()?;
+                Some(u64::from(serving.quirks.n_max.max(1)))
+            });
+            let choices = u64::from(self.choices);
+            self.tally.is_read(choices.div_ceil(most.unwrap_or(choices)));
+        }
     }
 
     /// The answer begins with this status.
@@ -135,10 +147,34 @@ impl Settlement {
         &self.end.notes
     }
 
-    /// Notes how many tokens were used; the last counts hold. `estimated`: the provider did not count them.
-    pub fn count(&mut self, usage: Usage, estimated: bool) {
-        self.end.usage = Some(usage);
-        self.end.usage_is_estimated = estimated;
+    /// What is known of its tokens.
+    pub fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    /// Counts what has been said where its provider has not.
+    ///
+    /// Cancel safety: a count that is dropped is made again when the request is settled.
+    pub async fn count(&mut self) {
+        if self.tally.lacks() {
+            let texts = self.tally.texts();
+            self.count_texts(texts).await;
+        }
+    }
+
+    /// As [`Self::count`], of a whole answer.
+    pub async fn count_answer(&mut self, answer: &Answer, request: &ValidRequest) {
+        self.tally.answered(answer);
+        if self.tally.lacks() {
+            let texts = Texts::of_answer(request, answer);
+            self.count_texts(texts).await;
+        }
+    }
+
+    async fn count_texts(&mut self, texts: Texts) {
+        if let Some(counted) = self.gate.counting.count(texts).await {
+            self.tally.count(counted);
+        }
     }
 
     /// Notes the tier of service that answers; the last one counts.
@@ -161,7 +197,24 @@ impl Settlement {
         }
         self.end.status.get_or_insert(error.status().as_u16());
         self.end.param = error.body().param;
-        self.settle(error.code());
+        self.settle_counted(error.code());
+    }
+
+    /// Settles when what has to be counted is, off the task of whoever waits for the answer.
+    fn settle_counted(&mut self, outcome: &'static str) {
+        let place = self.tally.lacks().then(|| self.gate.counting.wait()).flatten();
+        let (Some(place), Ok(runtime)) = (place, Handle::try_current()) else {
+            return self.settle(outcome);
+        };
+        if let Some(departure) = self.departure.take() {
+            departure.settled();
+        }
+        let mut rest = self.put_off();
+        runtime.spawn(async move {
+            rest.count().await;
+            rest.settle(outcome);
+            drop(place);
+        });
     }
 
     /// The client has gone, and what it left has been read.
@@ -181,7 +234,7 @@ impl Settlement {
             model: Arc::clone(&self.model),
             stream: self.stream,
             choices: self.choices,
-            prompt: self.prompt,
+            tally: self.tally.hand_over(),
             end: take(&mut self.end),
             settled: false,
             fate: self.fate.take(),
@@ -204,6 +257,13 @@ impl Settlement {
             departure.settled();
         }
         self.end.outcome = outcome;
+        if outcome == OK {
+            self.tally.end();
+        }
+        if let Some((usage, is_estimated)) = self.tally.usage() {
+            self.end.usage = Some(usage);
+            self.end.usage_is_estimated = is_estimated;
+        }
         let now = Instant::now();
         let ended = self.end.left.unwrap_or(now);
         let took = ended.duration_since(self.story.arrived);
@@ -242,6 +302,7 @@ impl Settlement {
             let notes: Vec<String> = end.notes.iter().map(ToString::to_string).collect();
             debug!(request_id = story.id.as_str(), notes = %notes.join(", "), "request changed on its way");
         }
+        self.tell_of_unbelieved();
         self.end.bill = Some(bill);
         self.story.ends_after(took, take(&mut self.end));
         self.gate.ended(&self.story, now);
@@ -263,7 +324,7 @@ impl Settlement {
         let (story, end, key) = (&self.story, &self.end, &self.key);
         let came = story.id.arrival();
         let bill = story.read(|pages| {
-            let bill = Bill::of(end, pages, key, money.amount, came, self.prompt);
+            let bill = Bill::of(end, pages, key, money.amount, came, &self.tally);
             if let (Some(room), Some(record)) = (room, bill.record(story, end, pages, key, took)) {
                 // Where it is kept, the spool sees to.
                 room.append(&record);
@@ -283,6 +344,25 @@ impl Settlement {
     }
 }
 
+impl Settlement {
+    /// Says where a provider's count is none that an answer can have.
+    fn tell_of_unbelieved(&self) {
+        let Some(usage) = self.tally.unbelieved() else {
+            return;
+        };
+        let channel = self.end.channel.as_ref().map_or("", ChannelName::as_str);
+        self.gate.metrics.count_unbelieved(channel);
+        warn!(
+            request_id = self.story.id.as_str(),
+            channel,
+            model = self.model.id.as_str(),
+            prompt_tokens = usage.prompt,
+            completion_tokens = usage.completion,
+            "a provider's count is beyond what an answer can have, and is not believed"
+        );
+    }
+}
+
 /// A count that is shown only where there is one.
 fn some(tokens: u64) -> Option<u64> {
     (tokens > 0).then_some(tokens)
@@ -298,7 +378,7 @@ impl Drop for Settlement {
         }
         match self.departure.take().and_then(|departure| departure.settled()) {
             Some(calls) => calls.read_on(self.put_off()),
-            None => self.settle(CLIENT_GONE),
+            None => self.settle_counted(CLIENT_GONE),
         }
     }
 }

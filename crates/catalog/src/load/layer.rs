@@ -39,6 +39,15 @@ pub(super) struct Layer {
     pub providers: BTreeMap<String, ProviderDraft>,
     pub quirk_sets: BTreeMap<String, QuirkSetDraft>,
     pub models: BTreeMap<String, ModelDraft>,
+    pub owners: BTreeMap<String, OwnerDraft>,
+}
+
+/// What the models of one maker have in common.
+#[derive(Debug)]
+pub(super) struct OwnerDraft {
+    pub place: Place,
+    pub token_factor: Option<f64>,
+    pub source: Option<String>,
 }
 
 #[derive(Debug)]
@@ -97,6 +106,10 @@ impl Layer {
             under.columns.extend(over.columns);
         });
         lay_all(&mut self.models, over.models, ModelDraft::lay);
+        lay_all(&mut self.owners, over.owners, |under, over| {
+            lay_value(&mut under.token_factor, over.token_factor);
+            lay_value(&mut under.source, over.source);
+        });
     }
 }
 

@@ -10,7 +10,9 @@ use url::Url;
 use super::{
     Source,
     fields::{Fields, Reader, in_plain_words},
-    layer::{Columns, Layer, ModelDraft, ProviderDraft, QuirkColumns, QuirkSetDraft, ServingDraft},
+    layer::{
+        Columns, Layer, ModelDraft, OwnerDraft, ProviderDraft, QuirkColumns, QuirkSetDraft, ServingDraft,
+    },
     problem::{Placed, Problems, suggestion},
 };
 use crate::{
@@ -19,6 +21,9 @@ use crate::{
     price::{Conditions, HourSpan, PerMillion, Price, PriceRow, Rates},
     quirks::Quirks,
 };
+
+/// What is beyond these is a slip: no tokenizer is that far from another.
+const TOKEN_FACTORS: std::ops::RangeInclusive<f64> = 0.25..=4.0;
 
 /// Adds what `source` says to `layer`, in which nothing may be given twice.
 pub(super) fn file(source: Source<'_>, layer: &mut Layer, problems: &Problems) {
@@ -36,6 +41,9 @@ pub(super) fn file(source: Source<'_>, layer: &mut Layer, problems: &Problems) {
                 columns: columns(fields),
             });
         }
+    }
+    for fields in file.take_tables("owner") {
+        named(fields, "name", &mut layer.owners, owner);
     }
     for fields in file.take_tables("model") {
         named(fields, "id", &mut layer.models, model);
@@ -57,7 +65,7 @@ macro_rules! has_place {
         }
     )*};
 }
-has_place!(ProviderDraft, QuirkSetDraft, ModelDraft);
+has_place!(ProviderDraft, QuirkSetDraft, ModelDraft, OwnerDraft);
 
 fn named<'r, 's, T: HasPlace>(
     mut fields: Fields<'r, 's>,
@@ -104,6 +112,24 @@ fn provider(mut fields: Fields<'_, '_>) -> ProviderDraft {
         serves_any_model: value(&mut fields, "serves_any_model"),
         serves_catalogue: value(&mut fields, "serves_catalogue"),
         quirks: quirks(&mut fields),
+    };
+    fields.finish();
+    draft
+}
+
+fn owner(mut fields: Fields<'_, '_>) -> OwnerDraft {
+    let factor = fields.take::<f64>("token_factor");
+    if let Some(factor) = factor
+        .as_ref()
+        .filter(|factor| !TOKEN_FACTORS.contains(&factor.value))
+    {
+        let problem = "has to be between 0.25 and 4";
+        fields.report(&factor.place, "token_factor", problem);
+    }
+    let draft = OwnerDraft {
+        place: fields.place.clone(),
+        token_factor: factor.map(|factor| factor.value),
+        source: text(&mut fields, "source"),
     };
     fields.finish();
     draft

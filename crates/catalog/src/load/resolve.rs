@@ -37,6 +37,9 @@ pub(super) fn catalog(layer: Layer, contracts: Vec<Contract>) -> Result<Catalog,
             .map(|(name, draft)| (name, draft.quirks))
             .collect(),
         quirk_sets: layer.quirk_sets,
+        token_factors: (layer.owners.into_iter())
+            .filter_map(|(name, draft)| Some((name, draft.token_factor?)))
+            .collect(),
         contracts,
         problems,
     };
@@ -120,6 +123,8 @@ struct Resolver {
     providers: BTreeMap<String, Provider>,
     /// Each provider's own columns.
     columns: BTreeMap<String, QuirkColumns>,
+    /// By owner.
+    token_factors: BTreeMap<String, f64>,
     quirk_sets: BTreeMap<String, QuirkSetDraft>,
     contracts: BTreeMap<String, Arc<Contract>>,
     problems: Problems,
@@ -159,6 +164,12 @@ impl Resolver {
         }
         Some(Model {
             id: ModelId::new(id),
+            token_factor: draft
+                .owner
+                .as_ref()
+                .and_then(|owner| self.token_factors.get(owner))
+                .copied()
+                .unwrap_or(Catalog::TOKEN_FACTOR),
             owner: draft.owner?.into(),
             contract: contract?,
             context: draft.context,

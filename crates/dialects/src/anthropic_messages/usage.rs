@@ -108,6 +108,13 @@ impl Counts {
     }
 }
 
+/// What a whole answer counts, whatever else it says.
+pub(crate) fn in_answer(answer: &Object<'_>) -> Option<Usage> {
+    let mut counts = Counts::new(0);
+    counts.take(&inner(answer, "usage")?);
+    counts.usage()
+}
+
 impl Tokens {
     fn of(usage: &Object<'_>) -> Self {
         let mut tokens = Self::default();

@@ -69,6 +69,11 @@ pub(super) fn read(json: &str, known: &mut Prompt) -> Option<Usage> {
     })
 }
 
+/// What a whole answer counts, whatever else it says.
+pub(crate) fn in_answer(answer: &Object<'_>) -> Option<Usage> {
+    read(answer.present("usageMetadata")?, &mut Prompt::Estimated(0))
+}
+
 /// Tokens of what is no text. Documents count as text: nothing in OpenAI's usage is theirs.
 #[derive(Default)]
 struct Modalities {

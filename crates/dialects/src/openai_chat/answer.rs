@@ -15,7 +15,7 @@ use tollgate_chat::{
     object::{Object, member_items},
     service_tier::ServiceTier,
     surrogates,
-    usage::Usage,
+    usage::{CountedBy, Usage},
 };
 
 use super::{
@@ -95,7 +95,10 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
     Ok(Answer {
         json,
         usage,
-        usage_is_estimated: counted.is_none(),
+        counted_by: match counted {
+            Some(_) => CountedBy::Provider,
+            None => CountedBy::Gate,
+        },
         service_tier: tier_of(&object),
         finishes,
         unshown,

@@ -6,6 +6,7 @@ use tollgate_chat::{
     answer::Answer,
     event::{EventKind, Start},
     object::{Object, items},
+    usage::CountedBy,
 };
 
 use super::{message, shape};
@@ -41,7 +42,7 @@ pub fn events(answer: &Answer) -> Result<Vec<EventKind>, Fault> {
         kinds.push(EventKind::Finish(finish.clone()));
     }
     kinds.extend(answer.service_tier.clone().map(EventKind::ServiceTier));
-    if !answer.usage_is_estimated {
+    if answer.counted_by != CountedBy::Gate {
         kinds.push(EventKind::Usage(answer.usage));
     }
     Ok(kinds)

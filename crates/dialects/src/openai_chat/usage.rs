@@ -72,6 +72,11 @@ pub fn read(json: &str, excludes_reasoning: bool) -> Option<Usage> {
     })
 }
 
+/// What a whole answer counts, whatever else it says.
+pub(crate) fn in_answer(answer: &Object<'_>) -> Option<Usage> {
+    read(answer.present("usage")?, false)
+}
+
 /// A count, whatever number it is spelt as; negative ones count as zero. Counts beyond any model's
 /// context are not believed.
 fn count(object: &Object<'_>, name: &str) -> Option<u64> {

@@ -47,6 +47,11 @@ pub fn read(json: &str) -> Option<Usage> {
     })
 }
 
+/// What a whole answer counts, whatever else it says.
+pub(crate) fn in_answer(answer: &Object<'_>) -> Option<Usage> {
+    read(answer.present("usage")?)
+}
+
 /// A count, whatever number it is spelt as; negative ones count as zero.
 fn count(object: &Object<'_>, name: &str) -> Option<u64> {
     let value: f64 = object.read(name)?;

@@ -98,7 +98,7 @@ fn counted(usage: Value) -> ([u64; 4], bool) {
     let (told, usage) = (assembled(streamed)["usage"].take(), shown(&whole)["usage"].take());
     if usage["completion_tokens"] != 4 {
         assert_eq!(told, usage, "whole and streamed count alike");
-        assert_eq!(is_estimated, whole.usage_is_estimated);
+        assert_eq!(is_estimated, whole.counted_by.is_estimate());
     }
     let count = |count: &Value| count.as_u64().unwrap_or_default();
     let counts = [
@@ -107,7 +107,7 @@ fn counted(usage: Value) -> ([u64; 4], bool) {
         count(&usage["prompt_tokens_details"]["cached_tokens"]),
         count(&usage["completion_tokens_details"]["reasoning_tokens"]),
     ];
-    (counts, whole.usage_is_estimated)
+    (counts, whole.counted_by.is_estimate())
 }
 
 #[test]

@@ -261,7 +261,7 @@ fn every_recorded_answer_says_and_counts_what_its_body_does() {
         let answer = shown(&decoded.answer);
         assert_eq!(said_by(&answer), said(&recorded), "{}", recording.id);
         assert_eq!(counted_by(&answer), counted(&recorded), "{}", recording.id);
-        assert!(!decoded.answer.usage_is_estimated, "{}", recording.id);
+        assert!(!decoded.answer.counted_by.is_estimate(), "{}", recording.id);
     }
 }
 

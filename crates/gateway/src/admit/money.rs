@@ -14,15 +14,13 @@ use tollgate_store::WarmKey;
 
 use crate::{
     channel::Server,
+    count::tally,
     error::GateError,
     gate::Gate,
     route::{Route, payable},
     story::Story,
 };
 
-/// Tokens that are expected of an image, a video or a file: of an image of a megapixel, the larger of what
-/// OpenAI (765) and Anthropic (1,334) say.
-const MEDIUM: u64 = 1_334;
 /// Bytes that the gate may add to what the provider reads, in the client's stead.
 const ADDED_BYTES: u64 = 4_096;
 /// What an answer may have where neither the request nor the catalogue bounds it.
@@ -147,7 +145,7 @@ fn on(
     let asked = Request {
         prompt_tokens: request
             .estimated_prompt_tokens()
-            .saturating_add(MEDIUM.saturating_mul(u64::from(request.traits.media))),
+            .saturating_add(tally::MEDIUM.saturating_mul(u64::from(request.traits.media))),
         prompt_bytes: (request.request.body().len() as u64).saturating_add(ADDED_BYTES),
         output_limit: request
             .max_tokens

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use tollgate_catalog::contract::estimated_tokens;
-use tollgate_chat::{answer::Answer, assemble::Assembler, event::EventKind, usage::Usage};
+use tollgate_chat::{
+    answer::Answer,
+    assemble::Assembler,
+    event::EventKind,
+    usage::{CountedBy, Usage},
+};
 use tollgate_dialects::{Dialect, Presentation, ProviderRequest};
 
 use super::{
@@ -53,7 +58,7 @@ impl Call {
         let stream = self.open(request).await?;
         match self.stream {
             true => Ok(Outcome::Stream(stream)),
-            false => fold(stream, &self.gate, &self.presentation).await,
+            false => fold(stream, &self.gate, &self.presentation, &self.mark).await,
         }
     }
 
@@ -83,6 +88,7 @@ impl Call {
             keeper: self.keeper.as_ref(),
             parting: self.parting.as_ref(),
             place: self.place.as_ref(),
+            mark: &self.mark,
         };
         let response = send::send(&self.server, request, &self.mark).await?;
         drop(memory);
@@ -101,7 +107,12 @@ impl Call {
         let work = async move { call.whole_now(request).await };
         let read = |(answer, _): (Answer, Held), _| -> Rest {
             Box::pin(std::future::ready(Read {
-                usage: Some(answer.usage),
+                // What nobody counted is estimated with what the client had.
+                usage: (answer.counted_by != CountedBy::Gate).then_some(answer.usage),
+                said: match answer.counted_by {
+                    CountedBy::Gate => answer.json.len() as u64,
+                    CountedBy::Provider | CountedBy::ProviderButThePrompt => 0,
+                },
                 service_tier: answer.service_tier,
                 how: How::Complete,
             }))
@@ -120,7 +131,10 @@ impl Call {
         let body = send::read_whole(response.into_body(), limit, idle, &mut held).await?;
         let decoded = dialect
             .decode_answer(&body, &self.server.serving.quirks, &self.presentation, &undo)
-            .map_err(|fault| private::failed(&self.server.channel.settings, fault))?;
+            .map_err(|fault| {
+                self.mark.follow().counted(dialect.counted_in(&body));
+                private::failed(&self.server.channel.settings, fault)
+            })?;
         if let Some(keeper) = &self.keeper {
             keeper.keep(decoded.turns);
         }
@@ -145,13 +159,17 @@ pub async fn fold(
     mut stream: OpenStream,
     gate: &Gate,
     presentation: &Presentation,
+    mark: &AttemptMark,
 ) -> Result<Outcome, Failure> {
     let limit = gate.settings.answer_limit;
     let mut held = gate.buffered.hold();
     let mut assembler = Assembler::default();
     let mut head = presentation.head.clone();
+    let mut followed = mark.follow();
     while let Some(events) = stream.next().await {
-        for event in events? {
+        let events = events?;
+        followed.hear(&events);
+        for event in events {
             if let EventKind::Start(start) = &event.kind {
                 head.adopt(start);
             }
@@ -162,6 +180,7 @@ pub async fn fold(
         }
         held.grow_to(assembler.held()).map_err(|_| Failure::MemoryFull)?;
     }
+    followed.handed_on();
     let estimated = Usage {
         prompt: presentation.estimated_prompt_tokens,
         completion: estimated_tokens(assembler.held() as u64),

@@ -21,6 +21,7 @@ use crate::{
     gate::Gate,
     health::{Place, Witness},
     sandbox::EmbeddedStream,
+    story::AttemptMark,
 };
 
 /// Most that is held back of a stream that has not said anything yet.
@@ -206,7 +207,7 @@ impl OpenStream {
         if let Source::Merged(stream) = &mut self.source {
             stream.begin_no_more();
         }
-        let (mut usage, mut service_tier, mut bytes) = (None, None, 0);
+        let (mut usage, mut service_tier, mut bytes, mut said) = (None, None, 0, 0);
         let how = loop {
             match timeout_at(deadline.until, self.next()).await {
                 Err(_) => break How::Slow,
@@ -216,7 +217,11 @@ impl OpenStream {
                     for event in &events {
                         bytes += weight(event);
                         match &event.kind {
-                            EventKind::Usage(counted) => usage = Some(*counted),
+                            EventKind::Usage(counted) => (usage, said) = (Some(*counted), 0),
+                            EventKind::Text { text, .. }
+                            | EventKind::Refusal { text, .. }
+                            | EventKind::Reasoning { text, .. }
+                            | EventKind::ToolCall { arguments: text, .. } => said += text.len() as u64,
                             EventKind::ServiceTier(tier) => service_tier = Some(tier.clone()),
                             _ => {}
                         }
@@ -229,6 +234,7 @@ impl OpenStream {
         };
         Read {
             usage,
+            said,
             service_tier,
             how,
         }
@@ -379,6 +385,7 @@ pub struct Reading<'a> {
     pub keeper: Option<&'a Keeper>,
     pub parting: Option<&'a Arc<Parting>>,
     pub place: Option<&'a Arc<Place>>,
+    pub mark: &'a AttemptMark,
 }
 
 /// Reads until the first real output, or the end of an answer without any.
@@ -414,9 +421,12 @@ pub async fn open(
         _place: reading.place.cloned(),
     };
     let mut held = Vec::new();
+    let mut followed = reading.mark.follow();
     loop {
         let (events, ended) = stream.read().await;
-        held.extend(events?);
+        let events = events?;
+        followed.hear(&events);
+        held.extend(events);
         // The client has seen nothing yet, so another channel may still answer as a whole.
         if let Some(failure) = stream.failed.take() {
             return Err(failure);
@@ -426,6 +436,7 @@ pub async fn open(
             false if commits(&held) => Source::Provider(Box::new(stream)),
             false => continue,
         };
+        followed.handed_on();
         return Ok(OpenStream {
             held,
             source,
@@ -476,10 +487,12 @@ pub async fn tell_whole(
         &mut memory,
     )
     .await?;
-    let (held, turns) = reading
-        .dialect
-        .decode_as_stream(&body, reading.quirks, reading.presentation, &reading.undo)
-        .map_err(|fault| private::failed(&server.channel.settings, fault))?;
+    let decoded =
+        (reading.dialect).decode_as_stream(&body, reading.quirks, reading.presentation, &reading.undo);
+    let (held, turns) = decoded.map_err(|fault| {
+        reading.mark.follow().counted(reading.dialect.counted_in(&body));
+        private::failed(&server.channel.settings, fault)
+    })?;
     if let Some(keeper) = reading.keeper {
         keeper.keep(turns);
     }

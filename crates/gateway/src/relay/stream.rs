@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::unfold;
 use http_body::Frame;
 use tokio::time::{Instant, timeout_at};
-use tollgate_catalog::contract::{ValidRequest, estimated_tokens};
+use tollgate_catalog::contract::ValidRequest;
 use tollgate_chat::{
     chunk::{AnswerShape, ChunkWriter, Head},
     event::{Event, EventKind, Unshown, Wire},
@@ -24,6 +24,7 @@ use crate::{
     attempt::{Attempted, OpenStream, Outcome, outcome, shape_of},
     body::Body,
     buffered::Held,
+    count::tally::Tally,
     error::{Failure, GateError},
     request_id::RequestId,
     settle::Settlement,
@@ -43,14 +44,8 @@ pub struct Writer {
     head: Head,
     shape: AnswerShape,
     include_usage: bool,
-    usage: Option<Usage>,
-    /// Whether some of `usage` is an estimate.
-    usage_is_estimated: bool,
     /// Until the settlement has it.
     service_tier: Option<ServiceTier>,
-    estimated_prompt_tokens: u64,
-    /// Bytes of output so far, for an estimate where the provider counts nothing.
-    output_bytes: u64,
     /// Choices that were asked for, and those that have ended.
     choices: u32,
     ended: Finishes,
@@ -65,11 +60,7 @@ impl Writer {
             head,
             shape: shape_of(request),
             include_usage: request.include_usage,
-            usage: None,
-            usage_is_estimated: false,
             service_tier: None,
-            estimated_prompt_tokens: request.estimated_prompt_tokens(),
-            output_bytes: 0,
             choices: request.n,
             ended: Finishes::default(),
             unshown: BTreeSet::new(),
@@ -77,23 +68,24 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, events: Vec<Event>, out: &mut BytesMut) {
+    fn write(&mut self, events: Vec<Event>, tally: &mut Tally, out: &mut BytesMut) {
         let mut events = events.into_iter().peekable();
         while let Some(Event { kind, wire }) = events.next() {
+            tally.hear(&kind);
             match &kind {
                 EventKind::Start(start) if self.chunks.is_none() => self.head.adopt(start),
-                EventKind::Usage(usage) => self.usage = Some(*usage),
-                EventKind::UsageEstimated => self.usage_is_estimated = true,
-                EventKind::Text { text, .. }
-                | EventKind::Refusal { text, .. }
-                | EventKind::Reasoning { text, .. }
-                | EventKind::ToolCall { arguments: text, .. } => self.output_bytes += text.len() as u64,
                 EventKind::ServiceTier(tier) => self.service_tier = Some(tier.clone()),
                 EventKind::Finish(finish) => self.ended.add(finish.reason),
                 EventKind::Unshown { kind, .. } => {
                     self.unshown.insert(*kind);
                 }
                 EventKind::Start(_)
+                | EventKind::Usage(_)
+                | EventKind::UsageEstimated
+                | EventKind::Text { .. }
+                | EventKind::Refusal { .. }
+                | EventKind::Reasoning { .. }
+                | EventKind::ToolCall { .. }
                 | EventKind::Image { .. }
                 | EventKind::Logprobs { .. }
                 | EventKind::Citation { .. }
@@ -156,28 +148,13 @@ impl Writer {
     }
 
     /// The end of a complete answer.
-    fn finish(&mut self, out: &mut BytesMut) {
+    fn finish(&mut self, usage: &Usage, out: &mut BytesMut) {
         if self.include_usage {
-            let usage = self.usage();
             let shape = self.shape.usage.clone();
-            let json = self.chunks().usage(&usage, &shape);
+            let json = self.chunks().usage(usage, &shape);
             write_event(out, json.as_bytes());
         }
         out.extend_from_slice(DONE);
-    }
-
-    /// The provider's counts, else an estimate of what was said so far.
-    fn usage(&self) -> Usage {
-        self.usage.unwrap_or_else(|| Usage {
-            prompt: self.estimated_prompt_tokens,
-            completion: estimated_tokens(self.output_bytes),
-            ..Usage::default()
-        })
-    }
-
-    /// Whether some of [`Self::usage`] is an estimate.
-    fn is_estimate(&self) -> bool {
-        self.usage.is_none() || self.usage_is_estimated
     }
 
     /// From the first chunk on, every chunk says the same of the whole answer.
@@ -286,13 +263,10 @@ impl Streaming {
                     None => return (self.fail(GateError::ShutDown, out), None),
                     Some(Err(_)) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
                     Some(Ok(Some(Ok(events)))) => {
-                        self.writer.write(events, &mut out);
+                        self.writer.write(events, self.settlement.tally(), &mut out);
                         if let Some(tier) = self.writer.service_tier.take() {
                             self.settlement.served_at(tier);
                         }
-                        // In case the client goes away before the end.
-                        self.settlement
-                            .count(self.writer.usage(), self.writer.is_estimate());
                         if out.len() >= COUNTED_FROM && self.memory.grow_to(out.len()).is_err() {
                             return (self.broken(Failure::MemoryFull, BytesMut::new()), None);
                         }
@@ -302,19 +276,20 @@ impl Streaming {
                         }
                     }
                     Some(Ok(Some(Err(failure)))) => return (self.broken(failure, out), None),
-                    Some(Ok(None)) => return (self.complete(out), None),
+                    Some(Ok(None)) => return (self.complete(out).await, None),
                 },
             }
         }
     }
 
-    fn complete(mut self: Box<Self>, mut out: BytesMut) -> Bytes {
-        self.writer.finish(&mut out);
-        self.settlement
-            .count(self.writer.usage(), self.writer.is_estimate());
+    async fn complete(mut self: Box<Self>, mut out: BytesMut) -> Bytes {
+        self.settlement.tally().end();
+        self.settlement.count().await;
+        let (usage, uncounted) = self.settlement.tally().usage().unwrap_or_default();
+        self.writer.finish(&usage, &mut out);
         let came = Came {
             choices: self.writer.ended.total(),
-            uncounted: self.writer.is_estimate(),
+            uncounted,
             unshown: &self.writer.unshown,
         };
         self.settlement.note(came.notes(self.writer.choices));
@@ -337,10 +312,6 @@ impl Streaming {
 
     /// An error object ends the stream; there is no `[DONE]`, which would look like success.
     fn fail(mut self: Box<Self>, error: GateError, mut out: BytesMut) -> Bytes {
-        if self.writer.usage.is_some() || self.writer.output_bytes > 0 {
-            self.settlement
-                .count(self.writer.usage(), self.writer.is_estimate());
-        }
         write_event(&mut out, error.body().to_json().as_bytes());
         self.settlement.finished(self.writer.ended);
         self.settlement.sends(out.len());

@@ -6,6 +6,10 @@ use std::{
 };
 
 use tollgate_catalog::{provider::Provider, serving::Serving};
+use tollgate_chat::{
+    event::{Event, EventKind},
+    usage::Usage,
+};
 
 use super::{Pages, Story};
 use crate::{
@@ -39,6 +43,8 @@ pub struct Attempt {
     pub error: Option<String>,
     /// Whether it was read on when the client had gone, and is what the request is settled with.
     pub is_paid_for: bool,
+    /// What its provider has counted of calls that broke or were left.
+    pub counted: Option<Usage>,
 }
 
 /// The head of the provider's answer.
@@ -110,6 +116,7 @@ impl Story {
                 outcome: None,
                 error: None,
                 is_paid_for: false,
+                counted: None,
             });
         }
         AttemptPen {
@@ -203,10 +210,57 @@ impl AttemptMark {
         self.write(|attempt| attempt.is_paid_for = true);
     }
 
+    /// Follows a call of the attempt, in case it comes to nothing.
+    pub fn follow(&self) -> Followed {
+        Followed {
+            mark: self.clone(),
+            counted: None,
+        }
+    }
+
     fn write(&self, write: impl FnOnce(&mut Attempt)) {
         let mut pages = self.story.pages();
         if let Some(attempt) = self.place.and_then(|place| pages.attempts.get_mut(place)) {
             write(attempt);
+        }
+    }
+}
+
+/// What a provider counts of a call. Dropping it writes that down as lost.
+#[derive(Debug)]
+pub struct Followed {
+    mark: AttemptMark,
+    counted: Option<Usage>,
+}
+
+impl Followed {
+    /// Takes what the provider counts; the last count holds.
+    pub fn hear(&mut self, events: &[Event]) {
+        for event in events {
+            if let EventKind::Usage(usage) = event.kind {
+                self.counted = Some(usage);
+            }
+        }
+    }
+
+    /// The provider has counted this.
+    pub fn counted(&mut self, usage: Option<Usage>) {
+        self.counted = usage.or(self.counted);
+    }
+
+    /// Somebody goes on with the call.
+    pub fn handed_on(mut self) {
+        self.counted = None;
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        if let Some(counted) = self.counted {
+            self.mark.write(|attempt| {
+                let others = attempt.counted.unwrap_or_default();
+                attempt.counted = Some(others.plus(counted));
+            });
         }
     }
 }

@@ -16,6 +16,7 @@ mod command;
 mod concurrency;
 mod config_errors;
 mod contract;
+mod counting;
 mod credit;
 mod deploy;
 mod documented_limits;

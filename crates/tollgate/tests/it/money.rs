@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate, Signal},
-    provider::{FakeProvider, Script, accepts_and_says_nothing, answer, answers, fails, says, streams},
+    provider::{
+        FakeProvider, Script, accepts_and_says_nothing, answer, answers, fails, says, streams, streams_raw,
+    },
 };
 
 use crate::{
@@ -283,6 +285,71 @@ async fn an_attempt_whose_output_nobody_is_given_is_the_operators_cost() {
     let usage = run(&gate, &["usage", "--key", "app", "--json"]).await;
     let usage: Value = serde_json::from_str(&usage).expect("JSON");
     assert_eq!(usage[0]["cost"], "0.008262", "{usage}");
+}
+
+#[tokio::test]
+async fn an_attempt_that_broke_costs_the_operator_what_its_provider_counted() {
+    let mut counted = answer("Hello");
+    counted["usage"] = json!({"prompt_tokens": 2_000, "completion_tokens": 200, "total_tokens": 2_200});
+    // It has counted, and gives no choice that anybody could be given.
+    counted["choices"] = json!([]);
+    let first = FakeProvider::start_with(answers(counted)).await;
+    let second = FakeProvider::start_with(used(1_000, 100)).await;
+    let to = |provider, name| {
+        let channel = Channel::to(provider).named(name).models([MODEL]);
+        channel.set("prices", PRICES)
+    };
+    let gate = setup()
+        .channel(to(&first, "first"))
+        .channel(to(&second, "second").set("priority", "1"))
+        .start()
+        .await;
+
+    let answer = gate.post(&question()).await;
+
+    let id = answer
+        .header("x-tollgate-request-id")
+        .expect("every answer has one");
+    let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
+        .await
+        .json();
+    assert_eq!(told["bill"]["lost_cost"], "0.009", "{told}");
+    assert_eq!(told["bill"]["cost"], "0.0045", "{told}");
+}
+
+#[tokio::test]
+async fn a_stream_that_broke_before_its_first_word_costs_what_it_had_counted() {
+    let start = json!({"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant",
+        "content": [], "usage": {"input_tokens": 3_000, "output_tokens": 1}}});
+    let first =
+        FakeProvider::start_with(streams_raw([format!("event: message_start\ndata: {start}\n\n")])).await;
+    let second = FakeProvider::start_with(streams(["Hello"])).await;
+    let prices = r#"{ claude-sonnet-4-6 = { input = "3", output = "15" } }"#;
+    let gate = setup()
+        .channel(
+            Channel::of("anthropic", &first)
+                .models(["claude-sonnet-4-6"])
+                .set("prices", prices),
+        )
+        .channel(
+            Channel::to(&second)
+                .named("second")
+                .models(["claude-sonnet-4-6"])
+                .set("priority", "1"),
+        )
+        .start()
+        .await;
+
+    let answer = gate.stream(&question_to("claude-sonnet-4-6")).await;
+
+    assert_eq!(answer.text(), "Hello");
+    let id = answer
+        .header("x-tollgate-request-id")
+        .expect("every answer has one");
+    let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
+        .await
+        .json();
+    assert_eq!(told["bill"]["lost_cost"], "0.009015", "{told}");
 }
 
 #[tokio::test]

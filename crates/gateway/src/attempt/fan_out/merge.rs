@@ -7,7 +7,7 @@ use tollgate_chat::{
     edit::{Edits, ObjectEdit},
     json::quote,
     object::{Object, items},
-    usage::Usage,
+    usage::{CountedBy, Usage},
 };
 use tollgate_dialects::{Fault, FaultKind, Presentation};
 
@@ -47,13 +47,22 @@ pub fn merge(answers: &[(Share, Answer, Held)], presentation: &Presentation) -> 
         service_tier: answers
             .iter()
             .find_map(|(_, answer, _)| answer.service_tier.clone()),
-        usage_is_estimated: answers.iter().any(|(_, answer, _)| answer.usage_is_estimated),
+        counted_by: counted_by(answers),
         finishes,
         unshown: answers
             .iter()
             .flat_map(|(_, answer, _)| answer.unshown.clone())
             .collect(),
     })
+}
+
+/// Where one of them was not counted, the sum is an estimate.
+fn counted_by(answers: &[(Share, Answer, Held)]) -> CountedBy {
+    let by = |counted| answers.iter().any(|(_, answer, _)| answer.counted_by == counted);
+    [CountedBy::Gate, CountedBy::ProviderButThePrompt]
+        .into_iter()
+        .find(|counted| by(*counted))
+        .unwrap_or(CountedBy::Provider)
 }
 
 /// A ready chunk with the client's indexes, and the ID and time of the whole answer.

@@ -244,7 +244,10 @@ impl MergedStream {
                 ..Usage::default()
             });
         }
-        vec![Event::new(EventKind::Usage(self.sum()))]
+        vec![
+            Event::new(EventKind::Usage(self.sum())),
+            Event::new(EventKind::UsageEstimated),
+        ]
     }
 }
 

@@ -5,7 +5,7 @@ use tollgate_chat::{
     answer::Answer,
     chunk::{AnswerShape, Head},
     event::{Finish, FinishReason},
-    usage::Usage,
+    usage::{CountedBy, Usage},
 };
 use tollgate_dialects::Presentation;
 
@@ -56,7 +56,7 @@ fn answer(id: &str, texts: &[&str], prompt: u64) -> Answer {
             cached: 1,
             ..Usage::default()
         },
-        usage_is_estimated: false,
+        counted_by: CountedBy::Provider,
         service_tier: None,
         unshown: Default::default(),
         finishes: (0..texts.len() as u32).map(finish).collect(),

@@ -43,6 +43,7 @@ pub(crate) fn model(page: &str) -> Arc<Model> {
     Arc::new(Model {
         id: ModelId::new("m"),
         owner: "owner".into(),
+        token_factor: 1.0,
         contract: contract.clone(),
         context: None,
         max_output: None,

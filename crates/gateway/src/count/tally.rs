@@ -1,0 +1,308 @@
+//! What is known of the tokens of one request, while it goes on and at its end.
+//!
+//! What the provider says counts, the last of it, where an answer can have as many tokens at all. Where an answer ended
+//! before it was counted, or nobody counts it, the gate does: until [`Tally::counted`] was called, from bytes. A count
+//! that came while the answer went on is added to what was said after it.
+//! A stream's text is kept only since its last count, and its prompt only until somebody has counted it.
+
+use bytes::Bytes;
+use tollgate_catalog::{
+    contract::{ValidRequest, estimated_tokens},
+    model::Model,
+};
+use tollgate_chat::{
+    answer::Answer,
+    event::EventKind,
+    usage::{CountedBy, Usage},
+};
+
+use super::{
+    Counted, Counting, Texts,
+    belief::Belief,
+    text::{Output, PROMPT_KEPT, Said},
+};
+use crate::buffered::Held;
+
+/// Tokens of an image, a video or a file that is read: of an image of a megapixel, the larger of what OpenAI (765) and
+/// Anthropic (1,334) say.
+pub const MEDIUM: u64 = 1_334;
+/// Bytes of a request up to which it is copied: a smaller one would keep the whole of what its connection read.
+const COPIED: usize = 64 * 1024;
+
+/// The tokens of one request.
+#[derive(Debug)]
+pub struct Tally {
+    /// Of the prompt, by its bytes, and of what lies around each message; both without media.
+    about: u64,
+    frames: u64,
+    media: u64,
+    /// The request, of a stream that nobody has counted yet.
+    request: Option<KeptRequest>,
+    said: Said,
+    /// Bytes of what the client asked, and how many choices.
+    bytes: u64,
+    choices: u32,
+    /// How often a provider reads the prompt for that.
+    readings: u64,
+    /// Tokens of the model that answers for one of tiktoken's.
+    factor: f64,
+    belief: Belief,
+    told: Option<Usage>,
+    /// Whether the prompt in it is an estimate.
+    prompt_is_estimated: bool,
+    /// What of its completion had been said when it was told; the rest of it is said twice.
+    told_of: u64,
+    /// What stands in where nothing was told and nothing could be counted.
+    instead: Option<Usage>,
+    counted: Option<Counted>,
+    /// Whether the answer has begun, and whether it has come to its end.
+    begun: bool,
+    whole: bool,
+    unbelieved: Option<Usage>,
+}
+
+#[derive(Debug)]
+struct KeptRequest {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl Tally {
+    pub fn of(request: &ValidRequest, counting: &Counting) -> Self {
+        let body = request.request.body();
+        let bytes = body.len() as u64;
+        let mut held = counting.hold();
+        // Whoever waits for a whole answer has the request still.
+        let is_kept = request.stream && body.len() <= PROMPT_KEPT && held.grow(body.len()).is_ok();
+        let kept = is_kept.then(|| KeptRequest {
+            bytes: match body.len() <= COPIED {
+                true => Bytes::copy_from_slice(body),
+                false => body.clone(),
+            },
+            _held: held,
+        });
+        Self {
+            about: request.estimated_prompt_tokens(),
+            frames: 4 * u64::from(request.traits.count),
+            media: MEDIUM * u64::from(request.traits.media),
+            request: kept,
+            said: Said::new(counting.hold()),
+            bytes,
+            choices: request.n,
+            readings: 1,
+            factor: request.model.token_factor,
+            belief: Belief::of(&request.model, bytes, request.n),
+            told: None,
+            prompt_is_estimated: false,
+            told_of: 0,
+            instead: None,
+            counted: None,
+            begun: false,
+            whole: false,
+            unbelieved: None,
+        }
+    }
+
+    /// All of it, for whoever goes on. Nothing that can be counted is left.
+    pub fn hand_over(&mut self) -> Self {
+        let said = self.said.hand_over();
+        Self {
+            request: self.request.take(),
+            said,
+            ..*self
+        }
+    }
+
+    /// Tokens of the prompt, as the gate estimates them.
+    pub fn about(&self) -> u64 {
+        self.about
+    }
+
+    /// Another model answers than was asked for.
+    pub fn answered_by(&mut self, model: &Model) {
+        self.factor = model.token_factor;
+        self.belief = Belief::of(model, self.bytes, self.choices);
+    }
+
+    /// The prompt goes out so many times.
+    pub fn is_read(&mut self, times: u64) {
+        self.readings = times.max(1);
+    }
+
+    /// Takes what a stream says.
+    pub fn hear(&mut self, event: &EventKind) {
+        self.begun = true;
+        match event {
+            EventKind::Usage(usage) => self.tell(*usage),
+            EventKind::UsageEstimated => self.prompt_is_estimated = true,
+            EventKind::Text { text, .. } | EventKind::Refusal { text, .. } => self.said.say(text),
+            EventKind::Reasoning { text, .. } => self.said.think(text),
+            EventKind::ToolCall { name, arguments, .. } => {
+                name.iter().for_each(|name| self.said.say(name));
+                self.said.say(arguments);
+            }
+            EventKind::Start(_)
+            | EventKind::Image { .. }
+            | EventKind::Logprobs { .. }
+            | EventKind::Citation { .. }
+            | EventKind::Other { .. }
+            | EventKind::Unshown { .. }
+            | EventKind::State { .. }
+            | EventKind::BlockEnd { .. }
+            | EventKind::Finish(_)
+            | EventKind::ServiceTier(_) => {}
+        }
+    }
+
+    /// Takes a whole answer, and what a provider has counted of it.
+    pub fn answered(&mut self, answer: &Answer) {
+        (self.begun, self.whole) = (true, true);
+        let bytes = answer.json.len() as u64;
+        self.instead = Some(match answer.counted_by {
+            CountedBy::Gate => answer.usage,
+            CountedBy::Provider | CountedBy::ProviderButThePrompt => Usage {
+                prompt: self.prompt(),
+                completion: estimated_tokens(bytes),
+                ..Usage::default()
+            },
+        });
+        match answer.counted_by {
+            CountedBy::Gate => {}
+            CountedBy::Provider => self.tell_of(answer.usage, bytes),
+            CountedBy::ProviderButThePrompt => {
+                self.tell_of(answer.usage, bytes);
+                self.prompt_is_estimated = true;
+            }
+        }
+    }
+
+    /// Takes the last count of an answer whose client has gone.
+    pub fn told_at_last(&mut self, usage: Usage) {
+        (self.begun, self.whole) = (true, true);
+        self.tell(usage);
+    }
+
+    /// So many bytes more were said, to nobody.
+    pub fn said_unheard(&mut self, bytes: u64) {
+        self.said.say_unkept(bytes);
+    }
+
+    /// The answer is whole.
+    pub fn end(&mut self) {
+        self.whole = true;
+    }
+
+    fn tell(&mut self, usage: Usage) {
+        self.tell_of(usage, self.said.bytes());
+    }
+
+    /// Takes a provider's count of what it said in so many bytes, or more.
+    fn tell_of(&mut self, usage: Usage, bytes: u64) {
+        let before = self.told.map_or(0, |told| told.completion);
+        if !self.belief.allows(&usage, bytes.saturating_add(before)) {
+            self.unbelieved = Some(usage);
+            return;
+        }
+        // A count that came before the first word is of the prompt, and of how the answer opens.
+        self.told_of = match self.told_of == 0 && self.said.bytes() == 0 {
+            true => 0,
+            false => usage.completion,
+        };
+        self.told = Some(usage);
+        self.said.clear();
+        if usage.prompt > 0 {
+            self.request = None;
+        }
+    }
+
+    /// Whether there is something to count before the request is settled.
+    pub fn lacks(&self) -> bool {
+        self.begun && self.counted.is_none() && self.is_counted_here()
+    }
+
+    /// What there is to count of a stream.
+    pub fn texts(&self) -> Texts {
+        let [reasoning, said] = [&self.said.reasoning, &self.said.said].map(|kept| kept.parts().0.to_owned());
+        Texts {
+            request: self.request.as_ref().map(|request| request.bytes.clone()),
+            output: Output::Said { reasoning, said },
+        }
+    }
+
+    /// Takes what was counted of [`Self::texts`], or of a whole answer and its request.
+    pub fn count(&mut self, counted: Counted) {
+        self.counted = Some(counted);
+        self.request = None;
+    }
+
+    /// The count that holds, and whether it is an estimate; `None` where no answer began.
+    pub fn usage(&self) -> Option<(Usage, bool)> {
+        match self.told {
+            _ if !self.begun => None,
+            Some(told) if !self.is_counted_here() => Some((told, self.prompt_is_estimated)),
+            Some(told) => {
+                let (reasoning, said) = self.output();
+                let usage = Usage {
+                    completion: told.completion.max(self.told_of + reasoning + said),
+                    reasoning: told.reasoning + reasoning,
+                    ..told
+                };
+                Some((usage, true))
+            }
+            None if self.counted.is_none() && self.instead.is_some() => Some((self.instead?, true)),
+            None => {
+                let (reasoning, said) = self.output();
+                let usage = Usage {
+                    prompt: self.prompt(),
+                    completion: reasoning + said,
+                    reasoning,
+                    ..Usage::default()
+                };
+                Some((usage, true))
+            }
+        }
+    }
+
+    /// Whether one of its attempts may have had so many tokens.
+    pub fn believes(&self, usage: &Usage) -> bool {
+        self.belief.allows(usage, 0)
+    }
+
+    /// A provider's count that no answer can have.
+    pub fn unbelieved(&self) -> Option<Usage> {
+        self.unbelieved
+    }
+
+    /// Whether what a provider told is not all.
+    fn is_counted_here(&self) -> bool {
+        self.told.is_none() || !self.whole && self.said.bytes() > 0
+    }
+
+    fn prompt(&self) -> u64 {
+        let counted = self.counted.and_then(|counted| counted.prompt);
+        let text = counted.map_or(self.about, |tokens| self.of_model(tokens) + self.frames);
+        (text + self.media) * self.readings
+    }
+
+    /// What was thought and said since the last count, in tokens.
+    fn output(&self) -> (u64, u64) {
+        let of = |kept: &super::text::Kept, counted: Option<u64>| {
+            let (text, beyond) = kept.parts();
+            let tokens = counted.map(|tokens| self.of_model(tokens));
+            tokens.unwrap_or_else(|| estimated_tokens(text.len() as u64)) + estimated_tokens(beyond)
+        };
+        let counted = self.counted;
+        (
+            of(&self.said.reasoning, counted.map(|counted| counted.reasoning)),
+            of(&self.said.said, counted.map(|counted| counted.said)),
+        )
+    }
+
+    /// What tiktoken counted, in tokens of the model that answered.
+    fn of_model(&self, tokens: u64) -> u64 {
+        (tokens as f64 * self.factor).ceil() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tollgate_catalog::contract::{self, check::CheckLimits};
+use tollgate_chat::request::ChatRequest;
+
+use super::*;
+
+/// A tally of a stream, or of a whole answer, of a prompt of twelve tokens by its bytes.
+fn tally(stream: bool) -> Tally {
+    let body = json!({"model": "gpt-4o", "stream": stream,
+        "messages": [{"role": "user", "content": "What is a tollgate for?? Please tell"}]});
+    let request = ChatRequest::parse(body.to_string().into()).unwrap();
+    let catalog = tollgate_catalog::load::builtin().unwrap();
+    let mut model = Arc::clone(catalog.model("gpt-4o").unwrap());
+    Arc::make_mut(&mut model).token_factor = 1.5;
+    let request = contract::check(request, model, &CheckLimits { n_max: 1 }).unwrap();
+    Tally::of(&request, &Counting::new())
+}
+
+fn says(tally: &mut Tally, text: &str) {
+    let text = text.to_owned();
+    tally.hear(&EventKind::Text { choice: 0, text });
+}
+
+fn thinks(tally: &mut Tally, text: &str) {
+    let text = text.to_owned();
+    tally.hear(&EventKind::Reasoning { choice: 0, text });
+}
+
+fn tells(tally: &mut Tally, prompt: u64, completion: u64) {
+    tally.hear(&EventKind::Usage(Usage {
+        prompt,
+        completion,
+        ..Usage::default()
+    }));
+}
+
+/// Prompt, completion, reasoning, and whether it is an estimate.
+fn count(tally: &Tally) -> (u64, u64, u64, bool) {
+    let (usage, is_estimate) = tally.usage().unwrap();
+    (usage.prompt, usage.completion, usage.reasoning, is_estimate)
+}
+
+fn counted(prompt: u64, reasoning: u64, said: u64) -> Counted {
+    Counted {
+        prompt: Some(prompt),
+        reasoning,
+        said,
+    }
+}
+
+#[test]
+fn before_an_answer_begins_there_is_no_count() {
+    let tally = tally(true);
+
+    assert_eq!((tally.usage(), tally.lacks()), (None, false));
+}
+
+#[test]
+fn a_providers_count_at_the_end_is_the_count() {
+    let mut tally = tally(true);
+    says(&mut tally, "Hello");
+    tells(&mut tally, 9, 2);
+    tally.end();
+
+    assert!(!tally.lacks(), "nobody has to count");
+    assert_eq!(count(&tally), (9, 2, 0, false));
+}
+
+#[test]
+fn what_nobody_counts_is_counted_times_the_owners_factor() {
+    let mut tally = tally(true);
+    thinks(&mut tally, "Well, well");
+    says(&mut tally, "Hello there");
+    tally.end();
+
+    assert_eq!(count(&tally), (13, 6, 3, true), "four bytes are a token");
+    assert!(tally.lacks());
+    let texts = tally.texts();
+    assert!(texts.request.is_some());
+    tally.count(counted(8, 4, 6));
+
+    assert!(!tally.lacks());
+    // Twelve, and four around the message; six, and nine.
+    assert_eq!(count(&tally), (12 + 4, 6 + 9, 6, true));
+}
+
+#[test]
+fn a_count_that_came_before_the_first_word_is_not_of_what_was_said_after_it() {
+    let mut tally = tally(true);
+    tells(&mut tally, 40, 3);
+    says(&mut tally, "Hello there");
+
+    assert!(tally.lacks(), "it may have been left in the middle");
+    assert_eq!(tally.texts().request, None, "the prompt has been counted");
+    tally.count(counted(0, 0, 10));
+
+    assert_eq!(count(&tally), (40, 15, 0, true));
+}
+
+#[test]
+fn what_was_said_since_the_last_count_comes_on_top_of_it() {
+    let mut tally = tally(true);
+    says(&mut tally, "Hello");
+    tells(&mut tally, 40, 100);
+    says(&mut tally, "12345678");
+
+    assert_eq!(count(&tally), (40, 102, 0, true));
+    tells(&mut tally, 40, 101);
+    assert_eq!(count(&tally), (40, 101, 0, false));
+}
+
+#[test]
+fn a_count_that_no_answer_can_have_is_none() {
+    for (prompt, completion) in [(1_000_000_000_000, 2), (9, 1_000_000_000_000)] {
+        let mut tally = tally(true);
+        says(&mut tally, "Hello");
+        tells(&mut tally, prompt, completion);
+        tally.end();
+
+        assert!(tally.lacks());
+        assert_eq!(count(&tally), (13, 2, 0, true));
+        let told = tally.unbelieved().unwrap();
+        assert_eq!((told.prompt, told.completion), (prompt, completion));
+    }
+}
+
+#[test]
+fn hidden_thoughts_and_searches_are_believed() {
+    let mut tally = tally(true);
+    says(&mut tally, "Yes");
+    // Five times the context, as hosted tools read it, and an answer as long as the model can give.
+    tells(&mut tally, 5 * 128_000, 128_000);
+    tally.end();
+
+    assert_eq!(count(&tally), (640_000, 128_000, 0, false));
+}
+
+#[test]
+fn a_whole_answer_that_its_provider_counted_only_in_part_keeps_that_part() {
+    let mut tally = tally(false);
+    let usage = Usage {
+        prompt: 13,
+        completion: 5,
+        ..Usage::default()
+    };
+    let answer = |counted_by| Answer {
+        json: "{}".into(),
+        usage,
+        counted_by,
+        service_tier: None,
+        finishes: Vec::new(),
+        unshown: Default::default(),
+    };
+
+    tally.answered(&answer(CountedBy::ProviderButThePrompt));
+    assert_eq!((count(&tally), tally.lacks()), ((13, 5, 0, true), false));
+
+    let mut tally = super::tests::tally(false);
+    tally.answered(&answer(CountedBy::Gate));
+    assert_eq!((count(&tally), tally.lacks()), ((13, 5, 0, true), true));
+}
+
+#[test]
+fn a_prompt_that_is_sent_for_each_choice_counts_each_time() {
+    let mut tally = tally(true);
+    tally.is_read(3);
+    says(&mut tally, "Hello");
+
+    assert_eq!(count(&tally).0, 39);
+}

@@ -1,0 +1,146 @@
+//! Where a provider does not count, or not in a way that can be, the gate does, and says so.
+
+use serde_json::{Value, json};
+use tollgate_testkit::{
+    gate::{Gate, Streamed},
+    provider::{FakeProvider, Script, answer, answers, chunk, decides, streams, streams_events, usage_chunk},
+};
+
+use crate::{
+    credit::{balance, eventually, key_with_credit, run},
+    stage::{get_from_admin, question_with, stage_with, with},
+};
+
+/// $0.001 for each token of the prompt and $0.01 for each of the answer: a single one is to be seen in the balance.
+const PRICES: &str = r#"{ gpt-4o = { input = "1000", output = "10000" } }"#;
+/// 40 tokens of tiktoken's.
+const FORTY: &str = "The quick brown fox jumps over the lazy dog. The quick brown fox jumps over the lazy dog. \
+                     The quick brown fox jumps over the lazy dog. The quick brown fox jumps over the lazy dog.";
+
+async fn stage(script: Script) -> (FakeProvider, Gate) {
+    stage_with(script, |channel| channel.set("prices", PRICES), "").await
+}
+
+/// Answers with this text, whole or streamed, and counts nothing.
+fn uncounted(text: &str) -> Script {
+    let mut whole = answer(text);
+    whole.as_object_mut().unwrap().remove("usage");
+    let stream = streams_events([
+        chunk(json!({"role": "assistant", "content": text}), None),
+        chunk(json!({}), Some("stop")),
+    ]);
+    decides(move |request| match request.wants_stream() {
+        true => stream.clone(),
+        false => answers(whole.clone()),
+    })
+}
+
+/// A question whose hold the little credit of these tests covers.
+fn asked() -> Value {
+    question_with(json!({"max_tokens": 50}))
+}
+
+async fn stream_as(gate: &Gate, key: &str, body: &Value) -> Streamed {
+    let members = json!({"stream": true, "stream_options": {"include_usage": true}});
+    let body = with(body.clone(), members).to_string();
+    gate.open_stream_of(gate.chat_request(key, body))
+        .await
+        .rest()
+        .await
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_counted_has_the_tokens_of_its_text_whole_or_streamed() {
+    let (_provider, gate) = stage(uncounted(FORTY)).await;
+
+    let whole = gate.post(&asked()).await;
+    let streamed = stream_as(&gate, gate.key(), &asked()).await;
+
+    let usage = whole.summary().usage.unwrap();
+    // "Hello!" and what is around a message.
+    assert_eq!((usage.prompt_tokens, usage.completion_tokens), (6, 40));
+    assert_eq!(streamed.summary().usage.as_ref(), Some(&usage));
+    let id = whole.header("x-tollgate-request-id").unwrap();
+    let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
+        .await
+        .json();
+    assert_eq!(told["bill"]["estimated"], true, "{told}");
+}
+
+#[tokio::test]
+async fn who_leaves_pays_for_what_was_said_in_tokens_and_not_in_bytes() {
+    let text: Vec<&str> = FORTY.split_inclusive(' ').collect();
+    let (_provider, gate) = stage(streams(text).then_stalls()).await;
+    let key = key_with_credit(&gate, "1.00").await;
+    let body = with(asked(), json!({"stream": true})).to_string();
+    let mut open = gate.open_stream_of(gate.chat_request(&key, body)).await;
+    let mut said = String::new();
+    while said.len() < FORTY.len() {
+        let event = open.next_event().await.unwrap();
+        let chunk: Value = serde_json::from_str(event.trim_start_matches("data:")).unwrap();
+        said.push_str(
+            chunk["choices"][0]["delta"]["content"]
+                .as_str()
+                .unwrap_or_default(),
+        );
+    }
+
+    drop(open);
+
+    // $0.001 for each of 6 tokens, and $0.01 for each of 40.
+    eventually("0.594".to_owned(), async || balance(&gate).await).await;
+    let records = run(&gate, &["usage", "--by", "nothing", "--json"]).await;
+    let sums: Value = serde_json::from_str(&records).unwrap();
+    assert_eq!(sums[0]["estimated"], 1, "{sums}");
+    assert_eq!(sums[0]["completion_tokens"], 40, "{sums}");
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_costs_the_operator_what_was_said() {
+    let (_provider, gate) = stage(streams([FORTY]).then_closes()).await;
+    let key = key_with_credit(&gate, "1.00").await;
+
+    let broken = stream_as(&gate, &key, &asked()).await;
+
+    assert!(broken.error_code().is_some());
+    let sums = async || {
+        let records = run(&gate, &["usage", "--by", "nothing", "--json"]).await;
+        let sums: Value = serde_json::from_str(&records).unwrap();
+        let sum = &sums[0];
+        [&sum["charge"], &sum["cost"], &sum["completion_tokens"]].map(Value::to_string)
+    };
+    let wanted = ["\"0.00\"", "\"0.406\"", "40"].map(str::to_owned);
+    eventually(wanted, sums).await;
+    assert_eq!(balance(&gate).await, "1.00");
+}
+
+#[tokio::test]
+async fn a_count_that_no_answer_can_have_is_not_believed() {
+    let absurd = json!({"prompt_tokens": 1e18, "completion_tokens": 1e18, "total_tokens": 2e18});
+    let whole = with(answer(FORTY), json!({"usage": absurd}));
+    let stream = streams_events([
+        chunk(json!({"role": "assistant", "content": FORTY}), None),
+        chunk(json!({}), Some("stop")),
+        with(usage_chunk(0, 0), json!({"usage": absurd})),
+    ]);
+    let script = decides(move |request| match request.wants_stream() {
+        true => stream.clone(),
+        false => answers(whole.clone()),
+    });
+    let (_provider, gate) = stage(script).await;
+    let key = key_with_credit(&gate, "2.00").await;
+
+    let answer = gate.post_with(&key, &asked()).await;
+    let streamed = stream_as(&gate, &key, &asked()).await;
+
+    assert_eq!(answer.header("x-tollgate-notes"), Some("estimated:usage"));
+    let usage = answer.summary().usage.unwrap();
+    assert_eq!((usage.prompt_tokens, usage.completion_tokens), (6, 40));
+    assert_eq!(streamed.summary().usage.as_ref(), Some(&usage));
+    eventually("1.188".to_owned(), async || balance(&gate).await).await;
+    let metrics = get_from_admin(&gate, "/metrics").await;
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    let counted = "tollgate_unbelieved_counts_total{channel=\"fake\"} 2";
+    assert!(metrics.contains(counted), "{metrics}");
+    assert!(gate.logs().contains("is not believed"), "{}", gate.logs());
+}
