@@ -71,7 +71,7 @@ enum Command {
     Channels(channels::Command),
     /// Ask the gate of this configuration whether it is alive; ends with 1 where it is not
     Health(health::Health),
-    /// Say what became of one request: channels, attempts, times, what was changed; as the running gate remembers it
+    /// Say what became of one request: channels, attempts, times, what was changed; as the running gate remembers it, else what the books have
     Explain(explain::Explain),
     /// List the models, and get the embedded one
     #[command(subcommand)]

@@ -63,7 +63,7 @@ pub enum CliError {
     Engine(io::Error),
     #[error("no enabled channel is called `{0}`")]
     NoSuchChannel(String),
-    #[error("no request with the ID `{0}` is known to the gate")]
+    #[error("no request with the ID `{0}` is known to the gate or in the books")]
     NoSuchRequest(String),
     #[error("no gate answers on {0}, the admin listener of this configuration")]
     NoGate(SocketAddr),
@@ -111,11 +111,11 @@ impl Diagnostic for CliError {
                 format!("{field} in the configuration sets it; port 0 takes any free one")
             }
             Self::NoSuchRequest(_) => {
-                "it is the answer's x-tollgate-request-id, of a request that has ended; [explain] in the \
-                 configuration says for how long a gate remembers, and a restart forgets"
+                "it is the answer's x-tollgate-request-id, of a request that has ended; of one that was let in the books have \
+                 a record, for as long as [retention] says"
                     .to_owned()
             }
-            Self::NoGate(_) => "only a running gate remembers its requests: tollgate serve".to_owned(),
+            Self::NoGate(_) => "and the books have no record of the request; a running gate remembers more: tollgate serve".to_owned(),
             Self::NoSuchChannel(_) => "the names are in: tollgate channels list".to_owned(),
             _ => return None,
         };

@@ -1,8 +1,12 @@
-//! `tollgate explain`: what became of one request, as the running gate remembers it.
+//! `tollgate explain`: what became of one request, as the running gate remembers it, else as the books have it.
+
+mod recorded;
 
 use clap::Args;
 use tollgate_gateway::{ToldAnswer, ToldAttempt, ToldBill, ToldChannel, ToldStory};
+use tollgate_store::Store;
 
+use self::recorded::Recorded;
 use super::Listing;
 use crate::{
     admin_client::{self, Told},
@@ -24,7 +28,7 @@ pub struct Explain {
 }
 
 pub async fn run(command: Explain, config: &Config) -> Result<(), CliError> {
-    let id = command.id;
+    let Explain { id, listing } = command;
     // Nothing else can stand in an ID of ours, nor be sent as a part of a path.
     if !id
         .bytes()
@@ -35,13 +39,27 @@ pub async fn run(command: Explain, config: &Config) -> Result<(), CliError> {
     let path = format!("/admin/v1/requests/{id}");
     let story: ToldStory = match admin_client::ask(config.server.admin_listen, &path).await {
         Told::Document(story) => story,
-        Told::Refusal => return Err(CliError::NoSuchRequest(id)),
-        Told::Nothing => return Err(CliError::NoGate(config.server.admin_listen)),
+        Told::Refusal => return from_books(&id, CliError::NoSuchRequest(id.clone()), listing, config).await,
+        Told::Nothing => {
+            return from_books(&id, CliError::NoGate(config.server.admin_listen), listing, config).await;
+        }
     };
-    if command.listing.json {
+    if listing.json {
         return print::json(&story);
     }
     print::line(&written(&story))
+}
+
+/// What the books have of a request of which no gate tells the story. Fails with `unknown` where they have nothing.
+async fn from_books(id: &str, unknown: CliError, listing: Listing, config: &Config) -> Result<(), CliError> {
+    let store = Store::open(&config.database).await?;
+    let found = Recorded::find(id, &store).await;
+    store.close().await;
+    let recorded = found?.ok_or(unknown)?;
+    if listing.json {
+        return print::json(&recorded);
+    }
+    print::line(&recorded.written())
 }
 
 /// The story as people read it.

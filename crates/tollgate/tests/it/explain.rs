@@ -4,11 +4,12 @@ use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate},
-    provider::{FakeProvider, fails, says, streams},
+    provider::{FakeProvider, answer, answers, fails, says, streams},
 };
 
 use crate::{
     command::Folder,
+    credit::eventually,
     stage::{MODEL, get_from_admin, question, question_with, setup, stage, stage_with},
 };
 
@@ -418,6 +419,43 @@ async fn a_story_is_read_on_the_command_line() {
             "{output:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_request_that_the_gate_has_forgotten_is_told_from_the_books() {
+    let prices = r#"{ gpt-4o = { input = "3", output = "15" } }"#;
+    let mut counted = answer("Hello");
+    counted["usage"] = json!({"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100});
+    counted["service_tier"] = json!("flex");
+    let forgets = "[explain]\nkeep_minutes = 0";
+    let (_provider, gate) =
+        stage_with(answers(counted), |channel| channel.set("prices", prices), forgets).await;
+    let answer = gate.post(&question()).await;
+    let id = answer.header(ID).unwrap();
+    let explained = async || gate.command(&["explain", id]).await.stdout;
+
+    // It is in the books in a moment.
+    let said = "from         the books of gate ";
+    eventually(true, async || explained().await.contains(said)).await;
+
+    let text = explained().await;
+    for line in [
+        "asked        gpt-4o for a whole answer",
+        "outcome      ok",
+        "answer       from fake, gpt-4o at openai-compatible, service tier flex, first output after ",
+        "tokens       1000 prompt, 100 completion",
+        "bill         $0.0045 at in=3 out=15",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let json = gate.command(&["explain", id, "--json"]).await;
+    let told: Value = serde_json::from_str(&json.stdout).unwrap();
+    let seen = ["source", "key", "account", "charge", "rates"].map(|name| told[name].as_str().unwrap());
+    assert_eq!(
+        seen,
+        ["books", "test", "default", "0.0045", "in=3 out=15"],
+        "{told}"
+    );
 }
 
 #[tokio::test]
