@@ -12,11 +12,15 @@ use crate::stand::Target;
 pub(crate) enum Figure {
     /// Microseconds on a core for a request.
     SyncCpu,
+    /// The same, of a key that has every limit, of an account with credit.
+    LimitedCpu,
     /// Requests a second.
     Throughput,
     /// Milliseconds.
     LatencyP50,
     LatencyP99,
+    /// The same, of such a key while the database is stopped.
+    OutageP99,
     FirstTokenP50,
     FirstTokenP99,
     /// The same as `LatencyP99`, while the embedded model answers others.

@@ -40,13 +40,20 @@ struct Row {
     judged: Judged,
 }
 
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 16] = [
     row(
         Figure::SyncCpu,
         "CPU for a request",
         "µs",
         1,
         Judged::TimesNginx(2.0),
+    ),
+    row(
+        Figure::LimitedCpu,
+        "CPU for a request with limits, budget and credit",
+        "µs",
+        1,
+        Judged::TimesOwn(1.2, Figure::SyncCpu),
     ),
     row(
         Figure::Throughput,
@@ -57,6 +64,13 @@ const ROWS: [Row; 14] = [
     ),
     row(Figure::LatencyP50, "latency p50", "ms", 3, Judged::Not),
     row(Figure::LatencyP99, "latency p99", "ms", 3, Judged::AddsLess(1.0)),
+    row(
+        Figure::OutageP99,
+        "latency p99 with limits, while the database is stopped",
+        "ms",
+        3,
+        Judged::AddsLess(1.0),
+    ),
     row(
         Figure::BusyLatencyP99,
         "latency p99 beside a busy embedded model",

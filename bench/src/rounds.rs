@@ -1,9 +1,11 @@
 //! Measures everything of every target, round after round.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::LocalSet;
+use tollgate_testkit::postgres::Postgres;
 
 use crate::cores::Cores;
 use crate::error::BenchError;
@@ -12,7 +14,7 @@ use crate::load::open::Until;
 use crate::load::{busy, closed, open, overload, request, streams};
 use crate::plan::Plan;
 use crate::process::Account;
-use crate::stand::{Binaries, Providers, Stand, Target};
+use crate::stand::{Binaries, Providers, Stand, Target, gate};
 
 /// What starts has finished starting by then, and memory is at rest.
 const SETTLING: Duration = Duration::from_secs(1);
@@ -35,6 +37,9 @@ pub(crate) async fn measure(plan: &Plan, binaries: &Binaries) -> Result<Figures,
         order.rotate_left(number % Target::ALL.len());
         let round = Round {
             plan,
+            binaries,
+            cores,
+            providers: &providers,
             stand: &stand,
             order,
         };
@@ -64,6 +69,9 @@ fn raise_file_limit() {
 
 struct Round<'a> {
     plan: &'a Plan,
+    binaries: &'a Binaries,
+    cores: Cores,
+    providers: &'a Providers,
     stand: &'a Stand,
     order: [Target; Target::COUNT],
 }
@@ -88,6 +96,8 @@ impl Round<'_> {
         for target in self.order {
             self.image(target, figures).await?;
         }
+        self.limited(figures).await?;
+        self.outage(figures).await?;
         self.overload(figures).await?;
         // Last, since the model stays in memory.
         if self.stand.has_model() {
@@ -132,6 +142,55 @@ impl Round<'_> {
         if let Some(cpu) = counted.cpu {
             let each = cpu.as_secs_f64() / counted.requests as f64;
             figures.add(Figure::SyncCpu, target, each * 1e6);
+        }
+        Ok(())
+    }
+
+    /// As [`Self::sync`], with a key for which all is counted that can be.
+    async fn limited(&self, figures: &mut Figures) -> Result<(), BenchError> {
+        let Some(key) = self.stand.limited_key() else {
+            return Ok(());
+        };
+        let target = Target::Gate;
+        let address = self.stand.fast(target);
+        let request = request::sync(address, key);
+        let counted = self
+            .closed(target, address, request, self.plan.connections)
+            .await?;
+        if let Some(cpu) = counted.cpu {
+            let each = cpu.as_secs_f64() / counted.requests as f64;
+            figures.add(Figure::LimitedCpu, target, each * 1e6);
+        }
+        Ok(())
+    }
+
+    /// As [`Self::latency`], with such a key, of a gate whose PostgreSQL has just been stopped.
+    async fn outage(&self, figures: &mut Figures) -> Result<(), BenchError> {
+        let Some(mut server) = Postgres::start("latency without a database is not measured") else {
+            return Ok(());
+        };
+        let url = server.url("postgres?sslmode=disable");
+        let database = format!("[database]\nurl = \"{url}\"");
+        let Binaries { gate, .. } = self.binaries;
+        let gate = gate::started(gate, self.cores, self.providers, Path::new(""), &database).await?;
+        let Some(key) = &gate.limited_key else {
+            return Ok(());
+        };
+        let (rate, window) = (self.plan.rate, self.plan.open);
+        let name = Target::Gate.name();
+        let request = request::sync(gate.address, key);
+        // So that the gate knows the key, and has its part of the credit.
+        let warm_up = self.plan.warm_up;
+        open::run(name, gate.address, request.clone(), rate, warm_up, Until::End).await?;
+        server.stop();
+        let of_gate = open::run(name, gate.address, request, rate, window, Until::End).await?;
+        let target = Target::Direct;
+        let address = self.stand.fast(target);
+        let request = request::sync(address, key);
+        let direct = open::run(target.name(), address, request, rate, window, Until::End).await?;
+        for (target, latencies) in [(Target::Gate, of_gate), (target, direct)] {
+            let p99 = latencies.percentile(99).as_secs_f64() * 1e3;
+            figures.add(Figure::OutageP99, target, p99);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The test stand: the provider, and what stands before it.
 
 mod bare;
-mod gate;
+pub(crate) mod gate;
 mod nginx;
 
 use std::net::SocketAddr;
@@ -42,7 +42,7 @@ impl Target {
 
 /// The programs that a run needs.
 pub(crate) struct Binaries {
-    gate: PathBuf,
+    pub(crate) gate: PathBuf,
     nginx: PathBuf,
     provider: PathBuf,
     bare: PathBuf,
@@ -136,6 +136,7 @@ pub(crate) struct Stand {
     slow: [SocketAddr; Target::COUNT],
     keys: [String; Target::COUNT],
     has_model: bool,
+    limited_key: Option<String>,
     _gate_files: Vec<Written>,
     _folder: TempDir,
 }
@@ -173,6 +174,7 @@ impl Stand {
             pressed,
             keys: [gate.key.clone(), gate.key.clone(), key, gate.key],
             has_model: gate.has_model,
+            limited_key: gate.limited_key,
             _gate_files: files,
             _folder: folder,
         })
@@ -201,6 +203,11 @@ impl Stand {
     /// Whether the gate has the embedded model.
     pub(crate) fn has_model(&self) -> bool {
         self.has_model
+    }
+
+    /// The gate's API key that has every limit.
+    pub(crate) fn limited_key(&self) -> Option<&str> {
+        self.limited_key.as_deref()
     }
 
     /// Address and API key of the gate that is asked for more than it can bear.

@@ -12,17 +12,25 @@ use crate::error::BenchError;
 use crate::load::request::{FAST_MODEL, SLOW_MODEL};
 use crate::process::Process;
 
-pub(super) struct StartedGate {
-    pub(super) process: Process,
-    pub(super) address: SocketAddr,
-    pub(super) key: String,
+/// Of both models, so that every request is charged.
+const PRICE: &str = r#"{ input = "2.50", cached_input = "1.25", output = "10.00" }"#;
+/// More than any run needs.
+const PLENTY: &str = "4000000000";
+const CREDIT: &str = "1000000000";
+
+pub(crate) struct StartedGate {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+    pub(crate) key: String,
+    /// A key with every limit, of an account with credit; `None`: an earlier gate, which knows none.
+    pub(crate) limited_key: Option<String>,
     /// Whether it has the embedded model.
     pub(super) has_model: bool,
     /// Its configuration and database, removed when dropped.
     pub(super) files: Written,
 }
 
-pub(super) async fn started(
+pub(crate) async fn started(
     binary: &Path,
     cores: Cores,
     providers: &Providers,
@@ -33,6 +41,7 @@ pub(super) async fn started(
         Channel::at(&format!("http://{address}/v1"))
             .named(name)
             .models([model])
+            .set("prices", &format!("{{ {model} = {PRICE} }}"))
     };
     let files = GateSetup::of(binary)
         .channel(channel("fast", providers.fast_address, FAST_MODEL))
@@ -54,6 +63,7 @@ pub(super) async fn started(
             reason: made.stderr,
         });
     }
+    let limited_key = limited_key(&files).await;
     let mut command = Command::new(binary);
     command
         .arg("serve")
@@ -71,7 +81,29 @@ pub(super) async fn started(
         process,
         address,
         has_model,
+        limited_key,
         key: made.stdout.trim().to_owned(),
         files,
     })
+}
+
+/// A key for which all is counted that can be.
+async fn limited_key(files: &Written) -> Option<String> {
+    let account = ["accounts", "create", "--name", "limited"];
+    let credit = ["accounts", "credit", "--name", "limited", "--amount", CREDIT];
+    for command in [&account[..], &credit[..]] {
+        if !files.command(command).await.success() {
+            return None;
+        }
+    }
+    let key = ["keys", "create", "--name", "limited", "--account", "limited"];
+    let limits = [
+        ["--budget", CREDIT],
+        ["--budget-per", "month"],
+        ["--requests-per-minute", PLENTY],
+        ["--tokens-per-minute", PLENTY],
+        ["--concurrency", "100000"],
+    ];
+    let made = files.command(&[&key[..], limits.as_flattened()].concat()).await;
+    made.success().then(|| made.stdout.trim().to_owned())
 }
