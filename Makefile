@@ -14,7 +14,7 @@ run: ## start the gate; prints its address, a fresh API key and a curl line
 test: ## run every test, the official SDKs included
 	@scripts/test.sh
 
-soak: ## the tests that take minutes: 10,000 requests to providers that fail, every schema with every prompt
+soak: ## the tests that take minutes: 10,000 requests to providers that fail, 200 kills, every schema with every prompt
 	@scripts/soak.sh
 
 check: ## format, lints, licences, sources, known vulnerabilities, unused dependencies

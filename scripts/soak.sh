@@ -5,6 +5,7 @@ source "$(dirname "$0")/needs.sh"
 
 readonly GATE=target/debug/tollgate
 export TOLLGATE_CHAOS_REQUESTS=${TOLLGATE_CHAOS_REQUESTS:-10000}
+export TOLLGATE_KILLS=${TOLLGATE_KILLS:-200}
 
 needs_rust
 say "Building"
@@ -14,6 +15,9 @@ cargo test --workspace --locked --no-run
 
 say "$TOLLGATE_CHAOS_REQUESTS requests to providers that fail"
 cargo test --workspace --locked --test it chaos:: -- --nocapture
+
+say "A gate that is killed $TOLLGATE_KILLS times"
+cargo test --locked -p tollgate --test it kill:: -- --nocapture
 
 say "Long tests of the embedded model"
 cargo test --workspace --locked --test it sandbox -- --ignored

@@ -49,16 +49,24 @@ impl Limits {
     /// About 3 million requests that are not in the database yet.
     pub const DEFAULT_MB: u32 = 1_024;
     /// Below this there is no room for many requests at once.
-    pub const LEAST_MB: u32 = 32;
+    pub const LEAST_MB: u32 = 8;
+    /// Below this fewer requests may be under way at once.
+    const USUAL_MB: u32 = 32;
 
     /// Files of `mb` mebibytes together, at least [`Self::LEAST_MB`].
     ///
-    /// 16 of them are taken at once: room for 10,000 requests under way. More follow as they are needed.
+    /// 16 of them are taken at once: room for 10,000 requests under way. More follow as they are needed. Of fewer than
+    /// 32, a quarter and a little more is taken.
     pub fn of_mb(mb: u32) -> Self {
+        let mb = mb.max(Self::LEAST_MB);
+        let (ahead, segment) = match mb < Self::USUAL_MB {
+            true => (u64::from(mb) / 4, 1),
+            false => (12, 4),
+        };
         Self {
-            max_bytes: u64::from(mb.max(Self::LEAST_MB)) * MIB,
-            ahead_bytes: 12 * MIB,
-            segment_bytes: 4 * MIB,
+            max_bytes: u64::from(mb) * MIB,
+            ahead_bytes: ahead * MIB,
+            segment_bytes: segment * MIB,
         }
     }
 
