@@ -17,7 +17,7 @@ say "$TOLLGATE_CHAOS_REQUESTS requests to providers that fail"
 cargo test --workspace --locked --test it chaos:: -- --nocapture
 
 say "A gate that is killed $TOLLGATE_KILLS times"
-cargo test --locked -p tollgate --test it kill:: -- --nocapture
+cargo test --workspace --locked --test it kill:: -- --nocapture
 
 say "Long tests of the embedded model"
 cargo test --workspace --locked --test it sandbox -- --ignored
