@@ -46,6 +46,9 @@ pub struct Settlement {
     /// What is known so far of how it ends; of the notes, in the order in which they were known.
     end: End,
     settled: bool,
+    /// How it ends, where it only waits for its count. Nobody puts it off once more: a runtime that ends drops what
+    /// it is given at once.
+    waits_with: Option<&'static str>,
     /// Who wants to know whether the answer is worth keeping.
     fate: Option<Arc<Fate>>,
     /// Where its calls are left when the client goes.
@@ -81,6 +84,7 @@ impl Settlement {
             tally: Tally::of(request, &gate.counting),
             end: End::default(),
             settled: false,
+            waits_with: None,
             fate,
             departure,
             held: admission.take_held(),
@@ -210,6 +214,7 @@ impl Settlement {
             departure.settled();
         }
         let mut rest = self.put_off();
+        rest.waits_with = Some(outcome);
         runtime.spawn(async move {
             rest.count().await;
             rest.settle(outcome);
@@ -237,6 +242,7 @@ impl Settlement {
             tally: self.tally.hand_over(),
             end: take(&mut self.end),
             settled: false,
+            waits_with: None,
             fate: self.fate.take(),
             departure: None,
             admission: None,
@@ -372,6 +378,9 @@ impl Drop for Settlement {
     fn drop(&mut self) {
         if self.settled {
             return;
+        }
+        if let Some(outcome) = self.waits_with {
+            return self.settle(outcome);
         }
         if self.gate.cut_off.has_come() {
             return self.settle(GateError::ShutDown.code());

@@ -77,8 +77,8 @@ fn prompt(request: &[u8]) -> Option<String> {
     let request: Value = serde_json::from_slice(request).ok()?;
     let mut text = String::new();
     gather(request.get("messages")?, "\n", &mut text);
-    // Each provider writes them down in its own way, about as long.
-    for name in ["tools", "functions"] {
+    // Each provider writes down what is defined in its own way, about as long.
+    for name in ["tools", "functions", "response_format"] {
         if let Some(tools) = request.get(name).filter(|tools| !tools.is_null()) {
             text.push_str(&tools.to_string());
         }
