@@ -16,7 +16,7 @@ pub use admission::{
 };
 pub use concurrency::{InFlight, InFlightGuard};
 pub use funds::{Fund, Funds, NoMoney};
-pub use rate::{Rate, Standing};
+pub use rate::{Rate, Sharing, Standing};
 
 /// Bounds; `None`: there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -46,6 +46,7 @@ fn each_limit_of_each_owner_has_a_code_and_says_how_high_it_is() {
                 limit,
                 most: 17,
                 wait: Some(Duration::from_millis(2_500)),
+                unleased: None,
             });
             assert!(error.to_string().contains("17"), "{error}");
             codes.insert(error.code());
@@ -65,6 +66,7 @@ fn what_never_fits_is_not_to_be_sent_again() {
         limit: Limit::TokensPerMinute,
         most: 100,
         wait: None,
+        unleased: None,
     })
     .into_response();
 

@@ -3,12 +3,12 @@
 //! All or nothing: what one limit gave is given back when another refuses.
 //! Not here: how much of its budget a key has left.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{
     Limits, PerMinute,
     concurrency::{InFlight, InFlightGuard},
-    rate::{Held, Rate, Standing},
+    rate::{Full, Held, Rate, Sharing, Standing},
 };
 
 /// How long a request should wait that came too many at once: nobody knows when another ends.
@@ -26,6 +26,24 @@ pub struct Meters {
 }
 
 impl Meters {
+    /// Meters whose rates are counted together with other gates.
+    pub fn shared(sharing: &Arc<Sharing>) -> Self {
+        Self {
+            in_flight: InFlight::default(),
+            requests: Rate::shared(Arc::clone(sharing)),
+            tokens: Rate::shared(Arc::clone(sharing)),
+        }
+    }
+
+    /// What counts against this limit, where it is one on a rate.
+    pub fn rate(&self, limit: Limit) -> Option<&Rate> {
+        match limit {
+            Limit::RequestsPerMinute => Some(&self.requests),
+            Limit::TokensPerMinute => Some(&self.tokens),
+            Limit::Concurrency => None,
+        }
+    }
+
     /// Whether nothing would be lost with them: nobody else holds them, and everything is paid off.
     pub fn are_idle(&self, now: Duration) -> bool {
         self.in_flight.is_unshared() && self.requests.is_paid_off(now) && self.tokens.is_paid_off(now)
@@ -40,7 +58,7 @@ pub enum Owner {
 }
 
 /// Which limit it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {
     RequestsPerMinute,
     TokensPerMinute,
@@ -70,6 +88,9 @@ pub struct Refusal {
     pub most: u32,
     /// After how long it may be tried again; `None`: it is too large for this limit at any time.
     pub wait: Option<Duration>,
+    /// How much of the line is wanting that this gate shares with others, and may have more. `None`: there is none, or
+    /// it has no more.
+    pub unleased: Option<Duration>,
 }
 
 /// What a request took of its limits.
@@ -126,7 +147,7 @@ fn take_rates(
     for bounded in owners {
         if let Some(limit) = bounded.limits.requests_per_minute {
             let held = bounded.meters.requests.take(1, limit, now);
-            let refused = |wait| bounded.refusal(Limit::RequestsPerMinute, limit.get(), Some(wait));
+            let refused = |full| bounded.full(Limit::RequestsPerMinute, limit.get(), full);
             requests.push(held.map_err(refused)?);
         }
     }
@@ -168,15 +189,25 @@ impl Bounded<'_> {
     }
 
     fn tokens(&self, expected: Expected, limit: PerMinute, now: Duration) -> Result<Held, Refusal> {
-        let refusal = |wait| self.refusal(Limit::TokensPerMinute, limit.get(), wait);
         let most = u64::from(limit.get());
         if expected.prompt > most {
-            return Err(refusal(None));
+            return Err(self.refusal(Limit::TokensPerMinute, limit.get(), None));
         }
         let answer = expected.output.min(most / MOST_OF_ANSWER);
         let held = expected.prompt.saturating_add(answer).min(most);
         let taken = self.meters.tokens.take(held, limit, now);
-        taken.map_err(|wait| refusal(Some(wait)))
+        taken.map_err(|full| self.full(Limit::TokensPerMinute, limit.get(), full))
+    }
+
+    fn full(&self, limit: Limit, most: u32, full: Full) -> Refusal {
+        let (wait, unleased) = match full {
+            Full::For(wait) => (wait, None),
+            Full::Unleased(wanting) => (SHORTLY, Some(wanting)),
+        };
+        Refusal {
+            unleased,
+            ..self.refusal(limit, most, Some(wait))
+        }
     }
 
     fn refusal(&self, limit: Limit, most: u32, wait: Option<Duration>) -> Refusal {
@@ -185,6 +216,7 @@ impl Bounded<'_> {
             limit,
             most,
             wait,
+            unleased: None,
         }
     }
 }

@@ -12,6 +12,24 @@ fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
+fn full_for(wait: f64) -> Full {
+    Full::For(seconds(wait))
+}
+
+/// Of what passed at these times, in no span more than the limit and a share of it for its length.
+pub(super) fn no_span_has_more(limit: u32, passed: &[(Duration, u64)]) -> Result<(), TestCaseError> {
+    for (start, (from, _)) in passed.iter().enumerate() {
+        let mut sum = 0;
+        for (until, wanted) in &passed[start..] {
+            sum += wanted;
+            let share = (*until - *from).as_secs_f64() / 60.0;
+            let most = f64::from(limit) * (1.0 + share);
+            prop_assert!(sum as f64 <= most + 1e-3, "{sum} of at most {most}");
+        }
+    }
+    Ok(())
+}
+
 /// How many single ones go through at `now`.
 fn burst(rate: &Rate, limit: PerMinute, now: Duration) -> u32 {
     let mut count = 0;
@@ -26,7 +44,7 @@ fn the_whole_limit_goes_through_at_once_and_then_one_for_each_share_of_a_minute(
     let (rate, limit) = (Rate::default(), limit(60));
 
     assert_eq!(burst(&rate, limit, seconds(100.0)), 60);
-    assert_eq!(rate.take(1, limit, seconds(100.0)).unwrap_err(), seconds(1.0));
+    assert_eq!(rate.take(1, limit, seconds(100.0)).unwrap_err(), full_for(1.0));
     assert_eq!(burst(&rate, limit, seconds(100.999)), 0);
     assert_eq!(burst(&rate, limit, seconds(101.0)), 1);
     assert_eq!(burst(&rate, limit, seconds(131.0)), 30);
@@ -53,7 +71,7 @@ fn a_refusal_takes_nothing() {
     burst(&rate, limit, seconds(0.0));
 
     for _ in 0..100 {
-        assert_eq!(rate.take(1, limit, seconds(0.0)).unwrap_err(), seconds(6.0));
+        assert_eq!(rate.take(1, limit, seconds(0.0)).unwrap_err(), full_for(6.0));
     }
 }
 
@@ -97,7 +115,7 @@ fn what_was_held_too_little_is_waited_for_by_whoever_comes_next() {
 
     assert_eq!(rate.standing(limit, seconds(0.0)).remaining, 0);
     // 2,500 take two and a half minutes; the one that asks has to have a place in the last of them.
-    assert_eq!(rate.take(1, limit, seconds(0.0)).unwrap_err(), seconds(90.06));
+    assert_eq!(rate.take(1, limit, seconds(0.0)).unwrap_err(), full_for(90.06));
     assert!(rate.take(1, limit, seconds(90.06)).is_ok());
 }
 
@@ -175,15 +193,7 @@ proptest! {
             }
         }
 
-        for (start, (from, _)) in passed.iter().enumerate() {
-            let mut sum = 0;
-            for (until, wanted) in &passed[start..] {
-                sum += wanted;
-                let share = (*until - *from).as_secs_f64() / 60.0;
-                let most = f64::from(count) * (1.0 + share);
-                prop_assert!(sum as f64 <= most + 1e-3, "{sum} of at most {most}");
-            }
-        }
+        no_span_has_more(count, &passed)?;
     }
 
     #[test]
@@ -198,9 +208,10 @@ proptest! {
             let _ = rate.take(count, limit, now);
         }
         prop_assume!(wanted <= u64::from(count));
-        if let Err(wait) = rate.take(wanted, limit, now) {
+        if let Err(full) = rate.take(wanted, limit, now) {
+            let Full::For(wait) = full else { panic!("nobody else counts") };
             let almost = rate.take(wanted, limit, now + wait - Duration::from_nanos(1));
-            prop_assert_eq!(almost.unwrap_err(), Duration::from_nanos(1));
+            prop_assert_eq!(almost.unwrap_err(), Full::For(Duration::from_nanos(1)));
             prop_assert!(rate.take(wanted, limit, now + wait).is_ok());
         }
     }
