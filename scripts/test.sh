@@ -24,6 +24,7 @@ cargo test --workspace --locked --no-run
 # The engine's tests and the sandbox's want the real model. TOLLGATE_MODEL names one elsewhere.
 [ -n "${TOLLGATE_MODEL:-}" ] || pull_model "$GATE" || leave_out "tests of the embedded model: it could not be downloaded"
 needs_postgres || leave_out_but_in_ci "everything on PostgreSQL; it comes with: sudo apt-get install postgresql"
+needs_redis || leave_out_but_in_ci "everything with Redis; it comes with: sudo apt-get install redis-server"
 [ -n "${TOLLGATE_RECORDINGS:-}" ] ||
     leave_out "recorded provider traffic: TOLLGATE_RECORDINGS names no folder with it"
 [ -n "${TOLLGATE_SCHEMAS:-}" ] ||

@@ -6,7 +6,7 @@
 //!
 //! - [`provider`]: a fake provider on a free loopback port, scripted, recorded or faulty.
 //! - [`gate`]: runs the built binary in a folder of its own and talks to it.
-//! - [`postgres`]: runs a PostgreSQL server that goes with the test.
+//! - [`postgres`] and [`redis`]: run servers that go with the test.
 //! - [`collector`]: takes the gate's traces and metrics.
 //! - [`grammar`] and [`schema`]: what every answer, stream and error must keep to.
 //! - [`recordings`] and [`cuts`]: real traffic, whole and cut in hostile places.
@@ -18,5 +18,7 @@ pub mod grammar;
 pub mod postgres;
 pub mod provider;
 pub mod recordings;
+pub mod redis;
 pub mod schema;
+mod server;
 mod skipped;

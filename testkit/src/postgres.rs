@@ -6,17 +6,14 @@
 //! that ends.
 
 use std::fs::{self, File};
-use std::io;
-use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, chown};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::server::{self, Keeper, free_port};
 use crate::skipped;
 
 /// How long the server may take to come up on a busy machine.
@@ -27,17 +24,13 @@ const SERVER: &str = "TOLLGATE_TEST_SERVER";
 /// With signs that a URL has to hide, and that no other text has in it.
 const PASSWORD: &str = "pa/ss:w@rd";
 const ESCAPED_PASSWORD: &str = "pa%2Fss%3Aw%40rd";
-/// Debian's, and most others', user without rights.
-const NOBODY: u32 = 65_534;
-/// Ends the server as a crash would as soon as its standard input is closed, be it by the death of this process.
-const KEEPER: &str = r#""$@" & cat > /dev/null; kill -QUIT $!; wait"#;
 
 /// A running server; dropping it ends it and removes its folder.
 pub struct Postgres {
     programs: PathBuf,
     dir: TempDir,
     port: u16,
-    keeper: Option<Child>,
+    keeper: Option<Keeper>,
 }
 
 impl Postgres {
@@ -48,20 +41,10 @@ impl Postgres {
     /// Where there are programs, and they fail; without programs where `CI` is set.
     pub fn start(what: &str) -> Option<Self> {
         let Some(programs) = programs() else {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "there is no PostgreSQL, and {what}"
-            );
-            skipped::skipped(
-                "TOLLGATE_POSTGRES",
-                &format!("(nor is PostgreSQL installed; scripts/needs.sh gets it) {what}"),
-            );
+            skipped::without("PostgreSQL", "TOLLGATE_POSTGRES", what);
             return None;
         };
-        let dir = TempDir::with_prefix("tollgate-postgres-").expect("a temporary folder");
-        if is_root() {
-            chown(dir.path(), Some(NOBODY), Some(NOBODY)).expect("root may give folders away");
-        }
+        let dir = server::dir("tollgate-postgres-");
         let mut server = Self {
             programs,
             dir,
@@ -95,10 +78,7 @@ impl Postgres {
 
     /// Ends the server at once, as a crash would. What it has confirmed stays.
     pub fn stop(&mut self) {
-        if let Some(mut keeper) = self.keeper.take() {
-            drop(keeper.stdin.take());
-            keeper.wait().expect("it is our child");
-        }
+        self.keeper = None;
     }
 
     /// Starts the server again where it was, and waits until it answers.
@@ -107,10 +87,9 @@ impl Postgres {
     /// With its log, where it does not come up.
     pub fn start_again(&mut self) {
         let log = self.dir.path().join("log");
-        let mut command = Command::new("/bin/sh");
+        // As a crash would end it, with all its processes.
+        let mut command = Keeper::command(&self.programs.join("postgres"), "QUIT");
         command
-            .args(["-c", KEEPER, "keeper"])
-            .arg(self.programs.join("postgres"))
             .arg("-D")
             .arg(self.data())
             .args(["-p", &self.port.to_string()])
@@ -123,9 +102,8 @@ impl Postgres {
             // Only a crash of the machine could take what is not synced.
             .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
             .args(["-c", "max_connections=200"])
-            .stdin(Stdio::piped())
             .stderr(File::create(&log).expect("a file in our own folder"));
-        self.keeper = Some(self.prepared(command).spawn().expect("there is a shell"));
+        self.keeper = Some(Keeper::start(self.prepared(command)));
         let start = Instant::now();
         let read = || fs::read_to_string(&log).unwrap_or_default();
         while !read().contains("ready to accept connections") {
@@ -167,9 +145,7 @@ impl Postgres {
 
     /// As a user without rights, with the libraries that lie beside the programs.
     fn prepared(&self, mut command: Command) -> Command {
-        if is_root() {
-            command.uid(NOBODY).gid(NOBODY);
-        }
+        server::as_nobody(&mut command);
         command
             .current_dir(self.dir.path())
             .stdout(Stdio::null())
@@ -206,12 +182,6 @@ pub fn database_of_a_test() -> Option<String> {
     ))
 }
 
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
 /// The folder with `initdb` and `postgres`.
 fn programs() -> Option<PathBuf> {
     let named = std::env::var_os("TOLLGATE_POSTGRES").map(PathBuf::from);
@@ -231,25 +201,11 @@ fn programs() -> Option<PathBuf> {
 /// Lets programs that were unpacked find what lies beside them.
 fn set_libraries(command: &mut Command, programs: &Path) {
     // Unpacked: …/usr/lib/postgresql/15/bin beside …/usr/lib/x86_64-linux-gnu.
-    let libraries = programs.ancestors().nth(3).map(libraries_in);
-    if let Some(libraries) = libraries.filter(|_| !programs.starts_with("/usr")) {
-        command.env("LD_LIBRARY_PATH", libraries);
+    if let Some(lib) = programs
+        .ancestors()
+        .nth(3)
+        .filter(|_| !programs.starts_with("/usr"))
+    {
+        server::set_libraries(command, lib);
     }
-}
-
-/// Folders such as `x86_64-linux-gnu`.
-fn libraries_in(lib: &Path) -> String {
-    let folders = fs::read_dir(lib).into_iter().flatten().flatten();
-    let folders: Vec<_> = folders.map(|entry| entry.path().display().to_string()).collect();
-    folders.join(":")
-}
-
-fn is_root() -> bool {
-    // The owner of what this process makes: itself.
-    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
-}
-
-fn free_port() -> u16 {
-    let port = || -> io::Result<u16> { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) };
-    port().expect("loopback has a free port")
 }

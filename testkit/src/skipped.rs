@@ -9,6 +9,19 @@ use std::sync::Mutex;
 
 static SAID: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
+/// Tells the reader that `what` was left out because there is no `program`, which `variable` could have named.
+///
+/// # Panics
+/// Where `CI` is set, and nothing may be left out.
+pub(crate) fn without(program: &str, variable: &'static str, what: &str) {
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "there is no {program}, and {what}"
+    );
+    let why = format!("(nor is {program} installed; scripts/needs.sh gets it) {what}");
+    skipped(variable, &why);
+}
+
 /// Tells the reader of the test's output that `what` was left out because `variable` is not set.
 pub(crate) fn skipped(variable: &'static str, what: &str) {
     let first_time = SAID
