@@ -8,6 +8,7 @@ mod binding;
 mod collector;
 mod content;
 pub mod order;
+mod written;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

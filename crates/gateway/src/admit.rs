@@ -7,11 +7,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tollgate_catalog::contract::ValidRequest;
-use tollgate_ledger::limits::{self, Expected, HeldTokens, Places, Taken};
+use tollgate_ledger::limits::{self, Expected, HeldTokens, Places, Refusal, Taken};
 use tollgate_store::{WarmKey, spool::Room};
 
 pub use self::money::HeldMoney;
 use crate::{error::GateError, gate::Gate, route::Route, story::Story};
+
+/// A key and its account have two limits on rates each; beyond that other requests were faster in taking what was got for
+/// this one.
+const RATE_LEASES_MAX: usize = 8;
 
 /// A place among the requests under way, and what is held of the limits. Dropping it gives the place back.
 #[derive(Debug)]
@@ -39,8 +43,8 @@ pub fn has_room(gate: &Gate) -> Result<(), GateError> {
     }
 }
 
-/// Takes a place and what is needed of each limit, without waiting for it, save for the database where other gates
-/// spend of the same money and this one's part of it is used up. Channels that nobody could be charged for leave the
+/// Takes a place and what is needed of each limit, without waiting for it, save for the database and for Redis where
+/// other gates use the same money and rates and this one's part of them is used up. Channels that nobody could be charged for leave the
 /// route where the key's money is counted.
 ///
 /// Cancel safety: what was taken is given back; tokens count as they were expected.
@@ -61,7 +65,13 @@ pub async fn admit(
         },
         true => {
             let expected = expected(key, request, route);
-            limits::admit(&key.owners(), expected, gate.keys.now()).map_err(GateError::Limit)?
+            match limits::admit(&key.owners(), expected, gate.keys.now()) {
+                Err(refused) if refused.unleased.is_some() => {
+                    // Boxed, since it is seldom and its future would make that of every request larger.
+                    Box::pin(take_what_is_leased(gate, key, expected, refused)).await?
+                }
+                taken => taken.map_err(GateError::Limit)?,
+            }
         }
     };
     let mut held = HeldOfLimits {
@@ -88,6 +98,26 @@ pub async fn admit(
         _of_key: places,
         held,
     })
+}
+
+/// Gets what this gate lacks of the rates, and takes it then.
+async fn take_what_is_leased(
+    gate: &Gate,
+    key: &WarmKey,
+    expected: Expected,
+    mut refused: Refusal,
+) -> Result<Taken, GateError> {
+    for _ in 0..RATE_LEASES_MAX {
+        if let Err(wait) = gate.keys.lease_rate(key, &refused).await {
+            refused.wait = Some(wait);
+            break;
+        }
+        match limits::admit(&key.owners(), expected, gate.keys.now()) {
+            Err(again) if again.unleased.is_some() => refused = again,
+            taken => return taken.map_err(GateError::Limit),
+        }
+    }
+    Err(GateError::Limit(refused))
 }
 
 /// Room for the request's record in the books, so that whatever is begun can be booked.

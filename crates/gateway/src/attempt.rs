@@ -418,6 +418,9 @@ async fn ask_channel(
         account: server.channel.account,
         dialect,
     };
+    if gate.reasoning.may_be_elsewhere(&owner, request, quirks) {
+        Box::pin(gate.reasoning.fetch(&owner, request)).await;
+    }
     let states = gate.reasoning.states(&owner, request, quirks);
     let departure = departure.filter(|_| server.bills_on());
     let parting = |pen: &AttemptPen| departure.map(|departure| departure.of_attempt(pen.mark()));

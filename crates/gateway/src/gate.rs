@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
 use tollgate_catalog::{Catalog, channel::ChannelSettings};
 use tollgate_engine::Engine;
-use tollgate_store::{Spool, Store, WarmKeys, warm::Books};
+use tollgate_store::{Redis, Spool, Store, WarmKeys, warm::Books};
 use tracing::warn;
 
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     count::Counting,
     cut_off::CutOff,
     error::GateError,
-    idempotency::{IdempotencySettings, Replays},
+    idempotency::{IdempotencySettings, Replays, ReplaysElsewhere},
     metrics::Metrics,
     route::RoutingSettings,
     story::{
@@ -94,6 +94,8 @@ pub struct Gate {
     pub(crate) store: Store,
     /// `None`: nobody is answered, so there is nothing to book.
     pub(crate) spool: Option<Spool>,
+    /// `None`: nothing is shared with other gates but the database.
+    pub(crate) redis: Option<Redis>,
     pub(crate) keys: WarmKeys,
     pub(crate) channels: ArcSwap<Channels>,
     pub(crate) engine: Option<Arc<Engine>>,
@@ -101,6 +103,8 @@ pub struct Gate {
     pub(crate) fetcher: Fetcher,
     pub(crate) reasoning: ReasoningStore,
     pub(crate) replays: Arc<Replays>,
+    /// `None`: a client's retry finds its answer at this gate alone.
+    pub(crate) replays_elsewhere: Option<ReplaysElsewhere>,
     pub(crate) abandoned: Abandoned,
     pub(crate) counting: Counting,
     pub(crate) retries: RetryBudget,
@@ -116,18 +120,32 @@ pub struct Gate {
     pub(crate) openapi: bytes::Bytes,
 }
 
+/// Where things are kept that outlive a request.
+#[derive(Debug)]
+pub struct Stores {
+    pub database: Store,
+    /// `None`: nobody is answered, so there is nothing to book.
+    pub spool: Option<Spool>,
+    /// `None`: nothing is shared with other gates but the database.
+    pub redis: Option<Redis>,
+}
+
 impl Gate {
     /// Puts the parts together. Must be called within a tokio runtime, after the metrics recorder
     /// was installed.
     pub fn new(
         settings: GateSettings,
         catalog: Arc<Catalog>,
-        store: Store,
-        spool: Option<Spool>,
+        stores: Stores,
         channels: Vec<ChannelSettings>,
         engine: Option<Arc<Engine>>,
         telemetry: Option<Telemetry>,
     ) -> Arc<Self> {
+        let Stores {
+            database: store,
+            spool,
+            redis,
+        } = stores;
         let openapi = tollgate_catalog::openapi::openapi(&catalog).to_string().into();
         Arc::new(Self {
             keys: WarmKeys::start(
@@ -137,6 +155,7 @@ impl Gate {
                     spool: spool.clone(),
                     gate: settings.gate.clone(),
                     is_shared: store.is_shared(),
+                    redis: redis.clone(),
                 },
             ),
             channels: ArcSwap::from_pointee(Channels::new(
@@ -147,8 +166,9 @@ impl Gate {
             )),
             buffered: Buffered::new(settings.buffered_limit),
             fetcher: Fetcher::new(settings.fetch.clone()),
-            reasoning: ReasoningStore::new(&settings.reasoning_store),
+            reasoning: ReasoningStore::new(&settings.reasoning_store, redis.clone()),
             replays: Replays::new(settings.idempotency.clone()),
+            replays_elsewhere: redis.clone().map(ReplaysElsewhere::new),
             abandoned: Abandoned::new(&settings.abandoned),
             counting: Counting::new(),
             retries: RetryBudget::default(),
@@ -163,6 +183,7 @@ impl Gate {
             catalog,
             store,
             spool,
+            redis,
             engine,
         })
     }
@@ -186,8 +207,12 @@ impl Gate {
         }
     }
 
-    /// Gives back what this gate holds of balances and budgets. No request may be under way, and none may come.
+    /// Gives back what this gate holds of balances and budgets, and says to the others that it ends. No request may be
+    /// under way, and none may come.
     pub async fn give_back_leases(&self) {
+        if let Some(redis) = &self.redis {
+            redis.leave().await;
+        }
         if let Err(error) = self.keys.give_back().await {
             warn!(%error, "what this gate holds of balances and budgets is not given back, and counts until its end");
         }

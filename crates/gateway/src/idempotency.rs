@@ -3,16 +3,19 @@
 //! The first of them is carried in a task of its own, which records its answer on a [`Tape`]; all who ask, the
 //! first one included, read the tape. So an answer goes on while anybody reads it, and for a moment longer,
 //! since a client whose connection broke may be on its way back; then it ends as it does for any client that
-//! leaves. A finished answer stays for a while, in memory alone.
+//! leaves. A finished answer stays for a while, in memory alone. With a Redis that holds for all gates together
+//! ([`elsewhere`]).
 //!
 //! What failed and may go better the next time is forgotten at its end, so that a retry tries anew; what was
 //! paid for and would come again is kept ([`GateError::would_come_again`]).
 //! Requests without the header never come here.
 
+mod elsewhere;
 mod replays;
 mod tape;
 
 use std::{
+    future::pending,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -26,6 +29,8 @@ use tollgate_chat::sse::write::event as write_event;
 use tollgate_ledger::KeyId;
 use tracing::info;
 
+use elsewhere::Claim;
+pub use elsewhere::ReplaysElsewhere;
 pub use replays::Replays;
 use replays::{Claimed, Recording};
 use tape::{Cut, Head, Reader, Tape};
@@ -35,10 +40,13 @@ use crate::{
     body::{Body, Response, whole},
     error::GateError,
     gate::Gate,
+    request_id::RequestId,
     route::Pin,
     story::{End, Story},
 };
 
+/// The outcome of a request that got an answer which had ended.
+const REPLAYED: &str = "replayed";
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Our ID of the request whose answer this is.
 pub const X_TOLLGATE_REPLAYED: HeaderName = HeaderName::from_static("x-tollgate-replayed");
@@ -149,6 +157,26 @@ pub async fn once<F>(
 where
     F: Future<Output = Result<Response, GateError>> + Send + 'static,
 {
+    let claim = match &gate.replays_elsewhere {
+        Some(elsewhere) if !gate.replays.knows(&name) => {
+            let claiming = elsewhere.claim(
+                &name,
+                asked,
+                &story.id,
+                &gate.buffered,
+                || gate.replays.knows(&name),
+                gate.settings.request_deadline,
+            );
+            match claiming.await? {
+                elsewhere::Claimed::Mine(claim) => Some(claim),
+                elsewhere::Claimed::Alone => None,
+                elsewhere::Claimed::Answered { response, of } => {
+                    return Ok(repeated(gate, story, response, of, REPLAYED));
+                }
+            }
+        }
+        _ => None,
+    };
     let (reader, of) = match Replays::claim(&gate.replays, name, asked, &story.id)? {
         Claimed::First { recording, reader } => {
             let fate = Arc::new(Fate::default());
@@ -159,35 +187,48 @@ where
                 recording,
                 carried,
                 fate,
+                claim,
             ));
             (reader, None)
         }
         Claimed::Repeat { reader, of, running } => {
-            let outcome = if running { "joined" } else { "replayed" };
-            gate.metrics.request_repeated(outcome);
-            info!(
-                request_id = story.id.as_str(),
-                repeats = of.as_str(),
-                outcome,
-                "request repeated"
-            );
+            let outcome = if running { "joined" } else { REPLAYED };
             (reader, Some((of, outcome)))
         }
     };
-    let mut response = respond(reader).await?;
-    if let Some((of, outcome)) = of {
-        if let Ok(of) = HeaderValue::from_str(of.as_str()) {
-            response.headers_mut().insert(X_TOLLGATE_REPLAYED, of);
-        }
-        story.ends(End {
-            outcome,
-            status: Some(response.status().as_u16()),
-            repeats: Some(of),
-            ..End::default()
-        });
-        gate.ended(story, Instant::now());
+    let response = respond(reader).await?;
+    Ok(match of {
+        None => response,
+        Some((of, outcome)) => repeated(gate, story, response, of, outcome),
+    })
+}
+
+/// The answer of an earlier request, counted and written down as such.
+fn repeated(
+    gate: &Gate,
+    story: &Arc<Story>,
+    mut response: Response,
+    of: RequestId,
+    outcome: &'static str,
+) -> Response {
+    gate.metrics.request_repeated(outcome);
+    info!(
+        request_id = story.id.as_str(),
+        repeats = of.as_str(),
+        outcome,
+        "request repeated"
+    );
+    if let Ok(of) = HeaderValue::from_str(of.as_str()) {
+        response.headers_mut().insert(X_TOLLGATE_REPLAYED, of);
     }
-    Ok(response)
+    story.ends(End {
+        outcome,
+        status: Some(response.status().as_u16()),
+        repeats: Some(of),
+        ..End::default()
+    });
+    gate.ended(story, Instant::now());
+    response
 }
 
 /// Carries the request and records its answer, as long as anybody wants it.
@@ -197,6 +238,7 @@ async fn record(
     mut recording: Recording,
     carried: impl Future<Output = Result<Response, GateError>>,
     fate: Arc<Fate>,
+    claim: Option<Claim>,
 ) {
     let tape = recording.tape();
     let recorded = async {
@@ -206,10 +248,25 @@ async fn record(
         });
         recording.write(response).await;
     };
+    let claimed = async {
+        match &claim {
+            Some(claim) => claim.renew().await,
+            None => pending().await,
+        }
+    };
+    let ttl = gate.replays.settings().ttl;
     tokio::select! {
         biased;
-        () = gate.cut_off.wakes_in(recorded) => recording.end(fate.is_worth_keeping()),
+        () = gate.cut_off.wakes_in(recorded) => {
+            let keep = fate.is_worth_keeping();
+            let answer = claim.as_ref().filter(|_| keep).map(|_| elsewhere::written(&tape));
+            recording.end(keep);
+            if let Some(claim) = claim {
+                claim.end(answer, ttl).await;
+            }
+        }
         () = given_up(&gate, &tape, &fate) => {}
+        () = claimed => {}
     }
 }
 

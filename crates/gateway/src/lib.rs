@@ -39,7 +39,7 @@ pub use abandoned::AbandonedSettings;
 pub use attempt::{fetch::FetchSettings, reasoning::ReasoningStoreSettings};
 pub use channel::Channels;
 pub use channel_test::{ChannelTest, TestFailure, test_channel};
-pub use gate::{Gate, GateSettings, SandboxPolicy};
+pub use gate::{Gate, GateSettings, SandboxPolicy, Stores};
 pub use health::HealthSettings;
 pub use idempotency::IdempotencySettings;
 pub use route::{RoutingSettings, Strategy};

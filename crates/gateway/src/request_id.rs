@@ -43,6 +43,13 @@ impl RequestId {
         Self { own, shown }
     }
 
+    /// Those of an earlier request, perhaps of another gate, of which only ours is known.
+    pub fn of_earlier(own: &str) -> Self {
+        let own = ByteString::from(own);
+        let shown = as_header(&own).unwrap_or_else(|| HeaderValue::from_static("unknown"));
+        Self { own, shown }
+    }
+
     pub fn as_str(&self) -> &str {
         &self.own
     }

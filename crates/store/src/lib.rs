@@ -1,4 +1,5 @@
-//! What outlives a request: the database, what is kept of it in memory, and the books' way into it.
+//! What outlives a request: the database, what is kept of it in memory, the books' way into it, and what gates share in
+//! Redis.
 //!
 //! Nothing of the database library leaves this crate: functions take and return the types of
 //! `ledger`. Queries stand in the file of their table, one text for every database.
@@ -13,6 +14,7 @@ mod database;
 mod error;
 mod keys;
 mod leases;
+pub mod redis;
 mod retention;
 pub mod spool;
 mod stored;
@@ -22,6 +24,7 @@ mod url;
 mod usage;
 pub mod warm;
 
+pub use crate::redis::{Redis, RedisUrl, RedisUrlError};
 pub use accounts::{AccountSettings, ChangeAccountError, CreateAccountError, NewAccount};
 pub use backup::{Backup, BackupError};
 pub use credit::{Discrepancy, LedgerEntry, Verified};

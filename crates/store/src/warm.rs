@@ -10,7 +10,7 @@
 //!
 //! What a key has spent is counted here as well, from what the books said when it was first read. Where several gates
 //! share a database, what the others charge is added as it comes to the books ([`Shared::count_elsewhere`]), and what
-//! requests hold is leased from there ([`leases`]).
+//! requests hold is leased from there ([`leases`]); with a Redis beside it, rates are counted together too ([`rates`]).
 //! Not here: what a limit lets through (`tollgate_ledger::limits`).
 
 use std::{
@@ -31,8 +31,7 @@ use tokio::{
 };
 use tollgate_ledger::{
     AccountId, KeyHash, KeyId, Period,
-    limits::{NoMoney, Owner},
-    purse::Short,
+    limits::{Limit, Rate},
     spending::Spending,
 };
 use tracing::{info, warn};
@@ -42,21 +41,25 @@ use crate::{
     error::StoreError,
     keys::KeysVersion,
     leases::Payer,
+    redis::Redis,
     spool::Spool,
     usage::{UsageOf, elsewhere::Entry},
     warm::{
         leases::Leases,
         look_up::LookUp,
         meter_book::{Counted, MeterBook},
+        rates::RateLeases,
     },
 };
 
 pub use self::key::WarmKey;
 
 mod key;
+mod lease;
 mod leases;
 mod look_up;
 mod meter_book;
+mod rates;
 
 /// Keys held at most, some 500 bytes each; the least used go first.
 const KEYS_MAX: u64 = 50_000;
@@ -82,6 +85,8 @@ pub struct Books {
     pub gate: Option<String>,
     /// Whether those others spend of the same money at the same time, so that it has to be leased.
     pub is_shared: bool,
+    /// Where those others count rates too. `None`: each counts by itself.
+    pub redis: Option<Redis>,
 }
 
 impl Books {
@@ -100,13 +105,18 @@ pub struct WarmKeys {
     poller: JoinHandle<()>,
     /// Looks after what is leased; `None`: nothing is, or not any more.
     lessee: Mutex<Option<JoinHandle<()>>>,
+    /// The same for rates.
+    rate_lessee: Option<JoinHandle<()>>,
 }
 
 impl WarmKeys {
     /// Begins to watch the table of keys. Must be called within a tokio runtime.
     pub fn start(store: Store, books: Books) -> Self {
         let gate = books.gate.clone().filter(|_| books.is_shared);
+        let redis = books.redis.clone();
+        let sharing = redis.as_ref().map(|redis| Arc::clone(redis.sharing()));
         let shared = Arc::new(Shared {
+            rates: redis.clone().map(RateLeases::new),
             leases: gate.map(|gate| Leases::new(store.clone(), gate, books.time_zone.clone())),
             store,
             books,
@@ -117,9 +127,9 @@ impl WarmKeys {
                 .max_capacity(UNKNOWN_MAX)
                 .time_to_live(UNKNOWN_FOR)
                 .build(),
-            began: Instant::now(),
-            of_keys: MeterBook::default(),
-            of_accounts: MeterBook::default(),
+            began: redis.map_or_else(Instant::now, |redis| redis.began()),
+            of_keys: MeterBook::new(sharing.clone()),
+            of_accounts: MeterBook::new(sharing),
             turn: Semaphore::new(1),
             counted_to: Mutex::default(),
             look_ups: Mutex::default(),
@@ -135,10 +145,19 @@ impl WarmKeys {
                 }
             })
         });
+        let rate_lessee = shared.rates.is_some().then(|| {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move {
+                if let Some(rates) = &shared.rates {
+                    rates.look_after(|| shared.owing()).await;
+                }
+            })
+        });
         Self {
             shared,
             poller,
             lessee: Mutex::new(lessee),
+            rate_lessee,
         }
     }
 
@@ -165,47 +184,6 @@ impl WarmKeys {
         look_up.answer.get_or_init(|| shared.read(hash)).await.clone()
     }
 
-    /// Sees to it that what was refused because it is not leased can be held; somebody else may be faster in holding
-    /// it. Inside: why it cannot.
-    ///
-    /// Cancel safety: what was leased meanwhile stays, or is leased again the next time.
-    pub async fn lease(
-        &self,
-        key: &WarmKey,
-        refused: &NoMoney,
-        now: Timestamp,
-    ) -> Result<Result<(), Short>, StoreError> {
-        let Some(leases) = &self.shared.leases else {
-            return Ok(Ok(()));
-        };
-        let (payer, spending) = match refused.owner {
-            Owner::Key => (Payer::Key(key.key.id), &key.spending),
-            Owner::Account => (Payer::Account(key.account), &key.account_spending),
-        };
-        let per = refused.fund.period();
-        let purse = spending.purse(per, now);
-        leases.ask(payer, per, purse, refused.wanted, now).await
-    }
-
-    /// Gives back all that is leased, where everything that was spent of it is in the books. Nothing may be leased from
-    /// then on.
-    pub async fn give_back(&self) -> Result<(), StoreError> {
-        let (Some(leases), Some(lessee)) = (&self.shared.leases, self.taken_lessee()) else {
-            return Ok(());
-        };
-        lessee.abort();
-        // An error says that it was aborted, or had panicked.
-        let _ = lessee.await;
-        match self.shared.books.are_complete() {
-            true => leases.give_back().await,
-            false => Ok(()),
-        }
-    }
-
-    fn taken_lessee(&self) -> Option<JoinHandle<()>> {
-        self.lessee.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
     /// The time by which the meters of keys go: since these keys were first watched.
     pub fn now(&self) -> Duration {
         self.shared.began.elapsed()
@@ -223,6 +201,9 @@ impl Drop for WarmKeys {
         if let Some(lessee) = self.taken_lessee() {
             lessee.abort();
         }
+        if let Some(lessee) = &self.rate_lessee {
+            lessee.abort();
+        }
     }
 }
 
@@ -234,6 +215,8 @@ struct Shared {
     books: Books,
     /// `None`: nobody else holds of the same money.
     leases: Option<Leases>,
+    /// `None`: nobody else counts the same rates.
+    rates: Option<RateLeases>,
     /// The newest state of the table that anyone has seen.
     version: AtomicI64,
     known: Cache<KeyHash, Arc<WarmKey>>,
@@ -352,6 +335,25 @@ impl Shared {
         }
         *self.counted_to.lock().unwrap_or_else(PoisonError::into_inner) = Some(newest);
         Ok(())
+    }
+
+    /// The rates of which something is to be told to those who count them too.
+    fn owing(&self) -> Vec<(Payer, Limit, Rate)> {
+        let keys = self.of_keys.meters();
+        let accounts = self.of_accounts.meters();
+        let keys = keys.into_iter().map(|(id, meters)| (Payer::Key(id), meters));
+        let accounts = accounts
+            .into_iter()
+            .map(|(id, meters)| (Payer::Account(id), meters));
+        let mut owing = Vec::new();
+        for (payer, meters) in keys.chain(accounts) {
+            for limit in [Limit::RequestsPerMinute, Limit::TokensPerMinute] {
+                if let Some(rate) = meters.rate(limit).filter(|rate| rate.owes()) {
+                    owing.push((payer, limit, rate.clone()));
+                }
+            }
+        }
+        owing
     }
 
     async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {

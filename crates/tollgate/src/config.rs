@@ -13,7 +13,7 @@ use tollgate_gateway::{
     FetchSettings, IdempotencySettings, ReasoningStoreSettings, RoutingSettings, StorySettings,
     TelemetrySettings,
 };
-use tollgate_store::{DatabaseUrl, Retention};
+use tollgate_store::{DatabaseUrl, RedisUrl, Retention};
 
 mod accounting;
 mod base;
@@ -35,6 +35,7 @@ mod nearest;
 mod networks;
 mod overrides;
 mod reasoning_store;
+mod redis;
 mod reference;
 mod retention;
 mod routing;
@@ -82,6 +83,8 @@ pub struct Config {
     pub server: ServerSettings,
     pub limits: Limits,
     pub database: DatabaseUrl,
+    /// `None`: nothing is shared with other gates but the database.
+    pub redis: Option<RedisUrl>,
     pub sandbox: Sandbox,
     pub fetch: FetchSettings,
     pub reasoning_store: ReasoningStoreSettings,
@@ -124,6 +127,9 @@ impl Config {
         fields.extend(self.limits.differences(&running.limits));
         if self.database != running.database {
             fields.push("database.url");
+        }
+        if self.redis != running.redis {
+            fields.push("redis.url");
         }
         if self.sandbox != running.sandbox {
             fields.push("sandbox.enabled");
@@ -170,6 +176,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let limits = limits::resolve(document.table("limits", &mut mistakes), &mut mistakes);
     let database_table = document.table("database", &mut mistakes);
     let database = database::resolve(database_table, &server.data_dir, &mut mistakes);
+    let redis = redis::resolve(document.table("redis", &mut mistakes), &mut mistakes);
     let sandbox = sandbox::resolve(document.table("sandbox", &mut mistakes));
     let fetch = fetch::resolve(document.table("fetch", &mut mistakes), &limits, &mut mistakes);
     let reasoning_store = reasoning_store::resolve(document.table("reasoning_store", &mut mistakes));
@@ -199,6 +206,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
         server,
         limits,
         database,
+        redis,
         sandbox,
         fetch,
         reasoning_store,
@@ -239,7 +247,7 @@ fn read(file: &ConfigFile) -> Result<(Option<PathBuf>, String), ConfigError> {
 /// The tables that there are, and their fields.
 #[derive(Debug)]
 struct Tables {
-    singles: [(&'static str, &'static [&'static str]); 15],
+    singles: [(&'static str, &'static [&'static str]); 16],
     channels: &'static [&'static str],
 }
 
@@ -250,6 +258,7 @@ impl Tables {
                 ("server", field_names::<server::ServerTable>()),
                 ("limits", field_names::<limits::LimitsTable>()),
                 ("database", field_names::<database::DatabaseTable>()),
+                ("redis", field_names::<redis::RedisTable>()),
                 ("sandbox", field_names::<sandbox::SandboxTable>()),
                 ("fetch", field_names::<fetch::FetchTable>()),
                 (

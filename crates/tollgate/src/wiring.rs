@@ -8,8 +8,8 @@ use http::HeaderValue;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time};
 use tollgate_engine::{Engine, EngineSettings, Presence};
-use tollgate_gateway::{Gate, GateSettings, SandboxPolicy, Telemetry, serve, serve_admin};
-use tollgate_store::{Applier, DataDirLock, Spool, Store, spool::OnDamage};
+use tollgate_gateway::{Gate, GateSettings, SandboxPolicy, Stores, Telemetry, serve, serve_admin};
+use tollgate_store::{Applier, DataDirLock, Redis, Spool, Store, spool::OnDamage};
 use tracing::{info, warn};
 
 use crate::{
@@ -65,11 +65,15 @@ impl Running {
         if config.sandbox_is_on() {
             warn_of_missing_model(&engine);
         }
+        let stores = Stores {
+            database: store.clone(),
+            spool: Some(spool.clone()),
+            redis: redis(config, &store, &gate_name).await,
+        };
         let gate = Gate::new(
             settings(config, Some(gate_name)),
             Arc::clone(&config.catalog),
-            store.clone(),
-            Some(spool.clone()),
+            stores,
             config.channels.enabled.clone(),
             Some(Arc::new(engine)),
             config.telemetry.as_ref().map(Telemetry::start).transpose()?,
@@ -129,15 +133,25 @@ impl Running {
 pub async fn gate(config: &Config) -> Result<Arc<Gate>, CliError> {
     let store = Store::open(&config.database).await?;
     let channels = config.channels.enabled.clone();
+    let stores = Stores {
+        database: store,
+        spool: None,
+        redis: None,
+    };
     Ok(Gate::new(
         settings(config, None),
         Arc::clone(&config.catalog),
-        store,
-        None,
+        stores,
         channels,
         None,
         None,
     ))
+}
+
+/// What is shared in Redis, where gates can share anything: a file is one gate's.
+async fn redis(config: &Config, store: &Store, gate: &str) -> Option<Redis> {
+    let url = config.redis.as_ref().filter(|_| store.is_shared())?;
+    Some(Redis::start(url, gate.to_owned()).await)
 }
 
 /// The spool, and the task that brings its records to the database.

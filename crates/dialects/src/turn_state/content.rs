@@ -18,7 +18,7 @@ pub(super) struct Content {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct TextMark {
     pub bytes: usize,
-    hash: [u8; 32],
+    pub(super) hash: [u8; 32],
 }
 
 impl Content {

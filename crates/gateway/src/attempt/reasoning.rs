@@ -4,7 +4,8 @@
 //! Kept when an answer ends and before the client can know of it; looked up when that turn comes back. It is
 //! bound to the API key that it was made for, to the credential that it was made with, and to the dialect:
 //! under any other of these it is not found. In memory alone, bounded in bytes, entries and time; where it
-//! is gone a dialect does what its provider allows without it.
+//! is gone a dialect does what its provider allows without it. With a Redis, what one gate keeps the others find there
+//! when a turn comes back to them.
 
 use std::{
     sync::Arc,
@@ -25,6 +26,8 @@ use tollgate_dialects::{
     turn_state::{Binding, KeptTurn, TurnKey, TurnState, TurnStates},
 };
 use tollgate_ledger::KeyId;
+use tollgate_store::{Redis, redis::states::Place};
+use tracing::debug;
 
 use crate::gate::Gate;
 
@@ -40,18 +43,32 @@ pub struct ReasoningStoreSettings {
     pub ttl: Duration,
 }
 
-/// A hash of whom the state belongs to and of the turn's key.
-type Place = [u8; 32];
+/// How long it is remembered that other gates have nothing of a turn: most turns have no state.
+const UNKNOWN_FOR: Duration = Duration::from_secs(10);
+const UNKNOWN_MAX: u64 = 50_000;
+/// Most turns of one request that are looked for at once, the newest first.
+const LOOKED_FOR_MAX: usize = 64;
+/// A state that is larger stays with the gate that has it.
+const SHARED_MAX: usize = 1 << 20;
 
 /// The state of turns, of all API keys.
 pub struct ReasoningStore {
+    /// By a hash of whom the state belongs to and of the turn's key.
     states: Cache<Place, Arc<TurnState>>,
     /// Whether anything was ever kept: without it nobody has to look.
     filled: AtomicBool,
+    elsewhere: Option<Elsewhere>,
+}
+
+/// What other gates keep.
+struct Elsewhere {
+    redis: Redis,
+    ttl: Duration,
+    unknown: Cache<Place, ()>,
 }
 
 impl ReasoningStore {
-    pub fn new(settings: &ReasoningStoreSettings) -> Self {
+    pub fn new(settings: &ReasoningStoreSettings, redis: Option<Redis>) -> Self {
         let weigh =
             |_: &Place, state: &Arc<TurnState>| u32::try_from(state.held() + ENTRY_BYTES).unwrap_or(u32::MAX);
         Self {
@@ -63,15 +80,72 @@ impl ReasoningStore {
                 .eviction_policy(EvictionPolicy::lru())
                 .build(),
             filled: AtomicBool::new(false),
+            elsewhere: redis.map(|redis| Elsewhere {
+                redis,
+                ttl: settings.ttl,
+                unknown: Cache::builder()
+                    .max_capacity(UNKNOWN_MAX)
+                    .time_to_live(UNKNOWN_FOR)
+                    .build(),
+            }),
         }
     }
 
     fn keep(&self, owner: &Owner, turns: Vec<KeptTurn>) {
         for KeptTurn { keys, state } in turns {
             self.filled.store(true, Ordering::Release);
+            let shared = self
+                .elsewhere
+                .as_ref()
+                .filter(|_| state.held() <= SHARED_MAX)
+                .map(|elsewhere| (elsewhere, state.to_bytes()));
             for (key, binding) in keys {
-                self.states.insert(owner.place(&key, binding), Arc::clone(&state));
+                let place = owner.place(&key, binding);
+                if let Some((elsewhere, bytes)) = &shared {
+                    elsewhere.redis.keep_state(place, bytes.clone(), elsewhere.ttl);
+                }
+                self.states.insert(place, Arc::clone(&state));
             }
+        }
+    }
+
+    /// Whether other gates may have state of this request's turns. Where so, [`Self::fetch`] gets it.
+    pub fn may_be_elsewhere(&self, owner: &Owner, request: &ValidRequest, quirks: &Quirks) -> bool {
+        self.elsewhere.is_some() && request.traits.count > 1 && wants_state(owner.dialect, quirks)
+    }
+
+    /// Gets what other gates keep of the assistant's turns in this request and this one does not know. Asks nobody
+    /// where it knows all, or was told lately that there is no more; else it waits for a moment at most.
+    pub async fn fetch(&self, owner: &Owner, request: &ValidRequest) {
+        let Some(elsewhere) = &self.elsewhere else { return };
+        let mut wanted = Vec::new();
+        {
+            let messages = conversation::messages(request.request.get("messages").unwrap_or_default());
+            TurnStates::found(&messages, |key, binding| {
+                let place = owner.place(key, binding);
+                let is_known = self.states.contains_key(&place) || elsewhere.unknown.contains_key(&place);
+                if !is_known && wanted.len() < LOOKED_FOR_MAX {
+                    wanted.push(place);
+                }
+                None
+            });
+        }
+        if wanted.is_empty() {
+            return;
+        }
+        match elsewhere.redis.states(&wanted).await {
+            Ok(found) => {
+                for (place, bytes) in wanted.into_iter().zip(found) {
+                    match bytes.as_deref().and_then(TurnState::from_bytes) {
+                        Some(state) => {
+                            self.filled.store(true, Ordering::Release);
+                            self.states.insert(place, Arc::new(state));
+                        }
+                        None => elsewhere.unknown.insert(place, ()),
+                    }
+                }
+            }
+            Err(error) => debug!(%error, "what other gates keep of this conversation is not known"),
         }
     }
 
@@ -92,7 +166,11 @@ impl ReasoningStore {
     pub fn forget(&self, owner: &Owner, request: &ValidRequest) {
         let messages = conversation::messages(request.request.get("messages").unwrap_or_default());
         TurnStates::found(&messages, |key, binding| {
-            self.states.invalidate(&owner.place(key, binding));
+            let place = owner.place(key, binding);
+            self.states.invalidate(&place);
+            if let Some(elsewhere) = &self.elsewhere {
+                elsewhere.redis.forget_state(place);
+            }
             None
         });
     }

@@ -8,12 +8,15 @@ use serde_json::json;
 use super::json as answer;
 use crate::{body::Response, gate::Gate};
 
+/// What it means that Redis is away.
+const ALONE: &str = "Redis does not answer: this gate goes on with its part of each rate, and shares neither reasoning nor replays";
+
 pub fn healthz() -> Response {
     answer(StatusCode::OK, r#"{"status":"ok"}"#)
 }
 
 /// 200 when the database answers and something can answer requests: a channel, or the embedded model
-/// where the sandbox is on. Else 503 with the list of what is missing.
+/// where the sandbox is on. Else 503 with the list of what is missing. What requests go on without is only noted.
 pub async fn readyz(gate: &Gate) -> Response {
     let mut missing: Vec<String> = Vec::new();
     if gate.is_leaving.load(Ordering::Relaxed) {
@@ -29,9 +32,16 @@ pub async fn readyz(gate: &Gate) -> Response {
             missing.push(format!("no channel is configured and {lack}"));
         }
     }
-    if missing.is_empty() {
-        return answer(StatusCode::OK, r#"{"status":"ready"}"#);
+    let is_alone = gate.redis.as_ref().is_some_and(|redis| !redis.standing().is_up);
+    let (status, mut body) = match missing.is_empty() {
+        true => (StatusCode::OK, json!({"status": "ready"})),
+        false => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            json!({"status": "not ready", "missing": missing}),
+        ),
+    };
+    if is_alone {
+        body["notes"] = json!([ALONE]);
     }
-    let body = json!({"status": "not ready", "missing": missing});
-    answer(StatusCode::SERVICE_UNAVAILABLE, body.to_string())
+    answer(status, body.to_string())
 }

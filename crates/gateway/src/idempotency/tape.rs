@@ -189,6 +189,16 @@ impl Tape {
         !self.state().is_passing
     }
 
+    /// All that was written, where that is kept and no more than so many bytes.
+    pub fn kept(&self, most: usize) -> Option<(Head, Vec<Bytes>)> {
+        let state = self.state();
+        let head = state
+            .head
+            .clone()
+            .filter(|_| !state.is_passing && state.bytes <= most)?;
+        Some((head, state.pieces.iter().cloned().collect()))
+    }
+
     /// The answer has ended. `held`: what its pieces weigh, and `body`: where they came from.
     pub fn end(&self, how: Result<(), Cut>, held: Option<Held>, body: Option<Body>) {
         let mut state = self.state();

@@ -8,6 +8,8 @@ use std::{
 
 use tokio::{runtime::Handle, time::timeout};
 
+use tollgate_store::Redis;
+
 use crate::{
     gate::Gate,
     health::{BreakerState, Fitness},
@@ -40,10 +42,33 @@ pub async fn page(gate: &Gate) -> String {
         "Tasks of the runtime: connections, and what goes on beside them",
     );
     page.value(&[], Handle::current().metrics().num_alive_tasks() as u64);
+    redis(gate, &mut page);
     spool(gate, &mut page);
     channels(gate, &mut page);
     models(gate, &mut page);
     page.0
+}
+
+fn redis(gate: &Gate, page: &mut Page) {
+    // Their names are there in any case, and values where there is a Redis.
+    let standing = gate.redis.as_ref().map(Redis::standing);
+    page.gauge("tollgate_redis_up", "1 while Redis answers in time");
+    page.values(standing.map(|standing| u64::from(standing.is_up)));
+    page.gauge(
+        "tollgate_redis_gates",
+        "Gates that share Redis, when it last answered; while it is away each has one part of as many of each rate",
+    );
+    page.values(standing.map(|standing| u64::from(standing.gates)));
+    page.counter(
+        "tollgate_redis_failures_total",
+        "How often Redis was found not to answer in time",
+    );
+    page.values(standing.map(|standing| standing.failures));
+    page.counter(
+        "tollgate_redis_states_lost_total",
+        "States of turns that could not be kept for other gates",
+    );
+    page.values(standing.map(|standing| standing.states_lost));
 }
 
 fn spool(gate: &Gate, page: &mut Page) {
@@ -146,8 +171,24 @@ struct Page(String, &'static str);
 impl Page {
     /// Begins the values of one gauge.
     fn gauge(&mut self, name: &'static str, help: &str) {
+        self.begin(name, "gauge", help);
+    }
+
+    /// Begins the values of one counter.
+    fn counter(&mut self, name: &'static str, help: &str) {
+        self.begin(name, "counter", help);
+    }
+
+    fn begin(&mut self, name: &'static str, kind: &str, help: &str) {
         self.1 = name;
-        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} gauge\n");
+        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    /// The value without labels, where there is one.
+    fn values(&mut self, value: Option<u64>) {
+        if let Some(value) = value {
+            self.value(&[], value);
+        }
     }
 
     fn value(&mut self, labels: &[(&str, &str)], value: impl std::fmt::Display) {

@@ -11,13 +11,17 @@ use std::{
 };
 
 use tokio::sync::OnceCell;
-use tollgate_ledger::{Histories, Meters, spending::Spending};
+use tollgate_ledger::{Histories, Meters, limits::Sharing, spending::Spending};
 
 /// Counts below this number are not looked through for ones of no more use.
 const SWEEP_FROM: usize = 1_024;
 
 #[derive(Debug)]
-pub(super) struct MeterBook<I>(Mutex<Held<I>>);
+pub(super) struct MeterBook<I> {
+    /// What rates know of other gates that count them too.
+    sharing: Option<Arc<Sharing>>,
+    held: Mutex<Held<I>>,
+}
 
 /// What is counted of one owner. Clones count together.
 #[derive(Debug, Clone, Default)]
@@ -37,10 +41,21 @@ struct Held<I> {
 
 impl<I> Default for MeterBook<I> {
     fn default() -> Self {
-        Self(Mutex::new(Held {
+        Self::new(None)
+    }
+}
+
+impl<I> MeterBook<I> {
+    /// `sharing`: what is known of other gates, where they count the same rates.
+    pub(super) fn new(sharing: Option<Arc<Sharing>>) -> Self {
+        let held = Held {
             counted: HashMap::new(),
             sweep_at: SWEEP_FROM,
-        }))
+        };
+        Self {
+            sharing,
+            held: Mutex::new(held),
+        }
     }
 }
 
@@ -50,7 +65,7 @@ impl<I: Eq + Hash> MeterBook<I> {
     ///
     /// Called when a key is read from the database, never on the hot path.
     pub(super) fn of(&self, id: I, now: Duration, are_booked: impl FnOnce() -> bool) -> Counted {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.counted.len() >= held.sweep_at {
             let are_booked = are_booked();
             held.counted
@@ -58,12 +73,28 @@ impl<I: Eq + Hash> MeterBook<I> {
             // Twice what is in use, so that a sweep's cost is spread over as many new keys.
             held.sweep_at = SWEEP_FROM.max(held.counted.len() * 2);
         }
-        held.counted.entry(id).or_default().clone()
+        let counted = held.counted.entry(id).or_insert_with(|| Counted {
+            meters: self.sharing.as_ref().map(Meters::shared).unwrap_or_default(),
+            ..Counted::default()
+        });
+        counted.clone()
+    }
+
+    /// What is counted of all owners. Looks at each of them.
+    pub(super) fn meters(&self) -> Vec<(I, Meters)>
+    where
+        I: Copy,
+    {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = held.counted.iter();
+        counted
+            .map(|(id, counted)| (*id, counted.meters.clone()))
+            .collect()
     }
 
     /// What one owner has spent, where that is counted.
     pub(super) fn spending(&self, id: &I) -> Option<Arc<Spending>> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.counted.get(id)?.spending.get().cloned()
     }
 }

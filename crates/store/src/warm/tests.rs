@@ -22,6 +22,7 @@ fn books() -> Books {
         spool: None,
         gate: None,
         is_shared: false,
+        redis: None,
     }
 }
 

@@ -18,6 +18,9 @@ pub fn run(config: &Config) -> Result<(), CliError> {
     print::line(&format!("admin          http://{}", config.server.admin_listen))?;
     print::line(&format!("data           {}", config.server.data_dir.display()))?;
     print::line(&format!("database       {}", config.database))?;
+    if let Some(redis) = &config.redis {
+        print::line(&format!("redis          {redis}"))?;
+    }
     print::line(&format!(
         "catalogue      {} models",
         config.catalog.models().len()

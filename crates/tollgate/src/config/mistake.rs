@@ -7,7 +7,7 @@
 use std::{error::Error, fmt, io, path::PathBuf};
 
 use miette::Diagnostic;
-use tollgate_store::DatabaseUrlError;
+use tollgate_store::{DatabaseUrlError, RedisUrlError};
 
 use super::source::{Place, Sources};
 
@@ -142,6 +142,8 @@ pub enum Mistake {
     UnknownTimeZone { name: String },
     #[error(transparent)]
     DatabaseUrl(#[from] DatabaseUrlError),
+    #[error(transparent)]
+    RedisUrl(#[from] RedisUrlError),
     #[error(
         "`level` must be error, warn, info, debug, trace or off, or a list such as `info,tollgate_gateway=debug`"
     )]

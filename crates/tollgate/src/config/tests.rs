@@ -342,6 +342,27 @@ fn a_model_at_the_wrong_provider_and_an_open_admin_listener_are_warned_of() {
 }
 
 #[test]
+fn a_redis_is_named_without_its_password_and_wants_a_database_that_gates_can_share() {
+    let redis = "[redis]\nurl = \"redis://:pass%2Fword@redis.example.com:6380/2\"\n";
+    let postgres = "[database]\nurl = \"postgres://tollgate@localhost/tollgate\"\n";
+    let warned = |config: &Config| {
+        config
+            .warnings(Date::constant(2026, 1, 1))
+            .contains(&Warning::RedisUnused)
+    };
+
+    let alone = written(redis).config();
+    let shared = written(&format!("{postgres}{redis}")).config();
+    let wrong = written("[redis]\nurl = \"redis://:pass/word@host\"\n").mistakes();
+
+    assert!(warned(&alone) && !warned(&shared) && !warned(&written(postgres).config()));
+    let shown = format!("{:?}", shared.redis);
+    assert_eq!(shown, "Some(redis://redis.example.com:6380/2)");
+    assert!(wrong.contains("tollgate.toml:2:7: expected `redis://"), "{wrong}");
+    assert!(!wrong.contains("word@host"), "{wrong}");
+}
+
+#[test]
 fn every_provider_of_the_catalogue_can_be_a_channel_with_all_its_models() {
     for provider in ["anthropic", "gemini", "openai"] {
         let config = written(&format!(

@@ -4,6 +4,7 @@ use std::{fmt, net::SocketAddr};
 
 use jiff::{Unit, civil::Date};
 use tollgate_catalog::{channel::ChannelName, model::ModelId};
+use tollgate_store::DatabaseUrl;
 
 use super::Config;
 
@@ -27,6 +28,8 @@ pub enum Warning {
     },
     /// The admin listener can be reached from other machines.
     AdminExposed { address: SocketAddr },
+    /// A Redis is named, and no database that other gates could use.
+    RedisUnused,
     /// Nobody serves a model that a field of `[routing]` names.
     NotServed { field: &'static str, model: ModelId },
     /// A model of a channel ends soon, or has ended.
@@ -63,6 +66,7 @@ impl Config {
         retiring
             .chain(self.channels.warnings.iter().cloned())
             .chain(self.admin_exposed())
+            .chain(self.redis_unused())
             .chain(self.not_served())
             .collect()
     }
@@ -70,6 +74,11 @@ impl Config {
     fn admin_exposed(&self) -> Option<Warning> {
         let address = self.server.admin_listen;
         (!address.ip().is_loopback()).then_some(Warning::AdminExposed { address })
+    }
+
+    fn redis_unused(&self) -> Option<Warning> {
+        let is_file = matches!(self.database, DatabaseUrl::Sqlite(_));
+        (is_file && self.redis.is_some()).then_some(Warning::RedisUnused)
     }
 
     fn not_served(&self) -> impl Iterator<Item = Warning> {
@@ -130,6 +139,9 @@ impl fmt::Display for Warning {
             Self::AdminExposed { address } => write!(
                 f,
                 "server.admin_listen: {address} can be reached from other machines, and asks for no key"
+            ),
+            Self::RedisUnused => f.write_str(
+                "redis.url: not used, since the database is a file, which is one gate's; gates share PostgreSQL and Redis",
             ),
             Self::NotServed { field, model } => {
                 write!(f, "routing.{field}: no channel serves {model}")

@@ -53,6 +53,7 @@ mod provider_error;
 mod provider_request;
 mod reasoning_state;
 mod recordings;
+mod redis;
 mod rolling_restart;
 mod routing;
 mod sandbox;

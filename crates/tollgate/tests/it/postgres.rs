@@ -26,14 +26,14 @@ use crate::{
 /// With the usage of [`provider`], $0.0045 an answer.
 const PRICES: &str = r#"{ gpt-4o = { input = "3", output = "15" } }"#;
 
-async fn provider() -> FakeProvider {
+pub async fn provider() -> FakeProvider {
     let mut counted = answer("Hello");
     counted["usage"] = json!({"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100});
     FakeProvider::start_with(answers(counted)).await
 }
 
 /// A question for which a little more than $0.0015 is held.
-fn modest() -> Value {
+pub fn modest() -> Value {
     question_with(json!({"max_tokens": 100}))
 }
 
@@ -42,7 +42,7 @@ fn gate_on(server: &Postgres, provider: &FakeProvider) -> GateSetup {
 }
 
 /// As [`gate_on`], where [`modest`] holds what it costs: $0.0015.
-fn exact_gate_on(server: &Postgres, provider: &FakeProvider) -> GateSetup {
+pub fn exact_gate_on(server: &Postgres, provider: &FakeProvider) -> GateSetup {
     gate_with_prices(server, provider, r#"{ gpt-4o = { input = "0", output = "15" } }"#)
 }
 
@@ -147,8 +147,13 @@ async fn of_a_thousand_at_once_at_three_gates_as_many_are_served_as_the_credit_p
         gates.push(gate.start().await);
     }
     let key = key_with_credit(&gates[0], "0.15").await;
-    let (gates, served) = (Arc::new(gates), Arc::new(AtomicUsize::new(0)));
 
+    a_thousand_spend_what_a_hundred_cost(gates, key, &provider).await;
+}
+
+/// Clients at all gates at once, of whom each comes again as long as there may be money for it.
+pub async fn a_thousand_spend_what_a_hundred_cost(gates: Vec<Gate>, key: String, provider: &FakeProvider) {
+    let (gates, served) = (Arc::new(gates), Arc::new(AtomicUsize::new(0)));
     let mut clients = JoinSet::new();
     for client in 0..50 {
         let (gates, key, served) = (Arc::clone(&gates), key.clone(), Arc::clone(&served));

@@ -21,10 +21,11 @@ fn owner() -> Owner {
 }
 
 fn store(size: usize) -> ReasoningStore {
-    ReasoningStore::new(&ReasoningStoreSettings {
+    let settings = ReasoningStoreSettings {
         size,
         ttl: Duration::from_secs(60),
-    })
+    };
+    ReasoningStore::new(&settings, None)
 }
 
 /// What the turns of [`request`] are bound to, whatever the call's ID.

@@ -40,6 +40,7 @@ fn keys_of(gate: &str, store: &Store) -> WarmKeys {
         spool: None,
         gate: Some(gate.to_owned()),
         is_shared: true,
+        redis: None,
     };
     WarmKeys::start(store.clone(), books)
 }

@@ -12,7 +12,7 @@ use super::*;
 const NOW: Duration = Duration::from_secs(1);
 
 fn held(book: &MeterBook<KeyId>) -> usize {
-    book.0.lock().expect("no test panics with it").counted.len()
+    book.held.lock().expect("no test panics with it").counted.len()
 }
 
 #[test]

@@ -1,0 +1,260 @@
+//! What several gates share beside the database: rates, state of reasoning, answers for a client's own retry.
+//!
+//! Nothing here is money, and nothing has to last: what Redis loses, or cannot be asked for, each gate does without.
+//! A request waits for it only where it would be refused otherwise or would be made twice, and then for a quarter of a
+//! second at most. Once a call has failed nobody asks any more until a task has found that it answers again, so a
+//! server that hangs costs requests nothing.
+//! Not here: what gates do without it (`tollgate_ledger::limits::rate`, `gateway`).
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use redis::Script;
+use tokio::{
+    task::JoinHandle,
+    time::{self, MissedTickBehavior},
+};
+use tollgate_ledger::limits::Sharing;
+use tracing::{info, warn};
+
+use self::{link::Link, replays::ReplayScripts, states::StateQueue};
+pub use self::{
+    link::RedisAway,
+    url::{RedisUrl, RedisUrlError},
+};
+
+mod link;
+mod rates;
+pub mod replays;
+pub mod states;
+mod url;
+
+/// How often it is looked whether it answers, and said that this gate is there.
+const BEAT: Duration = Duration::from_millis(500);
+/// A gate that has said nothing for so long is gone.
+const GONE_AFTER: Duration = Duration::from_secs(10);
+/// How long a small answer may take.
+const SMALL_WITHIN: Duration = Duration::from_millis(200);
+/// How long one with megabytes in it may take, for which no request waits.
+const LARGE_WITHIN: Duration = Duration::from_secs(2);
+/// When it answers again: for how long each gate tells what it let through meanwhile before any asks for more. Longer than
+/// it takes all of them to find that out.
+const TELLING: Duration = Duration::from_millis(1_200);
+/// Clocks that differ by no more are left as they are.
+const CLOCKS_DIFFER: Duration = Duration::from_millis(20);
+
+/// Which gates are there, by when they last said so.
+const GATES: &str = "tollgate:gates";
+
+/// A Redis server, reached or not. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Redis(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    url: RedisUrl,
+    gate: String,
+    /// For what is small and has to come soon.
+    small: Link,
+    /// For what may be megabytes, behind which nothing small is to wait.
+    large: Link,
+    began: Instant,
+    sharing: Arc<Sharing>,
+    /// Whether it was found to answer, or not to.
+    is_known: AtomicBool,
+    /// `None`: it does not answer.
+    reached_since: Mutex<Option<Instant>>,
+    failures: AtomicU64,
+    gates: Script,
+    rates: Script,
+    replays: ReplayScripts,
+    states: StateQueue,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub is_up: bool,
+    /// How many gates there were when it last answered.
+    pub gates: u32,
+    /// How often it was found not to answer.
+    pub failures: u64,
+    /// How many states of turns were not kept for other gates, since they came faster than they could be sent.
+    pub states_lost: u64,
+}
+
+impl Redis {
+    /// Connects, and keeps connected from then on. Waits for the first answer, a second at most. `gate`: the name that no
+    /// other gate has.
+    ///
+    /// Must be called within a tokio runtime.
+    pub async fn start(url: &RedisUrl, gate: String) -> Self {
+        let inner = Arc::new(Inner {
+            small: Link::new(url),
+            large: Link::new(url),
+            url: url.clone(),
+            gate,
+            began: Instant::now(),
+            sharing: Arc::default(),
+            is_known: AtomicBool::new(false),
+            reached_since: Mutex::default(),
+            failures: AtomicU64::new(0),
+            gates: Script::new(include_str!("redis/gates.lua")),
+            rates: Script::new(include_str!("redis/rates.lua")),
+            replays: ReplayScripts::default(),
+            states: StateQueue::default(),
+            keeper: Mutex::default(),
+        });
+        inner.beat().await;
+        let keeper = tokio::spawn(keep(Arc::downgrade(&inner)));
+        tokio::spawn(states::send(Arc::downgrade(&inner)));
+        *inner.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper);
+        Self(inner)
+    }
+
+    pub fn standing(&self) -> Standing {
+        let Inner {
+            sharing,
+            failures,
+            states,
+            ..
+        } = &*self.0;
+        Standing {
+            is_up: !sharing.is_away(),
+            gates: sharing.gates(),
+            failures: failures.load(Ordering::Relaxed),
+            states_lost: states.lost(),
+        }
+    }
+
+    /// Whether anything can be asked, be it before rates are shared again.
+    pub(crate) fn is_reached(&self) -> bool {
+        self.0.reached_since().is_some()
+    }
+
+    /// What the rates of this gate know of the others.
+    pub(crate) fn sharing(&self) -> &Arc<Sharing> {
+        &self.0.sharing
+    }
+
+    /// From when the time of its rates is counted.
+    pub(crate) fn began(&self) -> Instant {
+        self.0.began
+    }
+
+    /// Says that this gate ends, so that the others share its part at once.
+    pub async fn leave(&self) {
+        if let Some(keeper) = self.0.taken_keeper() {
+            keeper.abort();
+        }
+        let gate = self.0.gate.as_str();
+        // Where it fails, the gate is gone for the others in a moment.
+        let _ = self
+            .0
+            .small
+            .call(SMALL_WITHIN, async |connection| {
+                redis::cmd("ZREM")
+                    .arg(GATES)
+                    .arg(gate)
+                    .query_async::<()>(connection)
+                    .await
+            })
+            .await;
+    }
+}
+
+impl Inner {
+    fn taken_keeper(&self) -> Option<JoinHandle<()>> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Looks whether it answers, and says that this gate is there.
+    async fn beat(&self) {
+        let asked = Instant::now();
+        let answer = async {
+            self.small.connect().await?;
+            self.small
+                .call(SMALL_WITHIN, async |connection| {
+                    self.gates
+                        .key(GATES)
+                        .arg(&self.gate)
+                        .arg(GONE_AFTER.as_secs())
+                        .invoke_async::<(u64, u64, u32)>(connection)
+                        .await
+                })
+                .await
+        };
+        match answer.await {
+            Ok((seconds, micros, gates)) => {
+                let halfway = asked + asked.elapsed() / 2;
+                let clock = Duration::from_secs(seconds) + Duration::from_micros(micros);
+                self.answers(clock.saturating_sub(halfway - self.began), gates);
+            }
+            Err(error) => self.fails(&error),
+        }
+        if self.reached_since().is_some() && self.large.connect().await.is_err() {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn reached_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.reached_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answers(&self, ahead: Duration, gates: u32) {
+        if self.sharing.ahead().abs_diff(ahead) > CLOCKS_DIFFER {
+            self.sharing.set_clock(ahead);
+        }
+        let since = *self.reached_since().get_or_insert_with(Instant::now);
+        let is_first = !self.is_known.swap(true, Ordering::Relaxed);
+        let was_away = self.sharing.is_away();
+        if was_away && !is_first && since.elapsed() < TELLING {
+            return;
+        }
+        self.sharing.begin(gates);
+        if was_away {
+            info!(redis = %self.url, gates, "Redis answers");
+        }
+    }
+
+    fn fails(&self, error: &RedisAway) {
+        let is_first = !self.is_known.swap(true, Ordering::Relaxed);
+        let was_up = !self.sharing.is_away();
+        *self.reached_since() = None;
+        self.sharing.end();
+        if was_up || is_first {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            let gates = self.sharing.gates();
+            warn!(redis = %self.url, %error, gates, "Redis does not answer; each gate goes on with its part of each rate");
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.taken_keeper() {
+            keeper.abort();
+        }
+    }
+}
+
+/// Keeps connected while anybody wants it.
+async fn keep(inner: Weak<Inner>) {
+    let mut ticks = time::interval(BEAT);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        let Some(inner) = inner.upgrade() else { return };
+        inner.beat().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Answers for a client's own retry that comes to another gate.
+//!
+//! Whoever answers a request that may come again claims its name first, with a mark that only lives while it is renewed;
+//! a gate that finds a mark waits for the answer. What the bytes say is the gateway's business.
+
+use std::time::Duration;
+
+use redis::Script;
+
+use super::{LARGE_WITHIN, Redis, RedisAway, SMALL_WITHIN};
+
+/// Gives what stands under the name, or writes the mark there.
+const CLAIM: &str = "local there = redis.call('GET', KEYS[1]) \
+    if there then return there end \
+    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) \
+    return false";
+/// Lets the mark live on where it stands.
+const RENEW: &str =
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end";
+/// Writes the answer in the place of the mark; without an answer the name is free again.
+const END: &str = "local there = redis.call('GET', KEYS[1]) \
+    if there and there ~= ARGV[1] then return end \
+    if #ARGV == 1 then redis.call('DEL', KEYS[1]) return end \
+    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])";
+
+#[derive(Debug)]
+pub(super) struct ReplayScripts {
+    claim: Script,
+    renew: Script,
+    end: Script,
+}
+
+impl Default for ReplayScripts {
+    fn default() -> Self {
+        Self {
+            claim: Script::new(CLAIM),
+            renew: Script::new(RENEW),
+            end: Script::new(END),
+        }
+    }
+}
+
+/// A hash of whose request it is, and of what its client calls it.
+pub type Name = [u8; 32];
+
+impl Redis {
+    /// Gives what stands under the name. `None`: nothing did, and now this mark does, for so long.
+    pub async fn claim_replay(
+        &self,
+        name: &Name,
+        mark: &[u8],
+        lives: Duration,
+    ) -> Result<Option<Vec<u8>>, RedisAway> {
+        let inner = &*self.0;
+        if !self.is_reached() {
+            return Err(RedisAway::NotConnected);
+        }
+        let mut call = inner.replays.claim.key(key(name));
+        call.arg(mark).arg(millis(lives));
+        inner
+            .large
+            .call(SMALL_WITHIN, async |connection| {
+                call.invoke_async(connection).await
+            })
+            .await
+    }
+
+    /// Lets the mark live for so long from now on.
+    pub async fn renew_replay(&self, name: &Name, mark: &[u8], lives: Duration) -> Result<(), RedisAway> {
+        let mut call = self.0.replays.renew.key(key(name));
+        call.arg(mark).arg(millis(lives));
+        self.0
+            .large
+            .call(SMALL_WITHIN, async |connection| {
+                call.invoke_async(connection).await
+            })
+            .await
+    }
+
+    /// Puts the answer in the place of the mark, for so long; `None` frees the name.
+    pub async fn end_replay(
+        &self,
+        name: &Name,
+        mark: &[u8],
+        answer: Option<(Vec<u8>, Duration)>,
+    ) -> Result<(), RedisAway> {
+        let mut call = self.0.replays.end.key(key(name));
+        call.arg(mark);
+        if let Some((answer, ttl)) = answer {
+            call.arg(answer).arg(millis(ttl));
+        }
+        self.0
+            .large
+            .call(LARGE_WITHIN, async |connection| {
+                call.invoke_async(connection).await
+            })
+            .await
+    }
+}
+
+fn key(name: &Name) -> Vec<u8> {
+    [b"tollgate:replay:", &name[..]].concat()
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
+}

@@ -1,0 +1,74 @@
+//! What gates take ahead of need, and give back: money of the database, rates of Redis.
+
+use std::{sync::PoisonError, time::Duration};
+
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+use tollgate_ledger::{
+    limits::{NoMoney, Owner, Refusal},
+    purse::Short,
+};
+
+use super::{WarmKey, WarmKeys};
+use crate::{error::StoreError, leases::Payer};
+
+impl WarmKeys {
+    /// Sees to it that what was refused because it is not leased can be held; somebody else may be faster in holding
+    /// it. Inside: why it cannot.
+    ///
+    /// Cancel safety: what was leased meanwhile stays, or is leased again the next time.
+    pub async fn lease(
+        &self,
+        key: &WarmKey,
+        refused: &NoMoney,
+        now: Timestamp,
+    ) -> Result<Result<(), Short>, StoreError> {
+        let Some(leases) = &self.shared.leases else {
+            return Ok(Ok(()));
+        };
+        let (payer, spending) = match refused.owner {
+            Owner::Key => (Payer::Key(key.key.id), &key.spending),
+            Owner::Account => (Payer::Account(key.account), &key.account_spending),
+        };
+        let per = refused.fund.period();
+        let purse = spending.purse(per, now);
+        leases.ask(payer, per, purse, refused.wanted, now).await
+    }
+
+    /// Sees to it that what was refused because this gate has no stretch of the rate can be taken; somebody else may be
+    /// faster in taking it. Fails with the time after which it may be tried again. Waits for a quarter of a second at
+    /// most.
+    ///
+    /// Cancel safety: as [`Self::lease`].
+    pub async fn lease_rate(&self, key: &WarmKey, refused: &Refusal) -> Result<(), Duration> {
+        let (payer, meters) = match refused.owner {
+            Owner::Key => (Payer::Key(key.key.id), &key.meters),
+            Owner::Account => (Payer::Account(key.account), &key.account_meters),
+        };
+        let (Some(rates), Some(rate), Some(cost)) =
+            (&self.shared.rates, meters.rate(refused.limit), refused.unleased)
+        else {
+            return Ok(());
+        };
+        rates.ask(payer, refused.limit, rate, cost).await
+    }
+
+    /// Gives back all that is leased, where everything that was spent of it is in the books. Nothing may be leased from
+    /// then on.
+    pub async fn give_back(&self) -> Result<(), StoreError> {
+        let (Some(leases), Some(lessee)) = (&self.shared.leases, self.taken_lessee()) else {
+            return Ok(());
+        };
+        lessee.abort();
+        // An error says that it was aborted, or had panicked.
+        let _ = lessee.await;
+        match self.shared.books.are_complete() {
+            true => leases.give_back().await,
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn taken_lessee(&self) -> Option<JoinHandle<()>> {
+        self.lessee.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}

@@ -1,0 +1,183 @@
+//! What one gate keeps and another finds: state of reasoning, and answers for a client's own retry.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tollgate_testkit::{
+    gate::{Channel, Signal},
+    provider::{FakeProvider, accepts_and_says_nothing, chunk, fails, says, streams, streams_events},
+};
+
+use super::{Servers, all_find_it, ask, servers};
+use crate::{
+    credit::eventually,
+    stage::{question, question_to, question_with, setup, with},
+};
+
+/// A model whose provider wants the text of its thoughts back with the calls that they led to.
+const THINKER: &str = "deepseek-v4-flash";
+
+#[tokio::test]
+async fn the_second_turn_of_a_tool_exchange_at_another_gate_has_its_thoughts() {
+    let Some(servers) = servers() else { return };
+    let provider = FakeProvider::start().await;
+    let setups = ["one", "two"].map(|name| {
+        let channel = Channel::to(&provider).provider("deepseek").models([THINKER]);
+        setup().config(&servers.tables()).channel(channel).key_named(name)
+    });
+    let gates = servers.started(setups).await;
+    let key = gates[0].key();
+    let function = json!({"name": "weather", "parameters": {"type": "object"}});
+    let tools = json!({"tools": [{"type": "function", "function": function}]});
+    let call = json!({"index": 0, "id": "call-1", "type": "function",
+        "function": {"name": "weather", "arguments": "{}"}});
+    provider.next(streams_events([
+        chunk(
+            json!({"role": "assistant", "reasoning_content": "I should look it up."}),
+            None,
+        ),
+        chunk(json!({"tool_calls": [call]}), None),
+        chunk(json!({}), Some("tool_calls")),
+    ]));
+    let mut first = with(question_to(THINKER), tools);
+    first["stream"] = true.into();
+    let request = gates[0].chat_request(key, first.to_string());
+    gates[0].open_stream_of(request).await.rest().await;
+    let kept = async || servers.redis.ask(&["DBSIZE"]);
+    eventually(true, async || {
+        kept().await.trim() != ":1" && kept().await.trim() != ":0"
+    })
+    .await;
+
+    provider.always(says("It is 31 degrees."));
+    let call =
+        json!({"id": "call-1", "type": "function", "function": {"name": "weather", "arguments": "{}"}});
+    let mut second = first;
+    second["stream"] = false.into();
+    let messages = second["messages"].as_array_mut().unwrap();
+    messages.push(json!({"role": "assistant", "content": null, "tool_calls": [call]}));
+    messages.push(json!({"role": "tool", "tool_call_id": "call-1", "content": "31 degrees"}));
+    let answer = gates[1].post_with(key, &second).await;
+
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let requests = provider.requests();
+    let sent = requests.last().unwrap().json();
+    assert_eq!(sent["messages"][1]["reasoning_content"], "I should look it up.");
+}
+
+fn streamed() -> Value {
+    question_with(json!({"stream": true}))
+}
+
+/// Waits until no request is under way whose answer other gates may wait for.
+async fn answers_are_kept(servers: &Servers, count: usize) {
+    let kept = async || {
+        let names = servers.redis.ask(&["KEYS", "tollgate:replay:*"]);
+        // Each name, and before all of them their number.
+        let first = names.lines().next().unwrap_or_default().to_owned();
+        first == format!("*{count}")
+    };
+    eventually(true, kept).await;
+}
+
+#[tokio::test]
+async fn a_retry_at_another_gate_gets_the_answer_which_was_made_once() {
+    let Some(servers) = servers() else { return };
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let gates = servers.three_gates(&provider).await;
+    let key = gates[0].key();
+    for (name, body) in [("whole", question()), ("streamed", streamed())] {
+        if name == "streamed" {
+            provider.always(streams(["Hel", "lo"]));
+        }
+        let asked_before = provider.requests().len();
+
+        let first = ask(&gates[0], key, name, &body).await;
+        let again = ask(&gates[1], key, name, &body).await;
+        let other = ask(&gates[2], key, name, &question_with(json!({"n": 2}))).await;
+
+        assert_eq!((first.status, again.status), (200, 200), "{again:?}");
+        assert_eq!(again.body, first.body);
+        assert_eq!(again.header("content-type"), first.header("content-type"));
+        assert_eq!(
+            again.header("x-tollgate-replayed"),
+            first.header("x-tollgate-request-id")
+        );
+        assert_eq!(other.error_code().as_deref(), Some("idempotency_key_reused"));
+        assert_eq!(provider.requests().len(), asked_before + 1);
+    }
+    // Nobody else's request has that name.
+    let own = ask(&gates[1], gates[1].key(), "whole", &question()).await;
+    assert_eq!(own.header("x-tollgate-replayed"), None);
+}
+
+#[tokio::test]
+async fn retries_at_other_gates_wait_for_an_answer_that_is_on_its_way() {
+    let Some(servers) = servers() else { return };
+    let provider = FakeProvider::start_with(says("Hello").delays(Duration::from_millis(500))).await;
+    let gates = servers.three_gates(&provider).await;
+    let (key, body) = (gates[0].key(), question());
+
+    let asks = (0..12).map(|turn| ask(&gates[turn % 3], key, "one", &body));
+    let answers = join_all(asks).await;
+
+    for answer in &answers {
+        assert_eq!(
+            (answer.status, &answer.body),
+            (200, &answers[0].body),
+            "{answer:?}"
+        );
+    }
+    provider.request();
+}
+
+#[tokio::test]
+async fn what_failed_at_one_gate_is_tried_anew_at_another() {
+    let Some(servers) = servers() else { return };
+    let provider = FakeProvider::start_with(fails(500, "", "boom")).await;
+    let gates = servers.three_gates(&provider).await;
+    let key = gates[0].key();
+    let failed = ask(&gates[0], key, "one", &question()).await;
+    assert_eq!(failed.status, 502, "{failed:?}");
+
+    provider.always(says("fine"));
+    let again = ask(&gates[1], key, "one", &question()).await;
+
+    assert_eq!((again.status, again.header("x-tollgate-replayed")), (200, None));
+}
+
+#[tokio::test]
+async fn a_request_of_a_gate_that_was_killed_can_be_made_at_another() {
+    let Some(servers) = servers() else { return };
+    let provider = FakeProvider::start_with(accepts_and_says_nothing()).await;
+    let gates = servers.three_gates(&provider).await;
+    let (key, body) = (gates[0].key(), question());
+    let asked = ask(&gates[0], key, "one", &body);
+    let _gone = tokio::time::timeout(Duration::from_millis(500), asked).await;
+    answers_are_kept(&servers, 1).await;
+    gates[0].signal(Signal::Kill);
+
+    provider.always(says("fine"));
+    let again = ask(&gates[1], key, "one", &body).await;
+
+    assert_eq!(again.status, 200, "{again:?}");
+    assert_eq!(again.header("x-tollgate-replayed"), None);
+}
+
+#[tokio::test]
+async fn without_redis_a_retry_still_finds_its_answer_at_the_same_gate() {
+    let Some(mut servers) = servers() else { return };
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let gates = servers.three_gates(&provider).await;
+    let key = gates[0].key();
+    servers.redis.stop();
+    all_find_it(&gates, false).await;
+
+    let first = ask(&gates[0], key, "one", &question()).await;
+    let again = ask(&gates[0], key, "one", &question()).await;
+
+    assert_eq!((first.status, again.status), (200, 200));
+    assert_eq!(again.body, first.body);
+    provider.request();
+}
