@@ -353,13 +353,13 @@ fn a_redis_is_named_without_its_password_and_wants_a_database_that_gates_can_sha
 
     let alone = written(redis).config();
     let shared = written(&format!("{postgres}{redis}")).config();
-    let wrong = written("[redis]\nurl = \"redis://:pass/word@host\"\n").mistakes();
+    let wrong = written("[redis]\nurl = \"redis://:se/cret@host\"\n").mistakes();
 
     assert!(warned(&alone) && !warned(&shared) && !warned(&written(postgres).config()));
     let shown = format!("{:?}", shared.redis);
     assert_eq!(shown, "Some(redis://redis.example.com:6380/2)");
     assert!(wrong.contains("tollgate.toml:2:7: expected `redis://"), "{wrong}");
-    assert!(!wrong.contains("word@host"), "{wrong}");
+    assert!(!wrong.contains("cret"), "{wrong}");
 }
 
 #[test]
@@ -461,7 +461,10 @@ mod example {
 
     #[test]
     fn it_loads_with_all_that_is_commented_out() {
-        let config = written(&everything()).env("DEEPSEEK_API_KEY", "k").config();
+        let config = written(&everything())
+            .env("DEEPSEEK_API_KEY", "k")
+            .env("REDIS_PASSWORD", "p")
+            .config();
 
         assert_eq!(config.channels.enabled.len(), 2);
     }
