@@ -36,7 +36,7 @@ OUTSIDE = {".git", "target", "data", "node_modules", ".venv"}
 HARMLESS = {
     ("check",), ("keys", "create"), ("keys", "list"), ("keys", "revoke"), ("keys", "rotate"), ("channels", "list"),
     ("models", "list"), ("accounts", "create"), ("accounts", "credit"), ("accounts", "show"), ("usage",), ("backup",),
-    ("ledger", "verify"), ("ledger", "export"),
+    ("ledger", "verify"), ("ledger", "export"), ("operators", "create"), ("operators", "list"),
 }
 # Tables of a catalogue file; a configuration has none of them.
 CATALOGUE_TABLES = {"model", "provider", "quirk_set"}
@@ -312,6 +312,21 @@ class Checker:
             if f"`{code}`" not in text:
                 self.problem(causes, 1, f"the error code {code} is not explained")
 
+    def admin_error_codes(self, table: Document) -> None:
+        """Each code of the admin API stands in its guide with its status."""
+        source = (ROOT / "crates/admin/src/error.rs").read_text()
+        true = {(STATUSES[status], code) for status, _, code in ERROR_ROW.findall(source)}
+        if not true:
+            self.problem(table, 1, "no rows were found in crates/admin/src/error.rs")
+        told = set()
+        for statuses, codes in re.findall(r"^\| ([\d, ]+) \| ((?:`\w+`(?:, )?)+) \|", table.path.read_text(), re.MULTILINE):
+            for status in statuses.split(", "):
+                told |= {(int(status), code) for code in re.findall(r"`(\w+)`", codes)}
+        for status, code in sorted(true - told):
+            self.problem(table, 1, f"the table of errors lacks {status} {code}")
+        for code in sorted({code for _, code in told} - {code for _, code in true}):
+            self.problem(table, 1, f"the table of errors has {code}, which the code does not")
+
     def models(self, readme: Document) -> None:
         """The README counts the models and their makers."""
         with tempfile.TemporaryDirectory(prefix="check-docs-") as folder:
@@ -391,6 +406,7 @@ def main() -> int:
         checker.check(document)
     by_name = {document.name: document for document in all_documents}
     checker.error_codes(by_name["docs/guide/getting-started.md"], by_name["docs/guide/troubleshooting.md"])
+    checker.admin_error_codes(by_name["docs/guide/admin-api.md"])
     checker.models(by_name["README.md"])
     checker.settings(by_name["docs/guide/operating.md"], ROOT / "tollgate.example.toml")
     for problem in checker.problems:

@@ -100,6 +100,11 @@ impl Gate {
         self.setup.command(args).await
     }
 
+    /// As [`Self::command`], with this on standard input.
+    pub async fn command_with_input(&self, args: &[&str], input: &str) -> CommandOutput {
+        self.setup.command_with_input(args, input).await
+    }
+
     /// Creates another API key, `args` following `keys create`.
     ///
     /// # Panics

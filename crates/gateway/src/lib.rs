@@ -22,6 +22,7 @@ mod gate;
 mod health;
 mod idempotency;
 mod in_place;
+mod inspect;
 mod limit_headers;
 mod metrics;
 mod pipeline;
@@ -44,7 +45,7 @@ pub use health::HealthSettings;
 pub use idempotency::IdempotencySettings;
 pub use route::{RoutingSettings, Strategy};
 pub use sandbox::SANDBOX;
-pub use server::{serve, serve_admin};
+pub use server::{OperatorRequest, serve, serve_admin};
 pub use story::{
     kept::StorySettings,
     told::{ToldAnswer, ToldAttempt, ToldBill, ToldChannel, ToldError, ToldKey, ToldStory, ToldUsage},

@@ -4,13 +4,14 @@ mod connections;
 
 use std::{
     convert::Infallible,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::{Arc, atomic::Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use http::{HeaderValue, Method, Request, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, header};
 use hyper::{body::Incoming, service::service_fn};
 use tokio::{net::TcpListener, time::sleep};
 use tollgate_ledger::limits::standings;
@@ -41,7 +42,8 @@ const CORS_MAX_AGE: Duration = Duration::from_secs(3_600);
 
 const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
 const MODELS: &str = "/v1/models";
-/// On the admin listener.
+/// On the admin listener, what operators have to present something for.
+const ADMIN_API: &str = "/admin/v1/";
 const CHANNELS: &str = "/admin/v1/channels";
 /// With a request's ID after it.
 const REQUESTS: &str = "/admin/v1/requests/";
@@ -89,26 +91,56 @@ pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future
     gate.counting.close().await;
 }
 
-/// Serves health, metrics and the state of the channels for operators until `shutdown`. `metrics` writes Prometheus' text.
-pub async fn serve_admin(
+/// A request to the admin API.
+#[derive(Debug)]
+pub struct OperatorRequest {
+    pub request: Request<Incoming>,
+    /// Who asks, behind the proxies that are trusted.
+    pub client: IpAddr,
+    /// The ID that the gate gave it, which its answer has as well.
+    pub id: String,
+}
+
+/// Serves health, metrics and the state of the channels for operators until `shutdown`. `metrics` writes Prometheus'
+/// text, and `api` answers what is asked of the admin API.
+///
+/// The channels in use and the stories of requests are told on this machine without a credential, as health and
+/// metrics are everywhere; from elsewhere, or with a credential, they are the admin API's.
+pub async fn serve_admin<A, F>(
     gate: Arc<Gate>,
     listener: TcpListener,
     metrics: impl Fn() -> String + Clone + Send + Sync + 'static,
+    api: A,
     shutdown: impl Future<Output = ()>,
-) {
+) where
+    A: Fn(OperatorRequest) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = http::Response<Bytes>> + Send + 'static,
+{
     let limits = Limits::of(&gate.settings);
-    let service = move |_| {
-        let (gate, metrics) = (Arc::clone(&gate), metrics.clone());
+    let service = move |peer: SocketAddr| {
+        let (gate, metrics, api) = (Arc::clone(&gate), metrics.clone(), api.clone());
         service_fn(move |request: Request<Incoming>| {
-            let (gate, metrics) = (Arc::clone(&gate), metrics.clone());
+            let (gate, metrics, api) = (Arc::clone(&gate), metrics.clone(), api.clone());
             async move {
                 let (method, path) = (as_get(request.method()), request.uri().path());
+                let is_here = is_local(peer, request.headers());
                 let response = match (&method, path) {
-                    (&Method::GET, CHANNELS) => channels::list(&gate),
-                    (method, path) if path.starts_with(REQUESTS) => match method {
+                    (&Method::GET, CHANNELS) if is_here => channels::list(&gate),
+                    (method, path) if is_here && path.starts_with(REQUESTS) => match method {
                         &Method::GET => requests::one(&gate, &path[REQUESTS.len()..]),
                         _ => wrong_method(method, path, "GET").into_response(),
                     },
+                    (_, path) if path.starts_with(ADMIN_API) => {
+                        let id = RequestId::new(request.headers(), unix_millis());
+                        let asked = OperatorRequest {
+                            client: client_address(request.headers(), peer, &gate.settings.trusted_proxies),
+                            id: id.as_str().to_owned(),
+                            request,
+                        };
+                        let mut response = api(asked).await.map(whole);
+                        id.write(response.headers_mut());
+                        response
+                    }
                     (&Method::GET, "/metrics") => {
                         let page = metrics() + &looked_at::page(&gate).await;
                         let mut response = Response::new(whole(page));
@@ -118,13 +150,13 @@ pub async fn serve_admin(
                     }
                     (&Method::GET, "/healthz") => health::healthz(),
                     (&Method::GET, "/readyz") => health::readyz(&gate).await,
-                    (method, path @ ("/metrics" | "/healthz" | "/readyz" | CHANNELS)) => {
+                    (method, path @ ("/metrics" | "/healthz" | "/readyz")) => {
                         wrong_method(method, path, "GET").into_response()
                     }
                     (method, path) => GateError::UnknownRoute {
                         method: method.to_string(),
                         path: path.to_owned(),
-                        nearest: nearest(path, &["/metrics", "/healthz", "/readyz", CHANNELS, REQUESTS]),
+                        nearest: nearest(path, &["/metrics", "/healthz", "/readyz", CHANNELS]),
                     }
                     .into_response(),
                 };
@@ -133,6 +165,14 @@ pub async fn serve_admin(
         })
     };
     accept(listener, service, limits, shutdown, || {}).await;
+}
+
+/// Whether somebody on this machine asks for themselves, and presents nothing.
+fn is_local(peer: SocketAddr, headers: &HeaderMap) -> bool {
+    let is_forwarded = ["forwarded", "x-forwarded-for"]
+        .iter()
+        .any(|name| headers.contains_key(*name));
+    peer.ip().to_canonical().is_loopback() && !is_forwarded && !headers.contains_key(header::AUTHORIZATION)
 }
 
 async fn answer(

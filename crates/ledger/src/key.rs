@@ -41,13 +41,7 @@ impl KeyText {
     /// 512 bits of number for 286 bits of text, no text is likelier than another by more than one
     /// part in 2^226.
     pub fn from_random(random: &[u8; Self::RANDOM_BYTES]) -> Self {
-        let mut number = *random;
-        let mut text = String::with_capacity(MARK.len() + RANDOM_CHARS);
-        text.push_str(MARK);
-        for _ in 0..RANDOM_CHARS {
-            text.push(char::from(ALPHABET[divide_by_62(&mut number)]));
-        }
-        Self(text)
+        Self(marked(MARK, random))
     }
 
     /// SHA-256 of the whole text: what the database keeps and looks up.
@@ -63,6 +57,56 @@ impl KeyText {
     /// The whole text. For the person who made the key, at that moment only.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+/// A mark, and letters and digits after it.
+fn marked(mark: &str, random: &[u8; KeyText::RANDOM_BYTES]) -> String {
+    let mut number = *random;
+    let mut text = String::with_capacity(mark.len() + RANDOM_CHARS);
+    text.push_str(mark);
+    for _ in 0..RANDOM_CHARS {
+        text.push(char::from(ALPHABET[divide_by_62(&mut number)]));
+    }
+    text
+}
+
+/// What an operator presents to the admin API: `tgo_`, or `tgs_` for that of a session, and 48 letters and digits.
+///
+/// Never logged: [`fmt::Debug`] shows the prefix alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OperatorText(String);
+
+impl OperatorText {
+    /// One that an operator keeps.
+    pub fn token(random: &[u8; KeyText::RANDOM_BYTES]) -> Self {
+        Self(marked("tgo_", random))
+    }
+
+    /// One of a session.
+    pub fn session(random: &[u8; KeyText::RANDOM_BYTES]) -> Self {
+        Self(marked("tgs_", random))
+    }
+
+    /// SHA-256 of the whole text.
+    pub fn hash(&self) -> KeyHash {
+        KeyHash::of(&self.0)
+    }
+
+    /// The part that may be shown and logged.
+    pub fn prefix(&self) -> KeyPrefix {
+        KeyPrefix(self.0[..SHOWN_CHARS + 1].to_owned())
+    }
+
+    /// The whole text. For the operator, at that moment only.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OperatorText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OperatorText({}…)", self.prefix())
     }
 }
 

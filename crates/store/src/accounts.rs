@@ -10,6 +10,7 @@ use tollgate_catalog::money::Money;
 use tollgate_ledger::{Account, AccountId, Limits, charge::Multiplier};
 
 use crate::{
+    audit::{Change, Resource, state},
     database::{Store, connection::Transaction},
     error::StoreError,
     keys::raise_version,
@@ -40,13 +41,14 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         // Nobody has to know of it, but those who make accounts wait for each other.
         raise_version(&mut transaction).await?;
-        let account = Self::add_account(&mut transaction, new).await?;
+        let account = self.add_account(&mut transaction, new).await?;
         transaction.commit().await?;
         Ok(account)
     }
 
     /// The same within a transaction that has raised the version.
     pub(crate) async fn add_account(
+        &self,
         transaction: &mut Transaction,
         new: NewAccount,
     ) -> Result<Account, CreateAccountError> {
@@ -73,7 +75,30 @@ impl Store {
             Some(fault) if fault.is_unique_violation() => CreateAccountError::NameTaken { name: new.name },
             _ => error.into(),
         })?;
-        Ok(row.read()?)
+        let account = row.read()?;
+        let change = Change {
+            resource: Resource::Account,
+            name: &account.name,
+            action: "create",
+            before: None,
+            after: Some(state::account(&account)),
+        };
+        self.write_down(transaction, change).await?;
+        Ok(account)
+    }
+
+    /// The accounts after the one with this number, the oldest first; at most `most` of them.
+    pub async fn accounts_after(&self, after: i64, most: u32) -> Result<Vec<Account>, StoreError> {
+        let rows: Vec<AccountRow> = self.pool.query(
+            "SELECT id, name, created_at, unlimited, balance_nanos, price_multiplier, requests_per_minute,
+                    tokens_per_minute, concurrency, budget_nanos, budget_per
+             FROM accounts WHERE id > $1 ORDER BY id LIMIT $2",
+        )
+        .bind(after)
+        .bind(i64::from(most))
+        .fetch_all()
+        .await?;
+        rows.into_iter().map(AccountRow::read).collect()
     }
 
     /// All accounts, the oldest first.
@@ -130,10 +155,24 @@ impl Store {
             .execute()
             .await
             .map_err(ChangeAccountError::from)?;
-        transaction.commit().await.map_err(ChangeAccountError::from)?;
+        let before = state::account(&account);
         account.unlimited = settings.unlimited;
         account.multiplier = settings.multiplier;
         account.limits = settings.limits;
+        let after = state::account(&account);
+        if before != after {
+            let change = Change {
+                resource: Resource::Account,
+                name,
+                action: "update",
+                before: Some(before),
+                after: Some(after),
+            };
+            self.write_down(&mut transaction, change)
+                .await
+                .map_err(ChangeAccountError::from)?;
+        }
+        transaction.commit().await.map_err(ChangeAccountError::from)?;
         Ok(account)
     }
 }
@@ -205,6 +244,8 @@ pub enum ChangeAccountError {
     /// The balance would be beyond nine billion dollars, either way.
     #[error("the balance of `{name}` would be too large")]
     BeyondReach { name: String },
+    #[error("an entry with the ID `{id}` is in the ledger already, for another account or amount")]
+    IdTaken { id: String },
     #[error(transparent)]
     Store(#[from] StoreError),
 }

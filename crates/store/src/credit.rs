@@ -4,12 +4,14 @@
 //! with them in one transaction, so that the two can be compared ([`Store::verify_ledger`]).
 
 use jiff::Timestamp;
+use serde_json::json;
 use sqlx::FromRow;
 use tollgate_catalog::money::Money;
-use tollgate_ledger::Account;
+use tollgate_ledger::{Account, AccountId};
 
 use crate::{
     accounts::{ChangeAccountError, account_named},
+    audit::{Change, Resource},
     database::{Store, connection::Transaction},
     error::StoreError,
     keys::raise_version,
@@ -48,6 +50,40 @@ impl Verified {
     }
 }
 
+/// What is given to an account, or taken back.
+#[derive(Debug, Clone, Copy)]
+pub struct NewCredit<'a> {
+    /// Negative: it is taken back.
+    pub amount: Money,
+    /// Whether it puts something right. What is taken back always does.
+    pub is_correction: bool,
+    /// For whoever reads the ledger.
+    pub note: Option<&'a str>,
+    /// One of whoever asks, by which the same entry is not made twice.
+    pub id: Option<&'a str>,
+}
+
+impl NewCredit<'_> {
+    pub fn of(amount: Money) -> Self {
+        Self {
+            amount,
+            is_correction: false,
+            note: None,
+            id: None,
+        }
+    }
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credited {
+    /// As it is now.
+    pub account: Account,
+    pub entry: LedgerEntry,
+    /// Whether the entry was there already, with the same ID.
+    pub is_repeated: bool,
+}
+
 /// One entry of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerEntry {
@@ -64,19 +100,53 @@ pub struct LedgerEntry {
     pub created: Timestamp,
 }
 
-impl Store {
-    /// The entries after the one with this number, in the order in which they were written; at most `most` of them.
-    pub async fn ledger_entries(&self, after: i64, most: u32) -> Result<Vec<LedgerEntry>, StoreError> {
-        let rows: Vec<EntryRow> = self.pool.query(
+/// Reads entries with the names of their accounts.
+macro_rules! select_entries {
+    ($rest:literal) => {
+        concat!(
             "SELECT entries.id, accounts.name AS account, entries.kind, entries.amount_nanos, entries.request_id,
                     entries.note, entries.created_at
              FROM ledger_entries AS entries JOIN accounts ON accounts.id = entries.account_id
-             WHERE entries.id > $1 ORDER BY entries.id LIMIT $2",
+             ",
+            $rest
         )
-        .bind(after)
-        .bind(i64::from(most))
-        .fetch_all()
-        .await?;
+    };
+}
+
+impl Store {
+    /// The entries after the one with this number, in the order in which they were written; at most `most` of them.
+    pub async fn ledger_entries(&self, after: i64, most: u32) -> Result<Vec<LedgerEntry>, StoreError> {
+        let rows: Vec<EntryRow> = self
+            .pool
+            .query(select_entries!(
+                "WHERE entries.id > $1 ORDER BY entries.id LIMIT $2"
+            ))
+            .bind(after)
+            .bind(i64::from(most))
+            .fetch_all()
+            .await?;
+        rows.into_iter().map(EntryRow::read).collect()
+    }
+
+    /// The newest entries before the one with this number (the newest of all where there is none), of one account where
+    /// it is named; at most `most` of them.
+    pub async fn newest_entries(
+        &self,
+        account: Option<AccountId>,
+        before: Option<i64>,
+        most: u32,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        let rows: Vec<EntryRow> = self
+            .pool
+            .query(select_entries!(
+                "WHERE entries.id < $1 AND ($2 IS NULL OR entries.account_id = $2)
+             ORDER BY entries.id DESC LIMIT $3"
+            ))
+            .bind(before.unwrap_or(i64::MAX))
+            .bind(account.map(AccountId::get))
+            .bind(i64::from(most))
+            .fetch_all()
+            .await?;
         rows.into_iter().map(EntryRow::read).collect()
     }
 
@@ -88,31 +158,58 @@ impl Store {
         note: Option<&str>,
         now: Timestamp,
     ) -> Result<Account, ChangeAccountError> {
+        let credit = NewCredit {
+            note,
+            ..NewCredit::of(amount)
+        };
+        Ok(self.credit_once(name, &credit, now).await?.account)
+    }
+
+    /// Gives credit to an account or takes some back; where it has an ID, once, however often it is asked for.
+    pub async fn credit_once(
+        &self,
+        name: &str,
+        credit: &NewCredit<'_>,
+        now: Timestamp,
+    ) -> Result<Credited, ChangeAccountError> {
         let mut transaction = self.pool.begin().await?;
         raise_ledger_version(&mut transaction).await?;
         // Running gates hold keys to what their accounts were given.
         raise_version(&mut transaction).await?;
-        let account = Self::add_credit(&mut transaction, name, amount, note, now).await?;
+        if let Some(id) = credit.id
+            && let Some(entry) = entry_with_id(&mut transaction, id).await?
+        {
+            if entry.account != name || entry.amount != credit.amount {
+                return Err(ChangeAccountError::IdTaken { id: id.to_owned() });
+            }
+            return Ok(Credited {
+                account: account_named(&mut transaction, name).await?,
+                entry,
+                is_repeated: true,
+            });
+        }
+        let credited = self.add_credit(&mut transaction, name, credit, now).await?;
         transaction.commit().await?;
-        Ok(account)
+        Ok(credited)
     }
 
-    /// The same within a transaction that has raised both versions.
+    /// The same within a transaction that has raised both versions, whatever its ID.
     pub(crate) async fn add_credit(
+        &self,
         transaction: &mut Transaction,
         name: &str,
-        amount: Money,
-        note: Option<&str>,
+        credit: &NewCredit<'_>,
         now: Timestamp,
-    ) -> Result<Account, ChangeAccountError> {
+    ) -> Result<Credited, ChangeAccountError> {
+        let amount = credit.amount;
         let (lowest, highest) = reach(amount);
-        let account = account_named(transaction, name).await?;
+        let before = account_named(transaction, name).await?;
         let changed = transaction
             .query(
                 "UPDATE accounts SET balance_nanos = balance_nanos + $2
              WHERE id = $1 AND balance_nanos BETWEEN $3 AND $4",
             )
-            .bind(account.id.get())
+            .bind(before.id.get())
             .bind(amount.nanos())
             .bind(lowest)
             .bind(highest)
@@ -123,24 +220,52 @@ impl Store {
                 name: name.to_owned(),
             });
         }
-        let kind = match amount >= Money::ZERO {
-            true => "top_up",
-            false => "correction",
+        let kind = match credit.is_correction || amount < Money::ZERO {
+            true => "correction",
+            false => "top_up",
         };
-        transaction
+        let id: i64 = transaction
             .query(
-                "INSERT INTO ledger_entries (id, account_id, kind, amount_nanos, note, created_at)
-             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5 FROM ledger_entries",
+                "INSERT INTO ledger_entries (id, account_id, kind, amount_nanos, note, created_at, given_id)
+             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6 FROM ledger_entries
+             RETURNING id",
             )
-            .bind(account.id.get())
+            .bind(before.id.get())
             .bind(kind)
             .bind(amount.nanos())
-            .bind(note)
+            .bind(credit.note)
             .bind(now.as_second())
-            .execute()
+            .bind(credit.id)
+            .fetch_scalar()
             .await?;
         let account = account_named(transaction, name).await?;
-        Ok(account)
+        let change = Change {
+            resource: Resource::Account,
+            name,
+            action: kind,
+            before: Some(json!({ "balance": before.balance.to_string() })),
+            after: Some(json!({
+                "balance": account.balance.to_string(),
+                "entry": id,
+                "amount": amount.to_string(),
+                "note": credit.note,
+            })),
+        };
+        self.write_down(transaction, change).await?;
+        let entry = LedgerEntry {
+            id,
+            account: account.name.clone(),
+            kind: kind.to_owned(),
+            amount,
+            request: None,
+            note: credit.note.map(str::to_owned),
+            created: now,
+        };
+        Ok(Credited {
+            account,
+            entry,
+            is_repeated: false,
+        })
     }
 
     /// Adds up every entry, and compares the sums with the balances; and compares the charges with the records
@@ -177,6 +302,15 @@ impl Store {
             miscounted: self.miscounted_accounts().await?,
         })
     }
+}
+
+async fn entry_with_id(transaction: &mut Transaction, id: &str) -> Result<Option<LedgerEntry>, StoreError> {
+    let row: Option<EntryRow> = transaction
+        .query(select_entries!("WHERE entries.given_id = $1"))
+        .bind(id)
+        .fetch_optional()
+        .await?;
+    row.map(EntryRow::read).transpose()
 }
 
 /// Makes those who write entries wait for each other. Before [`raise_version`], where both are raised.

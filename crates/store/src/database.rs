@@ -4,12 +4,13 @@
 //! gates may share. A few connections are enough: the hot path does not come here (see [`crate::warm`]).
 //!
 //! Writers wait for each other at a row of `versions`, which each of them changes first: the rows of
-//! `ledger_entries` and `api_keys`, in this order where both are changed. So no two wait for each other, and what a
+//! `ledger_entries`, `api_keys`, `operators` and `audit_entries`, in this order where several are changed. So no two wait for each other, and what a
 //! writer reads after that is what the one before it left, at PostgreSQL's usual level (read committed) as well.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,6 +24,7 @@ use tokio::time;
 
 use self::connection::Pool;
 use crate::{
+    audit::Actor,
     error::{DatabaseFault, StoreError},
     url::{DatabaseUrl, PostgresUrl},
 };
@@ -49,6 +51,8 @@ const MIGRATE_TIMEOUT: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(crate) pool: Pool,
+    /// Whose changes the audit log says they are.
+    pub(crate) actor: Arc<Actor>,
 }
 
 impl Store {
@@ -59,7 +63,10 @@ impl Store {
             DatabaseUrl::Sqlite(path) => Pool::Sqlite(open_sqlite(path).await?),
             DatabaseUrl::Postgres(url) => Pool::Postgres(open_postgres(url).await?),
         };
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            actor: Arc::default(),
+        })
     }
 
     /// Whether the database answers.
@@ -72,6 +79,7 @@ impl Store {
     pub(crate) fn for_applier(&self) -> Self {
         Self {
             pool: self.pool.for_one(ACQUIRE_TIMEOUT),
+            actor: Arc::clone(&self.actor),
         }
     }
 

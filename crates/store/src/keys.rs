@@ -12,6 +12,7 @@ use tollgate_ledger::{
 
 use self::row::{FoundRow, KeyRow, SettingColumns};
 use crate::{
+    audit::{Change, Resource, state},
     database::{Store, connection::Transaction},
     error::StoreError,
 };
@@ -97,13 +98,13 @@ impl Store {
     pub async fn create_key(&self, new: NewKey) -> Result<ApiKey, CreateKeyError> {
         let mut transaction = self.pool.begin().await?;
         raise_version(&mut transaction).await?;
-        let key = Self::add_key(&mut transaction, new).await?;
+        let key = self.add_key(&mut transaction, new).await?;
         transaction.commit().await?;
         Ok(key)
     }
 
     /// The same within a transaction that has raised the version.
-    async fn add_key(transaction: &mut Transaction, new: NewKey) -> Result<ApiKey, CreateKeyError> {
+    async fn add_key(&self, transaction: &mut Transaction, new: NewKey) -> Result<ApiKey, CreateKeyError> {
         let account = account_id(transaction, &new.settings.account)
             .await?
             .ok_or_else(|| CreateKeyError::NoSuchAccount {
@@ -144,14 +145,38 @@ impl Store {
             _ => error.into(),
         })?;
         add_text(transaction, id, &new.text, new.created).await?;
-        Ok(ApiKey {
+        let key = ApiKey {
             id: KeyId::new(id),
             name: new.name,
             prefix: new.text.prefix,
             created: new.created,
             revoked: None,
             settings: new.settings,
-        })
+        };
+        self.key_changed(transaction, "create", None, &key).await?;
+        Ok(key)
+    }
+
+    /// Writes down what became of a key, where that is anything.
+    async fn key_changed(
+        &self,
+        transaction: &mut Transaction,
+        action: &'static str,
+        before: Option<&ApiKey>,
+        key: &ApiKey,
+    ) -> Result<(), sqlx::Error> {
+        let (before, after) = (before.map(state::key), Some(state::key(key)));
+        if before == after {
+            return Ok(());
+        }
+        let change = Change {
+            resource: Resource::Key,
+            name: &key.name,
+            action,
+            before,
+            after,
+        };
+        self.write_down(transaction, change).await
     }
 
     /// All keys, the oldest first, revoked ones too.
@@ -159,6 +184,27 @@ impl Store {
         let rows: Vec<KeyRow> = self
             .pool
             .query(select_keys!("ORDER BY api_keys.id"))
+            .fetch_all()
+            .await?;
+        rows.into_iter().map(KeyRow::listed).collect()
+    }
+
+    /// The keys after the one with this number, those of one account where it is named, the oldest first; at most
+    /// `most` of them.
+    pub async fn keys_after(
+        &self,
+        account: Option<&str>,
+        after: i64,
+        most: u32,
+    ) -> Result<Vec<ListedKey>, StoreError> {
+        let rows: Vec<KeyRow> = self
+            .pool
+            .query(select_keys!(
+                "WHERE api_keys.id > $1 AND ($2 IS NULL OR accounts.name = $2) ORDER BY api_keys.id LIMIT $3"
+            ))
+            .bind(after)
+            .bind(account)
+            .bind(i64::from(most))
             .fetch_all()
             .await?;
         rows.into_iter().map(KeyRow::listed).collect()
@@ -180,9 +226,13 @@ impl Store {
         change: impl FnOnce(&mut KeySettings) -> Result<(), E>,
     ) -> Result<ApiKey, E> {
         let mut transaction = self.pool.begin().await.map_err(ChangeKeyError::from)?;
-        let mut key = key_to_change(&mut transaction, name).await?;
+        let before = key_to_change(&mut transaction, name).await?;
+        let mut key = before.clone();
         change(&mut key.settings)?;
         write_settings(&mut transaction, &key).await?;
+        self.key_changed(&mut transaction, "update", Some(&before), &key)
+            .await
+            .map_err(ChangeKeyError::from)?;
         transaction.commit().await.map_err(ChangeKeyError::from)?;
         Ok(key)
     }
@@ -190,15 +240,18 @@ impl Store {
     /// Ends the use of the key that has this name. A running gate refuses it within a second.
     pub async fn revoke_key(&self, name: &str, now: Timestamp) -> Result<ApiKey, ChangeKeyError> {
         let mut transaction = self.pool.begin().await?;
-        let mut key = key_to_change(&mut transaction, name).await?;
+        let before = key_to_change(&mut transaction, name).await?;
         transaction
             .query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1")
-            .bind(key.id.get())
+            .bind(before.id.get())
             .bind(now.as_second())
             .execute()
             .await?;
-        transaction.commit().await?;
+        let mut key = before.clone();
         key.revoked = Some(now);
+        self.key_changed(&mut transaction, "revoke", Some(&before), &key)
+            .await?;
+        transaction.commit().await?;
         Ok(key)
     }
 
@@ -212,16 +265,19 @@ impl Store {
         before_ends: Timestamp,
     ) -> Result<ApiKey, ChangeKeyError> {
         let mut transaction = self.pool.begin().await?;
-        let mut key = key_to_change(&mut transaction, name).await?;
+        let before = key_to_change(&mut transaction, name).await?;
         transaction
             .query("UPDATE api_key_texts SET ends_at = $2 WHERE key_id = $1 AND ends_at IS NULL")
-            .bind(key.id.get())
+            .bind(before.id.get())
             .bind(before_ends.as_second())
             .execute()
             .await?;
-        add_text(&mut transaction, key.id.get(), &text, now).await?;
-        transaction.commit().await?;
+        add_text(&mut transaction, before.id.get(), &text, now).await?;
+        let mut key = before.clone();
         key.prefix = text.prefix;
+        self.key_changed(&mut transaction, "rotate", Some(&before), &key)
+            .await?;
+        transaction.commit().await?;
         Ok(key)
     }
 

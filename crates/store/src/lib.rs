@@ -7,6 +7,7 @@
 //! (`gateway`).
 
 mod accounts;
+mod audit;
 mod backup;
 mod credit;
 pub mod data_dir;
@@ -14,6 +15,7 @@ mod database;
 mod error;
 mod keys;
 mod leases;
+mod operators;
 pub mod redis;
 mod retention;
 pub mod spool;
@@ -26,13 +28,18 @@ pub mod warm;
 
 pub use crate::redis::{Redis, RedisUrl, RedisUrlError};
 pub use accounts::{AccountSettings, ChangeAccountError, CreateAccountError, NewAccount};
+pub use audit::{Actor, AuditEntry, AuditFilter, Resource};
 pub use backup::{Backup, BackupError};
-pub use credit::{Discrepancy, LedgerEntry, Verified};
+pub use credit::{Credited, Discrepancy, LedgerEntry, NewCredit, Verified};
 pub use data_dir::{DataDirError, DataDirLock};
 pub use database::{OpenError, Store};
 pub use error::{DatabaseFault, StoreError};
 pub use keys::{
     ChangeKeyError, CreateKeyError, ImportFault, Imported, ImportedKey, ListedKey, NewKey, NewText,
+};
+pub use operators::{
+    ChangeOperatorError, CreateOperatorError, ListedOperator, NewOperatorToken, NotRole, Operator,
+    OperatorId, OperatorToken, Role, TokenKind,
 };
 pub use retention::Retention;
 pub use spool::{Applier, Spool, SpoolError, StartError};

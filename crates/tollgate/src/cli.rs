@@ -20,6 +20,7 @@ mod keys;
 mod ledger;
 mod limits;
 mod models;
+mod operators;
 mod serve;
 mod unpriced;
 mod usage;
@@ -59,6 +60,9 @@ enum Command {
     /// Make and change accounts, which own keys, and give them credit
     #[command(subcommand)]
     Accounts(accounts::Command),
+    /// Make operators, who use the admin API, and what they sign in with
+    #[command(subcommand)]
+    Operators(operators::Command),
     /// Check the books
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -104,6 +108,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Check => check::run(&load(&file)?),
         Command::Keys(command) => keys::run(command, &load(&file)?).await,
         Command::Accounts(command) => accounts::run(command, &load(&file)?).await,
+        Command::Operators(command) => operators::run(command, &load(&file)?).await,
         Command::Ledger(command) => ledger::run(command, &load(&file)?).await,
         Command::Backup(asked) => backup::run(asked, &load(&file)?).await,
         Command::Usage(asked) => usage::run(asked, &load(&file)?).await,

@@ -3,11 +3,12 @@
 use std::{fmt::Display, io, net::SocketAddr, path::PathBuf};
 
 use miette::Diagnostic;
+use tollgate_admin::password::NotPassword;
 use tollgate_engine::pull::PullError;
 use tollgate_gateway::TelemetryError;
 use tollgate_store::{
-    BackupError, ChangeAccountError, ChangeKeyError, CreateAccountError, CreateKeyError, DataDirError,
-    OpenError, SpoolError, StartError, StoreError,
+    BackupError, ChangeAccountError, ChangeKeyError, ChangeOperatorError, CreateAccountError, CreateKeyError,
+    CreateOperatorError, DataDirError, OpenError, SpoolError, StartError, StoreError,
 };
 
 use crate::config::ConfigErrors;
@@ -37,6 +38,14 @@ pub enum CliError {
     CreateAccount(#[from] CreateAccountError),
     #[error(transparent)]
     ChangeAccount(#[from] ChangeAccountError),
+    #[error(transparent)]
+    CreateOperator(#[from] CreateOperatorError),
+    #[error(transparent)]
+    ChangeOperator(#[from] ChangeOperatorError),
+    #[error(transparent)]
+    Password(#[from] NotPassword),
+    #[error("nothing can be read from standard input: {0}")]
+    Input(io::Error),
     #[error("there is nothing to change: name at least one setting")]
     NothingToChange,
     #[error("there is no budget that the period could be of")]
@@ -101,6 +110,9 @@ impl Diagnostic for CliError {
             | Self::ChangeKey(ChangeKeyError::NoSuchAccount { .. })
             | Self::ChangeAccount(ChangeAccountError::NoSuchAccount { .. }) => {
                 "the names are in: tollgate accounts list".to_owned()
+            }
+            Self::ChangeOperator(ChangeOperatorError::NoSuchOperator { .. }) => {
+                "the names are in: tollgate operators list".to_owned()
             }
             Self::PeriodWithoutBudget => "--budget sets one".to_owned(),
             Self::NoSuchModel {

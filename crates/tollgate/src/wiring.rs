@@ -7,6 +7,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use http::HeaderValue;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time};
+use tollgate_admin::{Admin, AdminSettings};
 use tollgate_engine::{Engine, EngineSettings, Presence};
 use tollgate_gateway::{Gate, GateSettings, SandboxPolicy, Stores, Telemetry, serve, serve_admin};
 use tollgate_store::{Applier, DataDirLock, Redis, Spool, Store, spool::OnDamage};
@@ -86,10 +87,22 @@ impl Running {
         let mut servers = JoinSet::new();
         let page = metrics.clone();
         let page = move || page.render();
+        let admin = Admin::new(
+            Arc::clone(&gate),
+            store.clone(),
+            AdminSettings {
+                time_zone: config.accounting.time_zone.clone(),
+            },
+        );
+        let api = move |asked| {
+            let admin = admin.clone();
+            async move { admin.answer(asked).await }
+        };
         servers.spawn(serve_admin(
             Arc::clone(&gate),
             admin_listener,
             page,
+            api,
             asked(&admin_shutdown),
         ));
         servers.spawn(keep_up(metrics, asked(&admin_shutdown)));

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, kill_process};
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::watch;
 
 use super::PATIENCE;
@@ -43,10 +44,23 @@ impl CommandOutput {
 ///
 /// # Panics
 /// Where it cannot be started, or has not ended after 30 seconds.
-pub(super) async fn run(command: Command) -> CommandOutput {
+pub(super) async fn run(command: Command, input: &str) -> CommandOutput {
     let mut command = tokio::process::Command::from(command);
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(PATIENCE, command.output())
+    let stdin = if input.is_empty() {
+        Stdio::null()
+    } else {
+        Stdio::piped()
+    };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let running = async {
+        let mut child = command.kill_on_drop(true).spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command may end without reading all of it.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
+        child.wait_with_output().await
+    };
+    let output = tokio::time::timeout(PATIENCE, running)
         .await
         .unwrap_or_else(|_| panic!("{command:?} does not end"))
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -162,7 +162,12 @@ impl Written {
 
     /// Runs `tollgate ARGS --config FILE` to its end.
     pub async fn command(&self, args: &[&str]) -> CommandOutput {
-        run(self.prepared(args)).await
+        run(self.prepared(args), "").await
+    }
+
+    /// As [`Self::command`], with this on standard input.
+    pub async fn command_with_input(&self, args: &[&str], input: &str) -> CommandOutput {
+        run(self.prepared(args), input).await
     }
 
     pub(super) async fn create_key(&self, args: &[&str]) -> String {

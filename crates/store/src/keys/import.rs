@@ -9,7 +9,7 @@ use tollgate_ledger::{ApiKey, KeyHash};
 use super::{CreateKeyError, NewKey, live_key, raise_version};
 use crate::{
     accounts::{AccountSettings, ChangeAccountError, CreateAccountError, NewAccount, account_named},
-    credit::raise_ledger_version,
+    credit::{NewCredit, raise_ledger_version},
     database::{Store, connection::Transaction},
     error::StoreError,
 };
@@ -62,57 +62,62 @@ impl Store {
         raise_version(&mut transaction).await?;
         let mut done = Vec::with_capacity(keys.len());
         for key in keys {
-            done.push(import(&mut transaction, key).await?);
+            done.push(self.import(&mut transaction, key).await?);
         }
         if for_good && done.iter().all(Result::is_ok) {
             transaction.commit().await?;
         }
         Ok(done)
     }
-}
 
-async fn import(
-    transaction: &mut Transaction,
-    imported: ImportedKey,
-) -> Result<Result<Imported, ImportFault>, StoreError> {
-    let ImportedKey { key, balance } = imported;
-    if live_key(transaction, &key.name).await?.is_some() {
-        return Ok(Err(ImportFault::NameTaken));
-    }
-    if let Some(name) = name_of(transaction, &key.text.hash).await? {
-        return Ok(Err(ImportFault::TextTaken { name }));
-    }
-    let account = key.settings.account.clone();
-    let made_account = match account_named(transaction, &account).await {
-        Ok(_) if balance.is_some() => return Ok(Err(ImportFault::BalanceOfKnownAccount { account })),
-        Ok(_) => false,
-        Err(ChangeAccountError::Store(error)) => return Err(error),
-        Err(ChangeAccountError::NoSuchAccount { .. } | ChangeAccountError::BeyondReach { .. }) => true,
-    };
-    if made_account {
-        let new = NewAccount {
-            name: account.clone(),
-            created: key.created,
-            settings: AccountSettings::default(),
-        };
-        match Store::add_account(transaction, new).await {
-            Ok(_) | Err(CreateAccountError::NameTaken { .. }) => {}
-            Err(CreateAccountError::Store(error)) => return Err(error),
+    async fn import(
+        &self,
+        transaction: &mut Transaction,
+        imported: ImportedKey,
+    ) -> Result<Result<Imported, ImportFault>, StoreError> {
+        let ImportedKey { key, balance } = imported;
+        if live_key(transaction, &key.name).await?.is_some() {
+            return Ok(Err(ImportFault::NameTaken));
         }
-    }
-    if let Some(balance) = balance.filter(|balance| *balance != Money::ZERO) {
-        match Store::add_credit(transaction, &account, balance, Some(NOTE), key.created).await {
-            Ok(_) => {}
+        if let Some(name) = name_of(transaction, &key.text.hash).await? {
+            return Ok(Err(ImportFault::TextTaken { name }));
+        }
+        let account = key.settings.account.clone();
+        let made_account = match account_named(transaction, &account).await {
+            Ok(_) if balance.is_some() => return Ok(Err(ImportFault::BalanceOfKnownAccount { account })),
+            Ok(_) => false,
             Err(ChangeAccountError::Store(error)) => return Err(error),
-            Err(_) => return Ok(Err(ImportFault::BalanceTooLarge)),
+            Err(_) => true,
+        };
+        if made_account {
+            let new = NewAccount {
+                name: account.clone(),
+                created: key.created,
+                settings: AccountSettings::default(),
+            };
+            match self.add_account(transaction, new).await {
+                Ok(_) | Err(CreateAccountError::NameTaken { .. }) => {}
+                Err(CreateAccountError::Store(error)) => return Err(error),
+            }
         }
-    }
-    match Store::add_key(transaction, key).await {
-        Ok(key) => Ok(Ok(Imported { key, made_account })),
-        Err(CreateKeyError::Store(error)) => Err(error),
-        // Both were looked at above, in this transaction.
-        Err(CreateKeyError::NameTaken { .. } | CreateKeyError::NoSuchAccount { .. }) => {
-            Ok(Err(ImportFault::NameTaken))
+        if let Some(amount) = balance.filter(|balance| *balance != Money::ZERO) {
+            let credit = NewCredit {
+                note: Some(NOTE),
+                ..NewCredit::of(amount)
+            };
+            match self.add_credit(transaction, &account, &credit, key.created).await {
+                Ok(_) => {}
+                Err(ChangeAccountError::Store(error)) => return Err(error),
+                Err(_) => return Ok(Err(ImportFault::BalanceTooLarge)),
+            }
+        }
+        match self.add_key(transaction, key).await {
+            Ok(key) => Ok(Ok(Imported { key, made_account })),
+            Err(CreateKeyError::Store(error)) => Err(error),
+            // Both were looked at above, in this transaction.
+            Err(CreateKeyError::NameTaken { .. } | CreateKeyError::NoSuchAccount { .. }) => {
+                Ok(Err(ImportFault::NameTaken))
+            }
         }
     }
 }

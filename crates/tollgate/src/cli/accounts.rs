@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde::Serialize;
 use tollgate_catalog::money::Money;
-use tollgate_ledger::{Account, Multiplier};
+use tollgate_ledger::{Account, Multiplier, name::note};
 use tollgate_store::{AccountSettings, NewAccount, Store};
 
 use super::{
@@ -13,8 +13,6 @@ use super::{
     value::{name, seconds},
 };
 use crate::{config::Config, error::CliError, print};
-
-const NOTE_MAX: usize = 500;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -220,13 +218,5 @@ fn amount(text: &str) -> Result<Money, String> {
             let error: tollgate_catalog::money::NotMoney = error;
             Err(error.to_string())
         }
-    }
-}
-
-fn note(text: &str) -> Result<String, String> {
-    let fits = text.chars().count() <= NOTE_MAX && !text.chars().any(char::is_control);
-    match fits {
-        true => Ok(text.to_owned()),
-        false => Err(format!("a note is one line of at most {NOTE_MAX} characters")),
     }
 }

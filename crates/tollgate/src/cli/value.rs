@@ -4,7 +4,7 @@ use std::{fmt::Display, str::FromStr};
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
-const NAME_MAX: usize = 100;
+pub use tollgate_ledger::name::name;
 
 /// A value, or the word that takes it away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,18 +35,6 @@ pub fn time_or_never(text: &str) -> Result<Lifted<SignedDuration>, WrongTime> {
         text => time_from_now(text).map(|time| Lifted(Some(time))),
     }
 }
-
-pub fn name(text: &str) -> Result<String, WrongName> {
-    let fits = !text.trim().is_empty()
-        && text.trim() == text
-        && text.chars().count() <= NAME_MAX
-        && !text.chars().any(char::is_control);
-    if fits { Ok(text.to_owned()) } else { Err(WrongName) }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("a name has 1 to {NAME_MAX} characters and no white space around it")]
-pub struct WrongName;
 
 pub fn time_from_now(text: &str) -> Result<SignedDuration, WrongTime> {
     time(text)

@@ -4,6 +4,8 @@
 
 mod abandoned;
 mod ability;
+mod admin;
+mod admin_accounts;
 mod answer;
 mod attempt_time;
 mod backup;
@@ -39,6 +41,7 @@ mod money;
 mod notes;
 mod old_records;
 mod operation;
+mod operator;
 mod outage;
 mod pages;
 mod permissions;

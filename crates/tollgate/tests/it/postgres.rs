@@ -54,7 +54,14 @@ fn gate_with_prices(server: &Postgres, provider: &FakeProvider, prices: &str) ->
 }
 
 /// Tests whose promises do not depend on which database it is.
-const ON_BOTH: [&str; 5] = ["cli_accounts::", "key_limits::", "keys::", "money::", "usage::"];
+const ON_BOTH: [&str; 6] = [
+    "admin",
+    "cli_accounts::",
+    "key_limits::",
+    "keys::",
+    "money::",
+    "usage::",
+];
 
 #[test]
 fn what_is_promised_of_keys_and_money_holds_on_postgres_as_well() {

@@ -1,0 +1,135 @@
+//! Bodies of requests, as JSON; what is wrong with one names the field.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::header;
+use serde::de::DeserializeOwned;
+
+use crate::{error::AdminError, server::Shared};
+
+/// A body that is this.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
+    type Rejection = AdminError;
+
+    async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, AdminError> {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        let is_json = content_type.is_none_or(|value| {
+            let essence = value.as_bytes().split(|byte| *byte == b';').next();
+            essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+        });
+        if !is_json {
+            return Err(AdminError::ContentType);
+        }
+        let bytes = Bytes::from_request(request, shared)
+            .await
+            .map_err(|_| AdminError::BodyUnreadable)?;
+        read(&bytes).map(Self)
+    }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AdminError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let param = match error.path().to_string().as_str() {
+            "." => String::new(),
+            path => path.to_owned(),
+        };
+        wrong(param, error.inner())
+    })?;
+    deserializer
+        .end()
+        .map_err(|error| AdminError::NotJson(error.to_string()))?;
+    Ok(value)
+}
+
+fn wrong(param: String, error: &serde_json::Error) -> AdminError {
+    if !error.is_data() {
+        return AdminError::NotJson(error.to_string());
+    }
+    let text = error.to_string();
+    // The place is of use where the JSON is broken; a field is found by its name.
+    let problem = text.split(" at line ").next().unwrap_or_default();
+    from_serde(param, problem)
+}
+
+/// What serde says of a value: the name of a field that is not known or not there stands in its text alone.
+pub(crate) fn from_serde(param: String, problem: &str) -> AdminError {
+    if let Some(rest) = problem.strip_prefix("unknown field `") {
+        let expected = rest.split_once(", ").map_or("", |(_, expected)| expected);
+        return AdminError::UnknownField {
+            param,
+            problem: expected.to_owned(),
+        };
+    }
+    if let Some(field) = problem
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    {
+        let param = match param.is_empty() {
+            true => field.to_owned(),
+            false => format!("{param}.{field}"),
+        };
+        return AdminError::value(param, "is required");
+    }
+    AdminError::value(param, problem)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[expect(dead_code, reason = "only read")]
+        name: String,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only read")]
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[expect(dead_code, reason = "only read")]
+        count: u32,
+    }
+
+    #[test]
+    fn what_is_wrong_names_its_field() {
+        for (body, told) in [
+            (
+                r#"{"name": 5}"#,
+                "`name`: invalid type: integer `5`, expected a string",
+            ),
+            (r#"{}"#, "`name`: is required"),
+            (
+                r#"{"name": "a", "nmae": 1}"#,
+                "`nmae` is not known here: expected `name` or `inner`",
+            ),
+            (r#"{"name": "a", "inner": {}}"#, "`inner.count`: is required"),
+            (
+                r#"{"name": "a", "inner": {"count": -1}}"#,
+                "`inner.count`: invalid value: integer `-1`, expected u32",
+            ),
+            (
+                r#"{"name": "a", "inner": {"cuont": 1}}"#,
+                "`inner.cuont` is not known here: expected `count`",
+            ),
+        ] {
+            assert_eq!(read::<Outer>(body.as_bytes()).unwrap_err().to_string(), told);
+        }
+        for body in ["", "{", r#"{"name": "a"} more"#] {
+            let error = read::<Outer>(body.as_bytes()).unwrap_err();
+            assert!(matches!(error, AdminError::NotJson(_)), "{error}");
+        }
+    }
+}

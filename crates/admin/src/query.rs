@@ -1,0 +1,52 @@
+//! What stands behind the `?` of an address; what is wrong with it names the parameter.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{body::from_serde, error::AdminError, server::Shared};
+
+/// The parameters of an address, each of them once.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Query<T> {
+    type Rejection = AdminError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Shared>) -> Result<Self, AdminError> {
+        read(parts.uri.query().unwrap_or_default()).map(Self)
+    }
+}
+
+fn read<T: DeserializeOwned>(query: &str) -> Result<T, AdminError> {
+    let mut members = Map::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if members.contains_key(&*name) {
+            return Err(AdminError::value(name, "stands there more than once"));
+        }
+        members.insert(name.into_owned(), Value::String(value.into_owned()));
+    }
+    serde_path_to_error::deserialize(Value::Object(members)).map_err(|error| {
+        let param = match error.path().to_string().as_str() {
+            "." => String::new(),
+            path => path.to_owned(),
+        };
+        from_serde(param, &error.inner().to_string())
+    })
+}
+
+/// A name that stands in the address.
+pub(crate) struct Name(pub(crate) String);
+
+impl FromRequestParts<Arc<Shared>> for Name {
+    type Rejection = AdminError;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, AdminError> {
+        let Path(name) = Path::<String>::from_request_parts(parts, shared)
+            .await
+            .map_err(|_| AdminError::value("name", "is not UTF-8 where its `%` escapes are read"))?;
+        Ok(Self(name))
+    }
+}

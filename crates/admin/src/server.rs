@@ -1,0 +1,215 @@
+//! The routes, and the description of them that is made from the same handlers.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    response::Response,
+};
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http_body_util::BodyExt;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+use tokio::time;
+use tollgate_gateway::{Gate, OperatorRequest};
+use tollgate_store::Store;
+use tower::ServiceExt;
+use utoipa::{
+    OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    attempts::Attempts,
+    error::AdminError,
+    password::Passwords,
+    resources,
+    roles::{Asked, Reader},
+};
+
+/// Where all of it is.
+const BASE: &str = "/admin/v1";
+/// Largest body of a request.
+const BODY_LIMIT: usize = 1024 * 1024;
+/// How long a request may take, its body included.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+const DESCRIPTION: &str = "What operators see and change while the gate runs. Amounts are dollars, written as text so \
+    that no digit is lost; moments are RFC 3339 in UTC. Lists come in pages: `next` of one is `after` of the following \
+    one, and null at the end. In a PATCH, what is left out stays as it is, and null takes a bound away.";
+
+/// What handlers share.
+pub(crate) struct Shared {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) store: Store,
+    #[expect(dead_code, reason = "usage by day comes next")]
+    pub(crate) settings: AdminSettings,
+    pub(crate) passwords: Passwords,
+    pub(crate) attempts: Attempts,
+    /// The description of the API, as JSON.
+    description: Bytes,
+}
+
+/// What the binary tells the API.
+#[derive(Debug, Clone)]
+pub struct AdminSettings {
+    /// Where the days of usage begin at midnight.
+    pub time_zone: TimeZone,
+}
+
+/// The admin API. Clones share all of it.
+#[derive(Clone)]
+pub struct Admin {
+    router: Router,
+}
+
+#[derive(OpenApi)]
+#[openapi(security(("operator" = [])))]
+struct Description;
+
+impl Admin {
+    pub fn new(gate: Arc<Gate>, store: Store, settings: AdminSettings) -> Self {
+        let (router, description) = routes();
+        let shared = Arc::new(Shared {
+            gate,
+            store,
+            settings,
+            passwords: Passwords::default(),
+            attempts: Attempts::default(),
+            description: description.into(),
+        });
+        Self {
+            router: router.with_state(shared),
+        }
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, asked: OperatorRequest) -> http::Response<Bytes> {
+        let OperatorRequest {
+            mut request,
+            client,
+            id,
+        } = asked;
+        request.extensions_mut().insert(Asked {
+            client,
+            request: id.into(),
+        });
+        let answering = async {
+            let response = match self.router.clone().oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            let (mut head, body) = response.into_parts();
+            plain_allow(&mut head);
+            // Our own bodies are whole from the start.
+            let body = body.collect().await.map(|body| body.to_bytes());
+            http::Response::from_parts(head, body.unwrap_or_default())
+        };
+        match time::timeout(TIME_LIMIT, answering).await {
+            Ok(response) => response,
+            Err(_) => AdminError::Timeout.answer(),
+        }
+    }
+}
+
+/// The description of the API, as it is served.
+fn routes() -> (Router<Arc<Shared>>, String) {
+    let (router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
+        .nest(BASE, resources::routes())
+        .split_for_parts();
+    description.info.title = "Tollgate admin API".to_owned();
+    description.info.version = "v1".to_owned();
+    description.info.description = Some(DESCRIPTION.to_owned());
+    description.info.license = None;
+    description.info.contact = None;
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "A token (`tgo_…`) of `tollgate operators token`, or a session's.",
+        ))
+        .build();
+    let components = description.components.get_or_insert_default();
+    components.add_security_scheme("operator", SecurityScheme::Http(scheme));
+    let mut description = serde_json::to_value(&description).expect("a description always has a JSON form");
+    describe_answers(&mut description);
+    let description = description.to_string();
+    let router = router
+        .route("/admin/v1/openapi.json", axum::routing::get(openapi))
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    (router, description)
+}
+
+/// Says of each answer what it is, which OpenAPI wants to be said.
+fn describe_answers(description: &mut Value) {
+    let operations = description["paths"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(Map::values_mut)
+        .filter_map(Value::as_object_mut)
+        .flat_map(Map::values_mut);
+    let answers = operations.filter_map(|operation| operation["responses"].as_object_mut());
+    for (status, answer) in answers.flat_map(Map::iter_mut) {
+        if answer.get("description").is_none() {
+            let told = match status.starts_with('2') {
+                true => "Done.",
+                false => "Refused: `code` says why, and `param` which field it is about.",
+            };
+            answer["description"] = told.into();
+        }
+    }
+}
+
+async fn openapi(reader: Reader) -> Response {
+    json(StatusCode::OK, reader.shared.description.clone())
+}
+
+async fn unknown_route(method: Method, uri: Uri) -> AdminError {
+    AdminError::UnknownRoute {
+        method: method.to_string(),
+        path: uri.path().to_owned(),
+    }
+}
+
+async fn wrong_method(request: Request) -> AdminError {
+    AdminError::WrongMethod {
+        method: request.method().to_string(),
+        path: request.uri().path().to_owned(),
+    }
+}
+
+/// An answer whose body is JSON.
+pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(axum::body::Body::from(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // Some of them have a secret in them that is shown once.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// `HEAD` goes without saying where there is `GET`.
+fn plain_allow(head: &mut http::response::Parts) {
+    let Some(allowed) = head
+        .headers
+        .get(header::ALLOW)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return;
+    };
+    let methods: Vec<&str> = allowed
+        .split(',')
+        .map(str::trim)
+        .filter(|method| *method != "HEAD")
+        .collect();
+    if let Ok(value) = HeaderValue::from_str(&methods.join(", ")) {
+        head.headers.insert(header::ALLOW, value);
+    }
+}
+
+#[cfg(test)]
+mod tests;

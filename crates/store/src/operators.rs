@@ -1,0 +1,555 @@
+//! The tables of operators, who use the admin API, and of what they present there.
+//!
+//! Of a token or a session only the SHA-256 is kept, of a password its slow hash; whoever reads the database cannot
+//! sign in.
+//! Not here: how passwords are hashed and compared, and what a role allows (`tollgate-admin`).
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde_json::json;
+use sqlx::FromRow;
+use tollgate_ledger::{KeyHash, KeyPrefix};
+
+use crate::{
+    audit::{Actor, Change, Resource, state},
+    database::{Store, connection::Transaction},
+    error::StoreError,
+    stored::Reader,
+};
+
+/// Sessions of one operator at once; the oldest ends for another.
+const SESSIONS_MAX: i64 = 20;
+
+/// What an operator may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Look at everything.
+    Viewer,
+}
+
+impl Role {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Viewer => "viewer",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = NotRole;
+
+    fn from_str(text: &str) -> Result<Self, NotRole> {
+        match text {
+            "admin" => Ok(Self::Admin),
+            "viewer" => Ok(Self::Viewer),
+            _ => Err(NotRole),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected `admin` or `viewer`")]
+pub struct NotRole;
+
+/// An operator's number in the database: never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperatorId(i64);
+
+impl OperatorId {
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for OperatorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Who uses the admin API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    pub id: OperatorId,
+    pub name: String,
+    pub role: Role,
+    pub has_password: bool,
+    pub created: Timestamp,
+}
+
+/// What an operator presents, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorToken {
+    pub name: String,
+    pub prefix: KeyPrefix,
+    pub created: Timestamp,
+    /// First moment at which it is of no more use; `None`: never.
+    pub expires: Option<Timestamp>,
+    pub revoked: Option<Timestamp>,
+}
+
+/// An operator and their tokens, sessions left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedOperator {
+    pub operator: Operator,
+    pub tokens: Vec<OperatorToken>,
+}
+
+/// Whether it is kept by the operator or is of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    Token,
+    Session,
+}
+
+impl TokenKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// A text that an operator may present, as it is kept.
+#[derive(Debug, Clone)]
+pub struct NewOperatorToken {
+    /// What for; for whoever reads the list.
+    pub name: String,
+    pub hash: KeyHash,
+    pub prefix: KeyPrefix,
+    pub expires: Option<Timestamp>,
+}
+
+/// What is read of an operator.
+macro_rules! select_operators {
+    ($rest:literal) => {
+        concat!(
+            "SELECT operators.id, operators.name, operators.role, operators.created_at,
+                    CAST(CASE WHEN operators.password_hash IS NULL THEN 0 ELSE 1 END AS BIGINT) AS has_password
+             ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// Makes an operator.
+    pub async fn create_operator(
+        &self,
+        name: &str,
+        role: Role,
+        now: Timestamp,
+    ) -> Result<Operator, CreateOperatorError> {
+        if name == Actor::COMMAND_LINE {
+            return Err(CreateOperatorError::NameTaken {
+                name: name.to_owned(),
+            });
+        }
+        let mut transaction = self.pool.begin().await?;
+        raise_operators_version(&mut transaction).await?;
+        let row: OperatorRow = transaction
+            .query(
+                "INSERT INTO operators (id, name, role, created_at)
+             SELECT coalesce(max(id), 0) + 1, $1, $2, $3 FROM operators
+             RETURNING id, name, role, CAST(0 AS BIGINT) AS has_password, created_at",
+            )
+            .bind(name)
+            .bind(role.as_str())
+            .bind(now.as_second())
+            .fetch_one()
+            .await
+            .map_err(|error| match error.as_database_error() {
+                Some(fault) if fault.is_unique_violation() => CreateOperatorError::NameTaken {
+                    name: name.to_owned(),
+                },
+                _ => error.into(),
+            })?;
+        let operator = row.read()?;
+        let change = Change {
+            resource: Resource::Operator,
+            name,
+            action: "create",
+            before: None,
+            after: Some(state::operator(&operator)),
+        };
+        self.write_down(&mut transaction, change).await?;
+        transaction.commit().await?;
+        Ok(operator)
+    }
+
+    /// Whether there is any operator.
+    pub async fn has_operators(&self) -> Result<bool, StoreError> {
+        let count: i64 = self
+            .pool
+            .query("SELECT count(*) FROM operators WHERE removed_at IS NULL")
+            .fetch_scalar()
+            .await?;
+        Ok(count > 0)
+    }
+
+    /// All operators with their tokens, the oldest first.
+    pub async fn operators(&self) -> Result<Vec<ListedOperator>, StoreError> {
+        let operators: Vec<OperatorRow> = self
+            .pool
+            .query(select_operators!(
+                "FROM operators WHERE removed_at IS NULL ORDER BY id"
+            ))
+            .fetch_all()
+            .await?;
+        let tokens: Vec<TokenRow> = self
+            .pool
+            .query(
+                "SELECT operator_id, name, prefix, created_at, expires_at, revoked_at FROM operator_tokens
+             WHERE kind = 'token' ORDER BY operator_id, created_at, prefix",
+            )
+            .fetch_all()
+            .await?;
+        let mut listed = Vec::with_capacity(operators.len());
+        for operator in operators {
+            let own = tokens.iter().filter(|token| token.operator_id == operator.id);
+            listed.push(ListedOperator {
+                tokens: own.map(TokenRow::read).collect::<Result<_, _>>()?,
+                operator: operator.read()?,
+            });
+        }
+        Ok(listed)
+    }
+
+    /// The operator who may present this at `now`.
+    pub async fn operator_with(
+        &self,
+        hash: &KeyHash,
+        now: Timestamp,
+    ) -> Result<Option<Operator>, StoreError> {
+        let row: Option<OperatorRow> = self
+            .pool
+            .query(select_operators!(
+                "FROM operator_tokens AS tokens JOIN operators ON operators.id = tokens.operator_id
+             WHERE tokens.hash = $1 AND tokens.revoked_at IS NULL AND operators.removed_at IS NULL
+               AND (tokens.expires_at IS NULL OR tokens.expires_at > $2)"
+            ))
+            .bind(hash.as_bytes().as_slice())
+            .bind(now.as_second())
+            .fetch_optional()
+            .await?;
+        row.map(OperatorRow::read).transpose()
+    }
+
+    /// The operator of this name with the hash of their password, where they have one.
+    pub async fn operator_password(&self, name: &str) -> Result<Option<(Operator, String)>, StoreError> {
+        #[derive(FromRow)]
+        struct Row {
+            #[sqlx(flatten)]
+            operator: OperatorRow,
+            password_hash: Option<String>,
+        }
+        let row: Option<Row> = self
+            .pool
+            .query(
+                "SELECT id, name, role, CAST(1 AS BIGINT) AS has_password, created_at, password_hash
+             FROM operators WHERE name = $1 AND removed_at IS NULL AND password_hash IS NOT NULL",
+            )
+            .bind(name)
+            .fetch_optional()
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let operator = row.operator.read()?;
+        Ok(row.password_hash.map(|hash| (operator, hash)))
+    }
+
+    /// Gives an operator another password, as its hash; sessions of theirs end.
+    pub async fn set_operator_password(
+        &self,
+        name: &str,
+        password_hash: &str,
+        now: Timestamp,
+    ) -> Result<Operator, ChangeOperatorError> {
+        let mut transaction = self.pool.begin().await?;
+        let before = operator_to_change(&mut transaction, name).await?;
+        transaction
+            .query("UPDATE operators SET password_hash = $2 WHERE id = $1")
+            .bind(before.id.get())
+            .bind(password_hash)
+            .execute()
+            .await?;
+        end_sessions(&mut transaction, before.id, now).await?;
+        let after = Operator {
+            has_password: true,
+            ..before.clone()
+        };
+        let change = Change {
+            resource: Resource::Operator,
+            name,
+            action: "set_password",
+            before: Some(state::operator(&before)),
+            after: Some(state::operator(&after)),
+        };
+        self.write_down(&mut transaction, change).await?;
+        transaction.commit().await?;
+        Ok(after)
+    }
+
+    /// Gives an operator something to present. A session is no change, so it is not written down; sessions that have
+    /// ended are forgotten with it.
+    pub async fn add_operator_token(
+        &self,
+        name: &str,
+        kind: TokenKind,
+        token: &NewOperatorToken,
+        now: Timestamp,
+    ) -> Result<Operator, ChangeOperatorError> {
+        let mut transaction = self.pool.begin().await?;
+        let operator = operator_to_change(&mut transaction, name).await?;
+        if kind == TokenKind::Session {
+            transaction
+                .query(
+                    "DELETE FROM operator_tokens WHERE kind = 'session' AND (
+                     expires_at <= $1 OR revoked_at IS NOT NULL OR hash IN (
+                         SELECT hash FROM operator_tokens WHERE kind = 'session' AND operator_id = $2
+                         ORDER BY created_at DESC, hash LIMIT $3 OFFSET $4
+                     )
+                 )",
+                )
+                .bind(now.as_second())
+                .bind(operator.id.get())
+                .bind(i64::from(i32::MAX))
+                .bind(SESSIONS_MAX - 1)
+                .execute()
+                .await?;
+        }
+        transaction
+            .query(
+                "INSERT INTO operator_tokens (hash, operator_id, kind, name, prefix, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(token.hash.as_bytes().as_slice())
+            .bind(operator.id.get())
+            .bind(kind.as_str())
+            .bind(&token.name)
+            .bind(token.prefix.as_str())
+            .bind(now.as_second())
+            .bind(token.expires.map(Timestamp::as_second))
+            .execute()
+            .await?;
+        if kind == TokenKind::Token {
+            let change = Change {
+                resource: Resource::Operator,
+                name,
+                action: "create_token",
+                before: None,
+                after: Some(json!({
+                    "token": token.name,
+                    "prefix": token.prefix.as_str(),
+                    "expires": token.expires.map(|end| end.to_string()),
+                })),
+            };
+            self.write_down(&mut transaction, change).await?;
+        }
+        transaction.commit().await?;
+        Ok(operator)
+    }
+
+    /// Ends the use of an operator's tokens that begin like this.
+    pub async fn revoke_operator_token(
+        &self,
+        name: &str,
+        prefix: &KeyPrefix,
+        now: Timestamp,
+    ) -> Result<Operator, ChangeOperatorError> {
+        let mut transaction = self.pool.begin().await?;
+        let operator = operator_to_change(&mut transaction, name).await?;
+        let revoked = transaction
+            .query(
+                "UPDATE operator_tokens SET revoked_at = $3
+             WHERE operator_id = $1 AND prefix = $2 AND kind = 'token' AND revoked_at IS NULL",
+            )
+            .bind(operator.id.get())
+            .bind(prefix.as_str())
+            .bind(now.as_second())
+            .execute()
+            .await?;
+        if revoked == 0 {
+            return Err(ChangeOperatorError::NoSuchToken {
+                name: name.to_owned(),
+                prefix: prefix.clone(),
+            });
+        }
+        let change = Change {
+            resource: Resource::Operator,
+            name,
+            action: "revoke_token",
+            before: Some(json!({ "prefix": prefix.as_str() })),
+            after: None,
+        };
+        self.write_down(&mut transaction, change).await?;
+        transaction.commit().await?;
+        Ok(operator)
+    }
+
+    /// Ends the session that this is of; nothing happens where it is of none.
+    pub async fn end_session(&self, hash: &KeyHash) -> Result<(), StoreError> {
+        self.pool
+            .query("DELETE FROM operator_tokens WHERE hash = $1 AND kind = 'session'")
+            .bind(hash.as_bytes().as_slice())
+            .execute()
+            .await?;
+        Ok(())
+    }
+
+    /// Ends the use of all that an operator presents; the name is free again.
+    pub async fn remove_operator(&self, name: &str, now: Timestamp) -> Result<Operator, ChangeOperatorError> {
+        let mut transaction = self.pool.begin().await?;
+        let operator = operator_to_change(&mut transaction, name).await?;
+        transaction
+            .query("UPDATE operators SET removed_at = $2, password_hash = NULL WHERE id = $1")
+            .bind(operator.id.get())
+            .bind(now.as_second())
+            .execute()
+            .await?;
+        let change = Change {
+            resource: Resource::Operator,
+            name,
+            action: "remove",
+            before: Some(state::operator(&operator)),
+            after: None,
+        };
+        self.write_down(&mut transaction, change).await?;
+        transaction.commit().await?;
+        Ok(operator)
+    }
+}
+
+/// Makes those who change operators wait for each other.
+async fn raise_operators_version(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+    transaction
+        .query("UPDATE versions SET value = value + 1 WHERE name = 'operators'")
+        .execute()
+        .await?;
+    Ok(())
+}
+
+async fn operator_to_change(
+    transaction: &mut Transaction,
+    name: &str,
+) -> Result<Operator, ChangeOperatorError> {
+    raise_operators_version(transaction).await?;
+    let row: Option<OperatorRow> = transaction
+        .query(select_operators!(
+            "FROM operators WHERE name = $1 AND removed_at IS NULL"
+        ))
+        .bind(name)
+        .fetch_optional()
+        .await?;
+    let row = row.ok_or_else(|| ChangeOperatorError::NoSuchOperator {
+        name: name.to_owned(),
+    })?;
+    Ok(row.read()?)
+}
+
+async fn end_sessions(
+    transaction: &mut Transaction,
+    operator: OperatorId,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    transaction
+        .query(
+            "UPDATE operator_tokens SET revoked_at = $2
+         WHERE operator_id = $1 AND kind = 'session' AND revoked_at IS NULL",
+        )
+        .bind(operator.get())
+        .bind(now.as_second())
+        .execute()
+        .await?;
+    Ok(())
+}
+
+#[derive(FromRow)]
+struct OperatorRow {
+    id: i64,
+    name: String,
+    role: String,
+    has_password: i64,
+    created_at: i64,
+}
+
+impl OperatorRow {
+    fn read(self) -> Result<Operator, StoreError> {
+        let reader = Reader {
+            table: "operators",
+            id: self.id,
+        };
+        Ok(Operator {
+            id: OperatorId(self.id),
+            role: reader.required("role", &self.role)?,
+            has_password: reader.flag("password_hash", self.has_password)?,
+            created: reader.time("created_at", self.created_at)?,
+            name: self.name,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct TokenRow {
+    operator_id: i64,
+    name: String,
+    prefix: String,
+    created_at: i64,
+    expires_at: Option<i64>,
+    revoked_at: Option<i64>,
+}
+
+impl TokenRow {
+    fn read(&self) -> Result<OperatorToken, StoreError> {
+        let reader = Reader {
+            table: "operator_tokens",
+            id: self.operator_id,
+        };
+        Ok(OperatorToken {
+            name: self.name.clone(),
+            prefix: KeyPrefix::from_stored(self.prefix.clone()),
+            created: reader.time("created_at", self.created_at)?,
+            expires: reader.maybe_time("expires_at", self.expires_at)?,
+            revoked: reader.maybe_time("revoked_at", self.revoked_at)?,
+        })
+    }
+}
+
+/// Why an operator cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateOperatorError {
+    #[error("there is an operator named `{name}` already")]
+    NameTaken { name: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an operator cannot be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeOperatorError {
+    #[error("there is no operator named `{name}`")]
+    NoSuchOperator { name: String },
+    #[error("`{name}` has no token in use that begins with `{prefix}`")]
+    NoSuchToken { name: String, prefix: KeyPrefix },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for CreateOperatorError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<sqlx::Error> for ChangeOperatorError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests;
