@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use tollgate_chat::error::ErrorBody;
 use tollgate_store::{
-    ChangeAccountError, ChangeKeyError, ChangeOperatorError, CreateAccountError, CreateKeyError,
-    CreateOperatorError, StoreError,
+    ChangeAccountError, ChangeChannelError, ChangeKeyError, ChangeOperatorError, ChangePriceError,
+    CreateAccountError, CreateKeyError, CreateOperatorError, StoreError, sealed::SealError,
 };
 use tracing::error;
 
@@ -61,6 +61,12 @@ pub(crate) enum AdminError {
     NameTaken(String),
     #[error("{0}")]
     IdTaken(String),
+    #[error("the channel `{0}` stands in the configuration file, which is where it is changed")]
+    ManagedByFile(String),
+    #[error("the channel's secrets cannot be kept: {0}")]
+    Sealing(SealError),
+    #[error("{0}")]
+    TooMany(String),
     #[error("the database cannot be asked at the moment; try again shortly")]
     Database(StoreError),
     #[error("the system gave no random bytes")]
@@ -113,6 +119,12 @@ impl AdminError {
             Self::NotFound { .. } => row(StatusCode::NOT_FOUND, INVALID, "not_found"),
             Self::NameTaken(_) => row(StatusCode::CONFLICT, INVALID, "name_taken"),
             Self::IdTaken(_) => row(StatusCode::CONFLICT, INVALID, "id_taken"),
+            Self::ManagedByFile(_) => row(StatusCode::CONFLICT, INVALID, "managed_by_file"),
+            Self::Sealing(SealError::NoKey) => row(StatusCode::CONFLICT, INVALID, "sealing_key_missing"),
+            Self::Sealing(SealError::OtherKey | SealError::Damaged | SealError::Random) => {
+                row(StatusCode::CONFLICT, INVALID, "secrets_unreadable")
+            }
+            Self::TooMany(_) => row(StatusCode::CONFLICT, INVALID, "too_many"),
             Self::Database(_) => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "database_unavailable"),
             Self::Random => row(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "no_random_bytes"),
             Self::Timeout => row(StatusCode::GATEWAY_TIMEOUT, SERVER, "timeout"),
@@ -224,6 +236,33 @@ impl From<CreateOperatorError> for AdminError {
         match error {
             CreateOperatorError::NameTaken { name } => Self::NameTaken(name),
             CreateOperatorError::Store(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<ChangeChannelError> for AdminError {
+    fn from(error: ChangeChannelError) -> Self {
+        match error {
+            ChangeChannelError::NoSuchChannel { name } => Self::NotFound {
+                what: "channel",
+                name,
+            },
+            ChangeChannelError::NameTaken { name } => Self::NameTaken(name),
+            error @ ChangeChannelError::TooMany => Self::TooMany(error.to_string()),
+            ChangeChannelError::Store(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<ChangePriceError> for AdminError {
+    fn from(error: ChangePriceError) -> Self {
+        match error {
+            ChangePriceError::NoSuchPrice { id } => Self::NotFound {
+                what: "price",
+                name: id.to_string(),
+            },
+            error @ ChangePriceError::TooMany => Self::TooMany(error.to_string()),
+            ChangePriceError::Store(error) => Self::Database(error),
         }
     }
 }

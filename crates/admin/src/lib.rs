@@ -8,14 +8,19 @@
 
 mod attempts;
 mod body;
+pub mod csv;
 mod error;
 mod field;
+mod keeper;
 mod page;
 pub mod password;
 mod query;
 mod resources;
 mod roles;
 mod secret;
+pub mod secrets;
 mod server;
+pub mod usage_sums;
 
+pub use keeper::{ChannelKeeper, FileChannel, WrongSetting};
 pub use server::{Admin, AdminSettings};

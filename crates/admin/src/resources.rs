@@ -11,11 +11,17 @@ use crate::server::{Shared, json};
 
 mod accounts;
 mod audit;
+mod channels;
 mod keys;
 mod ledger;
 mod limits;
+mod models;
 mod operators;
+mod prices;
+mod requests;
 mod sessions;
+mod settings;
+mod usage;
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
@@ -30,6 +36,16 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::get, keys::update, keys::revoke))
         .routes(routes!(keys::rotate))
+        .routes(routes!(usage::get))
+        .routes(routes!(requests::get))
+        .routes(routes!(models::list))
+        .routes(routes!(models::get))
+        .routes(routes!(models::list_prices))
+        .routes(routes!(prices::list, prices::create))
+        .routes(routes!(prices::get, prices::update, prices::delete))
+        .routes(routes!(channels::list, channels::create))
+        .routes(routes!(channels::get, channels::update, channels::delete))
+        .routes(routes!(settings::get))
         .routes(routes!(audit::list))
 }
 

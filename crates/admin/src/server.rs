@@ -25,6 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     attempts::Attempts,
     error::AdminError,
+    keeper::ChannelKeeper,
     password::Passwords,
     resources,
     roles::{Asked, Reader},
@@ -44,7 +45,6 @@ const DESCRIPTION: &str = "What operators see and change while the gate runs. Am
 pub(crate) struct Shared {
     pub(crate) gate: Arc<Gate>,
     pub(crate) store: Store,
-    #[expect(dead_code, reason = "usage by day comes next")]
     pub(crate) settings: AdminSettings,
     pub(crate) passwords: Passwords,
     pub(crate) attempts: Attempts,
@@ -53,10 +53,13 @@ pub(crate) struct Shared {
 }
 
 /// What the binary tells the API.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AdminSettings {
     /// Where the days of usage begin at midnight.
     pub time_zone: TimeZone,
+    /// The configuration in force, without secrets.
+    pub effective: Value,
+    pub channels: Arc<dyn ChannelKeeper>,
 }
 
 /// The admin API. Clones share all of it.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::{model::ModelId, provider::Provider, serving::Serving};
@@ -92,6 +92,11 @@ pub struct SpeedFloor {
 }
 
 impl ChannelSettings {
+    /// Whether requests are sent with a credential.
+    pub fn has_credential(&self) -> bool {
+        !self.api_key.expose_secret().is_empty()
+    }
+
     /// How long the provider may take with this model.
     pub fn timeouts_of(&self, model: &ModelId) -> Timeouts {
         self.model_timeouts.get(model).copied().unwrap_or(self.timeouts)

@@ -230,6 +230,11 @@ impl Price {
         self.place(spent.usage.prompt, spent.service_tier, at).is_some()
     }
 
+    /// Whether it says at `at` what an answer costs, at the standard service tier.
+    pub fn holds(&self, at: Timestamp) -> bool {
+        self.place(0, None, at).is_some()
+    }
+
     fn row(&self, prompt_tokens: u64, service_tier: Option<&str>, at: Timestamp) -> Option<&PriceRow> {
         self.rows.get(self.place(prompt_tokens, service_tier, at)?)
     }

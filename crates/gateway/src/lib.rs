@@ -43,6 +43,7 @@ pub use channel_test::{ChannelTest, TestFailure, test_channel};
 pub use gate::{Gate, GateSettings, SandboxPolicy, Stores};
 pub use health::HealthSettings;
 pub use idempotency::IdempotencySettings;
+pub use inspect::{ChannelState, ModelState};
 pub use route::{RoutingSettings, Strategy};
 pub use sandbox::SANDBOX;
 pub use server::{OperatorRequest, serve, serve_admin};

@@ -46,16 +46,26 @@ pub enum Resource {
     Account,
     Key,
     Operator,
+    Channel,
+    Price,
 }
 
 impl Resource {
-    pub const ALL: [Self; 3] = [Self::Account, Self::Key, Self::Operator];
+    pub const ALL: [Self; 5] = [
+        Self::Account,
+        Self::Key,
+        Self::Operator,
+        Self::Channel,
+        Self::Price,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Key => "key",
             Self::Operator => "operator",
+            Self::Channel => "channel",
+            Self::Price => "price",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! gates may share. A few connections are enough: the hot path does not come here (see [`crate::warm`]).
 //!
 //! Writers wait for each other at a row of `versions`, which each of them changes first: the rows of
-//! `ledger_entries`, `api_keys`, `operators` and `audit_entries`, in this order where several are changed. So no two wait for each other, and what a
+//! `ledger_entries`, `api_keys`, `channels`, `operators` and `audit_entries`, in this order where several are changed. So no two wait for each other, and what a
 //! writer reads after that is what the one before it left, at PostgreSQL's usual level (read committed) as well.
 
 use std::{

@@ -17,9 +17,11 @@ use crate::{
     error::StoreError,
 };
 
+mod error;
 mod import;
 mod row;
 
+pub use error::{ChangeKeyError, CreateKeyError};
 pub use import::{ImportFault, Imported, ImportedKey};
 
 /// A text that a client may present, as it is kept.
@@ -416,40 +418,6 @@ async fn live_key(transaction: &mut Transaction, name: &str) -> Result<Option<Li
 fn no_such_key(name: &str) -> ChangeKeyError {
     ChangeKeyError::NoSuchKey {
         name: name.to_owned(),
-    }
-}
-
-/// Why a key cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum CreateKeyError {
-    #[error("there is a key named `{name}` already")]
-    NameTaken { name: String },
-    #[error("there is no account named `{name}`")]
-    NoSuchAccount { name: String },
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Why a key cannot be shown, changed or revoked.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeKeyError {
-    #[error("there is no key named `{name}` that is not revoked already")]
-    NoSuchKey { name: String },
-    #[error("there is no account named `{name}`")]
-    NoSuchAccount { name: String },
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<sqlx::Error> for CreateKeyError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl From<sqlx::Error> for ChangeKeyError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
     }
 }
 

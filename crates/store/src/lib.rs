@@ -9,6 +9,7 @@
 mod accounts;
 mod audit;
 mod backup;
+mod channels;
 mod credit;
 pub mod data_dir;
 mod database;
@@ -16,8 +17,10 @@ mod error;
 mod keys;
 mod leases;
 mod operators;
+mod prices;
 pub mod redis;
 mod retention;
+pub mod sealed;
 pub mod spool;
 mod stored;
 #[cfg(test)]
@@ -30,6 +33,7 @@ pub use crate::redis::{Redis, RedisUrl, RedisUrlError};
 pub use accounts::{AccountSettings, ChangeAccountError, CreateAccountError, NewAccount};
 pub use audit::{Actor, AuditEntry, AuditFilter, Resource};
 pub use backup::{Backup, BackupError};
+pub use channels::{ChangeChannelError, ChannelsVersion, StoredChannel};
 pub use credit::{Credited, Discrepancy, LedgerEntry, NewCredit, Verified};
 pub use data_dir::{DataDirError, DataDirLock};
 pub use database::{OpenError, Store};
@@ -41,6 +45,7 @@ pub use operators::{
     ChangeOperatorError, CreateOperatorError, ListedOperator, NewOperatorToken, NotRole, Operator,
     OperatorId, OperatorToken, Role, TokenKind,
 };
+pub use prices::{ChangePriceError, PriceSettings, StoredPrice};
 pub use retention::Retention;
 pub use spool::{Applier, Spool, SpoolError, StartError};
 pub use url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};

@@ -7,9 +7,8 @@
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
-use serde_json::json;
 use sqlx::FromRow;
-use tollgate_ledger::{KeyHash, KeyPrefix};
+use tollgate_ledger::KeyPrefix;
 
 use crate::{
     audit::{Actor, Change, Resource, state},
@@ -17,9 +16,6 @@ use crate::{
     error::StoreError,
     stored::Reader,
 };
-
-/// Sessions of one operator at once; the oldest ends for another.
-const SESSIONS_MAX: i64 = 20;
 
 /// What an operator may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,32 +95,6 @@ pub struct ListedOperator {
     pub tokens: Vec<OperatorToken>,
 }
 
-/// Whether it is kept by the operator or is of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenKind {
-    Token,
-    Session,
-}
-
-impl TokenKind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Session => "session",
-        }
-    }
-}
-
-/// A text that an operator may present, as it is kept.
-#[derive(Debug, Clone)]
-pub struct NewOperatorToken {
-    /// What for; for whoever reads the list.
-    pub name: String,
-    pub hash: KeyHash,
-    pub prefix: KeyPrefix,
-    pub expires: Option<Timestamp>,
-}
-
 /// What is read of an operator.
 macro_rules! select_operators {
     ($rest:literal) => {
@@ -136,6 +106,10 @@ macro_rules! select_operators {
         )
     };
 }
+
+mod tokens;
+
+pub use tokens::{NewOperatorToken, TokenKind};
 
 impl Store {
     /// Makes an operator.
@@ -220,26 +194,6 @@ impl Store {
         Ok(listed)
     }
 
-    /// The operator who may present this at `now`.
-    pub async fn operator_with(
-        &self,
-        hash: &KeyHash,
-        now: Timestamp,
-    ) -> Result<Option<Operator>, StoreError> {
-        let row: Option<OperatorRow> = self
-            .pool
-            .query(select_operators!(
-                "FROM operator_tokens AS tokens JOIN operators ON operators.id = tokens.operator_id
-             WHERE tokens.hash = $1 AND tokens.revoked_at IS NULL AND operators.removed_at IS NULL
-               AND (tokens.expires_at IS NULL OR tokens.expires_at > $2)"
-            ))
-            .bind(hash.as_bytes().as_slice())
-            .bind(now.as_second())
-            .fetch_optional()
-            .await?;
-        row.map(OperatorRow::read).transpose()
-    }
-
     /// The operator of this name with the hash of their password, where they have one.
     pub async fn operator_password(&self, name: &str) -> Result<Option<(Operator, String)>, StoreError> {
         #[derive(FromRow)]
@@ -277,7 +231,7 @@ impl Store {
             .bind(password_hash)
             .execute()
             .await?;
-        end_sessions(&mut transaction, before.id, now).await?;
+        tokens::end_sessions(&mut transaction, before.id, now).await?;
         let after = Operator {
             has_password: true,
             ..before.clone()
@@ -292,113 +246,6 @@ impl Store {
         self.write_down(&mut transaction, change).await?;
         transaction.commit().await?;
         Ok(after)
-    }
-
-    /// Gives an operator something to present. A session is no change, so it is not written down; sessions that have
-    /// ended are forgotten with it.
-    pub async fn add_operator_token(
-        &self,
-        name: &str,
-        kind: TokenKind,
-        token: &NewOperatorToken,
-        now: Timestamp,
-    ) -> Result<Operator, ChangeOperatorError> {
-        let mut transaction = self.pool.begin().await?;
-        let operator = operator_to_change(&mut transaction, name).await?;
-        if kind == TokenKind::Session {
-            transaction
-                .query(
-                    "DELETE FROM operator_tokens WHERE kind = 'session' AND (
-                     expires_at <= $1 OR revoked_at IS NOT NULL OR hash IN (
-                         SELECT hash FROM operator_tokens WHERE kind = 'session' AND operator_id = $2
-                         ORDER BY created_at DESC, hash LIMIT $3 OFFSET $4
-                     )
-                 )",
-                )
-                .bind(now.as_second())
-                .bind(operator.id.get())
-                .bind(i64::from(i32::MAX))
-                .bind(SESSIONS_MAX - 1)
-                .execute()
-                .await?;
-        }
-        transaction
-            .query(
-                "INSERT INTO operator_tokens (hash, operator_id, kind, name, prefix, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            )
-            .bind(token.hash.as_bytes().as_slice())
-            .bind(operator.id.get())
-            .bind(kind.as_str())
-            .bind(&token.name)
-            .bind(token.prefix.as_str())
-            .bind(now.as_second())
-            .bind(token.expires.map(Timestamp::as_second))
-            .execute()
-            .await?;
-        if kind == TokenKind::Token {
-            let change = Change {
-                resource: Resource::Operator,
-                name,
-                action: "create_token",
-                before: None,
-                after: Some(json!({
-                    "token": token.name,
-                    "prefix": token.prefix.as_str(),
-                    "expires": token.expires.map(|end| end.to_string()),
-                })),
-            };
-            self.write_down(&mut transaction, change).await?;
-        }
-        transaction.commit().await?;
-        Ok(operator)
-    }
-
-    /// Ends the use of an operator's tokens that begin like this.
-    pub async fn revoke_operator_token(
-        &self,
-        name: &str,
-        prefix: &KeyPrefix,
-        now: Timestamp,
-    ) -> Result<Operator, ChangeOperatorError> {
-        let mut transaction = self.pool.begin().await?;
-        let operator = operator_to_change(&mut transaction, name).await?;
-        let revoked = transaction
-            .query(
-                "UPDATE operator_tokens SET revoked_at = $3
-             WHERE operator_id = $1 AND prefix = $2 AND kind = 'token' AND revoked_at IS NULL",
-            )
-            .bind(operator.id.get())
-            .bind(prefix.as_str())
-            .bind(now.as_second())
-            .execute()
-            .await?;
-        if revoked == 0 {
-            return Err(ChangeOperatorError::NoSuchToken {
-                name: name.to_owned(),
-                prefix: prefix.clone(),
-            });
-        }
-        let change = Change {
-            resource: Resource::Operator,
-            name,
-            action: "revoke_token",
-            before: Some(json!({ "prefix": prefix.as_str() })),
-            after: None,
-        };
-        self.write_down(&mut transaction, change).await?;
-        transaction.commit().await?;
-        Ok(operator)
-    }
-
-    /// Ends the session that this is of; nothing happens where it is of none.
-    pub async fn end_session(&self, hash: &KeyHash) -> Result<(), StoreError> {
-        self.pool
-            .query("DELETE FROM operator_tokens WHERE hash = $1 AND kind = 'session'")
-            .bind(hash.as_bytes().as_slice())
-            .execute()
-            .await?;
-        Ok(())
     }
 
     /// Ends the use of all that an operator presents; the name is free again.
@@ -449,23 +296,6 @@ async fn operator_to_change(
         name: name.to_owned(),
     })?;
     Ok(row.read()?)
-}
-
-async fn end_sessions(
-    transaction: &mut Transaction,
-    operator: OperatorId,
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    transaction
-        .query(
-            "UPDATE operator_tokens SET revoked_at = $2
-         WHERE operator_id = $1 AND kind = 'session' AND revoked_at IS NULL",
-        )
-        .bind(operator.get())
-        .bind(now.as_second())
-        .execute()
-        .await?;
-    Ok(())
 }
 
 #[derive(FromRow)]

@@ -46,6 +46,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// As the configuration has it.
+    pub fn size_mb(&self) -> u64 {
+        self.max_bytes / (1024 * 1024)
+    }
+
     /// About 3 million requests that are not in the database yet.
     pub const DEFAULT_MB: u32 = 1_024;
     /// Below this there is no room for many requests at once.

@@ -13,7 +13,7 @@ use tollgate_gateway::{
     FetchSettings, IdempotencySettings, ReasoningStoreSettings, RoutingSettings, StorySettings,
     TelemetrySettings,
 };
-use tollgate_store::{DatabaseUrl, RedisUrl, Retention};
+use tollgate_store::{DatabaseUrl, RedisUrl, Retention, sealed::SealingKeys};
 
 mod accounting;
 mod base;
@@ -22,6 +22,7 @@ mod channels;
 mod database;
 mod decode;
 mod document;
+mod effective;
 mod environment;
 mod explain;
 mod fetch;
@@ -40,6 +41,7 @@ mod reference;
 mod retention;
 mod routing;
 mod sandbox;
+mod sealing;
 mod server;
 mod source;
 mod spool;
@@ -47,7 +49,7 @@ mod telemetry;
 mod warning;
 
 pub use accounting::Accounting;
-pub use channels::Channels;
+pub use channels::{ChannelRules, Channels};
 pub use environment::Environment;
 pub use limits::Limits;
 pub use log::{LogFormat, LogSettings};
@@ -94,6 +96,9 @@ pub struct Config {
     /// The operator's files that are part of the catalogue.
     catalog_files: Vec<CatalogFile>,
     pub channels: Channels,
+    /// What channels are judged by that do not stand in the file.
+    pub channel_rules: ChannelRules,
+    pub sealing: Arc<SealingKeys>,
     pub accounting: Accounting,
     pub spool: tollgate_store::spool::Limits,
     /// `None`: records of requests are kept for ever.
@@ -142,6 +147,7 @@ impl Config {
         if self.catalog_files != running.catalog_files {
             fields.push("catalog.files");
         }
+        fields.extend(sealing::differences(&self.sealing, &running.sealing));
         fields.extend(spool::differences(&self.spool, &running.spool));
         fields.extend(retention::differences(&self.retention, &running.retention));
         fields.extend(self.accounting.differences(&running.accounting));
@@ -189,6 +195,11 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let accounting = accounting::resolve(document.table("accounting", &mut mistakes), &mut mistakes);
     let explain = explain::resolve(document.table("explain", &mut mistakes));
     let telemetry = telemetry::resolve(document.table("telemetry", &mut mistakes), &mut mistakes);
+    let sealing = sealing::resolve(
+        document.table("sealing", &mut mistakes),
+        environment,
+        &mut mistakes,
+    );
     let log = log::resolve(document.table("log", &mut mistakes), &mut mistakes);
     let catalog_files = catalog::read(document.table("catalog", &mut mistakes), &mut mistakes);
     let catalog = catalog_files
@@ -200,6 +211,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
         .as_ref()
         .map(|catalog| channels::resolve(channel_tables, catalog, environment, floors, &mut mistakes));
     mistakes.into_result()?;
+    let catalog = Arc::new(catalog.expect("a catalogue that is missing is a mistake"));
 
     Ok(Config {
         file: path,
@@ -212,7 +224,9 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
         reasoning_store,
         idempotency,
         routing,
-        catalog: Arc::new(catalog.expect("a catalogue that is missing is a mistake")),
+        channel_rules: ChannelRules::new(Arc::clone(&catalog), environment, floors),
+        catalog,
+        sealing,
         catalog_files: catalog_files.expect("files that are missing are a mistake"),
         channels: channels.expect("a catalogue that is missing is a mistake"),
         accounting,
@@ -273,6 +287,7 @@ impl Tables {
                 ("accounting", field_names::<accounting::AccountingTable>()),
                 ("explain", field_names::<explain::ExplainTable>()),
                 ("telemetry", field_names::<telemetry::TelemetryTable>()),
+                ("sealing", field_names::<sealing::SealingTable>()),
                 ("log", field_names::<log::LogTable>()),
             ],
             channels: field_names::<channels::ChannelTable>(),

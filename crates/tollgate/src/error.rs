@@ -70,6 +70,10 @@ pub enum CliError {
     Pull(#[from] PullError),
     #[error("the embedded model cannot be looked at: {0}")]
     Engine(io::Error),
+    #[error(
+        "the channel `{name}` stands in the configuration file and in the database: one of them has to go"
+    )]
+    ChannelTwice { name: String },
     #[error("no enabled channel is called `{0}`")]
     NoSuchChannel(String),
     #[error("no request with the ID `{0}` is known to the gate or in the books")]
@@ -128,6 +132,10 @@ impl Diagnostic for CliError {
                     .to_owned()
             }
             Self::NoGate(_) => "and the books have no record of the request; a running gate remembers more: tollgate serve".to_owned(),
+            Self::ChannelTwice { .. } => {
+                "rename the one in the file, or delete the other by the admin API of a gate without it"
+                    .to_owned()
+            }
             Self::NoSuchChannel(_) => "the names are in: tollgate channels list".to_owned(),
             _ => return None,
         };

@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::{cli::Cli, error::CliError};
 
 mod admin_client;
+mod channel_book;
 mod cli;
 mod config;
 mod csv;

@@ -8,12 +8,14 @@ use http::HeaderValue;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time};
 use tollgate_admin::{Admin, AdminSettings};
+use tollgate_catalog::channel::ChannelSettings;
 use tollgate_engine::{Engine, EngineSettings, Presence};
 use tollgate_gateway::{Gate, GateSettings, SandboxPolicy, Stores, Telemetry, serve, serve_admin};
 use tollgate_store::{Applier, DataDirLock, Redis, Spool, Store, spool::OnDamage};
 use tracing::{info, warn};
 
 use crate::{
+    channel_book::{self, ChannelBook},
     config::{Config, CorsOrigins, Limits, Sandbox},
     error::CliError,
 };
@@ -33,6 +35,7 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// A gate that answers.
 pub struct Running {
     pub gate: Arc<Gate>,
+    pub channels: Arc<ChannelBook>,
     /// The data plane's address, with its real port.
     pub address: SocketAddr,
     pub admin_address: SocketAddr,
@@ -66,6 +69,7 @@ impl Running {
         if config.sandbox_is_on() {
             warn_of_missing_model(&engine);
         }
+        let (channels, in_use) = ChannelBook::open(store.clone(), config).await?;
         let stores = Stores {
             database: store.clone(),
             spool: Some(spool.clone()),
@@ -75,7 +79,7 @@ impl Running {
             settings(config, Some(gate_name)),
             Arc::clone(&config.catalog),
             stores,
-            config.channels.enabled.clone(),
+            in_use,
             Some(Arc::new(engine)),
             config.telemetry.as_ref().map(Telemetry::start).transpose()?,
         );
@@ -92,6 +96,8 @@ impl Running {
             store.clone(),
             AdminSettings {
                 time_zone: config.accounting.time_zone.clone(),
+                effective: config.effective(),
+                channels: Arc::<ChannelBook>::clone(&channels),
             },
         );
         let api = move |asked| {
@@ -106,11 +112,14 @@ impl Running {
             asked(&admin_shutdown),
         ));
         servers.spawn(keep_up(metrics, asked(&admin_shutdown)));
+        let kept = Arc::clone(&channels).keep(Arc::clone(&gate));
+        servers.spawn(until(asked(&admin_shutdown), kept));
         if let Some(retention) = config.retention {
             servers.spawn(until(asked(&admin_shutdown), retention.keep(store.clone())));
         }
         Ok(Self {
             gate,
+            channels,
             address,
             admin_address,
             shutdown,
@@ -142,23 +151,24 @@ impl Running {
     }
 }
 
-/// A gate for a command: it has the channels and answers nobody.
-pub async fn gate(config: &Config) -> Result<Arc<Gate>, CliError> {
+/// A gate for a command, and its channels: it answers nobody.
+pub async fn gate(config: &Config) -> Result<(Arc<Gate>, Vec<ChannelSettings>), CliError> {
     let store = Store::open(&config.database).await?;
-    let channels = config.channels.enabled.clone();
+    let channels = channel_book::all(&store, config).await?;
     let stores = Stores {
         database: store,
         spool: None,
         redis: None,
     };
-    Ok(Gate::new(
+    let gate = Gate::new(
         settings(config, None),
         Arc::clone(&config.catalog),
         stores,
-        channels,
+        channels.clone(),
         None,
         None,
-    ))
+    );
+    Ok((gate, channels))
 }
 
 /// What is shared in Redis, where gates can share anything: a file is one gate's.

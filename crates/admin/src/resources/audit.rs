@@ -24,7 +24,7 @@ pub(crate) struct EntryShown {
     at: String,
     /// An operator's name, or `command line`.
     operator: String,
-    /// `account`, `key` or `operator`.
+    /// `account`, `key`, `operator`, `channel` or `price`.
     resource: String,
     /// Of the thing that was changed.
     name: String,
@@ -70,7 +70,7 @@ pub(crate) struct AuditQuery {
     #[param(value_type = Option<String>)]
     after: Option<Text<Cursor>>,
     operator: Option<String>,
-    /// `account`, `key` or `operator`.
+    /// `account`, `key`, `operator`, `channel` or `price`.
     #[serde(default)]
     resource: Option<String>,
     /// Of the thing that was changed.

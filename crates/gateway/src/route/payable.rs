@@ -3,6 +3,7 @@
 //! Nobody can be charged for what has no price, so channels without one leave the route of those whose money is
 //! counted, unless the operator says that they may be used for nothing (`allow_unpriced`).
 
+use jiff::Timestamp;
 use tollgate_catalog::{contract::ValidRequest, price::Price};
 
 use super::Candidate;
@@ -25,11 +26,9 @@ pub fn keep(candidates: &mut Vec<Candidate>, request: &ValidRequest, story: &Sto
 /// Whether it can be said what the request costs there, or need not be.
 pub fn is_payable(server: &Server, request: &ValidRequest) -> bool {
     server.channel.settings.allow_unpriced
-        || server
-            .serving
-            .price
-            .as_ref()
-            .is_some_and(|price| unpriced_field(server, price, request).is_none())
+        || server.serving.price.as_ref().is_some_and(|price| {
+            price.holds(Timestamp::now()) && unpriced_field(server, price, request).is_none()
+        })
 }
 
 /// A member of the request for which the provider asks money that the price does not tell.

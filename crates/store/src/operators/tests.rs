@@ -2,7 +2,7 @@
 
 use tollgate_ledger::{KeyText, OperatorText};
 
-use super::*;
+use super::{tokens::SESSIONS_MAX, *};
 use crate::{
     AuditFilter,
     keys::tests::at,

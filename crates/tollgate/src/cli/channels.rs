@@ -9,7 +9,13 @@ use tollgate_catalog::{
 use tollgate_gateway::{ChannelTest, test_channel};
 
 use super::Listing;
-use crate::{admin_client, config::Config, error::CliError, print, wiring};
+use crate::{
+    admin_client,
+    channel_book::{self, Listed},
+    config::Config,
+    error::CliError,
+    print, wiring,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -49,7 +55,8 @@ async fn test(
     listing: &Listing,
     config: &Config,
 ) -> Result<(), CliError> {
-    let channels = config.channels.enabled.iter().map(|channel| &channel.name);
+    let (gate, channels) = wiring::gate(config).await?;
+    let channels = channels.iter().map(|channel| &channel.name);
     let chosen: Vec<_> = channels
         .filter(|name| names.is_empty() || names.iter().any(|wanted| wanted == name.as_str()))
         .collect();
@@ -59,7 +66,6 @@ async fn test(
     {
         return Err(CliError::NoSuchChannel(unknown.clone()));
     }
-    let gate = wiring::gate(config).await?;
     let tests = chosen.iter().map(|name| test_channel(&gate, name, model));
     let tests = futures_util::future::join_all(tests).await;
     let rows: Vec<Tested<'_>> = chosen
@@ -130,16 +136,29 @@ async fn list(listing: &Listing, config: &Config) -> Result<(), CliError> {
         admin_client::get(config.server.admin_listen, "/admin/v1/channels").await;
     let enabled = config.channels.enabled.iter().map(|channel| (channel, true));
     let disabled = config.channels.disabled.iter().map(|channel| (channel, false));
-    let mut rows: Vec<Row<'_>> = enabled
+    let health = running.as_deref().unwrap_or_default();
+    let of_file = enabled
         .chain(disabled)
-        .map(|(channel, enabled)| Row::of(channel, enabled, running.as_deref().unwrap_or_default()))
-        .collect();
+        .map(|(channel, enabled)| Row::of(channel, enabled, "file", health));
+    let stored = channel_book::listed(config).await;
+    let stored = match stored {
+        Ok(stored) => stored,
+        Err(error) => {
+            print::remark(&format!("Channels of the database are not shown: {error}"));
+            Vec::new()
+        }
+    };
+    let made = stored.iter().map(|listed| match &listed.settings {
+        Ok(settings) => Row::of(settings, listed.enabled, "api", health),
+        Err(problem) => Row::unusable(listed, problem),
+    });
+    let mut rows: Vec<Row<'_>> = of_file.chain(made).collect();
     rows.sort_by_key(|row| (!row.enabled, row.priority));
     if listing.json {
         return print::json(&rows);
     }
     let head = [
-        "NAME", "PROVIDER", "BASE URL", "MODELS", "PRIORITY", "WEIGHT", "STATE",
+        "NAME", "PROVIDER", "BASE URL", "MODELS", "PRIORITY", "WEIGHT", "BY", "STATE",
     ];
     let rows = rows.iter().map(|row| {
         [
@@ -149,6 +168,7 @@ async fn list(listing: &Listing, config: &Config) -> Result<(), CliError> {
             row.models.len().to_string(),
             row.priority.to_string(),
             row.weight.to_string(),
+            row.managed_by.to_owned(),
             row.state(),
         ]
     });
@@ -187,12 +207,21 @@ struct Row<'a> {
     priority: u32,
     weight: u32,
     enabled: bool,
+    /// `file`, or `api` for those that the admin API made.
+    managed_by: &'static str,
+    /// Why it cannot be used; null where it can.
+    problem: Option<&'a str>,
     /// Null where no gate runs with this configuration.
     health: Option<&'a Health>,
 }
 
 impl<'a> Row<'a> {
-    fn of(channel: &'a ChannelSettings, enabled: bool, running: &'a [Health]) -> Self {
+    fn of(
+        channel: &'a ChannelSettings,
+        enabled: bool,
+        managed_by: &'static str,
+        running: &'a [Health],
+    ) -> Self {
         Self {
             name: channel.name.as_str(),
             provider: &channel.provider.name,
@@ -201,12 +230,32 @@ impl<'a> Row<'a> {
             priority: channel.priority,
             weight: channel.weight,
             enabled,
+            managed_by,
+            problem: None,
             health: running.iter().find(|health| health.name == channel.name.as_str()),
+        }
+    }
+
+    fn unusable(listed: &'a Listed, problem: &'a str) -> Self {
+        Self {
+            name: &listed.name,
+            provider: "",
+            base_url: "",
+            models: Vec::new(),
+            priority: 0,
+            weight: 0,
+            enabled: listed.enabled,
+            managed_by: "api",
+            problem: Some(problem),
+            health: None,
         }
     }
 
     /// In a word or two.
     fn state(&self) -> String {
+        if let Some(problem) = self.problem {
+            return format!("cannot be used: {problem}");
+        }
         match self.health {
             _ if !self.enabled => "disabled".to_owned(),
             None => "enabled".to_owned(),

@@ -71,8 +71,13 @@ fn reload(file: &ConfigFile, running: &Running, config: &mut Config) {
         warn!(field, "changed field counts only after a restart");
     }
     log_warnings(&new);
-    running.gate.replace_channels(new.channels.enabled.clone());
-    info!(channels = new.channels.enabled.len(), "configuration reloaded");
+    match running.channels.reload(&new, &running.gate) {
+        Ok(channels) => info!(channels, "configuration reloaded"),
+        Err(error) => {
+            error!(%error, "configuration is not reloaded: nothing changed");
+            return;
+        }
+    }
     config.channels = new.channels;
 }
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use jiff::civil::Date;
-use serde::Serialize;
+use tollgate_admin::usage_sums::{UsageRow, by};
 use tollgate_store::{ChangeAccountError, ChangeKeyError, Store, UsageBy, UsageFilter, UsageGroup, UsageOf};
 
 use super::value::name;
@@ -51,7 +51,7 @@ pub async fn run(asked: Usage, config: &Config) -> Result<(), CliError> {
     let groups = groups(&asked, &store).await;
     store.close().await;
     let groups = groups?;
-    let rows: Vec<Row<'_>> = groups.iter().map(Row::of).collect();
+    let rows: Vec<UsageRow> = groups.iter().map(UsageRow::from).collect();
     if asked.json {
         return print::json(&rows);
     }
@@ -93,88 +93,14 @@ async fn groups(asked: &Usage, store: &Store) -> Result<Vec<UsageGroup>, CliErro
     Ok(store.usage(&filter, asked.by, ROWS_MAX).await?)
 }
 
-fn by(text: &str) -> Result<UsageBy, String> {
-    let mut by = UsageBy::default();
-    if text == "nothing" {
-        return Ok(by);
-    }
-    for word in text.split(',') {
-        let apart = match word {
-            "day" => &mut by.day,
-            "account" => &mut by.account,
-            "key" => &mut by.key,
-            "model" => &mut by.model,
-            "channel" => &mut by.channel,
-            _ => {
-                return Err(
-                    "expected day, account, key, model or channel, with commas between them".to_owned(),
-                );
-            }
-        };
-        *apart = true;
-    }
-    Ok(by)
-}
-
-/// Sums as `--json` and `--csv` show them. Amounts are in dollars.
-#[derive(Serialize)]
-struct Row<'a> {
-    /// Null: not told apart by it; so are the others.
-    day: Option<String>,
-    account: Option<&'a str>,
-    key: Option<&'a str>,
-    model: Option<&'a str>,
-    channel: Option<&'a str>,
-    requests: u64,
-    failed: u64,
-    /// Those whose tokens were counted by the gate.
-    estimated: u64,
-    /// Those without a price.
-    unpriced: u64,
-    prompt_tokens: u64,
-    cached_tokens: u64,
-    cache_write_tokens: u64,
-    cache_write_1h_tokens: u64,
-    completion_tokens: u64,
-    reasoning_tokens: u64,
-    charge: String,
-    cost: String,
-}
-
-impl<'a> Row<'a> {
-    fn of(group: &'a UsageGroup) -> Self {
-        let sums = &group.sums;
-        let name = |name: &'a Option<String>| name.as_deref().unwrap_or("(gone)");
-        Self {
-            day: group.day.map(|day| day.to_string()),
-            account: group.account.as_ref().map(|account| name(&account.name)),
-            key: group.key.as_ref().map(|key| name(&key.name)),
-            model: group.model.as_deref(),
-            channel: group.channel.as_deref(),
-            requests: sums.requests,
-            failed: sums.failed,
-            estimated: sums.estimated,
-            unpriced: sums.unpriced,
-            prompt_tokens: sums.usage.prompt,
-            cached_tokens: sums.usage.cached,
-            cache_write_tokens: sums.usage.cache_write,
-            cache_write_1h_tokens: sums.usage.cache_write_1h,
-            completion_tokens: sums.usage.completion,
-            reasoning_tokens: sums.usage.reasoning,
-            charge: sums.charge.to_string(),
-            cost: sums.cost.to_string(),
-        }
-    }
-}
-
-fn table(rows: &[Row<'_>], by: UsageBy) -> Result<(), CliError> {
-    let whose = |row: &Row<'_>| {
+fn table(rows: &[UsageRow], by: UsageBy) -> Result<(), CliError> {
+    let whose = |row: &UsageRow| {
         let parts = [
             (by.day, row.day.clone()),
-            (by.account, row.account.map(str::to_owned)),
-            (by.key, row.key.map(str::to_owned)),
-            (by.model, row.model.map(str::to_owned)),
-            (by.channel, row.channel.map(str::to_owned)),
+            (by.account, row.account.clone()),
+            (by.key, row.key.clone()),
+            (by.model, row.model.clone()),
+            (by.channel, row.channel.clone()),
         ];
         let parts = parts.into_iter().filter(|(apart, _)| *apart).map(|(_, part)| {
             part.filter(|part| !part.is_empty())

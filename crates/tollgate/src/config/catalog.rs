@@ -27,6 +27,12 @@ pub struct CatalogFile {
     text: String,
 }
 
+impl CatalogFile {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 /// The operator's files. `None`: not all of them can be read.
 pub fn read(table: CatalogTable, mistakes: &mut Mistakes<'_>) -> Option<Vec<CatalogFile>> {
     let written = table.files.unwrap_or_default();

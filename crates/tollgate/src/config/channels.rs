@@ -32,10 +32,12 @@ mod abilities;
 mod models;
 mod prices;
 mod proxy;
+mod stored;
 mod timeouts;
 
 use abilities::AbilitiesTable;
 use proxy::Proxies;
+pub use stored::ChannelRules;
 use timeouts::TimeoutsTable;
 
 const TITLE: &str = "[[channels]]";

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Fields whose values are never repeated in a message.
-const SECRET: [&str; 3] = ["api_key", "headers", "url"];
+const SECRET: [&str; 5] = ["api_key", "headers", "url", "key", "key_before"];
 
 /// Reads a table whose fields are all optional. What cannot be read is added to `mistakes` and
 /// left out.

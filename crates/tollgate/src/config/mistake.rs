@@ -138,6 +138,8 @@ pub enum Mistake {
     HedgePercentile,
     #[error("`size_mb` must be at least {least}: below that there is no room for many requests at once")]
     SpoolSize { least: u32 },
+    #[error("`{field}` must be 32 random bytes in base64, as `openssl rand -base64 32` prints them")]
+    SealingKey { field: &'static str },
     #[error("no time zone has the name `{name}`; names are such as Europe/Berlin or UTC")]
     UnknownTimeZone { name: String },
     #[error(transparent)]
@@ -199,6 +201,14 @@ pub enum Mistake {
 }
 
 impl Mistake {
+    /// What is wrong and what to do about it, in one line.
+    pub fn told(&self) -> String {
+        match self.help() {
+            Some(help) => format!("{self}; {help}"),
+            None => self.to_string(),
+        }
+    }
+
     /// What to do about it, where that is known.
     fn help(&self) -> Option<String> {
         match self {

@@ -441,6 +441,42 @@ fn what_only_counts_after_a_restart_is_named() {
     assert!(running.needs_restart(&running).is_empty());
 }
 
+/// 32 bytes.
+const SEALING_KEY: &str = "c2VhbGVkIHdpdGggdGhpcyBrZXkgb2YgMzIgYnl0ZXM=";
+
+#[test]
+fn a_sealing_key_comes_of_the_file_or_else_of_the_environment() {
+    let of_file = format!("[sealing]\nkey = \"{SEALING_KEY}\"");
+
+    for config in [
+        written(&of_file).config(),
+        written("").env("TOLLGATE_SEALING_KEY", SEALING_KEY).config(),
+    ] {
+        assert!(config.sealing.has_current() && !config.sealing.has_before());
+        assert!(!format!("{config:?} {}", config.effective()).contains(SEALING_KEY));
+    }
+    assert!(!written("").config().sealing.has_current());
+}
+
+#[test]
+fn what_is_no_sealing_key_is_named_and_not_shown() {
+    let short = "c2hvcnQ=";
+    let of_file = written(&format!("[sealing]\nkey_before = \"{short}\"")).mistakes();
+    let of_environment = written("").env("TOLLGATE_SEALING_KEY", short).mistakes();
+
+    assert!(
+        of_file.contains("`key_before` must be 32 random bytes"),
+        "{of_file}"
+    );
+    assert!(
+        of_environment.contains("environment variable TOLLGATE_SEALING_KEY"),
+        "{of_environment}"
+    );
+    for mistakes in [of_file, of_environment] {
+        assert!(!mistakes.contains(short), "{mistakes}");
+    }
+}
+
 mod example {
     use super::*;
 
@@ -464,6 +500,8 @@ mod example {
         let config = written(&everything())
             .env("DEEPSEEK_API_KEY", "k")
             .env("REDIS_PASSWORD", "p")
+            .env("TOLLGATE_SEALING_KEY", SEALING_KEY)
+            .env("TOLLGATE_SEALING_KEY_BEFORE", SEALING_KEY)
             .config();
 
         assert_eq!(config.channels.enabled.len(), 2);

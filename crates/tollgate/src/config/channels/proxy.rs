@@ -22,6 +22,16 @@ const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 pub struct Proxies(Matcher);
 
 impl Proxies {
+    /// What is read of an environment.
+    pub const VARIABLES: [&str; 6] = [
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+        "no_proxy",
+        "NO_PROXY",
+    ];
+
     pub fn of(environment: &Environment) -> Self {
         let value = |names: [&str; 2]| {
             let mut found = names.iter().filter_map(|name| environment.get(name));

@@ -1,0 +1,239 @@
+//! Channels: those of the configuration file, to look at, and those that are made here.
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+use http::StatusCode;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tollgate_gateway::ChannelState;
+use tollgate_store::{StoredChannel, sealed::SealError};
+
+use self::{
+    shown::ChannelShown,
+    written::{ChannelUpdate, ChannelWrite},
+};
+use super::{ErrorShown, answer, ok};
+use crate::{
+    body::Body,
+    error::AdminError,
+    keeper::WrongSetting,
+    page::{Page, PageQuery, after, limit},
+    query::{Name, Query},
+    roles::{Reader, Writer},
+    secrets,
+    server::Shared,
+};
+
+mod shown;
+mod written;
+
+/// All channels of this gate, by name.
+async fn all(shared: &Shared) -> Result<Vec<ChannelShown>, AdminError> {
+    let mut states: BTreeMap<String, ChannelState> = shared
+        .gate
+        .channel_states()
+        .into_iter()
+        .map(|state| (state.name.clone(), state))
+        .collect();
+    let mut shown = BTreeMap::new();
+    for channel in shared.settings.channels.of_file() {
+        let name = channel.settings.name.to_string();
+        let state = states.remove(&name);
+        shown.insert(
+            name,
+            ChannelShown::of_file(&channel.settings, channel.enabled, state),
+        );
+    }
+    for channel in shared.store.stored_channels().await? {
+        let name = channel.name.clone();
+        let state = states.remove(&name);
+        // The file's is the one in use.
+        shown
+            .entry(name)
+            .or_insert_with(|| ChannelShown::stored(channel, shared, state));
+    }
+    Ok(shown.into_values().collect())
+}
+
+/// List channels, by name.
+#[utoipa::path(get, path = "/channels", tag = "channels", operation_id = "list_channels", params(PageQuery),
+    responses((status = 200, body = Page<ChannelShown>), (status = "4XX", body = ErrorShown)))]
+pub(crate) async fn list(reader: Reader, Query(page): Query<PageQuery>) -> Result<Response, AdminError> {
+    let limit = limit(&page.limit);
+    let from = usize::try_from(after(&page.after).unwrap_or_default()).unwrap_or(usize::MAX);
+    let found: Vec<(i64, ChannelShown)> = (1..)
+        .zip(all(&reader.shared).await?)
+        .skip(from)
+        .take(limit as usize + 1)
+        .collect();
+    Ok(ok(&Page::of(
+        found,
+        limit,
+        |(place, _)| *place,
+        |(_, shown)| shown,
+    )))
+}
+
+/// Get a channel.
+#[utoipa::path(get, path = "/channels/{name}", tag = "channels", operation_id = "get_channel",
+    params(("name" = String, Path)),
+    responses((status = 200, body = ChannelShown), (status = "4XX", body = ErrorShown)))]
+pub(crate) async fn get(reader: Reader, Name(name): Name) -> Result<Response, AdminError> {
+    let shown = one(&reader.shared, name).await?;
+    Ok(ok(&shown))
+}
+
+async fn one(shared: &Shared, name: String) -> Result<ChannelShown, AdminError> {
+    let mut all = all(shared).await?.into_iter();
+    all.find(|channel| channel.name == name)
+        .ok_or(AdminError::NotFound {
+            what: "channel",
+            name,
+        })
+}
+
+/// Make a channel. Running gates use it within a second.
+#[utoipa::path(post, path = "/channels", tag = "channels", operation_id = "create_channel",
+    request_body = ChannelWrite,
+    responses((status = 201, body = ChannelShown), (status = "4XX", body = ErrorShown)))]
+pub(crate) async fn create(
+    writer: Writer,
+    Body(settings): Body<Map<String, Value>>,
+) -> Result<Response, AdminError> {
+    let shared = &writer.shared;
+    let keeper = &*shared.settings.channels;
+    let settings = without_nulls(settings);
+    let checked = keeper.check(&settings)?;
+    let name = checked.name.to_string();
+    not_of_file(shared, &name, AdminError::NameTaken)?;
+    let (mut plain, secrets) = secrets::split(settings);
+    plain.shift_remove("name");
+    let now = Timestamp::now();
+    let channel = StoredChannel {
+        sealed: secrets::sealed(&name, secrets, keeper.keys())?,
+        settings: plain,
+        created: now,
+        updated: now,
+        name,
+    };
+    writer.store.create_channel(&channel).await?;
+    let shown = ChannelShown::stored(channel, shared, None);
+    Ok(answer(StatusCode::CREATED, &shown))
+}
+
+/// Change what is set at a channel that was made here, and leave the rest. Running gates know within a second.
+#[utoipa::path(patch, path = "/channels/{name}", tag = "channels", operation_id = "update_channel",
+    params(("name" = String, Path)), request_body = ChannelUpdate,
+    responses((status = 200, body = ChannelShown), (status = "4XX", body = ErrorShown)))]
+pub(crate) async fn update(
+    writer: Writer,
+    Name(name): Name,
+    Body(changes): Body<Map<String, Value>>,
+) -> Result<Response, AdminError> {
+    let shared = &writer.shared;
+    let keeper = &*shared.settings.channels;
+    not_of_file(shared, &name, AdminError::ManagedByFile)?;
+    if changes.contains_key("name") {
+        return Err(AdminError::value(
+            "name",
+            "cannot be changed; make another channel",
+        ));
+    }
+    // Else whoever may change a channel could have its credential sent to a server of theirs.
+    let moves = ["provider", "base_url", "proxy"]
+        .iter()
+        .any(|name| changes.contains_key(*name));
+    let touches_secrets = secrets::NAMES.iter().any(|name| changes.contains_key(*name));
+    let change = |channel: &mut StoredChannel| {
+        let mut settings = match secrets::opened(channel, keeper.keys()) {
+            Ok(settings) => settings,
+            // Whoever has lost the key gives the credential anew.
+            Err(_) if changes.contains_key("api_key") => {
+                let unsealed = StoredChannel {
+                    sealed: None,
+                    ..channel.clone()
+                };
+                secrets::opened(&unsealed, keeper.keys())?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if moves && settings.contains_key("api_key") && !changes.contains_key("api_key") {
+            let problem = "has to be given anew where requests are to go elsewhere";
+            return Err(AdminError::value("api_key", problem));
+        }
+        for (field, value) in &changes {
+            match value {
+                Value::Null => drop(settings.shift_remove(field)),
+                value => drop(settings.insert(field.clone(), value.clone())),
+            }
+        }
+        keeper.check(&settings)?;
+        let (mut plain, secrets) = secrets::split(settings);
+        plain.shift_remove("name");
+        channel.settings = plain;
+        if touches_secrets {
+            channel.sealed = secrets::sealed(&channel.name, secrets, keeper.keys())?;
+        }
+        Ok::<_, AdminError>(())
+    };
+    writer
+        .store
+        .update_channel(&name, Timestamp::now(), change)
+        .await?;
+    let shown = one(shared, name).await?;
+    Ok(ok(&shown))
+}
+
+/// Remove a channel that was made here. Requests under way on it go on.
+#[utoipa::path(delete, path = "/channels/{name}", tag = "channels", operation_id = "delete_channel",
+    params(("name" = String, Path)),
+    responses((status = 200, body = ChannelShown), (status = "4XX", body = ErrorShown)))]
+pub(crate) async fn delete(writer: Writer, Name(name): Name) -> Result<Response, AdminError> {
+    let shared = &writer.shared;
+    not_of_file(shared, &name, AdminError::ManagedByFile)?;
+    let channel = writer.store.delete_channel(&name).await?;
+    Ok(ok(&ChannelShown::stored(channel, shared, None)))
+}
+
+/// Fails for the channels of the file.
+fn not_of_file(
+    shared: &Shared,
+    name: &str,
+    otherwise: impl FnOnce(String) -> AdminError,
+) -> Result<(), AdminError> {
+    let of_file = shared.settings.channels.of_file();
+    match of_file
+        .iter()
+        .any(|channel| channel.settings.name.as_str() == name)
+    {
+        true => Err(otherwise(name.to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// Null is as if it were not there.
+fn without_nulls(settings: Map<String, Value>) -> Map<String, Value> {
+    settings
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .collect()
+}
+
+impl From<WrongSetting> for AdminError {
+    fn from(wrong: WrongSetting) -> Self {
+        match wrong.is_unknown {
+            true => Self::UnknownField {
+                param: wrong.field,
+                problem: wrong.problem,
+            },
+            false => Self::value(wrong.field, wrong.problem),
+        }
+    }
+}
+
+impl From<SealError> for AdminError {
+    fn from(error: SealError) -> Self {
+        Self::Sealing(error)
+    }
+}

@@ -1,0 +1,180 @@
+//! What was used and what it cost, added up.
+
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use jiff::{Timestamp, ToSpan, civil::Date};
+use serde::{Deserialize, Serialize};
+use tollgate_store::{UsageBy, UsageFilter, UsageOf};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{ErrorShown, ok};
+use crate::{
+    csv,
+    error::AdminError,
+    field::Text,
+    query::Query,
+    roles::Reader,
+    server::json,
+    usage_sums::{NotBy, UsageRow, by},
+};
+
+/// Days that are told where nothing is said.
+const DAYS: i64 = 30;
+/// Sums that are told at most.
+const ROWS_MAX: u32 = 10_000;
+
+/// Which requests, and what to tell apart.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UsageQuery {
+    /// `day`, `account`, `key`, `model`, `channel` with commas between them, or `nothing`; `account,key,model` where
+    /// nothing is said.
+    #[serde(default)]
+    #[param(value_type = Option<String>, example = "day,model")]
+    by: Option<Text<By>>,
+    /// Only what this account's keys used.
+    account: Option<String>,
+    /// Only what this key used.
+    key: Option<String>,
+    /// Only of this model.
+    model: Option<String>,
+    /// Only over this channel.
+    channel: Option<String>,
+    /// First day, in the time zone of the books; without it, 30 days are told.
+    #[serde(default)]
+    #[param(value_type = Option<String>, example = "2026-11-01")]
+    from: Option<Text<Day>>,
+    /// Last day.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    until: Option<Text<Day>>,
+    /// `json` or `csv`.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    format: Option<Text<Format>>,
+}
+
+struct By(UsageBy);
+
+impl std::str::FromStr for By {
+    type Err = NotBy;
+
+    fn from_str(text: &str) -> Result<Self, NotBy> {
+        by(text).map(Self)
+    }
+}
+
+struct Day(Date);
+
+impl std::str::FromStr for Day {
+    type Err = NotDay;
+
+    fn from_str(text: &str) -> Result<Self, NotDay> {
+        text.parse().map(Self).map_err(|_| NotDay)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a day is written as 2026-11-01")]
+struct NotDay;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Json,
+    Csv,
+}
+
+impl std::str::FromStr for Format {
+    type Err = NotFormat;
+
+    fn from_str(text: &str) -> Result<Self, NotFormat> {
+        match text {
+            "json" => Ok(Self::Json),
+            "csv" => Ok(Self::Csv),
+            _ => Err(NotFormat),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("expected `json` or `csv`")]
+struct NotFormat;
+
+/// What was used.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UsageShown {
+    from: String,
+    until: String,
+    /// Where days begin at midnight.
+    time_zone: String,
+    data: Vec<UsageRow>,
+    /// Whether there is more than is told; fewer days or less to tell apart tell all of it.
+    truncated: bool,
+}
+
+/// Add up what was used, by day, account, key, model and channel. What ended in the last second may be missing.
+#[utoipa::path(get, path = "/usage", tag = "usage", operation_id = "get_usage", params(UsageQuery),
+    responses((status = 200, content((UsageShown = "application/json"), (String = "text/csv"))),
+        (status = "4XX", body = ErrorShown)))]
+pub(crate) async fn get(reader: Reader, Query(asked): Query<UsageQuery>) -> Result<Response, AdminError> {
+    let store = reader.store();
+    let of = match (&asked.account, &asked.key) {
+        (Some(_), Some(_)) => {
+            return Err(AdminError::value(
+                "key",
+                "stands beside `account`; name one of them",
+            ));
+        }
+        (Some(account), None) => UsageOf::Account(store.account(account).await?.id),
+        (None, Some(key)) => UsageOf::Key(store.key(key).await?.key.id),
+        (None, None) => UsageOf::Everyone,
+    };
+    let zone = &reader.shared.settings.time_zone;
+    let until = asked.until.map(|Text(Day(day))| day);
+    let until = until.unwrap_or_else(|| zone.to_datetime(Timestamp::now()).date());
+    let from = asked.from.map(|Text(Day(day))| day);
+    let filter = UsageFilter {
+        of,
+        model: asked.model,
+        channel: asked.channel,
+        from: Some(from.unwrap_or_else(|| until.saturating_sub((DAYS - 1).days()))),
+        until: Some(until),
+    };
+    let usual = UsageBy {
+        account: true,
+        key: true,
+        model: true,
+        ..UsageBy::default()
+    };
+    let by = asked.by.map_or(usual, |Text(By(by))| by);
+    let groups = store.usage(&filter, by, ROWS_MAX + 1).await?;
+    let rows: Vec<UsageRow> = groups
+        .iter()
+        .take(ROWS_MAX as usize)
+        .map(UsageRow::from)
+        .collect();
+    if asked.format.is_some_and(|Text(format)| format == Format::Csv) {
+        return Ok(as_csv(&rows));
+    }
+    let day = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
+    Ok(ok(&UsageShown {
+        from: day(filter.from),
+        until: day(filter.until),
+        time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
+        truncated: groups.len() > rows.len(),
+        data: rows,
+    }))
+}
+
+fn as_csv(rows: &[UsageRow]) -> Response {
+    let mut text = String::new();
+    for line in csv::lines(rows, true) {
+        text.push_str(&line);
+        text.push_str("\r\n");
+    }
+    let mut response = json(StatusCode::OK, text);
+    let content_type = HeaderValue::from_static("text/csv; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}

@@ -1,0 +1,307 @@
+//! The channels of a running gate: those of the file and those that operators made by the admin API, with operators'
+//! prices over both.
+//!
+//! The database is looked at twice a second; what changed there is in use within a second, at every gate on it. While it
+//! cannot be asked, everything stays as it is.
+//! Not here: what settings mean ([`crate::config`]), and how requests choose (`tollgate-gateway`).
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Map, Value};
+use tokio::time::{self, MissedTickBehavior};
+use tollgate_admin::{ChannelKeeper, FileChannel, WrongSetting, secrets};
+use tollgate_catalog::{
+    channel::ChannelSettings,
+    price::{Conditions, Price, PriceRow, Rates},
+};
+use tollgate_gateway::Gate;
+use tollgate_store::{
+    ChannelsVersion, DatabaseUrl, Store, StoreError, StoredChannel, StoredPrice, sealed::SealingKeys,
+};
+use tracing::{info, warn};
+
+use crate::{
+    config::{ChannelRules, Channels, Config},
+    error::CliError,
+};
+
+/// Twice a second, so that a change counts within one.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+const TWICE: &str = "the configuration file has a channel of this name";
+
+/// The channels of one gate.
+pub struct ChannelBook {
+    store: Store,
+    keys: Arc<SealingKeys>,
+    held: Mutex<Held>,
+}
+
+struct Held {
+    file: Channels,
+    rules: ChannelRules,
+    /// What the database said last.
+    stored: Stored,
+    /// By name: why a stored channel is not in use.
+    problems: BTreeMap<String, String>,
+}
+
+#[derive(Clone)]
+struct Stored {
+    version: ChannelsVersion,
+    channels: Vec<StoredChannel>,
+    prices: Vec<StoredPrice>,
+}
+
+/// What comes of all of them.
+struct Merged {
+    in_use: Vec<ChannelSettings>,
+    problems: BTreeMap<String, String>,
+    /// A name that stands in the file and in the database.
+    twice: Option<String>,
+}
+
+impl ChannelBook {
+    /// Reads what the database has; gives the channels to begin with. Fails where one name is in both.
+    pub async fn open(store: Store, config: &Config) -> Result<(Arc<Self>, Vec<ChannelSettings>), CliError> {
+        let keys = Arc::clone(&config.sealing);
+        let stored = read(&store).await?;
+        let merged = merge(&config.channels, &config.channel_rules, &stored, &keys);
+        if let Some(name) = merged.twice {
+            return Err(CliError::ChannelTwice { name });
+        }
+        tell(&merged.problems);
+        let book = Self {
+            store,
+            keys,
+            held: Mutex::new(Held {
+                file: config.channels.clone(),
+                rules: config.channel_rules.clone(),
+                stored,
+                problems: merged.problems,
+            }),
+        };
+        Ok((Arc::new(book), merged.in_use))
+    }
+
+    /// Looks after the gate's channels until it is dropped.
+    pub async fn keep(self: Arc<Self>, gate: Arc<Gate>) {
+        let mut ticks = time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut fails = false;
+        loop {
+            ticks.tick().await;
+            match self.look(&gate).await {
+                Ok(()) => fails = false,
+                Err(error) => {
+                    if !fails {
+                        warn!(%error, "changes of channels and prices are not seen while the database cannot be asked");
+                    }
+                    fails = true;
+                }
+            }
+        }
+    }
+
+    async fn look(&self, gate: &Gate) -> Result<(), StoreError> {
+        let version = self.store.channels_version().await?;
+        if version == self.held().stored.version {
+            return Ok(());
+        }
+        let stored = read(&self.store).await?;
+        let mut held = self.held();
+        let merged = merge(&held.file, &held.rules, &stored, &self.keys);
+        tell(&merged.problems);
+        info!(channels = merged.in_use.len(), "channels or prices have changed");
+        gate.replace_channels(merged.in_use);
+        held.problems = merged.problems;
+        held.stored = stored;
+        Ok(())
+    }
+
+    /// Puts the file's channels as they are now in the place of those before. Fails, and changes nothing, where one name
+    /// is in the database as well.
+    pub fn reload(&self, config: &Config, gate: &Gate) -> Result<usize, CliError> {
+        let mut held = self.held();
+        let merged = merge(&config.channels, &config.channel_rules, &held.stored, &self.keys);
+        if let Some(name) = merged.twice {
+            return Err(CliError::ChannelTwice { name });
+        }
+        let count = merged.in_use.len();
+        gate.replace_channels(merged.in_use);
+        held.problems = merged.problems;
+        held.file = config.channels.clone();
+        held.rules = config.channel_rules.clone();
+        Ok(count)
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ChannelKeeper for ChannelBook {
+    fn of_file(&self) -> Vec<FileChannel> {
+        let held = self.held();
+        let enabled = held.file.enabled.iter().map(|settings| (settings, true));
+        let disabled = held.file.disabled.iter().map(|settings| (settings, false));
+        enabled
+            .chain(disabled)
+            .map(|(settings, enabled)| FileChannel {
+                settings: settings.clone(),
+                enabled,
+            })
+            .collect()
+    }
+
+    fn problems(&self) -> BTreeMap<String, String> {
+        self.held().problems.clone()
+    }
+
+    fn check(&self, settings: &Map<String, Value>) -> Result<ChannelSettings, WrongSetting> {
+        let held = self.held();
+        held.rules.resolve(settings).map(|(settings, _)| settings)
+    }
+
+    fn keys(&self) -> &SealingKeys {
+        &self.keys
+    }
+}
+
+/// The stored channels that are to be used, for commands.
+pub async fn all(store: &Store, config: &Config) -> Result<Vec<ChannelSettings>, CliError> {
+    let stored = read(store).await?;
+    let merged = merge(&config.channels, &config.channel_rules, &stored, &config.sealing);
+    tell(&merged.problems);
+    Ok(merged.in_use)
+}
+
+/// A channel of the database, as it is listed.
+pub struct Listed {
+    pub name: String,
+    pub enabled: bool,
+    /// Or why it cannot be used.
+    pub settings: Result<ChannelSettings, String>,
+}
+
+/// The channels of the database, whether they are used or not. A database that nobody has made yet is not made for it.
+pub async fn listed(config: &Config) -> Result<Vec<Listed>, CliError> {
+    if let DatabaseUrl::Sqlite(path) = &config.database
+        && !path.exists()
+    {
+        return Ok(Vec::new());
+    }
+    let store = Store::open(&config.database).await?;
+    let channels = store.stored_channels().await;
+    store.close().await;
+    let listed = channels?.into_iter().map(|channel| {
+        let of_file = config.channels.enabled.iter().chain(&config.channels.disabled);
+        let settings = match of_file
+            .into_iter()
+            .any(|of_file| of_file.name.as_str() == channel.name)
+        {
+            true => Err(TWICE.to_owned()),
+            false => resolved(&channel, &config.channel_rules, &config.sealing),
+        };
+        Listed {
+            enabled: !matches!(settings, Ok((_, false))),
+            settings: settings.map(|(settings, _)| settings),
+            name: channel.name,
+        }
+    });
+    Ok(listed.collect())
+}
+
+async fn read(store: &Store) -> Result<Stored, StoreError> {
+    // First, so that what changes meanwhile is seen as a change the next time.
+    let version = store.channels_version().await?;
+    Ok(Stored {
+        version,
+        channels: store.stored_channels().await?,
+        prices: store.stored_prices().await?,
+    })
+}
+
+fn merge(file: &Channels, rules: &ChannelRules, stored: &Stored, keys: &SealingKeys) -> Merged {
+    let mut merged = Merged {
+        in_use: file.enabled.clone(),
+        problems: BTreeMap::new(),
+        twice: None,
+    };
+    for channel in &stored.channels {
+        let mut of_file = file.enabled.iter().chain(&file.disabled);
+        if of_file.any(|settings| settings.name.as_str() == channel.name) {
+            merged.problems.insert(channel.name.clone(), TWICE.to_owned());
+            merged.twice.get_or_insert_with(|| channel.name.clone());
+            continue;
+        }
+        match resolved(channel, rules, keys) {
+            Ok((settings, true)) => merged.in_use.push(settings),
+            Ok((_, false)) => {}
+            Err(problem) => {
+                merged.problems.insert(channel.name.clone(), problem);
+            }
+        }
+    }
+    for channel in &mut merged.in_use {
+        put_prices(channel, &stored.prices);
+    }
+    merged
+}
+
+fn resolved(
+    channel: &StoredChannel,
+    rules: &ChannelRules,
+    keys: &SealingKeys,
+) -> Result<(ChannelSettings, bool), String> {
+    let settings = secrets::opened(channel, keys).map_err(|error| error.to_string())?;
+    rules
+        .resolve(&settings)
+        .map_err(|wrong| format!("`{}`: {}", wrong.field, wrong.problem))
+}
+
+/// Puts operators' prices over what the channel's models cost otherwise: first those for wherever a model is served,
+/// then the channel's own.
+fn put_prices(channel: &mut ChannelSettings, prices: &[StoredPrice]) {
+    for (model, serving) in &mut channel.models {
+        let of_model = prices
+            .iter()
+            .filter(|price| price.settings.model == model.as_str());
+        let (own, of_all): (Vec<&StoredPrice>, Vec<&StoredPrice>) =
+            of_model.partition(|price| price.settings.channel.is_some());
+        let own = own
+            .into_iter()
+            .filter(|price| price.settings.channel.as_deref() == Some(channel.name.as_str()));
+        let over: Vec<PriceRow> = of_all.into_iter().chain(own).filter_map(row).collect();
+        if over.is_empty() {
+            continue;
+        }
+        let serving = Arc::make_mut(serving);
+        let before = serving.price.as_ref().map(Price::rows).unwrap_or_default();
+        let rows = before.iter().cloned().chain(over).collect();
+        serving.price = Some(Price::new(rows));
+    }
+}
+
+/// `None`: an earlier version knew a class of tokens that this one does not.
+fn row(price: &StoredPrice) -> Option<PriceRow> {
+    let rates: Rates = serde_json::from_value(Value::Object(price.settings.rates.clone())).ok()?;
+    Some(PriceRow {
+        when: Conditions {
+            from: price.settings.from,
+            until: price.settings.until,
+            ..Conditions::default()
+        },
+        rates,
+    })
+}
+
+fn tell(problems: &BTreeMap<String, String>) {
+    for (channel, problem) in problems {
+        warn!(channel, problem, "a stored channel cannot be used");
+    }
+}
