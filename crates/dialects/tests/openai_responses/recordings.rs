@@ -76,7 +76,12 @@ impl Said {
         for item in response["output"].as_array().into_iter().flatten() {
             match item["type"].as_str().unwrap() {
                 "message" => {
-                    said.text.push_str(&texts(&item["content"], "text"));
+                    let text = texts(&item["content"], "text");
+                    if !said.text.is_empty() && !text.is_empty() {
+                        // A commentary and the answer are two messages.
+                        said.text.push_str("\n\n");
+                    }
+                    said.text.push_str(&text);
                     said.refusal.push_str(&texts(&item["content"], "refusal"));
                 }
                 "reasoning" => {

@@ -218,7 +218,9 @@ async fn tokens_attempts_and_times_are_counted_by_channel_and_model() {
         .await;
 
     gate.stream(&question()).await;
-    gate.stream(&question()).await;
+    // The same one would go where it was answered.
+    let another = question_with(json!({"messages": [{"role": "user", "content": "And now?"}]}));
+    gate.stream(&another).await;
     gate.logged("stream=true outcome=ok").await;
     let page = page(&gate).await;
 
