@@ -19,6 +19,8 @@ use crate::skipped;
 
 /// How long the server may take to come up on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The URL of a server for the gates of tests.
+const SERVER: &str = "TOLLGATE_TEST_REDIS";
 /// With signs that a URL has to hide, and that no other text has in it.
 const PASSWORD: &str = "re/dis:w@rd";
 const ESCAPED_PASSWORD: &str = "re%2Fdis%3Aw%40rd";
@@ -53,6 +55,12 @@ impl Redis {
 
     pub fn url(&self) -> String {
         format!("redis://:{ESCAPED_PASSWORD}@127.0.0.1:{}", self.port)
+    }
+
+    /// The variable, and its value, by which a test program that runs other tests lets each of their gates use this
+    /// server ([`redis_of_a_test`]).
+    pub fn for_tests(&self) -> (&'static str, String) {
+        (SERVER, self.url())
     }
 
     /// What must never be seen.
@@ -140,6 +148,11 @@ impl Redis {
     fn pid_file(&self) -> PathBuf {
         self.dir.path().join("pid")
     }
+}
+
+/// The URL of the server that [`Redis::for_tests`] has named, where it has.
+pub fn redis_of_a_test() -> Option<String> {
+    std::env::var(SERVER).ok()
 }
 
 /// Sends a text and reads until the other side ends.

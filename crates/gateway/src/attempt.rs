@@ -418,10 +418,10 @@ async fn ask_channel(
         account: server.channel.account,
         dialect,
     };
-    if gate.reasoning.may_be_elsewhere(&owner, request, quirks) {
-        Box::pin(gate.reasoning.fetch(&owner, request)).await;
+    let (mut states, elsewhere) = gate.reasoning.look(&owner, request, quirks);
+    if !elsewhere.is_empty() && Box::pin(gate.reasoning.fetch(elsewhere)).await {
+        states = gate.reasoning.states(&owner, request, quirks);
     }
-    let states = gate.reasoning.states(&owner, request, quirks);
     let departure = departure.filter(|_| server.bills_on());
     let parting = |pen: &AttemptPen| departure.map(|departure| departure.of_attempt(pen.mark()));
     let call = Call {

@@ -14,6 +14,7 @@ mod credit;
 pub mod data_dir;
 mod database;
 mod error;
+mod installation;
 mod keys;
 mod leases;
 mod operators;

@@ -22,7 +22,7 @@ use tokio::{
 use tollgate_ledger::limits::Sharing;
 use tracing::{info, warn};
 
-use self::{link::Link, replays::ReplayScripts, states::StateQueue};
+use self::{link::Link, reasoning::StateQueue, replays::ReplayScripts};
 pub use self::{
     link::RedisAway,
     url::{RedisUrl, RedisUrlError},
@@ -30,8 +30,8 @@ pub use self::{
 
 mod link;
 mod rates;
+pub mod reasoning;
 pub mod replays;
-pub mod states;
 mod url;
 
 /// How often it is looked whether it answers, and said that this gate is there.
@@ -48,9 +48,6 @@ const TELLING: Duration = Duration::from_millis(1_200);
 /// Clocks that differ by no more are left as they are.
 const CLOCKS_DIFFER: Duration = Duration::from_millis(20);
 
-/// Which gates are there, by when they last said so.
-const GATES: &str = "tollgate:gates";
-
 /// A Redis server, reached or not. Clones are the same one.
 #[derive(Debug, Clone)]
 pub struct Redis(Arc<Inner>);
@@ -58,6 +55,8 @@ pub struct Redis(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     url: RedisUrl,
+    /// What the names of all that these gates keep there begin with.
+    prefix: String,
     gate: String,
     /// For what is small and has to come soon.
     small: Link,
@@ -90,15 +89,16 @@ pub struct Standing {
 }
 
 impl Redis {
-    /// Connects, and keeps connected from then on. Waits for the first answer, a second at most. `gate`: the name that no
-    /// other gate has.
+    /// Connects, and keeps connected from then on. Waits for the first answer, a second at most. `installation`: the name
+    /// of the database that all gates share; `gate`: the name that no other gate has.
     ///
     /// Must be called within a tokio runtime.
-    pub async fn start(url: &RedisUrl, gate: String) -> Self {
+    pub async fn start(url: &RedisUrl, installation: &str, gate: String) -> Self {
         let inner = Arc::new(Inner {
             small: Link::new(url),
             large: Link::new(url),
             url: url.clone(),
+            prefix: format!("tollgate:{installation}:"),
             gate,
             began: Instant::now(),
             sharing: Arc::default(),
@@ -113,7 +113,7 @@ impl Redis {
         });
         inner.beat().await;
         let keeper = tokio::spawn(keep(Arc::downgrade(&inner)));
-        tokio::spawn(states::send(Arc::downgrade(&inner)));
+        tokio::spawn(reasoning::send(Arc::downgrade(&inner)));
         *inner.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper);
         Self(inner)
     }
@@ -154,13 +154,14 @@ impl Redis {
             keeper.abort();
         }
         let gate = self.0.gate.as_str();
+        let gates = self.0.key("gates", b"");
         // Where it fails, the gate is gone for the others in a moment.
         let _ = self
             .0
             .small
             .call(SMALL_WITHIN, async |connection| {
                 redis::cmd("ZREM")
-                    .arg(GATES)
+                    .arg(gates)
                     .arg(gate)
                     .query_async::<()>(connection)
                     .await
@@ -170,6 +171,11 @@ impl Redis {
 }
 
 impl Inner {
+    /// The name under which something of this kind is there.
+    fn key(&self, kind: &str, name: &[u8]) -> Vec<u8> {
+        [self.prefix.as_bytes(), kind.as_bytes(), b":", name].concat()
+    }
+
     fn taken_keeper(&self) -> Option<JoinHandle<()>> {
         self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -182,7 +188,7 @@ impl Inner {
             self.small
                 .call(SMALL_WITHIN, async |connection| {
                     self.gates
-                        .key(GATES)
+                        .key(self.key("gates", b""))
                         .arg(&self.gate)
                         .arg(GONE_AFTER.as_secs())
                         .invoke_async::<(u64, u64, u32)>(connection)

@@ -73,7 +73,7 @@ impl Running {
         let stores = Stores {
             database: store.clone(),
             spool: Some(spool.clone()),
-            redis: redis(config, &store, &gate_name).await,
+            redis: redis(config, &store, random, &gate_name).await?,
         };
         let gate = Gate::new(
             settings(config, Some(gate_name)),
@@ -172,9 +172,12 @@ pub async fn gate(config: &Config) -> Result<(Arc<Gate>, Vec<ChannelSettings>), 
 }
 
 /// What is shared in Redis, where gates can share anything: a file is one gate's.
-async fn redis(config: &Config, store: &Store, gate: &str) -> Option<Redis> {
-    let url = config.redis.as_ref().filter(|_| store.is_shared())?;
-    Some(Redis::start(url, gate.to_owned()).await)
+async fn redis(config: &Config, store: &Store, random: u64, gate: &str) -> Result<Option<Redis>, CliError> {
+    let Some(url) = config.redis.as_ref().filter(|_| store.is_shared()) else {
+        return Ok(None);
+    };
+    let installation = store.installation(random.to_be_bytes()).await?;
+    Ok(Some(Redis::start(url, &installation, gate.to_owned()).await))
 }
 
 /// The spool, and the task that brings its records to the database.

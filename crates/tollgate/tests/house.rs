@@ -35,7 +35,7 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
 /// Crates without runtime, socket, file, clock or random source.
 const PURE: [&str; 4] = ["chat", "catalog", "dialects", "ledger"];
 /// What no pure crate may depend on, itself or by way of another.
-const BANNED_IN_PURE: [&str; 4] = ["tokio", "hyper", "sqlx", "rand"];
+const BANNED_IN_PURE: [&str; 5] = ["tokio", "hyper", "sqlx", "redis", "rand"];
 /// Modules of the standard library that reach out of the process.
 const OUTWARD_MODULES: [&str; 5] = ["std::fs", "std::net", "std::env", "std::process", "std::thread"];
 /// Calls that read a clock, by any crate.

@@ -9,6 +9,7 @@ use super::process::{CommandOutput, Process, run};
 use super::{Gate, client};
 use crate::postgres::database_of_a_test;
 use crate::provider::FakeProvider;
+use crate::redis::redis_of_a_test;
 
 /// A gate to be started: the binary, its configuration, its environment.
 pub struct GateSetup {
@@ -105,6 +106,10 @@ impl GateSetup {
         let names_database = self.tables.contains("[database]");
         if let Some(url) = (!names_database).then(database_of_a_test).flatten() {
             environment.insert(0, ("TOLLGATE__DATABASE__URL".to_owned(), url));
+        }
+        let names_redis = self.tables.contains("[redis]");
+        if let Some(url) = (!names_redis).then(redis_of_a_test).flatten() {
+            environment.insert(0, ("TOLLGATE__REDIS__URL".to_owned(), url));
         }
         let written = Written {
             binary: self.binary,

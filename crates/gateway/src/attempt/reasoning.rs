@@ -26,7 +26,7 @@ use tollgate_dialects::{
     turn_state::{Binding, KeptTurn, TurnKey, TurnState, TurnStates},
 };
 use tollgate_ledger::KeyId;
-use tollgate_store::{Redis, redis::states::Place};
+use tollgate_store::{Redis, redis::reasoning::Place};
 use tracing::debug;
 
 use crate::gate::Gate;
@@ -109,57 +109,59 @@ impl ReasoningStore {
         }
     }
 
-    /// Whether other gates may have state of this request's turns. Where so, [`Self::fetch`] gets it.
-    pub fn may_be_elsewhere(&self, owner: &Owner, request: &ValidRequest, quirks: &Quirks) -> bool {
-        self.elsewhere.is_some() && request.traits.count > 1 && wants_state(owner.dialect, quirks)
-    }
-
-    /// Gets what other gates keep of the assistant's turns in this request and this one does not know. Asks nobody
-    /// where it knows all, or was told lately that there is no more; else it waits for a moment at most.
-    pub async fn fetch(&self, owner: &Owner, request: &ValidRequest) {
-        let Some(elsewhere) = &self.elsewhere else { return };
-        let mut wanted = Vec::new();
-        {
-            let messages = conversation::messages(request.request.get("messages").unwrap_or_default());
-            TurnStates::found(&messages, |key, binding| {
-                let place = owner.place(key, binding);
-                let is_known = self.states.contains_key(&place) || elsewhere.unknown.contains_key(&place);
-                if !is_known && wanted.len() < LOOKED_FOR_MAX {
-                    wanted.push(place);
-                }
-                None
-            });
-        }
-        if wanted.is_empty() {
-            return;
-        }
-        match elsewhere.redis.states(&wanted).await {
-            Ok(found) => {
-                for (place, bytes) in wanted.into_iter().zip(found) {
-                    match bytes.as_deref().and_then(TurnState::from_bytes) {
-                        Some(state) => {
-                            self.filled.store(true, Ordering::Release);
-                            self.states.insert(place, Arc::new(state));
-                        }
-                        None => elsewhere.unknown.insert(place, ()),
-                    }
-                }
-            }
-            Err(error) => debug!(%error, "what other gates keep of this conversation is not known"),
-        }
-    }
-
     /// What is kept of the assistant's turns in this request. Reads the messages only where the provider
     /// wants state back and there may be some.
     pub fn states(&self, owner: &Owner, request: &ValidRequest, quirks: &Quirks) -> TurnStates {
-        let may_be_some = request.traits.count > 1 && self.filled.load(Ordering::Acquire);
-        if !may_be_some || !wants_state(owner.dialect, quirks) {
-            return TurnStates::default();
+        self.look(owner, request, quirks).0
+    }
+
+    /// The same, and the places of turns that other gates may know. Where there are any, [`Self::fetch`] asks for them.
+    pub fn look(&self, owner: &Owner, request: &ValidRequest, quirks: &Quirks) -> (TurnStates, Vec<Place>) {
+        let may_be_some = self.elsewhere.is_some() || self.filled.load(Ordering::Acquire);
+        if request.traits.count <= 1 || !may_be_some || !wants_state(owner.dialect, quirks) {
+            return Default::default();
         }
+        let mut wanted = Vec::new();
         let messages = conversation::messages(request.request.get("messages").unwrap_or_default());
-        TurnStates::found(&messages, |key, binding| {
-            self.states.get(&owner.place(key, binding))
-        })
+        let states = TurnStates::found(&messages, |key, binding| {
+            let place = owner.place(key, binding);
+            let state = self.states.get(&place);
+            if let Some(elsewhere) = self.elsewhere.as_ref().filter(|_| state.is_none())
+                && wanted.len() < LOOKED_FOR_MAX
+                && !elsewhere.unknown.contains_key(&place)
+            {
+                wanted.push(place);
+            }
+            state
+        });
+        (states, wanted)
+    }
+
+    /// Gets what other gates keep at these places, and remembers for a moment where they keep nothing. Waits for a fifth
+    /// of a second at most. Tells whether there was any.
+    pub async fn fetch(&self, wanted: Vec<Place>) -> bool {
+        let Some(elsewhere) = &self.elsewhere else {
+            return false;
+        };
+        let found = match elsewhere.redis.states(&wanted).await {
+            Ok(found) => found,
+            Err(error) => {
+                debug!(%error, "what other gates keep of this conversation is not known");
+                return false;
+            }
+        };
+        let mut is_any = false;
+        for (place, bytes) in wanted.into_iter().zip(found) {
+            match bytes.as_deref().and_then(TurnState::from_bytes) {
+                Some(state) => {
+                    is_any = true;
+                    self.filled.store(true, Ordering::Release);
+                    self.states.insert(place, Arc::new(state));
+                }
+                None => elsewhere.unknown.insert(place, ()),
+            }
+        }
+        is_any
     }
 
     /// Lets go what is kept of the turns in this request, since the provider refuses some of it.

@@ -24,7 +24,7 @@ impl Redis {
         let answer = inner
             .small
             .call(SMALL_WITHIN, async |connection| {
-                let mut call = inner.rates.key(key);
+                let mut call = inner.rates.key(inner.key("rate", key.as_bytes()));
                 for number in [now, Line::FURTHEST, line, debt, back, least, most] {
                     call.arg(number);
                 }

@@ -9,20 +9,6 @@ use redis::Script;
 
 use super::{LARGE_WITHIN, Redis, RedisAway, SMALL_WITHIN};
 
-/// Gives what stands under the name, or writes the mark there.
-const CLAIM: &str = "local there = redis.call('GET', KEYS[1]) \
-    if there then return there end \
-    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) \
-    return false";
-/// Lets the mark live on where it stands.
-const RENEW: &str =
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end";
-/// Writes the answer in the place of the mark; without an answer the name is free again.
-const END: &str = "local there = redis.call('GET', KEYS[1]) \
-    if there and there ~= ARGV[1] then return end \
-    if #ARGV == 1 then redis.call('DEL', KEYS[1]) return end \
-    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])";
-
 #[derive(Debug)]
 pub(super) struct ReplayScripts {
     claim: Script,
@@ -33,9 +19,9 @@ pub(super) struct ReplayScripts {
 impl Default for ReplayScripts {
     fn default() -> Self {
         Self {
-            claim: Script::new(CLAIM),
-            renew: Script::new(RENEW),
-            end: Script::new(END),
+            claim: Script::new(include_str!("replays/claim.lua")),
+            renew: Script::new(include_str!("replays/renew.lua")),
+            end: Script::new(include_str!("replays/end.lua")),
         }
     }
 }
@@ -55,7 +41,7 @@ impl Redis {
         if !self.is_reached() {
             return Err(RedisAway::NotConnected);
         }
-        let mut call = inner.replays.claim.key(key(name));
+        let mut call = inner.replays.claim.key(inner.key("replay", name));
         call.arg(mark).arg(millis(lives));
         inner
             .large
@@ -67,9 +53,10 @@ impl Redis {
 
     /// Lets the mark live for so long from now on.
     pub async fn renew_replay(&self, name: &Name, mark: &[u8], lives: Duration) -> Result<(), RedisAway> {
-        let mut call = self.0.replays.renew.key(key(name));
+        let inner = &*self.0;
+        let mut call = inner.replays.renew.key(inner.key("replay", name));
         call.arg(mark).arg(millis(lives));
-        self.0
+        inner
             .large
             .call(SMALL_WITHIN, async |connection| {
                 call.invoke_async(connection).await
@@ -84,22 +71,19 @@ impl Redis {
         mark: &[u8],
         answer: Option<(Vec<u8>, Duration)>,
     ) -> Result<(), RedisAway> {
-        let mut call = self.0.replays.end.key(key(name));
+        let inner = &*self.0;
+        let mut call = inner.replays.end.key(inner.key("replay", name));
         call.arg(mark);
         if let Some((answer, ttl)) = answer {
             call.arg(answer).arg(millis(ttl));
         }
-        self.0
+        inner
             .large
             .call(LARGE_WITHIN, async |connection| {
                 call.invoke_async(connection).await
             })
             .await
     }
-}
-
-fn key(name: &Name) -> Vec<u8> {
-    [b"tollgate:replay:", &name[..]].concat()
 }
 
 fn millis(time: Duration) -> u64 {

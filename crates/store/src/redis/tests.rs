@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const EPOCH: u64 = 1_790_000_000_000_000;
 
 async fn gate(server: &Server, name: &str) -> Redis {
-    Redis::start(&server.url().parse().unwrap(), name.to_owned()).await
+    Redis::start(&server.url().parse().unwrap(), "0123", name.to_owned()).await
 }
 
 async fn comes(what: &str, mut look: impl FnMut() -> bool) {
@@ -154,7 +154,7 @@ async fn a_server_that_hangs_is_asked_once_and_not_again_until_it_answers() {
 async fn a_server_that_is_not_there_keeps_nobody_from_starting() {
     let began = Instant::now();
 
-    let redis = Redis::start(&"redis://127.0.0.1:1".parse().unwrap(), "one".to_owned()).await;
+    let redis = Redis::start(&"redis://127.0.0.1:1".parse().unwrap(), "0123", "one".to_owned()).await;
 
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     let expected = Standing {

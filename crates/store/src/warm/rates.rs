@@ -88,7 +88,7 @@ impl Slice {
             refused: None,
         };
         Self {
-            name: format!("tollgate:rate:{owner}:{id}:{of}"),
+            name: format!("{owner}:{id}:{of}"),
             rate,
             turn: Semaphore::new(1),
             wanted: AtomicU64::new(0),

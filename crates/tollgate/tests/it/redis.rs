@@ -3,7 +3,11 @@
 mod kept;
 mod rates;
 
-use std::time::{Duration, Instant};
+use std::{
+    env,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use http::{HeaderValue, Request};
 use serde_json::Value;
@@ -92,6 +96,28 @@ fn named(gate: &Gate, key: &str, name: &str, body: &Value) -> Request<String> {
     let name = HeaderValue::from_str(name).unwrap();
     request.headers_mut().insert("idempotency-key", name);
     request
+}
+
+/// Tests whose promises do not depend on whether rates, reasoning and replays are shared.
+const WITH_REDIS_TOO: [&str; 3] = ["key_limits::", "idempotency::", "reasoning_state::"];
+
+#[test]
+fn what_is_promised_of_limits_reasoning_and_replays_holds_with_redis_as_well() {
+    let Some(servers) = servers() else { return };
+
+    let output = Command::new(env::current_exe().expect("this program"))
+        .args(WITH_REDIS_TOO)
+        // Each test has a database of its own, and all of them one Redis.
+        .envs([servers.postgres.for_tests(), servers.redis.for_tests()])
+        .output()
+        .expect("it runs already");
+
+    assert!(
+        output.status.success(),
+        "with Redis:\n{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// Waits until every gate has found that Redis is there, or that it is not.

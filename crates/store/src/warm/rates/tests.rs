@@ -36,7 +36,7 @@ async fn gates<const COUNT: usize>(requests: u32, tokens: u32) -> Option<Gates> 
     store.create_key(key).await.unwrap();
     let mut gates = Vec::new();
     for number in 0..COUNT {
-        let redis = Redis::start(&server.url().parse().unwrap(), format!("gate {number}")).await;
+        let redis = Redis::start(&server.url().parse().unwrap(), "0123", format!("gate {number}")).await;
         let books = Books {
             time_zone: jiff::tz::TimeZone::UTC,
             spool: None,

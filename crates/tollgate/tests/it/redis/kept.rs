@@ -44,11 +44,8 @@ async fn the_second_turn_of_a_tool_exchange_at_another_gate_has_its_thoughts() {
     first["stream"] = true.into();
     let request = gates[0].chat_request(key, first.to_string());
     gates[0].open_stream_of(request).await.rest().await;
-    let kept = async || servers.redis.ask(&["DBSIZE"]);
-    eventually(true, async || {
-        kept().await.trim() != ":1" && kept().await.trim() != ":0"
-    })
-    .await;
+    let kept = async || servers.redis.ask(&["KEYS", "tollgate:*:reasoning:*"]) != "*0\r\n";
+    eventually(true, kept).await;
 
     provider.always(says("It is 31 degrees."));
     let call =
@@ -73,7 +70,7 @@ fn streamed() -> Value {
 /// Waits until no request is under way whose answer other gates may wait for.
 async fn answers_are_kept(servers: &Servers, count: usize) {
     let kept = async || {
-        let names = servers.redis.ask(&["KEYS", "tollgate:replay:*"]);
+        let names = servers.redis.ask(&["KEYS", "tollgate:*:replay:*"]);
         // Each name, and before all of them their number.
         let first = names.lines().next().unwrap_or_default().to_owned();
         first == format!("*{count}")

@@ -109,7 +109,7 @@ impl Redis {
         }
         let mut command = redis::cmd("MGET");
         for place in places {
-            command.arg(name(place));
+            command.arg(inner.key("reasoning", place));
         }
         inner
             .large
@@ -118,10 +118,6 @@ impl Redis {
             })
             .await
     }
-}
-
-fn name(place: &Place) -> Vec<u8> {
-    [b"tollgate:state:", &place[..]].concat()
 }
 
 /// Sends what waits, while anybody wants it.
@@ -141,13 +137,13 @@ pub(super) async fn send(inner: Weak<Inner>) {
                 Some((bytes, ttl)) => {
                     let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
                     pipe.cmd("SET")
-                        .arg(name(place))
+                        .arg(inner.key("reasoning", place))
                         .arg(bytes)
                         .arg("PX")
                         .arg(ttl)
                         .ignore()
                 }
-                None => pipe.cmd("DEL").arg(name(place)).ignore(),
+                None => pipe.cmd("DEL").arg(inner.key("reasoning", place)).ignore(),
             };
         }
         let sent = inner
