@@ -251,7 +251,7 @@ class Checker:
         elif words[0] == "curl":
             self.count("curl commands")
             for flag, value in zip(words, words[1:]):
-                if flag == "-d":
+                if flag in ("-d", "--json"):
                     try:
                         json.loads(value)
                     except ValueError as error:

@@ -4,7 +4,7 @@
 //! of them than an address, so that one stranger cannot lock an operator out alone.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -44,6 +44,18 @@ fn remembering<K: std::hash::Hash + Eq + Send + Sync + 'static>() -> Cache<K, Ar
         .build()
 }
 
+/// The address, or the network that one subscriber has of IPv6 (RFC 6177): there are too many addresses in it to count
+/// each by itself.
+fn network(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(address) => {
+            let bits = address.to_bits() & (u128::MAX << 64);
+            IpAddr::V6(Ipv6Addr::from_bits(bits))
+        }
+        address => address,
+    }
+}
+
 /// An attempt under way; it counts as a failure until it is said to be none.
 pub(crate) struct Attempt {
     counted: [Arc<AtomicU32>; 2],
@@ -53,7 +65,7 @@ impl Attempts {
     /// Begins an attempt, which counts from now on, so that many at once do not get past the bound together.
     pub(crate) fn begin(&self, name: &str, client: IpAddr) -> Result<Attempt, AdminError> {
         let of_name = self.of_names.get_with(name.to_owned(), Arc::default);
-        let from_address = self.from_addresses.get_with(client, Arc::default);
+        let from_address = self.from_addresses.get_with(network(client), Arc::default);
         let attempt = Attempt {
             counted: [Arc::clone(&of_name), Arc::clone(&from_address)],
         };
@@ -98,6 +110,20 @@ mod tests {
 
         assert!(attempts.begin("anna", one).is_err());
         assert!(attempts.begin("anna", two).is_ok());
+    }
+
+    #[test]
+    fn addresses_of_one_subscriber_count_together() {
+        let attempts = Attempts::default();
+        for number in 0..FROM_AN_ADDRESS {
+            let client = format!("2001:db8::{number:x}").parse().unwrap();
+            assert!(attempts.begin(&format!("name{number}"), client).is_ok());
+        }
+
+        for (client, is_let_in) in [("2001:db8::ffff", false), ("2001:db8:1::1", true)] {
+            let client = client.parse().unwrap();
+            assert_eq!(attempts.begin("anna", client).is_ok(), is_let_in);
+        }
     }
 
     #[test]

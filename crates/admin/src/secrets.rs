@@ -42,6 +42,11 @@ pub(crate) fn of(channel: &StoredChannel, keys: &SealingKeys) -> Result<Map<Stri
     serde_json::from_str(&text).map_err(|_| SealError::Damaged)
 }
 
+/// A stored channel's secrets, sealed by the current key.
+pub fn resealed(channel: &StoredChannel, keys: &SealingKeys) -> Result<Option<Vec<u8>>, SealError> {
+    sealed(&channel.name, of(channel, keys)?, keys)
+}
+
 /// All settings of a stored channel, by the names of `[[channels]]`, with its name and its secrets.
 pub fn opened(channel: &StoredChannel, keys: &SealingKeys) -> Result<Map<String, Value>, SealError> {
     let mut settings = Map::new();

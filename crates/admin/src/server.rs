@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use jiff::tz::TimeZone;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time;
 use tollgate_gateway::{Gate, OperatorRequest};
 use tollgate_store::Store;
@@ -30,6 +30,8 @@ use crate::{
     resources,
     roles::{Asked, Reader},
 };
+
+mod description;
 
 /// Where all of it is.
 const BASE: &str = "/admin/v1";
@@ -136,7 +138,7 @@ fn routes() -> (Router<Arc<Shared>>, String) {
     let components = description.components.get_or_insert_default();
     components.add_security_scheme("operator", SecurityScheme::Http(scheme));
     let mut description = serde_json::to_value(&description).expect("a description always has a JSON form");
-    describe_answers(&mut description);
+    description::complete(&mut description);
     let description = description.to_string();
     let router = router
         .route("/admin/v1/openapi.json", axum::routing::get(openapi))
@@ -144,26 +146,6 @@ fn routes() -> (Router<Arc<Shared>>, String) {
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     (router, description)
-}
-
-/// Says of each answer what it is, which OpenAPI wants to be said.
-fn describe_answers(description: &mut Value) {
-    let operations = description["paths"]
-        .as_object_mut()
-        .into_iter()
-        .flat_map(Map::values_mut)
-        .filter_map(Value::as_object_mut)
-        .flat_map(Map::values_mut);
-    let answers = operations.filter_map(|operation| operation["responses"].as_object_mut());
-    for (status, answer) in answers.flat_map(Map::iter_mut) {
-        if answer.get("description").is_none() {
-            let told = match status.starts_with('2') {
-                true => "Done.",
-                false => "Refused: `code` says why, and `param` which field it is about.",
-            };
-            answer["description"] = told.into();
-        }
-    }
 }
 
 async fn openapi(reader: Reader) -> Response {

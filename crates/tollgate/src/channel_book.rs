@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::time::{self, MissedTickBehavior};
 use tollgate_admin::{ChannelKeeper, FileChannel, WrongSetting, secrets};
@@ -214,6 +215,37 @@ pub async fn listed(config: &Config) -> Result<Vec<Listed>, CliError> {
         }
     });
     Ok(listed.collect())
+}
+
+/// Seals all secrets anew, by the current key, and says of how many channels. Fails at the first that cannot be opened;
+/// those before it are done.
+pub async fn reseal(config: &Config) -> Result<usize, CliError> {
+    let store = Store::open(&config.database).await?;
+    let done = reseal_in(&store, &config.sealing).await;
+    store.close().await;
+    done
+}
+
+async fn reseal_in(store: &Store, keys: &SealingKeys) -> Result<usize, CliError> {
+    let mut count = 0;
+    for channel in store.stored_channels().await? {
+        if channel.sealed.is_none() {
+            continue;
+        }
+        let seal = |channel: &mut StoredChannel| {
+            let resealed = secrets::resealed(channel, keys).map_err(|cause| CliError::Sealed {
+                channel: channel.name.clone(),
+                cause,
+            })?;
+            channel.sealed = resealed;
+            Ok::<_, CliError>(())
+        };
+        store
+            .update_channel(&channel.name, Timestamp::now(), seal)
+            .await?;
+        count += 1;
+    }
+    Ok(count)
 }
 
 async fn read(store: &Store) -> Result<Stored, StoreError> {

@@ -7,8 +7,9 @@ use tollgate_admin::password::NotPassword;
 use tollgate_engine::pull::PullError;
 use tollgate_gateway::TelemetryError;
 use tollgate_store::{
-    BackupError, ChangeAccountError, ChangeKeyError, ChangeOperatorError, CreateAccountError, CreateKeyError,
-    CreateOperatorError, DataDirError, OpenError, SpoolError, StartError, StoreError,
+    BackupError, ChangeAccountError, ChangeChannelError, ChangeKeyError, ChangeOperatorError,
+    CreateAccountError, CreateKeyError, CreateOperatorError, DataDirError, OpenError, SpoolError, StartError,
+    StoreError, sealed::SealError,
 };
 
 use crate::config::ConfigErrors;
@@ -74,6 +75,10 @@ pub enum CliError {
         "the channel `{name}` stands in the configuration file and in the database: one of them has to go"
     )]
     ChannelTwice { name: String },
+    #[error("the secrets of the channel `{channel}` cannot be sealed anew: {cause}")]
+    Sealed { channel: String, cause: SealError },
+    #[error(transparent)]
+    ChangeChannel(#[from] ChangeChannelError),
     #[error("no enabled channel is called `{0}`")]
     NoSuchChannel(String),
     #[error("no request with the ID `{0}` is known to the gate or in the books")]

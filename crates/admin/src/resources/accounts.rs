@@ -62,10 +62,10 @@ pub(crate) struct AccountCreate {
     /// No two accounts have one name.
     name: String,
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool)]
     unlimited: Option<bool>,
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<String>, example = "1.15")]
+    #[schema(value_type = String, example = "1.15")]
     price_multiplier: Option<Text<Multiplier>>,
     #[serde(default)]
     limits: LimitsChange,
@@ -75,10 +75,10 @@ pub(crate) struct AccountCreate {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountUpdate {
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool)]
     unlimited: Option<bool>,
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<String>, example = "1.15")]
+    #[schema(value_type = String, example = "1.15")]
     price_multiplier: Option<Text<Multiplier>>,
     #[serde(default)]
     limits: LimitsChange,

@@ -28,6 +28,9 @@ use crate::{
 mod shown;
 mod written;
 
+/// Secrets that requests carry to whoever the channel leads to.
+const SENT: [&str; 2] = ["api_key", "headers"];
+
 /// All channels of this gate, by name.
 async fn all(shared: &Shared) -> Result<Vec<ChannelShown>, AdminError> {
     let mut states: BTreeMap<String, ChannelState> = shared
@@ -158,9 +161,10 @@ pub(crate) async fn update(
             }
             Err(error) => return Err(error.into()),
         };
-        if moves && settings.contains_key("api_key") && !changes.contains_key("api_key") {
-            let problem = "has to be given anew where requests are to go elsewhere";
-            return Err(AdminError::value("api_key", problem));
+        let follows = |name: &&&str| settings.contains_key(**name) && !changes.contains_key(**name);
+        if let Some(name) = SENT.iter().filter(|_| moves).find(follows) {
+            let problem = "has to be given anew, or taken away by null, where requests are to go elsewhere";
+            return Err(AdminError::value(*name, problem));
         }
         for (field, value) in &changes {
             match value {

@@ -120,10 +120,10 @@ pub(crate) struct KeyCreate {
     name: String,
     /// Who owns it; without it, `default`.
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     account: Option<String>,
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool)]
     enabled: Option<bool>,
     /// First moment at which it is of no more use, in whole seconds.
     #[serde(default, deserialize_with = "given")]
@@ -149,11 +149,11 @@ pub(crate) struct KeyCreate {
     limits: LimitsChange,
     /// What is held of a budget for a request: `expected` or `full`.
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     reserve: Option<Text<Reserve>>,
     /// Whether a parameter that would be left out or changed is a 400.
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool)]
     strict_parameters: Option<bool>,
 }
 
@@ -161,11 +161,11 @@ pub(crate) struct KeyCreate {
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeyUpdate {
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     account: Option<String>,
     /// False: it is switched off, and can be switched on again.
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool)]
     enabled: Option<bool>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
@@ -185,10 +185,10 @@ pub(crate) struct KeyUpdate {
     #[serde(default)]
     limits: LimitsChange,
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     reserve: Option<Text<Reserve>>,
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool)]
     strict_parameters: Option<bool>,
 }
 

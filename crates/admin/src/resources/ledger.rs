@@ -60,7 +60,7 @@ pub(crate) struct Credit {
     amount: Text<Money>,
     /// `top_up` or `correction`; without it, what is taken back is a correction.
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<CreditKind>)]
+    #[schema(value_type = CreditKind)]
     kind: Option<CreditKind>,
     /// For whoever reads the ledger; a correction has to have one.
     note: Option<String>,

@@ -21,7 +21,6 @@ pub(crate) struct LimitsShown {
     tokens_per_minute: Option<u32>,
     /// Most requests at once.
     concurrency: Option<u32>,
-    #[schema(required)]
     budget: Option<BudgetShown>,
 }
 
@@ -75,10 +74,10 @@ pub(crate) struct LimitsChange {
 pub(crate) struct BudgetChange {
     /// Dollars.
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<String>, example = "25.00")]
+    #[schema(value_type = String, example = "25.00")]
     amount: Option<Text<Money>>,
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<String>, example = "month")]
+    #[schema(value_type = String, example = "month")]
     per: Option<Text<Period>>,
 }
 

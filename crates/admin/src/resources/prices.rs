@@ -95,7 +95,7 @@ pub(crate) struct PriceCreate {
 pub(crate) struct PriceUpdate {
     /// All of them: a class that is left out has no figure of its own any more.
     #[serde(default, deserialize_with = "set")]
-    #[schema(value_type = Option<RatesWrite>)]
+    #[schema(value_type = RatesWrite)]
     rates: Option<Rates>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]

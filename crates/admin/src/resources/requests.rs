@@ -20,7 +20,6 @@ pub(crate) struct RequestShown {
     #[schema(value_type = Option<Object>)]
     story: Option<ToldStory>,
     /// Null: it was refused before anything could be booked, is still under way, or was removed.
-    #[schema(required)]
     record: Option<RecordShown>,
 }
 

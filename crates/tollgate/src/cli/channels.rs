@@ -35,6 +35,8 @@ Examples:
         #[command(flatten)]
         listing: Listing,
     },
+    /// Seal what is secret of the channels in the database by the current key, before the one before it goes
+    Reseal,
 }
 
 pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
@@ -45,6 +47,13 @@ pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
             model,
             listing,
         } => test(&names, model.as_deref(), &listing, config).await,
+        Command::Reseal => {
+            let count = channel_book::reseal(config).await?;
+            print::remark(&format!(
+                "Sealed the secrets of {count} channels by the current key."
+            ));
+            Ok(())
+        }
     }
 }
 

@@ -123,8 +123,8 @@ pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
 }
 
 async fn create(asked: Create, config: &Config, store: &Store) -> Result<(), CliError> {
-    asked.settings.check_models(config)?;
-    asked.settings.remark_on_channels(config);
+    asked.settings.check_models(config, store).await?;
+    asked.settings.remark_on_channels(config, store).await?;
     let now = Timestamp::now();
     let mut settings = KeySettings::of_account(Account::DEFAULT);
     asked.settings.change(&mut settings, now)?;
@@ -178,8 +178,8 @@ async fn update(asked: Update, config: &Config, store: &Store) -> Result<(), Cli
     if asked.settings.is_empty() {
         return Err(CliError::NothingToChange);
     }
-    asked.settings.check_models(config)?;
-    asked.settings.remark_on_channels(config);
+    asked.settings.check_models(config, store).await?;
+    asked.settings.remark_on_channels(config, store).await?;
     let now = Timestamp::now();
     let Update { name, settings } = asked;
     let change = |of_key: &mut KeySettings| settings.change(of_key, now);

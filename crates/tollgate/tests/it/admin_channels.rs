@@ -192,20 +192,30 @@ async fn a_credential_does_not_follow_a_channel_to_another_address() {
     let elsewhere = FakeProvider::start_with(says("Hello")).await;
     let gate = gate().await;
     let admin = Operator::admin(&gate).await;
-    admin
-        .done("POST", "/channels", channel_to(&provider, "main"))
-        .await;
+    let mut channel = channel_to(&provider, "main");
+    channel["headers"] = json!({"x-team": "hidden-header-value"});
+    admin.done("POST", "/channels", channel).await;
 
-    let moved = json!({"base_url": elsewhere.base_url()});
-    let refused = admin.patch("/channels/main", moved.clone()).await;
-    assert_eq!(
-        (refused.status, param(&refused).as_str()),
-        (400, "api_key"),
-        "{refused:?}"
-    );
-    let mut with_key = moved;
-    with_key["api_key"] = json!("sk-of-elsewhere");
-    admin.done("PATCH", "/channels/main", with_key).await;
+    let mut moved = json!({"base_url": elsewhere.base_url()});
+    for (named, anew) in [("api_key", json!("sk-of-elsewhere")), ("headers", Value::Null)] {
+        let refused = admin.patch("/channels/main", moved.clone()).await;
+        assert_eq!(
+            (refused.status, param(&refused).as_str()),
+            (400, named),
+            "{refused:?}"
+        );
+        moved[named] = anew;
+    }
+    admin.done("PATCH", "/channels/main", moved).await;
+
+    let began = Instant::now();
+    while elsewhere.requests().is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(5), "it stays where it was");
+        gate.post(&question()).await;
+    }
+    let sent = elsewhere.requests();
+    assert_eq!(sent[0].headers["authorization"], "Bearer sk-of-elsewhere");
+    assert!(!sent[0].headers.contains_key("x-team"));
 }
 
 #[tokio::test]
@@ -325,6 +335,7 @@ async fn an_older_key_still_opens_and_a_lost_one_is_said() {
     ];
     let second = start("two", &rotated).await;
     comes_to(&second, (200, Some("main"))).await;
+    assert!(second.command(&["channels", "test", "main"]).await.success());
 
     let lost = start("three", &[("TOLLGATE_SEALING_KEY", OTHER_KEY)]).await;
     let there = Operator::with(&lost, admin.token());
@@ -338,10 +349,21 @@ async fn an_older_key_still_opens_and_a_lost_one_is_said() {
         "{shown}"
     );
 
-    // Whoever gives the credential anew has it sealed by the new key.
-    let anew = json!({"api_key": SECRET});
-    there.done("PATCH", "/channels/main", anew).await;
+    let resealed = lost.command(&["channels", "reseal"]).await;
+    assert!(
+        !resealed.success() && resealed.stderr.contains("`main`"),
+        "{resealed:?}"
+    );
+
+    // Sealed by the new key, it is of use to those who have that.
+    let resealed = second.command(&["channels", "reseal"]).await;
+    assert!(resealed.success(), "{resealed:?}");
     comes_to(&lost, (200, Some("main"))).await;
+    comes_to(&second, (200, Some("main"))).await;
+
+    // So is what is given anew, where nothing could be opened.
+    let anew = json!({"api_key": "sk-another"});
+    there.done("PATCH", "/channels/main", anew).await;
     comes_to(&second, (200, Some("main"))).await;
 }
 

@@ -40,6 +40,7 @@ fn help_tells_what_there_is() {
         "ledger verify",
         "backup",
         "channels list",
+        "channels reseal",
         "channels test",
         "health",
         "explain",

@@ -32,7 +32,6 @@ pub(crate) struct ChannelShown {
     #[schema(value_type = Option<Object>)]
     settings: Option<Map<String, Value>>,
     /// Null: it is not in use.
-    #[schema(required)]
     health: Option<HealthShown>,
     created: Option<String>,
     updated: Option<String>,

@@ -3,10 +3,13 @@
 use clap::Args;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
+use tollgate_catalog::{channel::ChannelName, model::ModelId};
 use tollgate_gateway::SANDBOX;
 use tollgate_ledger::{AllowedModels, AllowedNetworks, KeySettings, Reserve, api_key::ChannelNames};
+use tollgate_store::Store;
 
 use crate::{
+    channel_book,
     cli::{
         limits::LimitArgs,
         value::{Lifted, name, or_all, or_none, time_or_never},
@@ -121,23 +124,42 @@ impl SettingArgs {
     }
 
     /// Says which channels are named that there are none of: they may come later.
-    pub fn remark_on_channels(&self, config: &Config) {
+    pub async fn remark_on_channels(&self, config: &Config, store: &Store) -> Result<(), CliError> {
         let lists = [&self.channels, &self.not_channels].into_iter().flatten();
-        for name in lists.flat_map(|Lifted(names)| names).flat_map(ChannelNames::iter) {
-            let mut channels = config.channels.enabled.iter().chain(&config.channels.disabled);
-            if name.as_str() != SANDBOX && !channels.any(|channel| channel.name == *name) {
+        let named: Vec<&ChannelName> = lists
+            .flat_map(|Lifted(names)| names)
+            .flat_map(ChannelNames::iter)
+            .collect();
+        if named.is_empty() {
+            return Ok(());
+        }
+        let stored = store.stored_channels().await?;
+        for name in named {
+            let mut of_file = config.channels.enabled.iter().chain(&config.channels.disabled);
+            let is_there = name.as_str() == SANDBOX
+                || of_file.any(|channel| channel.name == *name)
+                || stored.iter().any(|channel| channel.name == name.as_str());
+            if !is_there {
                 print::remark(&format!("warning: no channel is called `{name}`."));
             }
         }
+        Ok(())
     }
 
     /// Fails where a model is named that neither the catalogue nor a channel has.
-    pub fn check_models(&self, config: &Config) -> Result<(), CliError> {
+    pub async fn check_models(&self, config: &Config, store: &Store) -> Result<(), CliError> {
         let Some(Lifted(Some(models))) = &self.models else {
             return Ok(());
         };
         let mut named = models.named().unwrap_or_default().iter();
-        let unknown = named.find(|model| !config.has_model(model));
+        let Some(unknown) = named.find(|model| !config.has_model(model)) else {
+            return Ok(());
+        };
+        let stored = channel_book::all(store, config).await?;
+        let is_there = |model: &ModelId| {
+            config.has_model(model) || stored.iter().any(|channel| channel.models.contains_key(model))
+        };
+        let unknown = [unknown].into_iter().chain(named).find(|model| !is_there(model));
         match unknown {
             None => Ok(()),
             Some(model) => Err(CliError::NoSuchModel {
