@@ -53,7 +53,11 @@ impl ChannelRules {
             let field = line.checked_sub(1).and_then(|place| fields.get(place));
             let field = field.cloned().unwrap_or_default();
             let told = error.mistake.told();
-            let problem = told.strip_prefix(&format!("`{field}`: ")).unwrap_or(&told);
+            // The field is told beside it.
+            let problem = told
+                .strip_prefix(&format!("`{field}`"))
+                .map(|rest| rest.trim_start_matches([':', ' ']));
+            let problem = problem.unwrap_or(&told);
             WrongSetting {
                 is_unknown: matches!(error.mistake, Mistake::UnknownField { .. }),
                 problem: problem.to_owned(),
