@@ -261,7 +261,7 @@ fn read(file: &ConfigFile) -> Result<(Option<PathBuf>, String), ConfigError> {
 /// The tables that there are, and their fields.
 #[derive(Debug)]
 struct Tables {
-    singles: [(&'static str, &'static [&'static str]); 16],
+    singles: [(&'static str, &'static [&'static str]); 17],
     channels: &'static [&'static str],
 }
 

@@ -19,6 +19,7 @@ impl Config {
             server,
             limits,
             database,
+            redis,
             sandbox,
             fetch,
             reasoning_store,
@@ -66,6 +67,7 @@ impl Config {
             },
             // Without a password, wherever it is shown.
             "database": { "url": database.to_string() },
+            "redis": { "url": redis.as_ref().map(ToString::to_string) },
             "sandbox": {
                 "enabled": match sandbox {
                     Sandbox::Auto => json!("auto"),
