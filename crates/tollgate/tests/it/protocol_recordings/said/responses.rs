@@ -4,14 +4,20 @@ use serde_json::Value;
 
 use super::{Said, Told, arguments, text};
 
+/// A commentary and the answer after it are two messages.
+const BETWEEN_MESSAGES: &str = "\n\n";
+
 pub fn whole(response: &Value) -> Told {
     let mut said = Said::default();
     for item in response["output"].as_array().into_iter().flatten() {
         match text(item, "type") {
             "message" => {
-                for part in item["content"].as_array().into_iter().flatten() {
-                    said.text.push_str(text(part, "text"));
+                let parts = item["content"].as_array().into_iter().flatten();
+                let told: String = parts.map(|part| text(part, "text")).collect();
+                if !said.text.is_empty() && !told.is_empty() {
+                    said.text.push_str(BETWEEN_MESSAGES);
                 }
+                said.text.push_str(&told);
             }
             "reasoning" => {
                 let summary = item["summary"].as_array().into_iter().flatten();
@@ -30,10 +36,19 @@ pub fn events(events: &[Value]) -> Told {
     let mut said = Said::default();
     // Where the part that is being said begins.
     let mut part_begins = 0;
+    let mut message = &Value::Null;
     for event in events {
         match text(event, "type") {
             "response.content_part.added" => part_begins = said.text.len(),
-            "response.output_text.delta" => said.text.push_str(text(event, "delta")),
+            "response.output_text.delta" => {
+                let item = &event["output_index"];
+                if !message.is_null() && message != item {
+                    said.text.push_str(BETWEEN_MESSAGES);
+                    part_begins = said.text.len();
+                }
+                message = item;
+                said.text.push_str(text(event, "delta"));
+            }
             // One recording has lost some of its deltas; what is done repeats them.
             "response.output_text.done" if text(event, "text").starts_with(&said.text[part_begins..]) => {
                 said.text.truncate(part_begins);
