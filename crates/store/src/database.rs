@@ -11,7 +11,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::{
@@ -40,6 +40,8 @@ const SQLITE_CONNECTIONS: u32 = 3;
 const POSTGRES_CONNECTIONS: u32 = 5;
 /// How long a statement waits while another process writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the start waits before it asks again for a new file that another process turns to WAL.
+const LOCKED_REST: Duration = Duration::from_millis(20);
 /// How long a query waits for one of the connections.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the start waits for a server.
@@ -105,16 +107,38 @@ async fn open_sqlite(path: &Path) -> Result<SqlitePool, OpenError> {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
     let name = path.display().to_string();
-    let pool = SqlitePoolOptions::new()
-        .max_connections(SQLITE_CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options)
+    let pool = connect_sqlite(options)
         .await
         .map_err(|error| OpenError::unusable(&name, error))?;
     migrate_sqlite(&pool)
         .await
         .map_err(|error| OpenError::not_migrated(&name, error))?;
     Ok(pool)
+}
+
+/// Where several processes meet at a new file, one of them turns it to WAL, and SQLite sends the others away without
+/// waiting.
+async fn connect_sqlite(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let began = Instant::now();
+    loop {
+        let connected = SqlitePoolOptions::new()
+            .max_connections(SQLITE_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.clone())
+            .await;
+        match connected {
+            Err(error) if is_locked(&error) && began.elapsed() < BUSY_TIMEOUT => {
+                time::sleep(LOCKED_REST).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+fn is_locked(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: &str = "5";
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some(SQLITE_BUSY)
 }
 
 /// Applies what is missing, in one transaction that excludes other writers from its start: two
