@@ -124,13 +124,14 @@ async fn what_the_client_sends_itself_is_not_replaced() {
 
 #[tokio::test]
 async fn state_is_gone_after_its_time() {
-    let (provider, gate) = stage("[reasoning_store]\nttl_s = 1\n").await;
+    // Longer than two requests take, also on a busy machine.
+    let (provider, gate) = stage("[reasoning_store]\nttl_s = 4\n").await;
     provider.next(streams_events(calling("call-1")));
     gate.stream(&question()).await;
     gate.post(&continued("call-1")).await;
     assert_eq!(thoughts_sent(&provider), THOUGHT);
 
-    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(4_200)).await;
     let answer = gate.post(&continued("call-1")).await;
 
     assert_eq!(answer.text(), "Hello", "without it the exchange goes on");
