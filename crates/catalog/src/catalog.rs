@@ -142,12 +142,14 @@ impl Catalog {
         if unknown.len() > LONGEST_COMPARED {
             return Vec::new();
         }
+        // IDs are in small letters.
+        let unknown = unknown.to_ascii_lowercase();
         let mut near: Vec<(f64, &str)> = self
             .models
             .iter()
             .map(|model| {
                 (
-                    strsim::normalized_damerau_levenshtein(unknown, model.id.as_str()),
+                    strsim::normalized_damerau_levenshtein(&unknown, model.id.as_str()),
                     model.id.as_str(),
                 )
             })

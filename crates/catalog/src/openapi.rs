@@ -14,9 +14,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{Catalog, contract::Contract};
 
-/// The document, OpenAPI 3.1.
-pub fn openapi(catalog: &Catalog) -> Value {
-    let pages = pages(catalog);
+/// The document, OpenAPI 3.1. `unlisted`: IDs of models outside the catalogue that can be called as well; they have the
+/// general contract.
+pub fn openapi(catalog: &Catalog, unlisted: &[&str]) -> Value {
+    let pages = pages(catalog, unlisted);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -64,11 +65,13 @@ impl Page<'_> {
 }
 
 /// The contracts that some model has, by name.
-fn pages(catalog: &Catalog) -> Vec<Page<'_>> {
-    let models_of = |contract: &Contract| -> Vec<&str> {
+fn pages<'a>(catalog: &'a Catalog, unlisted: &[&'a str]) -> Vec<Page<'a>> {
+    let models_of = |contract: &Contract| -> Vec<&'a str> {
         let models = catalog.models().iter();
         let models = models.filter(|model| model.contract.name == contract.name);
-        models.map(|model| model.id.as_str()).collect()
+        let is_general = contract.name == catalog.general_contract().name;
+        let unlisted = unlisted.iter().copied().filter(|_| is_general);
+        models.map(|model| model.id.as_str()).chain(unlisted).collect()
     };
     let pages = catalog.contracts().iter().map(|contract| Page {
         contract,

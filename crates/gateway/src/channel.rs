@@ -2,12 +2,14 @@
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use secrecy::ExposeSecret;
 use tollgate_catalog::{
     Catalog,
     channel::{ChannelName, ChannelSettings, Proxy, Timeouts},
     contract::ValidRequest,
     model::{Model, ModelId},
+    openapi::openapi,
     provider::Provider,
     serving::Serving,
 };
@@ -115,6 +117,8 @@ pub struct Channels {
     unlisted: HashMap<ModelId, Arc<Model>>,
     /// Whether any provider bills on when a call is cancelled.
     pub(crate) any_bills_on: bool,
+    /// `/openapi.json`.
+    pub(crate) openapi: Bytes,
 }
 
 impl Channels {
@@ -175,6 +179,9 @@ impl Channels {
         for servers in channels.by_model.values_mut() {
             servers.sort_by_key(|server| server.channel.settings.priority);
         }
+        let mut unlisted: Vec<&str> = channels.unlisted.keys().map(ModelId::as_str).collect();
+        unlisted.sort_unstable();
+        channels.openapi = openapi(catalog, &unlisted).to_string().into();
         channels
     }
 

@@ -116,8 +116,6 @@ pub struct Gate {
     pub(crate) stories: KeptStories,
     /// `None`: nothing is sent anywhere.
     pub(crate) telemetry: Option<Telemetry>,
-    /// `/openapi.json`, which never changes while the process runs.
-    pub(crate) openapi: bytes::Bytes,
 }
 
 /// Where things are kept that outlive a request.
@@ -146,7 +144,6 @@ impl Gate {
             spool,
             redis,
         } = stores;
-        let openapi = tollgate_catalog::openapi::openapi(&catalog).to_string().into();
         Arc::new(Self {
             keys: WarmKeys::start(
                 store.clone(),
@@ -178,7 +175,6 @@ impl Gate {
             metrics: Metrics::register(),
             stories: KeptStories::new(&settings.explain),
             telemetry,
-            openapi,
             settings,
             catalog,
             store,

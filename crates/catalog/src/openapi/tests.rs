@@ -33,7 +33,7 @@ fn walk<'a>(value: &'a Value, see: &mut impl FnMut(&'a Value)) {
 
 #[test]
 fn every_reference_leads_somewhere() {
-    let document = openapi(&catalog());
+    let document = openapi(&catalog(), &[]);
     let mut references = 0;
     walk(&document, &mut |value| {
         if let Some(Value::String(reference)) = value.get("$ref") {
@@ -49,7 +49,7 @@ fn every_reference_leads_somewhere() {
 
 #[test]
 fn every_schema_is_a_json_schema() {
-    let document = openapi(&catalog());
+    let document = openapi(&catalog(), &[]);
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
         assert!(
             jsonschema::draft202012::meta::is_valid(schema),
@@ -62,7 +62,7 @@ fn every_schema_is_a_json_schema() {
 #[test]
 fn every_model_of_the_catalogue_is_in_exactly_one_request_schema() {
     let catalog = catalog();
-    let document = openapi(&catalog);
+    let document = openapi(&catalog, &[]);
     let variants = document["paths"]["/v1/chat/completions"]["post"]["requestBody"]["content"]["application/json"]
         ["schema"]["oneOf"]
         .as_array()
@@ -82,7 +82,7 @@ fn every_model_of_the_catalogue_is_in_exactly_one_request_schema() {
 #[test]
 fn every_example_keeps_the_schema_of_its_page_and_the_gates_check() {
     let catalog = catalog();
-    let document = openapi(&catalog);
+    let document = openapi(&catalog, &[]);
     for contract in catalog.contracts() {
         let request = validator(&document, &format!("Request.{}", contract.name));
         assert!(
@@ -103,7 +103,7 @@ fn every_example_keeps_the_schema_of_its_page_and_the_gates_check() {
 
 #[test]
 fn errors_are_examples_of_the_error_schema() {
-    let document = openapi(&catalog());
+    let document = openapi(&catalog(), &[]);
     let error = validator(&document, "Error");
     for (name, response) in document["components"]["responses"].as_object().unwrap() {
         assert!(
@@ -115,7 +115,7 @@ fn errors_are_examples_of_the_error_schema() {
 
 #[test]
 fn an_answer_has_what_its_page_always_shows() {
-    let document = openapi(&catalog());
+    let document = openapi(&catalog(), &[]);
     let answer = json!({
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "deepseek-v4-flash",
         "choices": [{
@@ -156,7 +156,7 @@ fn an_answer_has_what_its_page_always_shows() {
 #[test]
 fn the_parameters_of_the_deepseek_page_read_well() {
     let catalog = catalog();
-    let document = openapi(&catalog);
+    let document = openapi(&catalog, &[]);
     let contract = catalog
         .contracts()
         .iter()

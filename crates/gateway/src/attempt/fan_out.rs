@@ -12,7 +12,7 @@ mod stream;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt};
-use tollgate_chat::answer::Answer;
+use tollgate_chat::{answer::Answer, usage::CountedBy};
 use tollgate_dialects::{Note, ProviderRequest};
 
 pub use self::stream::MergedStream;
@@ -21,7 +21,7 @@ use super::{
     Outcome,
     call::{Call, fold},
 };
-use crate::{buffered::Held, error::Failure};
+use crate::{buffered::Held, error::Failure, story::Followed};
 
 /// Requests under way at once for one client's request.
 const UNDER_WAY: usize = 8;
@@ -99,7 +99,9 @@ async fn whole(call: &Call, shares: Vec<(Share, ProviderRequest)>) -> Result<Out
         .map(|(share, request)| answer_of(of_share(call, share), share, request, &places))
         .collect();
     let calls = futures_util::stream::iter(calls).buffer_unordered(places.most());
-    let mut answers: Vec<(Share, Answer, Held)> = calls.try_collect().await?;
+    let answered: Vec<((Share, Answer, Held), Followed)> = calls.try_collect().await?;
+    let (mut answers, followed): (Vec<_>, Vec<_>) = answered.into_iter().unzip();
+    followed.into_iter().for_each(Followed::handed_on);
     answers.sort_by_key(|(share, ..)| share.first);
     let mut held = call.gate.buffered.hold();
     let answer = merge(&answers, &call.presentation)?;
@@ -111,19 +113,23 @@ async fn whole(call: &Call, shares: Vec<(Share, ProviderRequest)>) -> Result<Out
     Ok(Outcome::Whole { answer, held })
 }
 
+/// The answer of one share, and what becomes of its count where another share fails: it is lost, and to be paid all the
+/// same.
 async fn answer_of(
     mut call: Call,
     share: Share,
     request: ProviderRequest,
     places: &CallPlaces,
-) -> Result<(Share, Answer, Held), Failure> {
+) -> Result<((Share, Answer, Held), Followed), Failure> {
     call.place = places.take();
     let (answer, held) = call.whole(request).await?;
     places.put_back(call.place.take());
     if let Some(parting) = &call.parting {
         parting.count(answer.usage);
     }
-    Ok((share, answer, held))
+    let mut followed = call.mark.follow();
+    followed.counted((answer.counted_by != CountedBy::Gate).then_some(answer.usage));
+    Ok(((share, answer, held), followed))
 }
 
 /// The call for one share. Names that are made from the answer's ID must not meet those of another share.

@@ -1,4 +1,4 @@
-//! `/openapi.json`: the contract of every model, from the catalogue.
+//! `/openapi.json`: the contract of every model, of the catalogue and of channels.
 
 use http::StatusCode;
 
@@ -6,5 +6,5 @@ use super::json;
 use crate::{body::Response, gate::Gate};
 
 pub fn openapi(gate: &Gate) -> Response {
-    json(StatusCode::OK, gate.openapi.clone())
+    json(StatusCode::OK, gate.channels.load().openapi.clone())
 }

@@ -14,7 +14,8 @@ use tokio::task::JoinSet;
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate, Signal},
     provider::{
-        FakeProvider, Script, accepts_and_says_nothing, answer, answers, fails, says, streams, streams_raw,
+        FakeProvider, Script, accepts_and_says_nothing, answer, answers, decides, fails, says, streams,
+        streams_raw,
     },
 };
 
@@ -315,6 +316,40 @@ async fn an_attempt_that_broke_costs_the_operator_what_its_provider_counted() {
         .json();
     assert_eq!(told["bill"]["lost_cost"], "0.009", "{told}");
     assert_eq!(told["bill"]["cost"], "0.0045", "{told}");
+}
+
+#[tokio::test]
+async fn answers_that_are_lost_with_another_choice_cost_the_operator_what_they_were() {
+    // Moonshot gives one choice a request.
+    let model = "kimi-k2.5";
+    let prices = r#"{ "kimi-k2.5" = { input = "3", output = "15" } }"#;
+    let asked = AtomicUsize::new(0);
+    let last_fails = decides(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => used(1_000, 100),
+        _ => fails(529, "", "busy").delays(Duration::from_millis(500)),
+    });
+    let first = FakeProvider::start_with(last_fails).await;
+    let second = FakeProvider::start_with(used(10, 1)).await;
+    let to = |provider, name| {
+        let channel = Channel::of("moonshot", provider).named(name).models([model]);
+        channel.set("prices", prices)
+    };
+    let gate = setup()
+        .channel(to(&first, "first"))
+        .channel(to(&second, "second").set("priority", "1"))
+        .start()
+        .await;
+
+    let answer = gate.post(&with(question_to(model), json!({"n": 3}))).await;
+
+    assert_eq!(answer.header("x-tollgate-channel"), Some("second"));
+    let id = answer
+        .header("x-tollgate-request-id")
+        .expect("every answer has one");
+    let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
+        .await
+        .json();
+    assert_eq!(told["bill"]["lost_cost"], "0.009", "{told}");
 }
 
 #[tokio::test]

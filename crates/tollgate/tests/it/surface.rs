@@ -122,6 +122,21 @@ async fn head_is_get_without_the_body() {
 }
 
 #[tokio::test]
+async fn a_model_that_a_channel_names_is_in_the_list_and_in_the_document() {
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let channel = Channel::to(&provider).models(["my-own-model"]);
+    let gate = setup().channel(channel).start().await;
+
+    let document = gate.get("/openapi.json").await.json();
+    let listed = gate.get("/v1/models").await.json();
+
+    assert_eq!(listed["data"][0]["id"], "my-own-model");
+    let models = &document["components"]["schemas"]["Request.general"]["properties"]["model"]["enum"];
+    let models = models.as_array().expect("the models of a contract are named");
+    assert!(models.iter().any(|model| model == "my-own-model"), "{models:?}");
+}
+
+#[tokio::test]
 async fn a_model_that_is_not_there_is_told_the_nearest_ones() {
     let (_provider, gate) = stage(says("Hello")).await;
 
