@@ -111,6 +111,8 @@ pub struct Quirks {
     pub id_effort: Option<Effort>,
     /// Whether a whole answer with thinking has to be fetched as a stream and folded.
     pub fold_thinking_stream: bool,
+    /// Fewest characters of texts that are refused where they are shorter; such ones are left out with a note.
+    pub shortest: BTreeMap<String, usize>,
     /// Members added to each request, such as `reasoning_split = true`.
     pub send: BTreeMap<String, toml::Value>,
     /// The provider's own defaults, where known: a documented default that differs is sent.
@@ -284,6 +286,7 @@ impl Default for Quirks {
             default_effort: None,
             id_effort: None,
             fold_thinking_stream: false,
+            shortest: BTreeMap::new(),
             send: BTreeMap::new(),
             provider_defaults: BTreeMap::new(),
             usage_excludes_reasoning: false,

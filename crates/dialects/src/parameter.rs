@@ -47,6 +47,14 @@ pub fn whole(value: &str) -> Option<u64> {
     }
 }
 
+/// Whether it is a text that the provider refuses for its length.
+fn is_too_short(quirks: &Quirks, name: &str, value: &str) -> bool {
+    let Some(shortest) = quirks.shortest.get(name) else {
+        return false;
+    };
+    matches!(Json::parse(value), Ok(Json::String(text)) if text.chars().count() < *shortest)
+}
+
 /// Whether this model's provider does not take the parameter, so that a request with it fails.
 pub fn refuses(quirks: &Quirks, name: &str, thinks: bool) -> bool {
     lists(&quirks.refuse, name) || (thinks && lists(&quirks.refuse_while_thinking, name))
@@ -75,7 +83,8 @@ pub fn passes(
     notes: &mut Vec<Note>,
 ) -> Result<bool, Unsupported> {
     let refused = refuses(quirks, name, thinks);
-    if !refused && !omits(quirks, name, thinks) {
+    let is_short = is_too_short(quirks, name, value);
+    if !refused && !is_short && !omits(quirks, name, thinks) {
         return Ok(true);
     }
     if has_no_effect(name, value) {

@@ -258,7 +258,12 @@ const CODES: &[(FaultKind, &[&str])] = &[
     ),
     (
         FaultKind::ContextLength,
-        &["context_length_exceeded", "model_context_window_exceeded"],
+        &[
+            "context_length_exceeded",
+            "model_context_window_exceeded",
+            // llama.cpp's.
+            "exceed_context_size_error",
+        ],
     ),
     (
         FaultKind::ContentFilter,
@@ -365,6 +370,11 @@ const PHRASES: &[(FaultKind, &[&str])] = &[
             "range of input length",
             "maximum prompt length",
             "exceeded model token limit",
+            "available context size",
+            "context size has been exceeded",
+            "input is too long for requested model",
+            "exceed context limit",
+            "reduce the length of the messages",
         ],
     ),
     (

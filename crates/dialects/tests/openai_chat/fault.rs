@@ -423,6 +423,25 @@ fn a_prompt_that_is_blocked_or_too_long_is_so_under_any_status_and_code() {
             BadRequest,
         ),
         (
+            400,
+            json!({"error": {"code": 400, "type": "exceed_context_size_error", "message": "request (4390 tokens)"}}),
+            ContextLength,
+        ),
+        (
+            500,
+            json!({"error": {"code": 500, "message": "Context size has been exceeded."}}),
+            ContextLength,
+        ),
+        (
+            400,
+            openai(
+                "input length and `max_tokens` exceed context limit: 199000 + 8192 > 200000",
+                json!("invalid_request_error"),
+                Value::Null,
+            ),
+            ContextLength,
+        ),
+        (
             403,
             json!({"code": "permission-denied", "error": "no access to this team"}),
             Credential,

@@ -135,6 +135,18 @@ fn a_stop_string_goes_as_a_list_where_the_provider_wants_one() {
 }
 
 #[test]
+fn a_text_that_the_provider_refuses_for_its_length_is_left_out() {
+    let quirks = CATALOG.provider("zhipu").unwrap().quirks.clone();
+    let user = |id: &str| {
+        sent(quirks.clone(), json!({"user_id": id}))
+            .get("user_id")
+            .cloned()
+    };
+    assert_eq!(user("ab"), None);
+    assert_eq!(user("abcdef"), Some(json!("abcdef")));
+}
+
+#[test]
 fn a_null_reaches_no_provider_but_inside_a_schema() {
     let parameters = json!({"type": "object", "properties": {"a": {"enum": ["x", null], "default": null}}, "description": null});
     let tool = json!({"type": "function", "function": {"strict": null, "name": "f", "description": null, "parameters": parameters}});
