@@ -27,7 +27,6 @@ use http_body::Frame;
 use sha2::{Digest, Sha256};
 use tollgate_chat::sse::write::event as write_event;
 use tollgate_ledger::KeyId;
-use tracing::info;
 
 use elsewhere::Claim;
 pub use elsewhere::ReplaysElsewhere;
@@ -212,12 +211,6 @@ fn repeated(
     outcome: &'static str,
 ) -> Response {
     gate.metrics.request_repeated(outcome);
-    info!(
-        request_id = story.id.as_str(),
-        repeats = of.as_str(),
-        outcome,
-        "request repeated"
-    );
     if let Ok(of) = HeaderValue::from_str(of.as_str()) {
         response.headers_mut().insert(X_TOLLGATE_REPLAYED, of);
     }
@@ -227,6 +220,7 @@ fn repeated(
         repeats: Some(of),
         ..End::default()
     });
+    story.log_repeat();
     gate.ended(story, Instant::now());
     response
 }

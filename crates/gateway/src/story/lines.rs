@@ -1,4 +1,4 @@
-//! The lines of the log that tell of attempts and of refused requests.
+//! The lines of the log that tell of attempts, and of requests that were refused or got another's answer.
 //!
 //! An attempt that fails is warned of when it does. One that answered is told of in its request's line, where it is
 //! the only one; beside others it has a line of its own, so that each attempt has one.
@@ -46,6 +46,22 @@ impl Story {
             first_output_ms = attempt.output.map(since_began),
             duration_ms = attempt.ended.map(since_began),
             "attempt ended"
+        );
+    }
+
+    /// Logs that the request got the answer of another one, which its end names.
+    pub fn log_repeat(&self) {
+        let pages = self.pages();
+        let Some(end) = &pages.end else { return };
+        info!(
+            request_id = self.id.as_str(),
+            client = %self.client,
+            key_prefix = pages.key.as_ref().map(|key| key.key.prefix.as_str()),
+            model = pages.model.as_ref().map(|model| model.id.as_str()),
+            repeats = end.repeats.as_ref().map(|of| of.as_str()),
+            status = end.status,
+            outcome = end.outcome,
+            "request repeated"
         );
     }
 

@@ -77,6 +77,20 @@ async fn what_is_repeated_is_counted_as_such_and_its_tokens_once() {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     gate.logged("request repeated").await;
+    let log = gate.logs();
+    let line = log
+        .lines()
+        .find(|line| line.contains("request repeated"))
+        .unwrap();
+    for field in [
+        "client=127.0.0.1",
+        "key_prefix=",
+        "model=gpt-4o",
+        "repeats=",
+        "outcome=replayed",
+    ] {
+        assert!(line.contains(field), "{field} is not in {line}");
+    }
 }
 
 #[tokio::test]
