@@ -44,7 +44,7 @@ const LETTING_GO: Duration = Duration::from_secs(10);
 /// they have been idle for as long.
 const SETTLING: Duration = Duration::from_secs(75);
 /// What the gate may have more in memory after a run than after its first requests, in KiB.
-const GROWTH_KIB: u64 = 16 * 1024;
+const GROWTH_KIB: u64 = 12 * 1024;
 /// Retries that a gate has beyond a fifth of its traffic.
 const RETRIES_AT_START: usize = 10;
 
@@ -105,6 +105,8 @@ impl Providers {
             .resilient()
             .config(&limits)
             .config("[log]\nlevel = \"error\"")
+            // Stories fill what they may take among the first requests, so that what grows after those is lost.
+            .config("[explain]\nsize_mb = 1")
             .config(&format!("[routing]\n{routing}"));
         for (priority, (name, url)) in channels.iter().enumerate() {
             let serves = |route: &&plan::Route| route.channels.contains(&name.as_str());
