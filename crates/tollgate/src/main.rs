@@ -6,12 +6,12 @@
 use std::{process::ExitCode, thread};
 
 use clap::Parser;
-use mimalloc::MiMalloc;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{cli::Cli, error::CliError};
 
 mod admin_client;
+mod allocator;
 mod channel_book;
 mod cli;
 mod config;
@@ -21,10 +21,6 @@ mod logging;
 mod print;
 mod signals;
 mod wiring;
-
-/// The system's takes a tenth more of a request's time: many small pieces come and go on several threads.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -5,7 +5,7 @@ use tollgate_store::spool::OnDamage;
 use tracing::{error, info, warn};
 
 use crate::{
-    cli,
+    allocator, cli,
     config::{Config, ConfigFile},
     error::CliError,
     logging, print,
@@ -30,6 +30,8 @@ pub async fn run(asked: Serve, file: &ConfigFile) -> Result<(), CliError> {
         false => OnDamage::Refuse,
     };
     let running = Running::start(&config, on_damage).await?;
+    // Reading the catalogue takes more than what is kept of it.
+    allocator::give_back();
     // The data plane comes last: whoever waits for it knows both.
     print::line(&format!("admin on http://{}", running.admin_address))?;
     print::line(&format!("listening on http://{}", running.address))?;
