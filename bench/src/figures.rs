@@ -21,6 +21,8 @@ pub(crate) enum Figure {
     LatencyP99,
     /// The same, of such a key while the database is stopped.
     OutageP99,
+    /// The same, while Redis does not answer.
+    HangP99,
     FirstTokenP50,
     FirstTokenP99,
     /// The same as `LatencyP99`, while the embedded model answers others.

@@ -40,7 +40,7 @@ struct Row {
     judged: Judged,
 }
 
-const ROWS: [Row; 16] = [
+const ROWS: [Row; 17] = [
     row(
         Figure::SyncCpu,
         "CPU for a request",
@@ -67,6 +67,13 @@ const ROWS: [Row; 16] = [
     row(
         Figure::OutageP99,
         "latency p99 with limits, while the database is stopped",
+        "ms",
+        3,
+        Judged::AddsLess(1.0),
+    ),
+    row(
+        Figure::HangP99,
+        "latency p99 with limits, while Redis does not answer",
         "ms",
         3,
         Judged::AddsLess(1.0),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::LocalSet;
 use tollgate_testkit::postgres::Postgres;
+use tollgate_testkit::redis::Redis;
 
 use crate::cores::Cores;
 use crate::error::BenchError;
@@ -97,7 +98,7 @@ impl Round<'_> {
             self.image(target, figures).await?;
         }
         self.limited(figures).await?;
-        self.outage(figures).await?;
+        self.outages(figures).await?;
         self.overload(figures).await?;
         // Last, since the model stays in memory.
         if self.stand.has_model() {
@@ -164,15 +165,37 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// As [`Self::latency`], with such a key, of a gate whose PostgreSQL has just been stopped.
-    async fn outage(&self, figures: &mut Figures) -> Result<(), BenchError> {
-        let Some(mut server) = Postgres::start("latency without a database is not measured") else {
-            return Ok(());
+    /// [`Self::outage`] of a PostgreSQL that has just been stopped, and of a Redis that has just stopped to answer.
+    async fn outages(&self, figures: &mut Figures) -> Result<(), BenchError> {
+        let table = |server: &Postgres| {
+            let url = server.url("postgres?sslmode=disable");
+            format!("[database]\nurl = \"{url}\"\n")
         };
-        let url = server.url("postgres?sslmode=disable");
-        let database = format!("[database]\nurl = \"{url}\"");
+        let unmeasured = "latency without a database or Redis is not measured";
+        if let Some(mut database) = Postgres::start(unmeasured) {
+            let tables = table(&database);
+            self.outage(figures, Figure::OutageP99, &tables, || database.stop())
+                .await?;
+        }
+        if let (Some(database), Some(redis)) = (Postgres::start(unmeasured), Redis::start(unmeasured)) {
+            let tables = format!("{}[redis]\nurl = \"{}\"\n", table(&database), redis.url());
+            self.outage(figures, Figure::HangP99, &tables, || redis.hang())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::latency`], with such a key, of a gate with these servers, one of which is struck when the gate knows
+    /// the key.
+    async fn outage(
+        &self,
+        figures: &mut Figures,
+        figure: Figure,
+        tables: &str,
+        strike: impl FnOnce(),
+    ) -> Result<(), BenchError> {
         let Binaries { gate, .. } = self.binaries;
-        let gate = gate::started(gate, self.cores, self.providers, Path::new(""), &database).await?;
+        let gate = gate::started(gate, self.cores, self.providers, Path::new(""), tables).await?;
         let Some(key) = &gate.limited_key else {
             return Ok(());
         };
@@ -182,7 +205,7 @@ impl Round<'_> {
         // So that the gate knows the key, and has its part of the credit.
         let warm_up = self.plan.warm_up;
         open::run(name, gate.address, request.clone(), rate, warm_up, Until::End).await?;
-        server.stop();
+        strike();
         let of_gate = open::run(name, gate.address, request, rate, window, Until::End).await?;
         let target = Target::Direct;
         let address = self.stand.fast(target);
@@ -190,7 +213,7 @@ impl Round<'_> {
         let direct = open::run(target.name(), address, request, rate, window, Until::End).await?;
         for (target, latencies) in [(Target::Gate, of_gate), (target, direct)] {
             let p99 = latencies.percentile(99).as_secs_f64() * 1e3;
-            figures.add(Figure::OutageP99, target, p99);
+            figures.add(figure, target, p99);
         }
         Ok(())
     }

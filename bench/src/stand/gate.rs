@@ -37,31 +37,17 @@ pub(crate) async fn started(
     models: &Path,
     tables: &str,
 ) -> Result<StartedGate, BenchError> {
-    let channel = |name, address: SocketAddr, model| {
-        Channel::at(&format!("http://{address}/v1"))
-            .named(name)
-            .models([model])
-            .set("prices", &format!("{{ {model} = {PRICE} }}"))
+    let (files, key) = match with_key(binary, providers, tables, Some(PRICE)).await {
+        Ok(made) => made,
+        // An earlier gate, which knows no prices; another mistake stays one without them.
+        Err(_) => with_key(binary, providers, tables, None).await?,
     };
-    let files = GateSetup::of(binary)
-        .channel(channel("fast", providers.fast_address, FAST_MODEL))
-        .channel(channel("slow", providers.slow_address, SLOW_MODEL))
-        .config("[sandbox]\nenabled = true")
-        .config(tables)
-        .written();
     let has_model = models.is_dir();
     if has_model {
         let link = files.data_dir().join("models");
         std::fs::create_dir_all(files.data_dir())
             .and_then(|()| std::os::unix::fs::symlink(models, &link))
             .map_err(|error| BenchError::file(&link, error))?;
-    }
-    let made = files.command(&["keys", "create", "--name", "bench"]).await;
-    if !made.success() {
-        return Err(BenchError::NotStarted {
-            name: "the gate",
-            reason: made.stderr,
-        });
     }
     let limited_key = limited_key(&files).await;
     let mut command = Command::new(binary);
@@ -82,9 +68,41 @@ pub(crate) async fn started(
         address,
         has_model,
         limited_key,
-        key: made.stdout.trim().to_owned(),
+        key,
         files,
     })
+}
+
+/// A configuration with both channels, and an API key.
+async fn with_key(
+    binary: &Path,
+    providers: &Providers,
+    tables: &str,
+    price: Option<&str>,
+) -> Result<(Written, String), BenchError> {
+    let channel = |name, address: SocketAddr, model| {
+        let channel = Channel::at(&format!("http://{address}/v1"))
+            .named(name)
+            .models([model]);
+        match price {
+            Some(price) => channel.set("prices", &format!("{{ {model} = {price} }}")),
+            None => channel,
+        }
+    };
+    let files = GateSetup::of(binary)
+        .channel(channel("fast", providers.fast_address, FAST_MODEL))
+        .channel(channel("slow", providers.slow_address, SLOW_MODEL))
+        .config("[sandbox]\nenabled = true")
+        .config(tables)
+        .written();
+    let made = files.command(&["keys", "create", "--name", "bench"]).await;
+    match made.success() {
+        true => Ok((files, made.stdout.trim().to_owned())),
+        false => Err(BenchError::NotStarted {
+            name: "the gate",
+            reason: made.stderr,
+        }),
+    }
 }
 
 /// A key for which all is counted that can be.
