@@ -22,7 +22,7 @@ use sqlx::{
 };
 use tokio::time;
 
-use self::connection::Pool;
+use self::connection::{Pool, closes_unended};
 use crate::{
     audit::Actor,
     error::{DatabaseFault, StoreError},
@@ -121,11 +121,10 @@ async fn open_sqlite(path: &Path) -> Result<SqlitePool, OpenError> {
 async fn connect_sqlite(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let began = Instant::now();
     loop {
-        let connected = SqlitePoolOptions::new()
+        let pool = SqlitePoolOptions::new()
             .max_connections(SQLITE_CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.clone())
-            .await;
+            .acquire_timeout(ACQUIRE_TIMEOUT);
+        let connected = closes_unended(pool).connect_with(options.clone()).await;
         match connected {
             Err(error) if is_locked(&error) && began.elapsed() < BUSY_TIMEOUT => {
                 time::sleep(LOCKED_REST).await;

@@ -7,7 +7,8 @@
 use std::{future::Future, io, time::Duration};
 
 use sqlx::{
-    Database, Encode, FromRow, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Type,
+    Connection as _, Database, Encode, FromRow, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection,
+    SqlitePool, Type,
     pool::PoolOptions,
     postgres::{PgArguments, PgRow},
     query::Query,
@@ -84,7 +85,7 @@ impl Pool {
         match self {
             Self::Sqlite(pool) => {
                 let options = (*pool.connect_options()).clone();
-                Self::Sqlite(one(acquire_timeout).connect_lazy_with(options))
+                Self::Sqlite(closes_unended(one(acquire_timeout)).connect_lazy_with(options))
             }
             Self::Postgres(pool) => {
                 let options = (*pool.connect_options()).clone();
@@ -108,6 +109,21 @@ fn one<D: Database>(acquire_timeout: Duration) -> PoolOptions<D> {
         .acquire_timeout(acquire_timeout)
         .idle_timeout(None)
         .max_lifetime(None)
+}
+
+/// Closes connections that come back with a transaction that could not be ended, as where SQLite has ended it by itself,
+/// which it does when the disk is full: for the driver it would go on, and what follows would be written inside of
+/// something that nobody commits.
+pub(super) fn closes_unended(options: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
+    options.after_release(|connection, _| {
+        Box::pin(async move {
+            if connection.is_in_transaction() {
+                // Behind what is still to be done, the end of a dropped transaction among it.
+                connection.ping().await?;
+            }
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }
 
 impl Transaction {

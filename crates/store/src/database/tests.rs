@@ -202,3 +202,30 @@ async fn what_keeps_a_server_from_being_used_is_said_without_the_password() {
     server.start_again();
     open(url).await.unwrap();
 }
+
+/// SQLite does so by itself where the disk is full, and in other trouble.
+#[tokio::test]
+async fn after_a_transaction_that_the_database_ended_others_are_written_all_the_same() {
+    const COUNT: &str = "UPDATE versions SET value = value + 1 WHERE name = 'keys'";
+    const SEEN: &str = "SELECT value FROM versions WHERE name = 'keys'";
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    // As whoever applies the spool has it: one connection, again and again.
+    let pool = store.pool.for_one(ACQUIRE_TIMEOUT);
+    let before: i64 = store.pool.query(SEEN).fetch_scalar().await.unwrap();
+
+    for _ in 0..3 {
+        let mut ended = pool.begin().await.unwrap();
+        ended.query(COUNT).execute().await.unwrap();
+        ended.query("ROLLBACK").execute().await.unwrap();
+        drop(ended);
+    }
+    let mut kept = pool.begin().await.unwrap();
+    kept.query(COUNT).execute().await.unwrap();
+    kept.commit().await.unwrap();
+
+    let others = database.open().await;
+    let after: i64 = others.pool.query(SEEN).fetch_scalar().await.unwrap();
+    assert_eq!(after, before + 1);
+    pool.close().await;
+}

@@ -115,15 +115,12 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// The files that a spool of 8 MB begins with, and not another.
-    const MEGABYTES: usize = 4;
-
     /// `None`, with a loud line, where nobody may mount one.
-    fn mounted() -> Option<Self> {
+    fn mounted(megabytes: usize) -> Option<Self> {
         let parent = tempfile::tempdir().expect("a folder");
         let folder = parent.path().join("disk");
         std::fs::create_dir(&folder).expect("a folder in our own");
-        let size = format!("size={}m", Self::MEGABYTES);
+        let size = format!("size={}m", megabytes);
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
             .arg(&folder)
@@ -162,7 +159,8 @@ impl Drop for SmallDisk {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_full_disk_requests_are_refused_before_they_begin_and_nothing_answered_is_lost() {
-    let Some(disk) = SmallDisk::mounted() else {
+    // The files that a spool of 8 MB begins with, and not another.
+    let Some(disk) = SmallDisk::mounted(4) else {
         return;
     };
     let provider = provider().await;
@@ -221,6 +219,62 @@ async fn on_a_full_disk_requests_are_refused_before_they_begin_and_nothing_answe
     let full = (503, Some("spool_full".to_owned()), true);
     assert_eq!(refusals, vec![full; CLIENTS]);
     eventually(None, ask).await;
+    let served = served.load(Ordering::Relaxed);
+    eventually(left(served), async || balance_without_zeros(&gate).await).await;
+    run(&gate, &["ledger", "verify"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_full_disk_the_books_take_all_that_was_answered_meanwhile() {
+    // The spool's files are there from the start, so it is the books that find no room.
+    let Some(disk) = SmallDisk::mounted(24) else {
+        return;
+    };
+    let provider = provider().await;
+    let gate = setup()
+        .channel(Channel::to(&provider).models([MODEL]).set("prices", PRICES))
+        .config("[spool]\nsize_mb = 8")
+        .env(
+            "TOLLGATE__SERVER__DATA_DIR",
+            &disk.folder.join("data").display().to_string(),
+        )
+        .start()
+        .await;
+    let key = key_with_credit(&gate, "100").await;
+    let served = AtomicU64::new(0);
+    let ask = async || {
+        let answer = gate.post_with(&key, &asked()).await;
+        match answer.status {
+            200 => {
+                served.fetch_add(1, Ordering::Relaxed);
+            }
+            status => assert_eq!(
+                (status, answer.error_code()),
+                (503, Some("spool_full".to_owned()))
+            ),
+        }
+    };
+    let rounds = async |rounds: usize| {
+        join_all((0..CLIENTS).map(async |_| {
+            for _ in 0..rounds {
+                ask().await;
+            }
+        }))
+        .await
+    };
+
+    rounds(1).await;
+    let filler = disk.fill();
+    // Longer than the books take to try again, so that more than one batch of them is turned away.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(4) {
+        rounds(4).await;
+    }
+    gate.logged("database or disk is full").await;
+    std::fs::remove_file(filler).expect("our own file");
+    rounds(20).await;
+
+    // Whoever asks the database himself sees what is written for good.
     let served = served.load(Ordering::Relaxed);
     eventually(left(served), async || balance_without_zeros(&gate).await).await;
     run(&gate, &["ledger", "verify"]).await;
