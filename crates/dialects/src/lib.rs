@@ -17,7 +17,7 @@ pub mod json_schema;
 pub mod openai_chat;
 pub mod openai_responses;
 mod page;
-mod parameter;
+pub mod parameter;
 pub mod request;
 mod service_tier;
 pub mod think_tags;

@@ -44,6 +44,14 @@ pub struct Bill {
 }
 
 impl Bill {
+    /// What was charged beyond what was held; nothing where nothing had to be held.
+    pub fn overrun(&self) -> Money {
+        match (self.held, self.charge) {
+            (Money::ZERO, _) | (_, None) => Money::ZERO,
+            (held, Some(charge)) => Money::from_nanos(charge.nanos().saturating_sub(held.nanos()).max(0)),
+        }
+    }
+
     /// The bill of a request that ended like this. `pages`: the story of the request, for who answered it;
     /// `tally`: what is known of its tokens.
     pub fn of(end: &End, pages: &Pages, key: &WarmKey, held: Money, came: Timestamp, tally: &Tally) -> Self {

@@ -107,7 +107,15 @@ impl Server {
     }
 }
 
-/// All channels, as one snapshot.
+/// The channels that an operator has configured.
+#[derive(Debug, Clone, Default)]
+pub struct Configured {
+    pub in_use: Vec<ChannelSettings>,
+    /// Whether there are others, which are switched off or cannot be used. The embedded model is not in their place.
+    pub has_others: bool,
+}
+
+/// All channels in use, as one snapshot.
 #[derive(Debug, Default)]
 pub struct Channels {
     by_name: HashMap<ChannelName, Arc<Channel>>,
@@ -117,6 +125,8 @@ pub struct Channels {
     unlisted: HashMap<ModelId, Arc<Model>>,
     /// Whether any provider bills on when a call is cancelled.
     pub(crate) any_bills_on: bool,
+    /// Whether there are others, which are switched off or cannot be used.
+    has_others: bool,
     /// `/openapi.json`.
     pub(crate) openapi: Bytes,
 }
@@ -126,12 +136,15 @@ impl Channels {
     /// its credential and models are the same too, what is known of its health.
     pub(crate) fn new(
         catalog: &Catalog,
-        settings: Vec<ChannelSettings>,
+        configured: Configured,
         health: &HealthSettings,
         before: Option<&Self>,
     ) -> Self {
-        let mut channels = Self::default();
-        for settings in settings {
+        let mut channels = Self {
+            has_others: configured.has_others,
+            ..Self::default()
+        };
+        for settings in configured.in_use {
             let earlier = before
                 .and_then(|before| before.by_name.get(&settings.name))
                 .filter(|channel| same_connections(&channel.settings, &settings));
@@ -185,8 +198,14 @@ impl Channels {
         channels
     }
 
+    /// Whether none is in use.
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
+    }
+
+    /// Whether there is none, in use or not.
+    pub(crate) fn is_none_configured(&self) -> bool {
+        self.is_empty() && !self.has_others
     }
 
     /// All of them, by name.

@@ -10,7 +10,7 @@ use http::HeaderValue;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
-use tollgate_catalog::{Catalog, channel::ChannelSettings};
+use tollgate_catalog::Catalog;
 use tollgate_engine::Engine;
 use tollgate_store::{Redis, Spool, Store, WarmKeys, warm::Books};
 use tracing::warn;
@@ -23,7 +23,7 @@ use crate::{
         retry_budget::RetryBudget,
     },
     buffered::Buffered,
-    channel::Channels,
+    channel::{Channels, Configured},
     count::Counting,
     cut_off::CutOff,
     error::GateError,
@@ -135,7 +135,7 @@ impl Gate {
         settings: GateSettings,
         catalog: Arc<Catalog>,
         stores: Stores,
-        channels: Vec<ChannelSettings>,
+        channels: Configured,
         engine: Option<Arc<Engine>>,
         telemetry: Option<Telemetry>,
     ) -> Arc<Self> {
@@ -223,7 +223,7 @@ impl Gate {
 
     /// Puts other channels in the place of those in use. Requests under way keep what they have,
     /// and a channel whose settings did not change keeps its connections.
-    pub fn replace_channels(&self, channels: Vec<ChannelSettings>) {
+    pub fn replace_channels(&self, channels: Configured) {
         let now = self.channels.load();
         let health = &self.settings.routing.health;
         let channels = Channels::new(&self.catalog, channels, health, Some(&now));
@@ -233,7 +233,7 @@ impl Gate {
     /// Whether the embedded model answers for models without a channel at this moment.
     pub(crate) fn sandbox_is_on(&self) -> bool {
         match self.settings.sandbox {
-            SandboxPolicy::Auto => self.channels.load().is_empty(),
+            SandboxPolicy::Auto => self.channels.load().is_none_configured(),
             SandboxPolicy::On => true,
             SandboxPolicy::Off => false,
         }

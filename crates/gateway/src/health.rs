@@ -203,6 +203,9 @@ impl Health {
     /// Whether this very request has failed here within the last minute. It is asked for the request only where some
     /// request has.
     pub fn has_failed(&self, request: impl FnOnce() -> Witness) -> bool {
+        if !self.settings.enabled {
+            return false;
+        }
         let now = self.now();
         self.witnesses.heard_lately(now) && self.witnesses.knows(request(), now)
     }

@@ -38,7 +38,7 @@ mod validate;
 
 pub use abandoned::AbandonedSettings;
 pub use attempt::{fetch::FetchSettings, reasoning::ReasoningStoreSettings};
-pub use channel::Channels;
+pub use channel::{Channels, Configured};
 pub use channel_test::{ChannelTest, TestFailure, test_channel};
 pub use gate::{Gate, GateSettings, SandboxPolicy, Stores};
 pub use health::HealthSettings;

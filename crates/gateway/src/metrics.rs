@@ -62,6 +62,10 @@ impl Metrics {
             "tollgate_unbelieved_counts_total",
             "Answers whose provider counted more tokens than an answer can have, by channel"
         );
+        describe_counter!(
+            "tollgate_overruns_total",
+            "Requests with a budget or credit that cost more than was held for them"
+        );
         describe_gauge!(
             "tollgate_abandoned_answers_in_flight",
             "Answers that are read on without a client"
@@ -134,6 +138,11 @@ impl Metrics {
     /// A provider's count that is not believed.
     pub fn count_unbelieved(&self, channel: &str) {
         counter!("tollgate_unbelieved_counts_total", "channel" => channel.to_owned()).increment(1);
+    }
+
+    /// A request that cost more than was held for it.
+    pub fn count_overrun(&self) {
+        counter!("tollgate_overruns_total").increment(1);
     }
 
     /// A race of two channels; `winner` is `first`, `second` or `none`.

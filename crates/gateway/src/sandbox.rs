@@ -7,6 +7,7 @@
 mod calls;
 mod choice;
 mod logprobs;
+mod parameters;
 mod prompt;
 mod stream;
 mod wanted;
@@ -20,7 +21,7 @@ use tollgate_catalog::{
     thinking::Thinking,
 };
 use tollgate_chat::{assemble::Assembler, event::EventKind, usage::Usage};
-use tollgate_dialects::{Fault, FaultKind, Note, Presentation, Unsupported, openai_chat::place_of_stored};
+use tollgate_dialects::{Fault, FaultKind, Note, Presentation};
 use tollgate_engine::{Effort, Engine, Form, LoadError, Presence, Prompt, Refused, Turn, aside};
 use tracing::error;
 
@@ -120,11 +121,11 @@ async fn write(
     id: &RequestId,
 ) -> Result<Attempted, GateError> {
     let engine = gate.engine.as_ref().ok_or(GateError::SandboxMissing)?;
-    check(request).map_err(GateError::Unsupported)?;
+    let mut notes = parameters::notes(request).map_err(GateError::Unsupported)?;
     let (functions, wanted, lane) = read(request).await?;
     let written = prompt::write(request, &functions, &wanted);
     let sampling = prompt::sampling(request, &wanted);
-    let mut notes = written.notes;
+    notes.extend(written.notes);
     let (calls, text) = (wanted.calls, wanted.text);
     let (turns, form) = make_ready(engine, request, lane, written.turns, wanted, &mut notes, id).await?;
     caller.accept(&notes).map_err(GateError::Unsupported)?;
@@ -189,26 +190,6 @@ pub fn lacks(gate: &Gate) -> Option<&'static str> {
         Some(Presence::Damaged { .. }) => Some("the embedded model is damaged: run `tollgate models pull`"),
         _ => Some("the embedded model is not installed: run `tollgate models pull`"),
     }
-}
-
-/// What the embedded model has no way to do.
-fn check(request: &ValidRequest) -> Result<(), Unsupported> {
-    let refuse = |param: &str, what: &str| {
-        let problem =
-            format!("the embedded model does not take {what}; leave `{param}` out, or configure a channel");
-        Err(Unsupported::new(param, problem))
-    };
-    for (name, instead) in [("functions", "tools"), ("function_call", "tool_choice")] {
-        if request.request.get(name).is_some_and(|value| value != "[]") {
-            return refuse(name, &format!("`{name}`, the older form of `{instead}`"));
-        }
-    }
-    if let Some(message) = request.traits.provider_file {
-        let messages = request.request.get("messages").unwrap_or_default();
-        let param = place_of_stored(messages, message as usize);
-        return refuse(&param, "references into a provider's storage");
-    }
-    Ok(())
 }
 
 /// What the request offers to call, the form that it wants, and where that is made. A hostile schema takes a

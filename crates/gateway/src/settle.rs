@@ -337,6 +337,9 @@ impl Settlement {
             }
             bill
         });
+        if bill.overrun() != Money::ZERO {
+            self.gate.metrics.count_overrun();
+        }
         for funds in key.funds() {
             funds.spending.spend(bill.charge.unwrap_or_default(), came);
         }

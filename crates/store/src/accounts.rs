@@ -35,6 +35,14 @@ pub struct AccountSettings {
     pub limits: Limits,
 }
 
+/// Accounts whose requests are refused for want of credit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountsWithoutCredit {
+    pub all: u64,
+    /// Those that have spent more than they had.
+    pub overdrawn: u64,
+}
+
 impl Store {
     /// Writes a new account, without credit.
     pub async fn create_account(&self, new: NewAccount) -> Result<Account, CreateAccountError> {
@@ -85,6 +93,22 @@ impl Store {
         };
         self.write_down(transaction, change).await?;
         Ok(account)
+    }
+
+    /// How many accounts have no credit left, and how many of them less than none. Those that need none do not count.
+    pub async fn accounts_without_credit(&self) -> Result<AccountsWithoutCredit, StoreError> {
+        let (all, overdrawn): (i64, i64) = self
+            .pool
+            .query(
+                "SELECT count(*), count(CASE WHEN balance_nanos < 0 THEN 1 END)
+             FROM accounts WHERE unlimited = 0 AND balance_nanos <= 0",
+            )
+            .fetch_one()
+            .await?;
+        Ok(AccountsWithoutCredit {
+            all: all.cast_unsigned(),
+            overdrawn: overdrawn.cast_unsigned(),
+        })
     }
 
     /// The accounts after the one with this number, the oldest first; at most `most` of them.

@@ -31,7 +31,9 @@ mod usage;
 pub mod warm;
 
 pub use crate::redis::{Redis, RedisUrl, RedisUrlError};
-pub use accounts::{AccountSettings, ChangeAccountError, CreateAccountError, NewAccount};
+pub use accounts::{
+    AccountSettings, AccountsWithoutCredit, ChangeAccountError, CreateAccountError, NewAccount,
+};
 pub use audit::{Actor, AuditEntry, AuditFilter, Resource};
 pub use backup::{Backup, BackupError};
 pub use channels::{ChangeChannelError, ChannelsVersion, StoredChannel};

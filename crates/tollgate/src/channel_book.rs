@@ -19,7 +19,7 @@ use tollgate_catalog::{
     channel::ChannelSettings,
     price::{Conditions, Price, PriceRow, Rates},
 };
-use tollgate_gateway::Gate;
+use tollgate_gateway::{Configured, Gate};
 use tollgate_store::{
     ChannelsVersion, DatabaseUrl, Store, StoreError, StoredChannel, StoredPrice, sealed::SealingKeys,
 };
@@ -60,7 +60,7 @@ struct Stored {
 
 /// What comes of all of them.
 struct Merged {
-    in_use: Vec<ChannelSettings>,
+    channels: Configured,
     problems: BTreeMap<String, String>,
     /// A name that stands in the file and in the database.
     twice: Option<String>,
@@ -68,7 +68,7 @@ struct Merged {
 
 impl ChannelBook {
     /// Reads what the database has; gives the channels to begin with. Fails where one name is in both.
-    pub async fn open(store: Store, config: &Config) -> Result<(Arc<Self>, Vec<ChannelSettings>), CliError> {
+    pub async fn open(store: Store, config: &Config) -> Result<(Arc<Self>, Configured), CliError> {
         let keys = Arc::clone(&config.sealing);
         let stored = read(&store).await?;
         let merged = merge(&config.channels, &config.channel_rules, &stored, &keys);
@@ -86,7 +86,7 @@ impl ChannelBook {
                 problems: merged.problems,
             }),
         };
-        Ok((Arc::new(book), merged.in_use))
+        Ok((Arc::new(book), merged.channels))
     }
 
     /// Looks after the gate's channels until it is dropped.
@@ -117,8 +117,11 @@ impl ChannelBook {
         let mut held = self.held();
         let merged = merge(&held.file, &held.rules, &stored, &self.keys);
         tell(&merged.problems);
-        info!(channels = merged.in_use.len(), "channels or prices have changed");
-        gate.replace_channels(merged.in_use);
+        info!(
+            channels = merged.channels.in_use.len(),
+            "channels or prices have changed"
+        );
+        gate.replace_channels(merged.channels);
         held.problems = merged.problems;
         held.stored = stored;
         Ok(())
@@ -132,8 +135,8 @@ impl ChannelBook {
         if let Some(name) = merged.twice {
             return Err(CliError::ChannelTwice { name });
         }
-        let count = merged.in_use.len();
-        gate.replace_channels(merged.in_use);
+        let count = merged.channels.in_use.len();
+        gate.replace_channels(merged.channels);
         held.problems = merged.problems;
         held.file = config.channels.clone();
         held.rules = config.channel_rules.clone();
@@ -173,12 +176,12 @@ impl ChannelKeeper for ChannelBook {
     }
 }
 
-/// The stored channels that are to be used, for commands.
-pub async fn all(store: &Store, config: &Config) -> Result<Vec<ChannelSettings>, CliError> {
+/// The channels of the file and the database, for commands.
+pub async fn all(store: &Store, config: &Config) -> Result<Configured, CliError> {
     let stored = read(store).await?;
     let merged = merge(&config.channels, &config.channel_rules, &stored, &config.sealing);
     tell(&merged.problems);
-    Ok(merged.in_use)
+    Ok(merged.channels)
 }
 
 /// A channel of the database, as it is listed.
@@ -260,7 +263,10 @@ async fn read(store: &Store) -> Result<Stored, StoreError> {
 
 fn merge(file: &Channels, rules: &ChannelRules, stored: &Stored, keys: &SealingKeys) -> Merged {
     let mut merged = Merged {
-        in_use: file.enabled.clone(),
+        channels: Configured {
+            in_use: file.enabled.clone(),
+            has_others: !file.disabled.is_empty(),
+        },
         problems: BTreeMap::new(),
         twice: None,
     };
@@ -272,14 +278,15 @@ fn merge(file: &Channels, rules: &ChannelRules, stored: &Stored, keys: &SealingK
             continue;
         }
         match resolved(channel, rules, keys) {
-            Ok((settings, true)) => merged.in_use.push(settings),
-            Ok((_, false)) => {}
+            Ok((settings, true)) => merged.channels.in_use.push(settings),
+            Ok((_, false)) => merged.channels.has_others = true,
             Err(problem) => {
+                merged.channels.has_others = true;
                 merged.problems.insert(channel.name.clone(), problem);
             }
         }
     }
-    for channel in &mut merged.in_use {
+    for channel in &mut merged.channels.in_use {
         put_prices(channel, &stored.prices);
     }
     merged

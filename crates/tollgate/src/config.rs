@@ -115,7 +115,7 @@ impl Config {
         match self.sandbox {
             Sandbox::On => true,
             Sandbox::Off => false,
-            Sandbox::Auto => self.channels.enabled.is_empty(),
+            Sandbox::Auto => self.channels.enabled.is_empty() && self.channels.disabled.is_empty(),
         }
     }
 

@@ -69,7 +69,7 @@ impl Running {
         if config.sandbox_is_on() {
             warn_of_missing_model(&engine);
         }
-        let (channels, in_use) = ChannelBook::open(store.clone(), config).await?;
+        let (channels, configured) = ChannelBook::open(store.clone(), config).await?;
         let stores = Stores {
             database: store.clone(),
             spool: Some(spool.clone()),
@@ -79,7 +79,7 @@ impl Running {
             settings(config, Some(gate_name)),
             Arc::clone(&config.catalog),
             stores,
-            in_use,
+            configured,
             Some(Arc::new(engine)),
             config.telemetry.as_ref().map(Telemetry::start).transpose()?,
         );
@@ -168,7 +168,7 @@ pub async fn gate(config: &Config) -> Result<(Arc<Gate>, Vec<ChannelSettings>), 
         None,
         None,
     );
-    Ok((gate, channels))
+    Ok((gate, channels.in_use))
 }
 
 /// What is shared in Redis, where gates can share anything: a file is one gate's.

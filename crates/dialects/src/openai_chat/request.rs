@@ -105,6 +105,16 @@ fn check_messages(request: &ValidRequest, quirks: &Quirks, context: &Context<'_>
     Ok(())
 }
 
+/// Parameters without a rule of their own whose members are described. In those that nobody describes a null may be
+/// more than nothing.
+const OBJECTS: [&str; 5] = [
+    "audio",
+    "logit_bias",
+    "metadata",
+    "prediction",
+    "web_search_options",
+];
+
 struct Encoder<'o, 'a> {
     request: &'a ValidRequest,
     quirks: &'a Quirks,
@@ -156,9 +166,11 @@ impl<'a> Encoder<'_, 'a> {
     }
 
     /// A parameter without a rule of its own: passes, unless the provider does not take it.
-    fn other(&mut self, index: usize, name: &str, value: &str) -> Result<(), Unsupported> {
+    fn other(&mut self, index: usize, name: &str, value: &'a str) -> Result<(), Unsupported> {
         if !passes(self.quirks, self.thinks, name, value, &mut self.notes)? {
             self.edit.remove(index);
+        } else if OBJECTS.contains(&name) {
+            nulls::strip(value, &mut self.edits);
         }
         Ok(())
     }

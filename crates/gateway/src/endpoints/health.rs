@@ -25,9 +25,14 @@ pub async fn readyz(gate: &Gate) -> Response {
     if gate.store.ping().await.is_err() {
         missing.push("the database does not answer".to_owned());
     }
-    if gate.channels.load().is_empty() {
+    let channels = gate.channels.load();
+    if channels.is_empty() {
         if !gate.sandbox_is_on() {
-            missing.push("no channel is configured and the sandbox is off".to_owned());
+            let lack = match channels.is_none_configured() {
+                true => "no channel is configured",
+                false => "no channel that is configured can be used",
+            };
+            missing.push(format!("{lack} and the sandbox is off"));
         } else if let Some(lack) = crate::sandbox::lacks(gate) {
             missing.push(format!("no channel is configured and {lack}"));
         }

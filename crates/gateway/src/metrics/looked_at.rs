@@ -32,6 +32,7 @@ pub async fn page(gate: &Gate) -> String {
         "How long the database took to answer just now",
     );
     page.value(&[], asked.elapsed().as_secs_f64());
+    accounts(gate, &mut page, answers).await;
     page.gauge(
         "tollgate_buffered_bytes",
         "Memory of bodies and held answers under way; its bound is limits.buffered_mb",
@@ -47,6 +48,27 @@ pub async fn page(gate: &Gate) -> String {
     channels(gate, &mut page);
     models(gate, &mut page);
     page.0
+}
+
+/// Accounts that need somebody. `answers`: whether the database does.
+async fn accounts(gate: &Gate, page: &mut Page, answers: bool) {
+    let counted = match answers {
+        true => timeout(PATIENCE, gate.store.accounts_without_credit())
+            .await
+            .ok()
+            .and_then(Result::ok),
+        false => None,
+    };
+    page.gauge(
+        "tollgate_accounts_without_credit",
+        "Accounts that have spent their credit, so that their requests are refused",
+    );
+    page.values(counted.map(|counted| counted.all));
+    page.gauge(
+        "tollgate_accounts_overdrawn",
+        "Those of them that have spent more than they had",
+    );
+    page.values(counted.map(|counted| counted.overdrawn));
 }
 
 fn redis(gate: &Gate, page: &mut Page) {

@@ -93,6 +93,9 @@ pub struct ToldUsage {
 pub struct ToldBill {
     /// Before the request was sent.
     pub held: String,
+    /// What was charged beyond that.
+    #[serde(default)]
+    pub overrun: Option<String>,
     /// Null: the price is not known.
     pub charge: Option<String>,
     /// What the provider asks of the operator; null: the price is not known.
@@ -307,6 +310,9 @@ impl ToldBill {
     fn of(bill: &Bill) -> Self {
         Self {
             held: bill.held.to_string(),
+            overrun: Some(bill.overrun())
+                .filter(|overrun| *overrun != Money::ZERO)
+                .map(|overrun| overrun.to_string()),
             charge: bill.charge.map(|charge| charge.to_string()),
             cost: bill.cost.map(|cost| cost.to_string()),
             lost_cost: (bill.lost_cost != Money::ZERO).then(|| bill.lost_cost.to_string()),

@@ -191,6 +191,9 @@ fn in_money(bill: &ToldBill) -> String {
     if bill.held != "0.00" {
         parts.push(format!("${} were held", bill.held));
     }
+    if let Some(overrun) = &bill.overrun {
+        parts.push(format!("${overrun} more than that"));
+    }
     if bill.estimated {
         parts.push("tokens counted here".to_owned());
     }

@@ -105,6 +105,7 @@ fn every_metric_is_documented() {
         "tollgate_hedges_total",
         "tollgate_abandoned_answers_total",
         "tollgate_unbelieved_counts_total",
+        "tollgate_overruns_total",
     ];
     let page = include_str!("../../../../docs/guide/monitoring.md");
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `tollgate_"));

@@ -147,6 +147,16 @@ async fn what_it_cannot_do_is_refused_by_name() {
     for (members, param, keyword) in [
         (json!({"functions": functions}), "functions", "functions"),
         (
+            json!({"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}),
+            "modalities",
+            "other modalities",
+        ),
+        (
+            json!({"web_search_options": {}}),
+            "web_search_options",
+            "searches nowhere",
+        ),
+        (
             json!({"messages": file}),
             "messages[0].content[1]",
             "a provider's storage",
@@ -184,7 +194,7 @@ async fn what_it_cannot_do_is_refused_by_name() {
         let message = answer.error_message().unwrap();
         assert!(message.contains(keyword), "{message}");
     }
-    let idle = json!({"n": 1, "logprobs": false, "logit_bias": {}, "tools": [], "response_format": {"type": "text"}});
+    let idle = json!({"function_call": "none", "modalities": ["text"], "n": 1, "logprobs": false, "logit_bias": {}, "tools": [], "response_format": {"type": "text"}});
     assert_eq!(gate.post(&short(GENERAL, idle)).await.status, 200);
 }
 
@@ -205,6 +215,33 @@ async fn what_it_cannot_read_is_replaced_and_a_note_says_so() {
 
     let notes = media.header("x-tollgate-notes").unwrap_or_default();
     assert!(notes.contains("image") && notes.contains("video"), "{notes}");
+}
+
+#[tokio::test]
+async fn what_it_leaves_out_is_named_and_refused_for_a_strict_key() {
+    let Some(gate) = gate_with_model().await else {
+        return;
+    };
+    let strict = gate
+        .create_key(&["--name", "strict", "--strict-parameters"])
+        .await;
+    let hints = json!({"top_k": 3, "verbosity": "low", "enable_search": true, "foo": 1});
+    let asked = short(GENERAL, hints);
+
+    let lenient = gate.post(&asked).await;
+    let refused = gate.post_with(&strict, &asked).await;
+
+    assert_eq!(
+        (lenient.status, lenient.header("x-tollgate-notes")),
+        (
+            200,
+            Some("omitted:top_k, omitted:verbosity, omitted:enable_search, omitted:foo")
+        )
+    );
+    assert_eq!(
+        (refused.status, refused.error_code().as_deref()),
+        (400, Some("unsupported_parameter"))
+    );
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -273,6 +275,69 @@ async fn a_reload_of_a_wrong_file_changes_nothing_and_tells_why() {
 
     assert!(gate.logs().contains("unknown field `waight`"), "{}", gate.logs());
     assert_eq!(models(&gate).await, ["first"]);
+}
+
+/// As in the moment in which a deployment puts another file in its place.
+#[test]
+fn a_reload_without_the_file_that_was_there_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n\
+                  [[channels]]\nname = \"c\"\nprovider = \"local\"\nbase_url = \"http://127.0.0.1:9/v1\"\nmodels = [\"m\"]\n";
+    fs::write(dir.path().join("tollgate.toml"), config).unwrap();
+    let mut running = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .arg("serve")
+        .current_dir(dir.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(running.stderr.take().unwrap()).lines();
+    let mut logged = |text: &str| log.find_map(|line| line.ok().filter(|line| line.contains(text)));
+    let signal = |name: &str| {
+        Command::new("kill")
+            .args([name, &running.id().to_string()])
+            .status()
+    };
+
+    let is_up = logged("gate is up");
+    fs::remove_file(dir.path().join("tollgate.toml")).unwrap();
+    let asked = signal("-HUP");
+    let line = logged("configuration");
+    let ended = signal("-TERM");
+
+    assert!(is_up.is_some() && asked.unwrap().success() && ended.unwrap().success());
+    running.wait().unwrap();
+    let line = line.unwrap();
+    assert!(
+        line.contains("ERROR") && line.contains("not reloaded: nothing changed"),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn the_embedded_model_is_not_in_the_place_of_channels_that_are_switched_off() {
+    let provider = FakeProvider::start().await;
+    let gate = gate()
+        .channel(Channel::to(&provider).models([PRICED]).set("weight", "2"))
+        .start()
+        .await;
+
+    rewrite(&gate, "weight = 2", "enabled = false");
+    gate.signal(Signal::Reload);
+    gate.logged("configuration reloaded").await;
+
+    let answer = gate.post(&question_to(PRICED)).await;
+    assert_eq!(
+        (answer.status, answer.error_code().as_deref()),
+        (503, Some("no_channel")),
+        "{answer:?}"
+    );
+    assert_eq!(models(&gate).await, [""; 0]);
+    let checked = gate.command(&["check"]).await;
+    assert!(
+        checked.stdout.contains("off, since there are channels"),
+        "{checked:?}"
+    );
 }
 
 #[tokio::test]

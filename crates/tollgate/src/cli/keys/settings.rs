@@ -157,7 +157,11 @@ impl SettingArgs {
         };
         let stored = channel_book::all(store, config).await?;
         let is_there = |model: &ModelId| {
-            config.has_model(model) || stored.iter().any(|channel| channel.models.contains_key(model))
+            config.has_model(model)
+                || stored
+                    .in_use
+                    .iter()
+                    .any(|channel| channel.models.contains_key(model))
         };
         let unknown = [unknown].into_iter().chain(named).find(|model| !is_there(model));
         match unknown {
