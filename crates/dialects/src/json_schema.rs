@@ -107,10 +107,15 @@ pub enum Unclean {
     TooLarge,
     #[error("the provider has no way to say this schema")]
     Unsayable,
+    /// What it stands for is not known here, and without it the schema would be another.
+    #[error(
+        "the schema refers to `{0}`, which is outside of itself or a name; use references such as `#/$defs/name`"
+    )]
+    Outside(String),
 }
 
-/// Rewrites a schema. Fails for what is none, beyond [`NODES_LIMIT`] and [`SIZE_LIMIT`], and for what the
-/// subset cannot say without being another schema.
+/// Rewrites a schema. Fails for what is none, beyond [`NODES_LIMIT`] and [`SIZE_LIMIT`], for what the
+/// subset cannot say without being another schema, and for references to what is not in it.
 pub fn clean(schema: &str, subset: &Subset) -> Result<Cleaned, Unclean> {
     let root = Json::parse(schema).map_err(|_| Unclean::NotASchema)?;
     if !matches!(root, Json::Object(_)) {

@@ -8,7 +8,7 @@ use tollgate_chat::json::{Json, Number};
 use super::{
     SIZE_LIMIT,
     keywords::is_annotation,
-    reference::resolve,
+    reference::{is_outside, resolve},
     tree::{Members, get, set, take, walk},
     write,
 };
@@ -25,7 +25,8 @@ pub struct Arguments<'a> {
     pub lost: Vec<&'static str>,
 }
 
-/// Puts a schema into that form. Fails with what is wrong where it does not describe an object.
+/// Puts a schema into that form. Fails with what is wrong where it does not describe an object, or what it is
+/// put together of is not in it. Other references to the outside stay: the provider reads them as they are.
 pub fn arguments(schema: &str) -> Result<Arguments<'_>, &'static str> {
     const NO_OBJECT: &str = "the schema has to describe an object: give it type \"object\"";
     let mut tree = Json::parse(schema).map_err(|_| "the schema is nested too deeply")?;
@@ -40,9 +41,16 @@ pub fn arguments(schema: &str) -> Result<Arguments<'_>, &'static str> {
         lost.push("$ref");
     }
     for name in COMBINED {
-        if let Some(Json::Array(schemas)) = take(root, name)
-            && !combine(root, schemas, &whole, name == "allOf")
-        {
+        let Some(Json::Array(schemas)) = take(root, name) else {
+            continue;
+        };
+        if schemas.iter().any(|schema| refers_outside(schema, &whole)) {
+            return Err(
+                "the schema is put together at its top with something outside of itself or by a name; use \
+                 references such as `#/$defs/name`",
+            );
+        }
+        if !combine(root, schemas, &whole, name == "allOf") {
             lost.push(name);
         }
     }
@@ -110,6 +118,16 @@ fn follow_reference<'a>(root: &mut Members<'a>, whole: &Json<'a>) -> bool {
 
 fn target<'a>(schema: &Members<'a>, whole: &Json<'a>) -> Option<Json<'a>> {
     resolve(whole, get(schema, "$ref")?.as_str()?).cloned()
+}
+
+/// Whether a schema, or the definition that it stands for, is a reference to the outside.
+fn refers_outside(schema: &Json<'_>, whole: &Json<'_>) -> bool {
+    let reference = |schema: &Json<'_>| schema.get("$ref").and_then(Json::as_str).map(str::to_owned);
+    let Some(first) = reference(schema) else {
+        return false;
+    };
+    let next = resolve(whole, &first).and_then(reference);
+    is_outside(&first) || next.is_some_and(|next| is_outside(&next))
 }
 
 /// Lays schemas that were combined at the top over each other: all their properties, and required what

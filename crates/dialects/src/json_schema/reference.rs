@@ -23,6 +23,12 @@ pub(super) fn resolve<'r, 'a>(root: &'r Json<'a>, reference: &str) -> Option<&'r
         })
 }
 
+/// Whether a reference means another document, or a part by its name: something that is not seen here. One
+/// by a path that leads to nothing means nothing anywhere.
+pub(super) fn is_outside(reference: &str) -> bool {
+    !(reference == "#" || reference.starts_with("#/"))
+}
+
 /// A reference that may stay: to the root, or to one of its definitions. With `definitions` under its
 /// newer name.
 pub(super) fn kept(reference: &str) -> Option<Cow<'_, str>> {

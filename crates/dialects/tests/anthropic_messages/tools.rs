@@ -164,6 +164,28 @@ fn what_a_choice_at_the_top_has_lost_is_told_with_its_tool() {
 }
 
 #[test]
+fn a_reference_to_the_outside_stays_unless_the_top_is_put_together_of_it() {
+    let outside = json!({"$ref": "https://example.com/place.json"});
+    let within = json!({"type": "object", "properties": {"at": outside}});
+    assert_eq!(sent_schema(within.clone()), within, "the model reads it");
+    let tops = [
+        json!({"allOf": [outside]}),
+        json!({"anyOf": [within, {"$ref": "#/$defs/at"}], "$defs": {"at": outside}}),
+    ];
+    for parameters in tops {
+        let tools = json!({"tools": [tool("e", json!({})), tool("f", parameters)]});
+        let refusal =
+            encode(&valid(SONNET, tools), &serving(SONNET)).expect_err("the arguments would be others");
+        assert_eq!(refusal.param, "tools[1].function.parameters");
+        assert!(
+            refusal.problem.contains("outside of itself"),
+            "{}",
+            refusal.problem
+        );
+    }
+}
+
+#[test]
 fn strict_tools_are_closed_and_their_limits_become_words() {
     let strict = |parameters: Value| {
         let mut tool = tool("f", parameters);

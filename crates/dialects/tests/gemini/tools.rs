@@ -123,3 +123,26 @@ fn what_a_tools_schema_loses_is_told_with_the_tool() {
     let encoded = encode("gemini-2.5-flash", json!({"tools": [tool("f"), apart]})).unwrap();
     assert_eq!(notes(&encoded), ["omitted:tools[1].function.parameters.required"]);
 }
+
+#[test]
+fn a_schema_that_refers_outside_of_itself_is_refused_and_its_place_named() {
+    let outside = json!({"type": "object", "properties": {"at": {"$ref": "https://example.com/place.json"}}});
+    let with_tool =
+        json!({"tools": [tool("f"), {"type": "function", "function": {"name": "g", "parameters": outside}}]});
+    let with_format =
+        json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": outside}}});
+    for model in ["gemini-2.5-flash", "gemini-2.0-flash"] {
+        for (members, param) in [
+            (&with_tool, "tools[1].function.parameters"),
+            (&with_format, "response_format.json_schema.schema"),
+        ] {
+            let refused = encode(model, members.clone()).expect_err("the answer would be another");
+            assert_eq!(refused.param, param, "{model}");
+            assert!(
+                refused.problem.contains("`https://example.com/place.json`"),
+                "{}",
+                refused.problem
+            );
+        }
+    }
+}

@@ -77,6 +77,11 @@ impl<'a> Rewriter<'_, 'a> {
     ) -> Result<Members<'a>, Unclean> {
         let siblings = self.copy(members, |name| name != "$ref")?;
         let Some(target) = reference::resolve(self.root, reference) else {
+            if reference::is_outside(reference) {
+                const SHOWN: usize = 200;
+                let end = reference.floor_char_boundary(SHOWN);
+                return Err(Unclean::Outside(reference[..end].to_owned()));
+            }
             self.lose("$ref");
             return self.object(&siblings, depth);
         };

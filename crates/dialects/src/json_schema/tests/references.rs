@@ -57,19 +57,47 @@ fn a_recursive_schema_is_followed_once_and_the_loss_is_told() {
 
 #[test]
 fn a_reference_to_nowhere_is_lost_and_not_followed() {
-    for reference in [
-        "https://example.com/schema.json",
-        "#/$defs/none",
-        "#name",
-        "file:///etc/passwd",
-        "#/$defs",
-    ] {
+    for reference in ["#/$defs/none", "#/$defs"] {
         for subset in [&JSON, &OPEN_API] {
             let schema = json!({"type": "object", "properties": {"a": {"$ref": reference}}, "$defs": {}});
             let (cleaned, _) = cleaned(&schema, subset);
             assert!(!cleaned.to_string().contains("$ref"), "{reference}: {cleaned}");
         }
     }
+}
+
+#[test]
+fn a_reference_to_the_outside_is_refused_wherever_it_counts() {
+    for reference in [
+        "https://example.com/schema.json",
+        "place.json#/$defs/place",
+        "#name",
+        "file:///etc/passwd",
+        "",
+    ] {
+        let outside = json!({"$ref": reference});
+        for schema in [
+            json!({"type": "object", "properties": {"a": outside}}),
+            json!({"type": "array", "items": {"anyOf": [{"type": "string"}, outside]}}),
+            json!({"type": "object", "allOf": [{"properties": {}}, outside]}),
+            json!({"type": "object", "allOf": [outside]}),
+            json!({"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": outside}}),
+            outside.clone(),
+        ] {
+            for subset in [&JSON, &OPEN_API] {
+                let refused = clean(&schema.to_string(), subset);
+                assert_eq!(refused, Err(Unclean::Outside(reference.to_owned())), "{schema}");
+            }
+            let held = clean(&schema.to_string(), &CLOSED);
+            assert_eq!(held, Err(Unclean::Unsayable), "{schema}");
+        }
+    }
+    let unused = json!({"type": "object", "properties": {"a": {"type": "string"}},
+                        "$defs": {"a": {"$ref": "https://example.com/schema.json"}}});
+    assert!(
+        clean(&unused.to_string(), &JSON).is_ok(),
+        "it says nothing of any value"
+    );
 }
 
 #[test]
