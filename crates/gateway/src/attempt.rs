@@ -116,10 +116,26 @@ pub enum Outcome {
     Stream(OpenStream),
 }
 
+/// Why there is no answer, and what was done in another way than asked in the attempt that the error is of.
+#[derive(Debug)]
+pub struct Unanswered {
+    pub error: GateError,
+    pub notes: Vec<Note>,
+}
+
+impl From<GateError> for Unanswered {
+    fn from(error: GateError) -> Self {
+        Self {
+            error,
+            notes: Vec::new(),
+        }
+    }
+}
+
 /// Tries the channels that are fit in their order until one answers, then those of the models that the operator
 /// named to fall back on, and at last the one that should rest least. Fails with the error of the client's own model
 /// that says most to it: its own mistakes first, then what waiting may mend.
-pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateError> {
+pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, Unanswered> {
     let Asked { request, story, .. } = asked;
     let limit = gate.settings.request_deadline;
     let deadline = Instant::now() + limit;
@@ -131,12 +147,13 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
     });
     let candidates = match &asked.route {
         Route::Sandbox => {
-            return timeout_at(
+            let answered = timeout_at(
                 deadline,
                 sandbox::answer(gate, &asked.caller, request, &presentation, story),
             )
             .await
             .unwrap_or(Err(GateError::Deadline { limit }));
+            return answered.map_err(Unanswered::from);
         }
         Route::Channels(candidates) => candidates,
     };
@@ -149,6 +166,7 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
         presentation,
         media: Media::default(),
         failures: Vec::new(),
+        late: Vec::new(),
         made: 0,
         deadline,
         has_more_behind: falls_back || !resting.is_empty(),
@@ -168,10 +186,14 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, GateE
         Err(ended) => ended,
     };
     Err(match ended {
-        Ended::Deadline => GateError::Deadline { limit },
-        Ended::GivenUp | Ended::Exhausted if candidates.is_empty() => GateError::NoChannel {
-            model: request.model.id.to_string(),
+        Ended::Deadline => Unanswered {
+            error: GateError::Deadline { limit },
+            notes: attempts.late,
         },
+        Ended::GivenUp | Ended::Exhausted if candidates.is_empty() => {
+            let model = request.model.id.to_string();
+            GateError::NoChannel { model }.into()
+        }
         Ended::GivenUp | Ended::Exhausted => outcome::to_client(attempts.failures, candidates, request),
     })
 }
@@ -184,6 +206,8 @@ struct Attempts<'a> {
     media: Media,
     /// Of the model that the client asked for.
     failures: Vec<AttemptFailure>,
+    /// What was done in another way than asked in the attempt that the request's time ended.
+    late: Vec<Note>,
     /// Attempts that have failed, whatever the model.
     made: usize,
     deadline: Instant,
@@ -319,7 +343,10 @@ impl Attempts<'_> {
         lost: Lost,
         tries: &mut Tries<'_>,
     ) -> Option<Verdict> {
-        let failure = lost.failure?;
+        let Some(failure) = lost.failure else {
+            self.late = lost.notes;
+            return None;
+        };
         if matches!(failure, Failure::ChannelFull) {
             tries.skipped(lost.candidate, &self.gate.retries);
             let served = &candidates[lost.candidate].server.served;
@@ -352,6 +379,7 @@ impl Attempts<'_> {
         self.failures.push(AttemptFailure {
             channel: channel.clone(),
             failure,
+            notes: lost.notes,
         });
         Some(treatment.verdict)
     }
@@ -363,19 +391,21 @@ pub fn shape_of(request: &ValidRequest) -> AnswerShape {
 
 /// One attempt: translates the request, sends it, and reads until its outcome is known. Where the
 /// provider gives fewer choices at once than the client wants, it is asked several times; where it refuses what
-/// earlier turns thought, it is asked once more without that. `limit`: how long all of it may take.
+/// earlier turns thought, it is asked once more without that. `limit`: how long all of it may take. `notes`: what is
+/// done in another way than asked, also where it fails or is dropped; an answer has them itself.
 pub async fn try_channel(
     gate: &Arc<Gate>,
     asker: Asker<'_>,
     request: &ValidRequest,
     server: &Server,
     presentation: &Arc<Presentation>,
-    media: &mut Media,
+    (media, notes): (&mut Media, &mut Vec<Note>),
     limit: Option<Duration>,
 ) -> Result<Attempted, Failure> {
     let server = server.for_request(request);
     let mut pen = asker.story.attempt(&server);
-    let asking = ask_channel(gate, asker, request, &server, presentation, media, &mut pen);
+    let written = (&mut pen, &mut *notes);
+    let asking = ask_channel(gate, asker, request, &server, presentation, media, written);
     let tried = match limit {
         None => asking.await,
         Some(limit) => timeout(limit, asking)
@@ -385,6 +415,10 @@ pub async fn try_channel(
     match &tried {
         Ok(_) => pen.answered(),
         Err(failure) => pen.failed(failure),
+    }
+    // Nothing was sent.
+    if matches!(tried, Err(Failure::Unsupported(_) | Failure::NotFetched(_))) {
+        notes.clear();
     }
     tried
 }
@@ -401,7 +435,7 @@ async fn ask_channel(
     server: &Server,
     presentation: &Arc<Presentation>,
     media: &mut Media,
-    pen: &mut AttemptPen,
+    (pen, notes): (&mut AttemptPen, &mut Vec<Note>),
 ) -> Result<Attempted, Failure> {
     let (dialect, quirks) = (server.dialect(), &server.serving.quirks);
     // What few requests need is boxed, so that the others need not make room for it.
@@ -439,8 +473,9 @@ async fn ask_channel(
         request,
         call,
         fetched: media.fetched(),
+        also: &fetched,
     };
-    let mut asked = asking.ask(&states).await;
+    let mut asked = asking.ask(&states, notes).await;
     if let Err(failure @ Failure::Fault(fault)) = &asked
         && fault.kind == FaultKind::StateRefused
     {
@@ -448,23 +483,20 @@ async fn ask_channel(
         pen.again(failure);
         asking.call.mark = pen.mark();
         asking.call.parting = parting(pen);
-        asked = Box::pin(asking.ask(&TurnStates::refused())).await;
-        if let Ok((notes, _)) = &mut asked {
-            notes.push(Note::Omitted("messages.reasoning".to_owned()));
-        }
+        asked = Box::pin(asking.ask(&TurnStates::refused(), notes)).await;
+        notes.push(Note::Omitted("messages.reasoning".to_owned()));
     }
-    let (mut notes, outcome) = asked.map_err(|failure| match failure {
+    let outcome = asked.map_err(|failure| match failure {
         Failure::Fault(mut fault) => {
             say_clients_param(&mut fault, dialect, request);
             Failure::Fault(fault)
         }
         other => other,
     })?;
-    notes.extend(fetched);
     Ok(Attempted {
         channel: server.channel.settings.name.clone(),
         model: None,
-        notes,
+        notes: std::mem::take(notes),
         outcome,
     })
 }
@@ -475,11 +507,14 @@ struct Asking<'a> {
     request: &'a ValidRequest,
     call: Call,
     fetched: &'a Fetched,
+    /// What is done in another way than asked before anything is translated.
+    also: &'a [Note],
 }
 
 impl Asking<'_> {
-    /// Asks once, with these states.
-    async fn ask(&self, states: &TurnStates) -> Result<(Vec<Note>, Outcome), Failure> {
+    /// Asks once, with these states. `notes`: what this translation does in another way than asked, known before
+    /// anything is sent.
+    async fn ask(&self, states: &TurnStates, notes: &mut Vec<Note>) -> Result<Outcome, Failure> {
         let (request, serving) = (self.request, &self.call.server.serving);
         let translate = |choices: u32| -> Result<ProviderRequest, Failure> {
             let context = Context {
@@ -496,14 +531,15 @@ impl Asking<'_> {
         let most = serving.quirks.n_max.max(1);
         if request.n <= most {
             let mut translated = translate(request.n)?;
-            let notes = std::mem::take(&mut translated.notes);
-            return Ok((notes, self.call.make(translated).await?));
+            *notes = std::mem::take(&mut translated.notes);
+            notes.extend_from_slice(self.also);
+            return self.call.make(translated).await;
         }
         let shares = fan_out::Shares::new(request.n, most, translate)?;
-        let mut notes = shares.notes();
+        *notes = shares.notes();
         notes.push(Note::Emulated("n".to_owned()));
-        let outcome = Box::pin(fan_out::make(self.call.clone(), shares)).await?;
-        Ok((notes, outcome))
+        notes.extend_from_slice(self.also);
+        Box::pin(fan_out::make(self.call.clone(), shares)).await
     }
 }
 

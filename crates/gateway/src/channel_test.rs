@@ -131,6 +131,7 @@ async fn ask(gate: &Arc<Gate>, model: &ModelId, server: &Server) -> Result<(), T
         place: None,
         story: &story,
     };
-    try_channel(gate, asker, &request, server, &presentation, &mut media, None).await?;
+    let told = (&mut media, &mut Vec::new());
+    try_channel(gate, asker, &request, server, &presentation, told, None).await?;
     Ok(())
 }

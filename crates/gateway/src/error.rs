@@ -13,7 +13,7 @@ use tollgate_catalog::{
     contract::Violations,
 };
 use tollgate_chat::{error::ErrorBody, request::BodyError};
-use tollgate_dialects::{Fault, Missing, Unsupported};
+use tollgate_dialects::{Fault, Missing, Note, Unsupported};
 use tollgate_ledger::{
     limits::{Fund, Limit, NoMoney, Owner, Refusal},
     purse::Short,
@@ -489,11 +489,12 @@ pub enum Failure {
     Sandbox(GateError),
 }
 
-/// A failure and the channel it happened on.
+/// A failure, the channel it happened on, and what had been done there in another way than asked.
 #[derive(Debug)]
 pub struct AttemptFailure {
     pub channel: ChannelName,
     pub failure: Failure,
+    pub notes: Vec<Note>,
 }
 
 fn nearest_models(nearest: &[String]) -> String {

@@ -23,7 +23,7 @@ use tollgate_dialects::Note;
 
 use crate::{
     abandoned::Leaving,
-    attempt::{Asked, Attempted, Outcome, attempt, shape_of},
+    attempt::{Asked, Attempted, Outcome, Unanswered, attempt, shape_of},
     body::{self, Response},
     error::GateError,
     gate::Gate,
@@ -55,10 +55,10 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
         .cut_off
         .or(attempting)
         .await
-        .unwrap_or(Err(GateError::ShutDown))
+        .unwrap_or(Err(GateError::ShutDown.into()))
     {
         Ok(attempted) => attempted,
-        Err(error) => return refuse(error, settlement),
+        Err(unanswered) => return unanswered_by(unanswered, settlement),
     };
     drop(leaving);
     settlement.answered_by(&attempted.channel, attempted.model.as_ref());
@@ -117,7 +117,7 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
     let leaving = Leaving(settlement.departure());
     let gate = Arc::clone(settlement.gate());
     let first = gate.cut_off.or(timeout(keep_alive, &mut attempting)).await;
-    let mut response = match first.unwrap_or(Ok(Err(GateError::ShutDown))) {
+    let mut response = match first.unwrap_or(Ok(Err(GateError::ShutDown.into()))) {
         Ok(Ok(attempted)) => {
             let Attempted {
                 channel,
@@ -135,7 +135,7 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
             *response.headers_mut() = headers;
             response
         }
-        Ok(Err(error)) => return refuse(error, settlement),
+        Ok(Err(unanswered)) => return unanswered_by(unanswered, settlement),
         Err(_) => {
             settlement.begins(StatusCode::OK);
             Response::new(stream::body_while_attempting(
@@ -186,10 +186,20 @@ impl Came<'_> {
     }
 }
 
+/// The end of a request that nobody answered.
+fn unanswered_by(Unanswered { error, notes }: Unanswered, mut settlement: Settlement) -> Response {
+    settlement.note(notes);
+    refuse(error, settlement)
+}
+
 /// The end of a request that has no answer.
 fn refuse(error: GateError, settlement: Settlement) -> Response {
+    let mut notes = http::HeaderMap::new();
+    write_notes(&mut notes, settlement.notes());
     settlement.fail(&error);
-    error.into_response()
+    let mut response = error.into_response();
+    response.headers_mut().extend(notes);
+    response
 }
 
 /// Says where the answer comes from and what was changed on the way there.
@@ -200,6 +210,10 @@ fn write_origin(headers: &mut http::HeaderMap, channel: &ChannelName, model: Opt
     if let Ok(channel) = HeaderValue::from_str(channel.as_str()) {
         headers.insert(X_TOLLGATE_CHANNEL, channel);
     }
+    write_notes(headers, notes);
+}
+
+fn write_notes(headers: &mut http::HeaderMap, notes: &[Note]) {
     if !notes.is_empty()
         && let Ok(notes) = HeaderValue::from_str(&in_header(notes))
     {

@@ -372,6 +372,9 @@ pub(super) fn error_responses() -> Map<String, Value> {
         if matches!(error.status, 429 | 503) {
             response["headers"]["Retry-After"] = header_ref("RetryAfter");
         }
+        if matches!(error.status, 400 | 404 | 429 | 502..=504) {
+            response["headers"]["x-tollgate-notes"] = header_ref("Notes");
+        }
         (error.name.to_owned(), response)
     });
     rows.collect()

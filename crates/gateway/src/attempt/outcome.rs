@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_dialects::{Fault, FaultKind};
 
+use super::Unanswered;
 use crate::{
     error::{AttemptFailure, Failure, GateError, shown_code},
     health::{Scope, Sign},
@@ -222,14 +223,14 @@ pub fn to_client(
     mut failures: Vec<AttemptFailure>,
     candidates: &[Candidate],
     request: &ValidRequest,
-) -> GateError {
+) -> Unanswered {
     let best = failures
         .iter()
         .enumerate()
         .min_by_key(|(place, attempt)| (rank(&attempt.failure), usize::MAX - place))
         .map(|(place, _)| place);
     let Some(best) = best else {
-        return GateError::ProviderFailed;
+        return GateError::ProviderFailed.into();
     };
     let soonest = failures
         .iter()
@@ -244,17 +245,20 @@ pub fn to_client(
         let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
         let retired = server.serving.retires.filter(|date| *date <= today);
         if let Some(date) = retired.filter(|_| fault.kind == FaultKind::ModelUnknown) {
-            return GateError::RetiredModel {
-                model: request.model.id.to_string(),
-                date: date.to_string(),
-            };
+            let model = request.model.id.to_string();
+            let date = date.to_string();
+            return GateError::RetiredModel { model, date }.into();
         }
     }
-    match error_of(attempt.failure) {
+    let error = match error_of(attempt.failure) {
         // Any of them may do, so the first one to be there again counts.
         GateError::RateLimited { .. } => GateError::RateLimited { retry_after: soonest },
         GateError::Overloaded { .. } => GateError::Overloaded { retry_after: soonest },
         error => error,
+    };
+    Unanswered {
+        error,
+        notes: attempt.notes,
     }
 }
 

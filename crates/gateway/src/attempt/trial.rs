@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 use tollgate_catalog::contract::ValidRequest;
-use tollgate_dialects::Presentation;
+use tollgate_dialects::{Note, Presentation};
 
 use super::{Asked, Attempted, Outcome, fetch::Media, opening::Watch, try_channel};
 use crate::{
@@ -37,6 +37,8 @@ pub struct Lost {
     pub probe: bool,
     /// `None`: the request's time is over.
     pub failure: Option<Failure>,
+    /// What was done in another way than asked, as far as it came to that.
+    pub notes: Vec<Note>,
 }
 
 impl Trial<'_> {
@@ -61,13 +63,15 @@ impl Trial<'_> {
     ) -> Result<Attempted, Lost> {
         let Candidate { server, forced } = &self.candidates[candidate];
         let health = &server.channel.health;
-        let lost = |probe, failure| Lost {
+        let lost = |probe, failure, notes| Lost {
             candidate,
             probe,
             failure,
+            notes,
         };
+        let mut notes = Vec::new();
         let Some(place) = health.begin(*forced) else {
-            return Err(lost(false, Some(Failure::ChannelFull)));
+            return Err(lost(false, Some(Failure::ChannelFull), notes));
         };
         let (began, probe) = (Instant::now(), place.probe);
         let left = self.deadline.saturating_duration_since(began);
@@ -86,7 +90,7 @@ impl Trial<'_> {
             self.request,
             server,
             self.presentation,
-            media,
+            (media, &mut notes),
             (limit < left).then_some(limit),
         );
         let tried = match limit < left {
@@ -105,13 +109,13 @@ impl Trial<'_> {
                 let witness = Witness::roughly(self.asked.caller.key, self.request.request.body());
                 Ok(attempted.at(&self.candidates[candidate], probe, place, witness))
             }
-            Ok(Err(failure)) => Err(lost(probe, Some(failure))),
+            Ok(Err(failure)) => Err(lost(probe, Some(failure), notes)),
             Err(_) => {
                 // Most of the time went by here.
                 if began.elapsed() > self.gate.settings.request_deadline / 2 {
                     health.note(Sign::Failing, probe, Some(self.asked.witness()));
                 }
-                Err(lost(probe, None))
+                Err(lost(probe, None, notes))
             }
         }
     }

@@ -21,7 +21,7 @@ use tollgate_chat::{
 use super::Came;
 use crate::{
     abandoned::Leaving,
-    attempt::{Attempted, OpenStream, Outcome, outcome, shape_of},
+    attempt::{Attempted, OpenStream, Outcome, Unanswered, outcome, shape_of},
     body::Body,
     buffered::Held,
     count::tally::Tally,
@@ -36,7 +36,7 @@ use crate::{
 const COUNTED_FROM: usize = 64 * 1024;
 
 /// The attempts, still under way.
-pub type Attempting = Pin<Box<dyn Future<Output = Result<Attempted, GateError>> + Send>>;
+pub type Attempting = Pin<Box<dyn Future<Output = Result<Attempted, Unanswered>> + Send>>;
 
 /// Turns events into the bytes of the stream.
 pub struct Writer {
@@ -251,7 +251,10 @@ impl Streaming {
                 Source::Attempting(attempting) => match gate.cut_off.or(timeout_at(due, attempting)).await {
                     None => return (self.fail(GateError::ShutDown, out), None),
                     Some(Err(_)) => return (Bytes::from_static(KEEP_ALIVE), Some(self)),
-                    Some(Ok(Err(error))) => return (self.fail(error, out), None),
+                    Some(Ok(Err(Unanswered { error, notes }))) => {
+                        self.settlement.note(notes);
+                        return (self.fail(error, out), None);
+                    }
                     Some(Ok(Ok(attempted))) => {
                         self.settlement
                             .answered_by(&attempted.channel, attempted.model.as_ref());

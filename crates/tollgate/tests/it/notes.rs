@@ -123,6 +123,68 @@ async fn the_notes_are_those_of_the_channel_that_answered() {
     );
 }
 
+#[tokio::test]
+async fn an_error_comes_with_what_was_changed_in_the_attempt_that_it_is_of() {
+    let provider = FakeProvider::start().await;
+    let gate = gate_to(&provider, DEBUG).await;
+
+    for (script, status) in [
+        (fails(500, "", "boom"), 502),
+        (fails(429, "", "slow down"), 429),
+        (fails(400, "", "that is wrong"), 400),
+    ] {
+        provider.always(script);
+        for answer in [
+            gate.post(&warm_question()).await,
+            gate.post(&with(warm_question(), json!({"stream": true}))).await,
+        ] {
+            assert_eq!(answer.status, status, "{answer:?}");
+            assert_eq!(answer.header("x-tollgate-notes"), Some("moved:temperature"));
+        }
+    }
+    gate.logged("notes=moved:temperature").await;
+}
+
+#[tokio::test]
+async fn an_error_has_no_notes_of_another_attempt() {
+    let changed = FakeProvider::start_with(fails(500, "", "boom")).await;
+    let as_it_was = FakeProvider::start_with(fails(429, "", "slow down")).await;
+    let model = "minimax-m2.5";
+    let gate = setup()
+        .channel(Channel::to(&changed).provider("minimax").models([model]))
+        .channel(
+            Channel::to(&as_it_was)
+                .named("spare")
+                .models([model])
+                .set("priority", "1"),
+        )
+        .start()
+        .await;
+
+    let answer = gate.post(&warm_question()).await;
+
+    assert_eq!(answer.status, 429);
+    assert_eq!(answer.header("x-tollgate-notes"), None);
+}
+
+#[tokio::test]
+async fn what_was_not_sent_has_no_notes_with_its_error() {
+    let (provider, gate) = google(candidates(&[json!({"text": "one"})])).await;
+    let elsewhere = json!({"type": "object", "properties": {"a": {"$ref": "https://example.com/a.json"}}});
+    let tools = json!([{"type": "function", "function": {"name": "f", "parameters": elsewhere}}]);
+    let asked = with(
+        question_to(SEVERAL),
+        json!({"logit_bias": {"1": 2}, "tools": tools}),
+    );
+
+    let answer = gate.post(&asked).await;
+
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert_eq!(answer.json()["error"]["param"], "tools[0].function.parameters");
+    assert_eq!(answer.header("x-tollgate-notes"), None);
+    assert_eq!(provider.requests().len(), 0);
+}
+
 /// A model that gives several choices at once.
 const SEVERAL: &str = "gemini-2.5-flash";
 
