@@ -118,7 +118,12 @@ impl Dialect {
             Self::AnthropicMessages => {
                 anthropic_messages::answer::events(body, presentation.estimated_prompt_tokens)?
             }
-            Self::Gemini => gemini::answer::events(body, undo.choices, presentation.estimated_prompt_tokens)?,
+            Self::Gemini => gemini::answer::events(
+                body,
+                undo.choices,
+                presentation.estimated_prompt_tokens,
+                &presentation.head.id,
+            )?,
         };
         let mut put_back = PutBack::new(undo.clone());
         let mut out = Vec::with_capacity(events.len());
@@ -158,6 +163,7 @@ impl Dialect {
             Self::Gemini => Reader::Gemini(gemini::stream::Decoder::new(
                 choices,
                 presentation.estimated_prompt_tokens,
+                presentation.head.id,
                 event_limit,
             )),
         };

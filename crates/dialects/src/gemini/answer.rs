@@ -12,15 +12,16 @@ use crate::fault::{Fault, malformed};
 /// where `alt=sse` got lost.
 ///
 /// `choices`: how many were asked for, where that is known. `estimated_prompt`: tokens of the prompt, for an
-/// answer that does not count them.
+/// answer that does not count them. `id`: our own name for the answer.
 pub fn events(
     body: &Bytes,
     choices: Option<NonZeroU32>,
     estimated_prompt: u64,
+    id: &str,
 ) -> Result<Vec<EventKind>, Fault> {
     let text = std::str::from_utf8(body).map_err(|_| malformed("the answer is not UTF-8"))?;
     let text = text.trim();
-    let mut candidates = Candidates::new(choices, estimated_prompt);
+    let mut candidates = Candidates::new(choices, estimated_prompt, id.to_owned());
     let mut events = Vec::new();
     if text.starts_with('[') {
         let responses = items(text).map_err(|error| malformed(format!("the answer is not JSON: {error}")))?;

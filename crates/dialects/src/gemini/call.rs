@@ -4,7 +4,6 @@ mod partial;
 
 use std::borrow::Cow;
 
-use sha2::{Digest, Sha256};
 use tollgate_chat::object::{Object, items};
 
 use self::partial::Arguments;
@@ -136,32 +135,13 @@ impl OpenCall {
     }
 }
 
-/// An ID for a call that came without one: the same for the same answer, choice and place.
-pub(super) fn made_up_id(
-    response_id: Option<&str>,
-    choice: u32,
-    index: u32,
-    call: &Call,
-    signature: &str,
-) -> String {
+/// An ID for a call that came without one: the same for the same answer, choice and place. `answer`: what tells it
+/// from all others.
+pub(super) fn made_up_id(answer: &str, choice: u32, index: u32) -> String {
     const LENGTH: usize = 24;
 
-    let plain = |id: &str| -> String { id.chars().filter(char::is_ascii_alphanumeric).collect() };
-    let tail = match response_id.map(plain).filter(|id| !id.is_empty()) {
-        Some(id) => id[id.len().saturating_sub(LENGTH)..].to_owned(),
-        // Nothing tells one answer from another but what it says.
-        None => {
-            let mut said = Sha256::new();
-            for text in [&call.name, &call.arguments, signature] {
-                said.update(Sha256::digest(text));
-            }
-            let said = said.finalize();
-            said.iter()
-                .take(LENGTH / 2)
-                .map(|byte| format!("{byte:02x}"))
-                .collect()
-        }
-    };
+    let plain: String = answer.chars().filter(char::is_ascii_alphanumeric).collect();
+    let tail = &plain[plain.len().saturating_sub(LENGTH)..];
     match choice {
         0 => format!("call_{tail}_{index}"),
         _ => format!("call_{tail}_{choice}_{index}"),

@@ -31,7 +31,9 @@ pub(super) struct Candidates {
     /// Choices that were asked for. What comes beyond them is passed over.
     asked: u32,
     started: bool,
-    response_id: Option<String>,
+    /// What tells this answer from all others: the provider's name for it, ours until that has come.
+    id: String,
+    is_named: bool,
     choices: BTreeMap<u32, Choice>,
     usage: Option<Usage>,
     prompt: Prompt,
@@ -40,13 +42,14 @@ pub(super) struct Candidates {
 
 impl Candidates {
     /// An answer to a request for `asked` choices (`None`: nobody knows how many) whose prompt has about so many
-    /// tokens.
-    pub fn new(asked: Option<NonZeroU32>, estimated_prompt: u64) -> Self {
+    /// tokens. `id`: our own name for it.
+    pub fn new(asked: Option<NonZeroU32>, estimated_prompt: u64, id: String) -> Self {
         let most = CHOICES_LIMIT as u32;
         Self {
             asked: asked.map_or(most, |asked| asked.get().min(most)),
             started: false,
-            response_id: None,
+            id,
+            is_named: false,
             choices: BTreeMap::new(),
             usage: None,
             prompt: Prompt::Estimated(estimated_prompt),
@@ -61,8 +64,11 @@ impl Candidates {
         if let Some(fault) = fault::in_answer(&response) {
             return Err(fault);
         }
-        if self.response_id.is_none() {
-            self.response_id = response.read("responseId");
+        if !self.is_named
+            && let Some(id) = response.read::<String>("responseId")
+            && id.contains(|letter: char| letter.is_ascii_alphanumeric())
+        {
+            (self.id, self.is_named) = (id, true);
         }
         let list = match response.present("candidates") {
             None => Vec::new(),
@@ -87,7 +93,7 @@ impl Candidates {
                 continue;
             }
             let choice = self.choices.entry(index).or_default();
-            choice.take(index, &candidate, self.response_id.as_deref(), events)?;
+            choice.take(index, &candidate, &self.id, events)?;
         }
         let counts = response.present("usageMetadata");
         if let Some(usage) = counts.and_then(|json| usage::read(json, &mut self.prompt)) {
@@ -112,7 +118,7 @@ impl Candidates {
             ));
         }
         for (index, choice) in std::mem::take(&mut self.choices) {
-            choice.end(index, self.response_id.as_deref(), events)?;
+            choice.end(index, &self.id, events)?;
         }
         if let Some(usage) = self.usage {
             events.push(EventKind::Usage(usage));

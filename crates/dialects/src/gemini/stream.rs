@@ -17,11 +17,11 @@ pub struct Decoder {
 
 impl Decoder {
     /// `choices`: how many were asked for, where that is known. `estimated_prompt`: tokens of the prompt, for
-    /// an answer that does not count them. `event_limit`: most bytes of one event.
-    pub fn new(choices: Option<NonZeroU32>, estimated_prompt: u64, event_limit: usize) -> Self {
+    /// an answer that does not count them. `id`: our own name for the answer. `event_limit`: most bytes of one event.
+    pub fn new(choices: Option<NonZeroU32>, estimated_prompt: u64, id: String, event_limit: usize) -> Self {
         Self {
             framing: Framing::new(event_limit),
-            candidates: Candidates::new(choices, estimated_prompt),
+            candidates: Candidates::new(choices, estimated_prompt, id),
         }
     }
 

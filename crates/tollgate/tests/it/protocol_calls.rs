@@ -202,3 +202,35 @@ async fn a_stop_text_in_the_arguments_of_a_call_does_not_end_it() {
         );
     }
 }
+
+#[tokio::test]
+async fn calls_of_two_answers_that_the_provider_gave_no_id_have_different_ones() {
+    let model = "gemini-3-flash-preview";
+    let (provider, gate) = stage_of("gemini", model).await;
+    let call = json!({"functionCall": {"name": "time", "args": {}}});
+    for id in [json!(null), json!(""), json!("--")] {
+        let said = json!({
+            "candidates": [{"content": {"role": "model", "parts": [call, call]}, "finishReason": "STOP"}],
+            "responseId": id,
+        });
+        let request = with(question_to(model), json!({"tools": tools()}));
+        let mut ids = Vec::new();
+        for _ in 0..2 {
+            provider.always(answers(said.clone()));
+            let whole = gate.post(&request).await;
+            provider.always(streams_raw([format!("data: {said}\n\n")]));
+            let streamed = gate.stream(&request).await;
+            for said in [&whole.summary(), streamed.summary()] {
+                ids.extend(said.tool_calls().iter().map(|call| call.id.clone()));
+            }
+        }
+        assert_eq!(ids.len(), 8);
+        ids.sort();
+        ids.dedup();
+        assert_eq!(
+            ids.len(),
+            8,
+            "a result would be taken for that of another turn: {ids:?}"
+        );
+    }
+}

@@ -61,7 +61,7 @@ impl Choice {
         &mut self,
         index: u32,
         candidate: &Object<'_>,
-        response_id: Option<&str>,
+        answer: &str,
         events: &mut Vec<EventKind>,
     ) -> Result<(), Fault> {
         let content = match candidate.present("content") {
@@ -87,7 +87,7 @@ impl Choice {
         }
         for part in parts {
             let part = Object::parse(part).map_err(|_| malformed("a part is not an object"))?;
-            self.part(index, &part, response_id, events)?;
+            self.part(index, &part, answer, events)?;
         }
         self.grounding.take(candidate);
         if let Some(json) = candidate.present("logprobsResult").and_then(logprobs::read) {
@@ -100,7 +100,7 @@ impl Choice {
         &mut self,
         choice: u32,
         part: &Object<'_>,
-        response_id: Option<&str>,
+        answer: &str,
         events: &mut Vec<EventKind>,
     ) -> Result<(), Fault> {
         let is_thought = part.present("thought") == Some("true");
@@ -109,7 +109,7 @@ impl Choice {
             let text = text(part, "text").ok_or_else(|| malformed("a text is not a string"))?;
             self.text(choice, text.into_owned(), is_thought, signature, events);
         } else if let Some(json) = part.present("functionCall") {
-            self.call(choice, CallPart::read(json)?, signature, response_id, events)?;
+            self.call(choice, CallPart::read(json)?, signature, answer, events)?;
         } else if let Some(json) = part.present("inlineData") {
             self.image(choice, json, is_thought, signature, events)?;
         } else if let Some(json) = part.present("fileData").filter(|_| !is_thought) {
@@ -199,7 +199,7 @@ impl Choice {
         choice: u32,
         part: CallPart<'_>,
         signature: Option<&str>,
-        response_id: Option<&str>,
+        answer: &str,
         events: &mut Vec<EventKind>,
     ) -> Result<(), Fault> {
         if part.continues() {
@@ -207,28 +207,28 @@ impl Choice {
                 return Err(malformed("a functionCall goes on that was never begun"));
             };
             if open.go_on(&part)? {
-                self.close_call(choice, false, response_id, events);
+                self.close_call(choice, false, answer, events);
             }
             return Ok(());
         }
-        self.close_call(choice, false, response_id, events);
+        self.close_call(choice, false, answer, events);
         if self.calls == CALLS_LIMIT {
             return Err(malformed("too many functionCalls"));
         }
         self.open(choice, None, events);
         match part.begin()? {
-            Ok(call) => self.push_call(choice, call, signature, response_id, events),
+            Ok(call) => self.push_call(choice, call, signature, answer, events),
             Err(open) => self.open = Some((open, signature.map(str::to_owned))),
         }
         Ok(())
     }
 
-    fn close_call(&mut self, choice: u32, cut: bool, response_id: Option<&str>, events: &mut Vec<EventKind>) {
+    fn close_call(&mut self, choice: u32, cut: bool, answer: &str, events: &mut Vec<EventKind>) {
         let Some((open, signature)) = self.open.take() else {
             return;
         };
         let call = if cut { open.break_off() } else { open.end() };
-        self.push_call(choice, call, signature.as_deref(), response_id, events);
+        self.push_call(choice, call, signature.as_deref(), answer, events);
     }
 
     fn push_call(
@@ -236,14 +236,13 @@ impl Choice {
         choice: u32,
         call: Call,
         signature: Option<&str>,
-        response_id: Option<&str>,
+        answer: &str,
         events: &mut Vec<EventKind>,
     ) {
         let index = self.calls;
         self.calls += 1;
         self.says_something = true;
-        let made_up = || made_up_id(response_id, choice, index, &call, signature.unwrap_or_default());
-        let id = call.id.clone().unwrap_or_else(made_up);
+        let id = call.id.unwrap_or_else(|| made_up_id(answer, choice, index));
         self.order.call(index);
         events.push(EventKind::ToolCall {
             choice,
@@ -266,12 +265,7 @@ impl Choice {
         }
     }
 
-    pub fn end(
-        mut self,
-        choice: u32,
-        response_id: Option<&str>,
-        events: &mut Vec<EventKind>,
-    ) -> Result<(), Fault> {
+    pub fn end(mut self, choice: u32, answer: &str, events: &mut Vec<EventKind>) -> Result<(), Fault> {
         let Some(ended) = self.ended.take() else {
             return Ok(());
         };
@@ -279,7 +273,7 @@ impl Choice {
         if self.open.is_some() && !cut {
             return Err(malformed("a functionCall was never ended"));
         }
-        self.close_call(choice, cut, response_id, events);
+        self.close_call(choice, cut, answer, events);
         self.open(choice, None, events);
         let (citations, has_others) = std::mem::take(&mut self.grounding).end();
         let citations = citations.into_iter();
