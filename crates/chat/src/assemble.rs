@@ -22,6 +22,8 @@ pub struct Assembler {
     usage: Option<Usage>,
     /// Whether some of `usage` is an estimate.
     usage_is_estimated: bool,
+    /// Bytes that were held when `usage` came.
+    counted: usize,
     service_tier: Option<ServiceTier>,
     unshown: BTreeSet<Unshown>,
 }
@@ -95,7 +97,12 @@ impl Assembler {
                 let choice = self.choice(finish.choice);
                 choice.finish = Some(finish);
             }
-            EventKind::Usage(usage) => self.usage = Some(usage),
+            EventKind::Usage(usage) => {
+                self.usage = Some(usage);
+                self.counted = self.held();
+            }
+            // A count of less than there is would be taken for one of all.
+            EventKind::UsageCutOff => self.usage = self.usage.filter(|_| self.held() <= self.counted),
             EventKind::UsageEstimated => self.usage_is_estimated = true,
             EventKind::ServiceTier(tier) => self.service_tier = Some(tier),
         }

@@ -86,6 +86,7 @@ impl ChunkWriter {
             EventKind::Start(_)
             | EventKind::Usage(_)
             | EventKind::UsageEstimated
+            | EventKind::UsageCutOff
             | EventKind::ServiceTier(_)
             | EventKind::Other { .. }
             | EventKind::Unshown { .. }

@@ -71,6 +71,9 @@ pub enum EventKind {
     Usage(Usage),
     /// The prompt's count is an estimate: the provider does not give it.
     UsageEstimated,
+    /// The provider broke off behind the end of what the client is given: its last count is not of all that was said
+    /// since.
+    UsageCutOff,
     /// The tier of service that answers, where it is not the standard one, or was said to be another; the last one
     /// counts.
     ServiceTier(ServiceTier),
@@ -80,7 +83,11 @@ impl EventKind {
     /// The choice that this is said of; `None` for what is said of the whole answer.
     pub fn choice(&self) -> Option<u32> {
         match self {
-            Self::Start(_) | Self::Usage(_) | Self::UsageEstimated | Self::ServiceTier(_) => None,
+            Self::Start(_)
+            | Self::Usage(_)
+            | Self::UsageEstimated
+            | Self::UsageCutOff
+            | Self::ServiceTier(_) => None,
             Self::Text { choice, .. }
             | Self::Refusal { choice, .. }
             | Self::Reasoning { choice, .. }
@@ -112,6 +119,7 @@ impl EventKind {
             | Self::Finish(_)
             | Self::Usage(_)
             | Self::UsageEstimated
+            | Self::UsageCutOff
             | Self::ServiceTier(_) => false,
         }
     }

@@ -172,6 +172,7 @@ impl Dialect {
             read: Vec::new(),
             put_back,
             collector,
+            broke_off: false,
         }
     }
 }
@@ -250,6 +251,8 @@ pub struct StreamDecoder {
     put_back: Option<PutBack>,
     /// `None`: the provider wants nothing back.
     collector: Option<TurnCollector>,
+    /// Whether a fault came behind the end of what the client is given: there is nothing more to read.
+    broke_off: bool,
 }
 
 #[derive(Debug)]
@@ -262,8 +265,12 @@ enum Reader {
 
 impl StreamDecoder {
     /// Takes the next bytes and puts what they say into `events`. Bytes may be cut anywhere. After a
-    /// fault `events` holds what was said before it.
+    /// fault `events` holds what was said before it. A fault behind the stop texts that the gate has ended the answer
+    /// at is none: the answer is whole.
     pub fn read(&mut self, bytes: Bytes, events: &mut Vec<Event>) -> Result<(), Fault> {
+        if self.broke_off {
+            return Ok(());
+        }
         let from = events.len();
         let read = match &mut self.reader {
             Reader::OpenaiChat(decoder) => decoder.read(bytes, events),
@@ -272,21 +279,25 @@ impl StreamDecoder {
             Reader::Gemini(decoder) => decoder.read(bytes, &mut self.read),
         };
         let passed_on = self.pass_on(from, events);
-        read.and(passed_on)
+        self.judge(read, passed_on, events)
     }
 
     /// Whether the provider has said that nothing more will come.
     pub fn is_complete(&self) -> bool {
-        match &self.reader {
+        let is_complete = match &self.reader {
             Reader::OpenaiChat(decoder) => decoder.is_complete(),
             Reader::OpenaiResponses(decoder) => decoder.is_complete(),
             Reader::AnthropicMessages(decoder) => decoder.is_complete(),
             Reader::Gemini(decoder) => decoder.is_complete(),
-        }
+        };
+        is_complete || self.broke_off
     }
 
     /// The end of the bytes. Fails where the answer is not whole.
     pub fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Fault> {
+        if self.broke_off {
+            return Ok(());
+        }
         let from = events.len();
         let ended = match &mut self.reader {
             Reader::OpenaiChat(decoder) => decoder.end(events),
@@ -295,7 +306,33 @@ impl StreamDecoder {
             Reader::Gemini(decoder) => decoder.end(&mut self.read),
         };
         let passed_on = self.pass_on(from, events);
-        ended.and(passed_on)
+        self.judge(ended, passed_on, events)
+    }
+
+    /// What reading came to. Where stop texts had ended the answer before the provider's fault, it ends well; its
+    /// counts may not have come.
+    fn judge(
+        &mut self,
+        read: Result<(), Fault>,
+        passed_on: Result<(), Fault>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Fault> {
+        let fault = match (read, passed_on) {
+            (Ok(()), passed_on) => return passed_on,
+            (Err(fault), Err(_)) => return Err(fault),
+            (Err(fault), Ok(())) => fault,
+        };
+        let mut last = Vec::new();
+        if !(self.put_back.as_mut()).is_some_and(|put_back| put_back.end_early(&mut last)) {
+            return Err(fault);
+        }
+        self.broke_off = true;
+        last.push(EventKind::UsageCutOff);
+        if let Some(collector) = &mut self.collector {
+            last.iter().for_each(|event| collector.take(event));
+        }
+        events.extend(last.into_iter().map(Event::new));
+        Ok(())
     }
 
     /// The state of the turns that have ended. To be asked once, at the end.

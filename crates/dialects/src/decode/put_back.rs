@@ -1,10 +1,13 @@
 //! Between a dialect's events and the client: tools get the client's names back, what was emulated is
 //! done, and a call that ends with arguments that are no object is a fault.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZeroU32,
+};
 
 use tollgate_chat::{
-    event::{EventKind, Finish},
+    event::{EventKind, Finish, FinishReason},
     surrogates::Mender,
 };
 
@@ -14,6 +17,8 @@ use crate::{arguments, emulate::Emulator, fault::Fault, request::Undo};
 pub struct PutBack {
     tool_names: HashMap<String, String>,
     emulator: Option<Emulator>,
+    /// Choices that were asked for, where that is known.
+    choices: Option<NonZeroU32>,
     /// Between the two: what the emulator takes and what it gives.
     given: Vec<EventKind>,
     /// Arguments so far, by choice and call.
@@ -37,6 +42,7 @@ impl PutBack {
         Self {
             tool_names: undo.tool_names,
             emulator: (!undo.emulated.is_nothing()).then(|| Emulator::new(undo.emulated)),
+            choices: undo.choices,
             given: Vec::new(),
             arguments: HashMap::new(),
             held: 0,
@@ -80,6 +86,32 @@ impl PutBack {
             out.push(event);
         }
         Ok(())
+    }
+
+    /// The provider broke off: ends the answer all the same where stop texts had ended each choice before. Returns
+    /// whether that is so. Calls in front of a stop text have to be whole.
+    pub fn end_early(&mut self, out: &mut Vec<EventKind>) -> bool {
+        let asked = self.choices.map_or(1, NonZeroU32::get) as usize;
+        let Some(emulator) = self.emulator.as_ref().filter(|emulator| emulator.has_cut(asked)) else {
+            return false;
+        };
+        let waiting = emulator.waiting();
+        let is_whole = |call: &Arguments| {
+            call.is_named && !call.text.trim().is_empty() && arguments::check_object(&call.text).is_ok()
+        };
+        let mut calls = self.arguments.iter();
+        if !calls.all(|((choice, _), call)| !waiting.contains(choice) || is_whole(call)) {
+            return false;
+        }
+        waiting.into_iter().all(|choice| {
+            let finish = Finish {
+                choice,
+                reason: FinishReason::Stop,
+                matched_stop: None,
+                provider_reason: None,
+            };
+            self.take(EventKind::Finish(finish), out).is_ok()
+        })
     }
 
     /// Calls of a choice that ends: their arguments are an object, `{}` where the provider wrote none.

@@ -37,6 +37,8 @@ struct Choice {
     last_call: Option<u32>,
     /// The stop text that was met, behind a call: what the provider makes of that call comes yet.
     stopped: Option<String>,
+    /// Whether a stop text was met.
+    is_cut: bool,
     /// Whether more of a call came behind the stop text.
     call_goes_on: bool,
     /// Whether the call that was demanded came.
@@ -85,6 +87,21 @@ impl Emulator {
             true => taking.take_behind_the_end(event),
             false => taking.take(event),
         }
+    }
+}
+
+impl Emulator {
+    /// Whether each of the choices that were asked for has met a stop text: nothing that comes is shown any more, but
+    /// for the rest of calls.
+    pub fn has_cut(&self, asked: usize) -> bool {
+        self.choices.len() >= asked.max(1) && self.choices.values().all(|choice| choice.is_cut)
+    }
+
+    /// The choices that have met a stop text behind a call, and wait for the end of that.
+    pub fn waiting(&self) -> Vec<u32> {
+        let waits = |choice: &Choice| choice.stopped.is_some() && !choice.ended;
+        let waiting = self.choices.iter().filter(|(_, choice)| waits(choice));
+        waiting.map(|(index, _)| *index).collect()
     }
 }
 
@@ -284,6 +301,7 @@ impl Taking<'_> {
                 Passed::Text(text) => self.tell(&text),
                 Passed::Stopped { text, stop } => {
                     self.tell(&text)?;
+                    self.choice.is_cut = true;
                     if self.choice.last_call.is_some() {
                         self.choice.stopped = Some(stop);
                         return Ok(());

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::usage::CountedBy;
 use tollgate_dialects::{Dialect, FaultKind, Undo, emulate::Emulated};
 
 use crate::harness::{self, decode_answer, presentation, shown};
@@ -101,5 +102,25 @@ fn one_that_was_cut_is_none() {
         let cut = sse(&events[..events.len() - 1]);
         let fault = decode_answer(dialect, &Quirks::default(), &Undo::default(), &cut).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Cut, "{dialect:?}");
+    }
+}
+
+#[test]
+fn one_that_was_cut_behind_its_stop_text_is_whole_and_its_count_is_an_estimate() {
+    let undo = Undo {
+        emulated: Emulated {
+            stop: vec!["i".to_owned()],
+            ..Emulated::default()
+        },
+        ..Undo::default()
+    };
+    for (dialect, events) in streams() {
+        let cut = sse(&events[..events.len() - 1]);
+        let decoded = decode_answer(dialect, &Quirks::default(), &undo, &cut).unwrap();
+        let choice = shown(&decoded.answer)["choices"][0].take();
+        assert_eq!(choice["message"]["content"], "H", "{dialect:?}");
+        assert_eq!(choice["finish_reason"], "stop", "{dialect:?}");
+        assert_eq!(choice["matched_stop"], "i", "{dialect:?}");
+        assert_eq!(decoded.answer.counted_by, CountedBy::Gate, "{dialect:?}");
     }
 }

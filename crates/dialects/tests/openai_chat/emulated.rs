@@ -237,3 +237,48 @@ fn a_call_of_another_tool_than_the_named_one_is_no_answer() {
         }
     }
 }
+
+#[test]
+fn a_stop_text_behind_a_call_ends_a_stream_that_breaks_where_the_call_is_whole() {
+    let undo = undo(
+        &no_stop(),
+        json!({"stop": ["END"], "tools": [{"type": "function", "function": {"name": "f"}}]}),
+    );
+    let call = |arguments: &str| {
+        json!({"tool_calls": [{"index": 0, "id": "call_1", "type": "function",
+            "function": {"name": "f", "arguments": arguments}}]})
+    };
+    let broken = |arguments: &str| {
+        let chunks = [
+            chunk(call(arguments), Value::Null),
+            chunk(json!({"content": "so END of"}), Value::Null),
+        ];
+        stream(&no_stop(), &undo, &chunks)
+    };
+
+    let (events, end) = broken("{}");
+    assert!(end.is_ok(), "{end:?}");
+    let finish = finish(&events).unwrap();
+    assert_eq!(finish.reason, FinishReason::ToolCalls);
+    assert_eq!(finish.matched_stop.as_deref(), Some("END"));
+
+    for half in ["", "{\"a\":"] {
+        let (_, end) = broken(half);
+        assert_eq!(
+            end.unwrap_err().kind,
+            FaultKind::Cut,
+            "nobody can run half a call"
+        );
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_before_its_stop_text_is_none() {
+    let undo = undo(&no_stop(), json!({"stop": ["END"]}));
+    let (_, end) = stream(
+        &no_stop(),
+        &undo,
+        &[chunk(json!({"content": "so EN"}), Value::Null)],
+    );
+    assert_eq!(end.unwrap_err().kind, FaultKind::Cut);
+}

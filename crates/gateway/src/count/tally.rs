@@ -58,6 +58,8 @@ pub struct Tally {
     /// Whether the answer has begun, and whether it has come to its end.
     begun: bool,
     whole: bool,
+    /// Whether its provider broke off behind that end, before it had counted.
+    cut_off: bool,
     unbelieved: Option<Usage>,
 }
 
@@ -99,6 +101,7 @@ impl Tally {
             counted: None,
             begun: false,
             whole: false,
+            cut_off: false,
             unbelieved: None,
         }
     }
@@ -135,6 +138,7 @@ impl Tally {
         match event {
             EventKind::Usage(usage) => self.tell(*usage),
             EventKind::UsageEstimated => self.prompt_is_estimated = true,
+            EventKind::UsageCutOff => self.cut_off = true,
             EventKind::Text { text, .. } | EventKind::Refusal { text, .. } => self.said.say(text),
             EventKind::Reasoning { text, .. } => self.said.think(text),
             EventKind::ToolCall { name, arguments, .. } => {
@@ -275,7 +279,7 @@ impl Tally {
 
     /// Whether what a provider told is not all.
     fn is_counted_here(&self) -> bool {
-        self.told.is_none() || !self.whole && self.said.bytes() > 0
+        self.told.is_none() || (!self.whole || self.cut_off) && self.said.bytes() > 0
     }
 
     fn prompt(&self) -> u64 {

@@ -82,6 +82,7 @@ impl Writer {
                 EventKind::Start(_)
                 | EventKind::Usage(_)
                 | EventKind::UsageEstimated
+                | EventKind::UsageCutOff
                 | EventKind::Text { .. }
                 | EventKind::Refusal { .. }
                 | EventKind::Reasoning { .. }

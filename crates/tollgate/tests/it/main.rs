@@ -72,6 +72,7 @@ mod serve;
 mod service_tier;
 mod speed_floor;
 mod stage;
+mod stop_text;
 mod stream_end;
 mod surface;
 mod telemetry;

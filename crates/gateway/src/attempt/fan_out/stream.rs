@@ -46,6 +46,8 @@ struct Counts {
     share: Share,
     usage: Option<Usage>,
     bytes: u64,
+    /// How much it had said when it was counted.
+    counted: u64,
 }
 
 impl MergedStream {
@@ -63,6 +65,7 @@ impl MergedStream {
             share: *share,
             usage: None,
             bytes: 0,
+            counted: 0,
         });
         let mut merged = Self {
             under_way: FuturesUnordered::new(),
@@ -193,8 +196,14 @@ impl MergedStream {
                 EventKind::Usage(usage) => {
                     if let Some(counts) = counts {
                         counts.usage = Some(*usage);
+                        counts.counted = counts.bytes;
                     }
                     *usage = self.sum();
+                }
+                EventKind::UsageCutOff => {
+                    if let Some(counts) = counts.filter(|counts| counts.bytes > counts.counted) {
+                        counts.usage = None;
+                    }
                 }
                 EventKind::UsageEstimated | EventKind::ServiceTier(_) => {}
                 EventKind::Text { choice, text }
