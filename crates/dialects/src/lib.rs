@@ -121,6 +121,14 @@ pub fn encode(
         Dialect::Gemini => gemini::request::encode,
     };
     let mut written = encode(request, serving, plan, context)?;
+    // Whoever reads the model's page knows that these do nothing.
+    let does_nothing = |name: &str| {
+        let field = request.model.contract.field(name);
+        field.is_some_and(|field| field.without_effect)
+    };
+    written
+        .notes
+        .retain(|note| !matches!(note, Note::Omitted(name) if does_nothing(name)));
     written.undo.choices = NonZeroU32::new(context.choices);
     if request.traits.narrowed_tools {
         let note = Note::Emulated("tool_choice".to_owned());

@@ -89,6 +89,8 @@ pub struct Field {
     pub requires: Vec<(Box<str>, serde_json::Value)>,
     /// The value that changes nothing, for which `requires` does not count.
     pub no_effect: Option<serde_json::Value>,
+    /// Whether the page says that no value changes anything: then nothing is lost where it is left out.
+    pub without_effect: bool,
 }
 
 /// What a value may be. A bound applies to values of its kind only: `max_items` to arrays, and so on.

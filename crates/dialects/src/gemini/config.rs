@@ -9,7 +9,7 @@ use tollgate_chat::object::Object;
 use super::{body::Members, media::note, thinking, tools};
 use crate::{
     emulate::{FormatPlan, Plan, Schema},
-    parameter::{has_no_effect, not_taken, omits, refuses, whole},
+    parameter::{has_no_effect, nearest, not_taken, omits, refuses, whole},
     request::{Context, Note, Unsupported},
 };
 
@@ -75,7 +75,8 @@ impl Writer<'_> {
         if refuses(self.quirks, name, thinks) {
             return Err(not_taken(name));
         }
-        if omits(self.quirks, name, thinks) {
+        let is_sampling = matches!(name, "temperature" | "top_p");
+        if omits(self.quirks, name, thinks) && !is_sampling {
             self.omit(name);
             return Ok(());
         }
@@ -137,18 +138,10 @@ impl Writer<'_> {
 
     fn number(&mut self, name: &str, value: &str, range: Option<Range>, sent: &str, config: &mut Members) {
         let Ok(asked) = value.parse::<f64>() else { return };
-        let Some(range) = range else {
-            // 1 has no effect for either: there is nothing to tell.
-            if asked != 1.0 {
-                self.omit(name);
-            }
-            return;
-        };
-        let nearest = range.nearest(asked);
-        if nearest != asked {
-            note(self.notes, Note::Moved(name.to_owned()));
+        let range = range.filter(|_| !omits(self.quirks, name, self.plan.thinking.thinks));
+        if let Some(nearest) = nearest(name, asked, range, self.notes) {
+            config.put(sent, nearest);
         }
-        config.put(sent, nearest);
     }
 
     /// Gemini's seeds have 32 bits; the lower ones of a longer seed make as good a seed.

@@ -46,6 +46,93 @@ fn what_says_nothing_is_neither_refused_nor_noted() {
     }
 }
 
+/// Each parameter with a value by which nothing is asked for.
+fn nothing() -> Vec<(&'static str, Value)> {
+    vec![
+        ("temperature", json!(1)),
+        ("temperature", json!(1.0)),
+        ("top_p", json!(1)),
+        ("frequency_penalty", json!(0)),
+        ("frequency_penalty", json!(0.0)),
+        ("presence_penalty", json!(0)),
+        ("presence_penalty", json!(-0.0)),
+        ("seed", Value::Null),
+        ("logit_bias", json!({})),
+        ("logprobs", json!(false)),
+        ("top_logprobs", json!(0)),
+        ("n", json!(1)),
+        ("stop", json!([])),
+        ("stop", Value::Null),
+        ("stream", json!(false)),
+        ("stream_options", Value::Null),
+        ("response_format", json!({"type": "text"})),
+        ("tools", json!([])),
+        ("parallel_tool_calls", json!(true)),
+        ("functions", json!([])),
+        ("function_call", json!("none")),
+        ("modalities", json!(["text"])),
+        ("metadata", json!({})),
+        ("store", json!(false)),
+        ("user", json!("")),
+        ("safety_identifier", json!("")),
+        ("prompt_cache_key", json!("")),
+        ("service_tier", json!("auto")),
+        ("verbosity", json!("medium")),
+        ("reasoning_effort", Value::Null),
+        ("thinking", Value::Null),
+        ("enable_thinking", Value::Null),
+        ("thinking_budget", Value::Null),
+        ("prediction", Value::Null),
+        ("web_search_options", Value::Null),
+    ]
+}
+
+#[test]
+fn nothing_that_is_asked_for_is_noted_for_any_model_at_any_provider() {
+    let mut wrong = Vec::new();
+    for model in CATALOG.models() {
+        for provider in CATALOG.providers() {
+            let serving = CATALOG.serving(model.id.as_str(), provider);
+            let bare = valid(&CATALOG, model.id.as_str(), &json!({}));
+            let bare = notes(&tollgate_dialects::encode(&bare, &serving, &alone()).unwrap());
+            for (name, value) in nothing() {
+                let request = valid(&CATALOG, model.id.as_str(), &json!({ name: value }));
+                match tollgate_dialects::encode(&request, &serving, &alone()) {
+                    Ok(request) if notes(&request) == bare => {}
+                    Ok(request) => wrong.push(format!(
+                        "{} at {}: {name} {value}: {:?}",
+                        model.id,
+                        provider.name,
+                        notes(&request)
+                    )),
+                    Err(refused) => wrong.push(format!(
+                        "{} at {}: {name} {value}: {refused}",
+                        model.id, provider.name
+                    )),
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn what_a_page_says_has_no_effect_is_left_out_without_a_word() {
+    let members = json!({"frequency_penalty": 1.5, "presence_penalty": -0.5});
+    let (sent, noted) = asked("dashscope", "deepseek-v4-flash", &members).unwrap();
+    assert_eq!(noted, Vec::<String>::new());
+    assert_eq!(
+        (sent.get("frequency_penalty"), sent.get("presence_penalty")),
+        (None, None)
+    );
+    let (_, noted) = asked("dashscope", "deepseek-v3-2", &members).unwrap();
+    assert_eq!(
+        noted,
+        ["omitted:frequency_penalty"],
+        "there its page knows of an effect"
+    );
+}
+
 #[test]
 fn an_empty_object_that_asks_for_a_search_is_a_wish() {
     for (provider, model) in [("anthropic", "claude-sonnet-4-6"), ("gemini", "gemini-2.5-flash")] {

@@ -420,3 +420,25 @@ async fn a_strict_key_is_answered_by_the_channel_that_takes_its_parameters() {
     assert_eq!(answer.header("x-tollgate-channel"), Some("takes"));
     assert_eq!(answer.header("x-tollgate-notes"), None);
 }
+
+#[tokio::test]
+async fn a_strict_key_may_send_what_asks_for_nothing() {
+    let model = "deepseek-v4-flash";
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let channel = Channel::to(&provider).provider("dashscope").models([model]);
+    let gate = setup()
+        .channel(channel)
+        .key(&["--strict-parameters"])
+        .start()
+        .await;
+    for nothing in [
+        json!({"frequency_penalty": 0, "presence_penalty": 0.0, "temperature": 1, "top_p": 1}),
+        // Its page says that they have no effect.
+        json!({"frequency_penalty": 0.5, "presence_penalty": -0.5}),
+    ] {
+        let answer = gate.post(&with(question_to(model), nothing)).await;
+
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.header("x-tollgate-notes"), None);
+    }
+}

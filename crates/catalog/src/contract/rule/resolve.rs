@@ -184,6 +184,7 @@ fn field(entry: &Entry, names: &BTreeSet<&str>) -> Result<Field, Faulty> {
         send_default,
         requires,
         no_effect,
+        without_effect: written.without_effect.unwrap_or(false),
     })
 }
 
@@ -194,6 +195,7 @@ fn inner_rule(written: &written::Field, path: &str) -> Result<Rule, Faulty> {
         ("send_default", written.send_default.is_some()),
         ("requires", written.requires.is_some()),
         ("no_effect", written.no_effect.is_some()),
+        ("without_effect", written.without_effect.is_some()),
         ("same_limit_as", written.same_limit_as.is_some()),
     ];
     match only_at_top.into_iter().find(|(_, written)| *written) {

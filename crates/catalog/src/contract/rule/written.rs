@@ -82,6 +82,7 @@ pub(super) struct Field {
     pub send_default: Option<bool>,
     pub requires: Option<BTreeMap<String, toml::Value>>,
     pub no_effect: Option<toml::Value>,
+    pub without_effect: Option<bool>,
     pub same_limit_as: Option<String>,
 }
 
@@ -138,6 +139,7 @@ impl Field {
             send_default: self.send_default.or(base.send_default),
             requires: self.requires.or(base.requires),
             no_effect: self.no_effect.or(base.no_effect),
+            without_effect: self.without_effect.or(base.without_effect),
             same_limit_as: self.same_limit_as.or(base.same_limit_as),
         }
     }
