@@ -31,6 +31,9 @@ pub struct Quirks {
     pub token_limit_field: TokenLimitField,
     /// Whether role `developer` is known; else it is sent as `system`.
     pub developer_role: bool,
+    /// Whether messages are refused of which none is the user's; then one that says nothing is put before what the
+    /// assistant says.
+    pub needs_user: bool,
     /// On which messages `name` is taken; elsewhere it is left out.
     pub message_name: MessageName,
     /// Whether an array of text parts is taken; else the texts are joined to one string.
@@ -246,6 +249,7 @@ impl Default for Quirks {
         Self {
             token_limit_field: TokenLimitField::MaxTokens,
             developer_role: false,
+            needs_user: false,
             message_name: MessageName::All,
             text_part_arrays: true,
             null_content: true,

@@ -108,7 +108,10 @@ impl MessageReader<'_> {
                 self.traits.leading_system |= self.index == 0;
                 self.content(message, at, parts::TEXT, found);
             }
-            Role::User => self.content(message, at, parts::USER, found),
+            Role::User => {
+                self.traits.user = true;
+                self.content(message, at, parts::USER, found);
+            }
             Role::Assistant => self.assistant(message, members, at, turns, found),
             Role::Tool => {
                 self.content(message, at, parts::RESULT, found);

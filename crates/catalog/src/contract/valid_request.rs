@@ -87,6 +87,8 @@ pub struct MessageTraits {
     pub history_bytes: u64,
     /// Some role is `developer`.
     pub developer: bool,
+    /// Some role is `user`.
+    pub user: bool,
     /// Some message has a `name`.
     pub name: bool,
     /// Some content is an array of parts that are all text or refusals.

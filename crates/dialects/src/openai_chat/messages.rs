@@ -24,6 +24,9 @@ use crate::{
     request::{Context, Note, Unsupported},
 };
 
+/// Stands for a user who says nothing, where there has to be one. Nothing at all would be refused too.
+const NO_WORDS: &str = ".";
+
 /// What decides about messages.
 pub struct Rules<'r> {
     pub traits: &'r MessageTraits,
@@ -57,6 +60,12 @@ impl Rules<'_> {
             || (traits.cache_control && !quirks.cache_control)
             || self.has_addresses()
             || !self.instructions.is_empty()
+            || self.lacks_user()
+    }
+
+    /// Whether the provider wants to hear the user, who has said nothing.
+    fn lacks_user(&self) -> bool {
+        self.quirks.needs_user && !self.traits.user
     }
 
     /// Whether there are addresses that the provider does not fetch.
@@ -83,7 +92,10 @@ pub fn edit<'a>(
     let leading = list.iter().take_while(|message| is_instruction(message)).count();
     let joins = !rules.instructions.is_empty() && !rules.quirks.text_part_arrays && leading > 0;
     if !rules.instructions.is_empty() && !joins {
-        insert_instructions(&list, leading, rules, edits);
+        insert_behind(&list, leading, "system", &rules.instructions.join("\n\n"), edits);
+    }
+    if rules.lacks_user() {
+        insert_behind(&list, leading, "user", NO_WORDS, edits);
     }
     let turns = match rules.context.states.is_empty() {
         true => Vec::new(),
@@ -171,10 +183,9 @@ fn is_instruction(message: &str) -> bool {
     })
 }
 
-/// A system message of our own, after the client's leading ones.
-fn insert_instructions<'a>(list: &[&'a str], leading: usize, rules: &Rules<'_>, edits: &mut Edits<'a>) {
-    let text = quote(&rules.instructions.join("\n\n"));
-    let json = format!("{{\"role\":\"system\",\"content\":{text}}}");
+/// A message of our own, after the client's leading instructions and what was put there before.
+fn insert_behind<'a>(list: &[&'a str], leading: usize, role: &str, text: &str, edits: &mut Edits<'a>) {
+    let json = format!("{{\"role\":\"{role}\",\"content\":{}}}", quote(text));
     match (
         leading.checked_sub(1).and_then(|last| list.get(last)),
         list.first(),

@@ -295,3 +295,67 @@ fn a_forced_tool_that_stops_the_model_from_thinking_is_told() {
     let free = asked(json!({ "tools": tools })).unwrap();
     assert_eq!(notes(&free), Vec::<String>::new());
 }
+
+#[test]
+fn a_provider_that_wants_to_hear_the_user_hears_one() {
+    assert!(CATALOG.provider("zhipu").unwrap().quirks.needs_user);
+    let quirks = Quirks {
+        needs_user: true,
+        ..Quirks::default()
+    };
+    let roles = |quirks: &Quirks, messages: Value, more: Value| {
+        let mut members = more;
+        members["messages"] = messages;
+        let sent = sent(quirks.clone(), members)["messages"].take();
+        let messages = sent.as_array().unwrap().clone();
+        let said = messages.iter().map(|message| {
+            let text = message["content"].as_str().unwrap_or_default();
+            format!("{}: {text}", message["role"].as_str().unwrap())
+        });
+        said.collect::<Vec<_>>()
+    };
+    let system = json!({"role": "system", "content": "Be brief."});
+    let assistant = json!({"role": "assistant", "content": "Well,"});
+    let user = json!({"role": "user", "content": "Hi"});
+    let plain = json!({});
+
+    let heard = roles(&quirks, json!([system]), plain.clone());
+    assert_eq!(heard, ["system: Be brief.", "user: ."]);
+    let heard = roles(&quirks, json!([system, system, assistant, system]), plain.clone());
+    assert_eq!(
+        heard,
+        [
+            "system: Be brief.",
+            "system: Be brief.",
+            "user: .",
+            "assistant: Well,",
+            "system: Be brief."
+        ]
+    );
+    let heard = roles(&quirks, json!([assistant]), plain.clone());
+    assert_eq!(heard, ["user: .", "assistant: Well,"], "the user speaks first");
+    let heard = roles(&quirks, json!([system, user]), plain.clone());
+    assert_eq!(heard, ["system: Be brief.", "user: Hi"], "that one has spoken");
+    let heard = roles(&Quirks::default(), json!([system]), plain);
+    assert_eq!(heard, ["system: Be brief."], "others do not ask");
+
+    let no_formats = Quirks {
+        response_formats: vec![],
+        ..quirks
+    };
+    let json = json!({"response_format": {"type": "json_object"}});
+    let joined = Quirks {
+        text_part_arrays: false,
+        ..no_formats.clone()
+    };
+    let both = [&no_formats, &joined];
+    let cases = both
+        .into_iter()
+        .flat_map(|quirks| [json!([assistant]), json!([system])].map(|messages| (quirks, messages)));
+    for (quirks, messages) in cases {
+        let heard = roles(quirks, messages, json.clone());
+        let user = heard.iter().position(|said| said == "user: .").unwrap();
+        let told = heard.iter().position(|said| said.contains("JSON")).unwrap();
+        assert!(told < user, "instructions come first: {heard:?}");
+    }
+}
