@@ -114,7 +114,7 @@ impl Dialect {
             Self::OpenaiChat => {
                 openai_chat::replay::events(&openai_chat::answer::decode(body, quirks, presentation)?)?
             }
-            Self::OpenaiResponses => openai_responses::answer::events(body, quirks)?,
+            Self::OpenaiResponses => openai_responses::answer::events(body, undo.json)?,
             Self::AnthropicMessages => {
                 anthropic_messages::answer::events(body, presentation.estimated_prompt_tokens)?
             }
@@ -144,7 +144,7 @@ impl Dialect {
         // The raw path pays for neither where nobody has use for it.
         let keeps = keeps_state(self, quirks);
         let collector = keeps.then(|| collector_for(self, quirks, undo.before));
-        let choices = undo.choices;
+        let (choices, json) = (undo.choices, undo.json);
         let put_back = (self != Self::OpenaiChat || !undo.is_nothing()).then(|| PutBack::new(undo));
         let reader = match self {
             Self::OpenaiChat => Reader::OpenaiChat(openai_chat::stream::Decoder::new(
@@ -154,7 +154,7 @@ impl Dialect {
                 event_limit,
             )),
             Self::OpenaiResponses => {
-                Reader::OpenaiResponses(openai_responses::stream::Decoder::new(quirks, event_limit))
+                Reader::OpenaiResponses(openai_responses::stream::Decoder::new(json, event_limit))
             }
             Self::AnthropicMessages => Reader::AnthropicMessages(anthropic_messages::stream::Decoder::new(
                 presentation.estimated_prompt_tokens,

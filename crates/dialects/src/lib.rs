@@ -26,7 +26,12 @@ pub mod turn_state;
 
 use std::{borrow::Cow, num::NonZeroU32};
 
-use tollgate_catalog::{contract::ValidRequest, dialect_name::DialectName, quirks::Quirks, serving::Serving};
+use tollgate_catalog::{
+    contract::{ResponseFormatAsked, ValidRequest},
+    dialect_name::DialectName,
+    quirks::Quirks,
+    serving::Serving,
+};
 use tollgate_chat::chunk::{AnswerShape, Head};
 
 pub use client_param::say_clients_param;
@@ -130,6 +135,7 @@ pub fn encode(
         .notes
         .retain(|note| !matches!(note, Note::Omitted(name) if does_nothing(name)));
     written.undo.choices = NonZeroU32::new(context.choices);
+    written.undo.json = request.response_format != ResponseFormatAsked::Text;
     if request.traits.narrowed_tools {
         let note = Note::Emulated("tool_choice".to_owned());
         if !written.notes.contains(&note) {

@@ -48,6 +48,8 @@ pub struct Undo {
     /// The client's names of tools, by the provider's, where they differ.
     pub tool_names: HashMap<String, String>,
     pub emulated: Emulated,
+    /// Whether the content is to be JSON and nothing beside it. [`crate::encode`] fills it in.
+    pub json: bool,
     /// Choices that were asked for, where that is known: more are not the client's. [`crate::encode`] fills
     /// it in.
     pub choices: Option<NonZeroU32>,

@@ -7,6 +7,7 @@ mod turns;
 
 mod openai_responses {
     mod citations;
+    mod commentary;
     mod earlier_turns;
     mod events;
     mod fault;

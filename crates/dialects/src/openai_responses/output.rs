@@ -33,6 +33,8 @@ const STATE_LIMIT: usize = 4 << 20;
 const WAITING_LIMIT: usize = 16 << 20;
 /// Between two thoughts, and between the texts of two messages, for the reader.
 pub const GAP: &str = "\n\n";
+/// The phase of a message in which the model tells what it is about to do.
+const COMMENTARY: &str = "commentary";
 
 /// The state between two events.
 #[derive(Debug)]
@@ -54,10 +56,13 @@ pub struct Output {
     /// The response's own ID, where it tells one.
     response_id: Option<String>,
     tier: AnsweringTier,
+    /// Whether the text is to be JSON, which no commentary may stand before.
+    json: bool,
 }
 
-impl Default for Output {
-    fn default() -> Self {
+impl Output {
+    /// `json`: whether the text is to be JSON alone.
+    pub fn new(json: bool) -> Self {
         Self {
             started: false,
             items: BTreeMap::new(),
@@ -70,11 +75,10 @@ impl Default for Output {
             waiting: 0,
             response_id: None,
             tier: AnsweringTier::default(),
+            json,
         }
     }
-}
 
-impl Output {
     /// Says once that the provider has begun. `response`: what it says of the whole, where it does.
     pub fn start(&mut self, response: Option<&Object<'_>>, events: &mut Vec<EventKind>) {
         if self.response_id.is_none() {
@@ -110,6 +114,9 @@ impl Output {
         let Some(held) = self.items.get_mut(&at) else {
             return Ok(());
         };
+        if self.json && held.kind == ItemKind::Message && held.said.is_empty() {
+            held.is_thought = text(item, "phase").as_deref() == Some(COMMENTARY);
+        }
         if held.kind != ItemKind::Call || held.call.is_some() {
             return Ok(());
         }
@@ -248,7 +255,12 @@ impl Output {
         said.push(piece);
         let call = item.call.unwrap_or_default();
         check_count(parts)?;
-        if part.strand == Strand::Text {
+        let strand = match part.strand {
+            // Beside it the answer would not be the JSON that was asked for.
+            Strand::Text if item.is_thought => Strand::Thought,
+            strand => strand,
+        };
+        if strand == Strand::Text {
             self.texts_cross |= at < self.last_text;
             self.last_text = self.last_text.max(at);
             if is_first_text && self.text_chars > 0 {
@@ -263,7 +275,7 @@ impl Output {
         }
         let gap = if is_first_text { item.gap } else { "" };
         let (choice, piece) = (0, piece.to_owned());
-        events.push(match part.strand {
+        events.push(match strand {
             Strand::Text => EventKind::Text {
                 choice,
                 text: format!("{gap}{piece}"),
@@ -285,7 +297,8 @@ impl Output {
                 arguments: piece,
             },
         });
-        let logprobs = part.logprobs.and_then(logprobs::items_of);
+        let logprobs = part.logprobs.filter(|_| strand == part.strand);
+        let logprobs = logprobs.and_then(logprobs::items_of);
         events.extend(logprobs.map(|json| EventKind::Logprobs { choice, json }));
         Ok(())
     }
@@ -344,6 +357,7 @@ impl Output {
         }
         let state = match held.kind {
             ItemKind::Reasoning => turn::thought(item),
+            ItemKind::Message if held.is_thought => Some(turn::as_it_is(item)),
             ItemKind::Message => turn::message_frame(item),
             ItemKind::Call | ItemKind::CustomCall | ItemKind::Hosted => None,
         };

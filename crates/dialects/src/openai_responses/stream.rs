@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::{
     event::EventKind,
     object::Object,
@@ -29,11 +28,11 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// `event_limit`: most bytes of one event.
-    pub fn new(_quirks: &Quirks, event_limit: usize) -> Self {
+    /// `json`: whether the content is to be JSON alone. `event_limit`: most bytes of one event.
+    pub fn new(json: bool, event_limit: usize) -> Self {
         Self {
             reader: Some(SseReader::new(event_limit)),
-            output: Output::default(),
+            output: Output::new(json),
             done: false,
         }
     }

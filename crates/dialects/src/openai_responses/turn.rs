@@ -19,7 +19,7 @@ use crate::turn_state::order::OrderWriter;
 /// An item of an answer, as far as the state of its turn goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TurnItem {
-    /// The item's JSON.
+    /// The item's JSON: a thought, or a commentary that was told as one.
     Thought(Box<str>),
     Message {
         /// Bytes of its text.
@@ -90,6 +90,11 @@ pub fn thought(item: &Object<'_>) -> Option<Box<str>> {
     if !says_something("encrypted_content") && !says_something("content") {
         return None;
     }
+    Some(as_it_is(item))
+}
+
+/// An item's JSON without members that are null.
+pub fn as_it_is(item: &Object<'_>) -> Box<str> {
     let mut edits = Edits::of(item.text());
     let mut edit = ObjectEdit::of(item);
     for (index, member) in item.members().iter().enumerate() {
@@ -98,7 +103,7 @@ pub fn thought(item: &Object<'_>) -> Option<Box<str>> {
         }
     }
     edit.finish(&mut edits);
-    Some(edits.finish().into())
+    edits.finish().into()
 }
 
 /// What of a message is kept beside its text: its ID, by which a thought knows its follower, and its

@@ -23,6 +23,8 @@ pub struct Item {
     /// Place among the client's calls; `None` until name and ID of the call are known.
     pub call: Option<u32>,
     pub said: BTreeMap<(Strand, u64), Said>,
+    /// Whether it is a message that is told among the thoughts.
+    pub is_thought: bool,
     /// What was put before its text.
     pub gap: &'static str,
     /// Characters of the answer's text before each of this item's, by the text's index.
@@ -32,7 +34,7 @@ pub struct Item {
     /// Those that were told by themselves, for a host whose items do not tell them again.
     pub added: Vec<Citation>,
     pub ended: bool,
-    /// A thought's JSON, or what a message says beside its text.
+    /// The JSON of a thought or of a message that is told as one, or what a message says beside its text.
     pub state: Option<Box<str>>,
 }
 
@@ -47,6 +49,7 @@ impl Item {
             waiting: String::new(),
             call: None,
             said: BTreeMap::new(),
+            is_thought: false,
             gap: "",
             text_begins: BTreeMap::new(),
             citations: 0,
@@ -59,6 +62,8 @@ impl Item {
     pub fn take_for_turn(&mut self) -> TurnItem {
         match (self.kind, self.call, self.state.take()) {
             (ItemKind::Reasoning, _, Some(json)) => TurnItem::Thought(json),
+            (ItemKind::Message, _, Some(json)) if self.is_thought => TurnItem::Thought(json),
+            (ItemKind::Message, _, None) if self.is_thought => TurnItem::Other,
             (ItemKind::Message, _, frame) => TurnItem::Message {
                 bytes: self.text_bytes(),
                 frame,
