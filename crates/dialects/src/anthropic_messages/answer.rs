@@ -56,6 +56,7 @@ fn tell(block: &Object<'_>, turn: &mut Turn, events: &mut Vec<EventKind>) -> Res
             turn.cited(Cited::of(block), begins, events);
         }
         Some("thinking") => {
+            turn.begin_thought();
             turn.reasoning(string(block, "thinking")?, events);
             if is_signed(block) {
                 turn.thought(block.text().to_owned());

@@ -205,6 +205,7 @@ impl Decoder {
             }
             Some("thinking") => {
                 let thought = string(&block, "thinking")?;
+                self.turn.begin_thought();
                 self.turn.reasoning(thought.clone(), events);
                 self.hold(block.text().len() + thought.len())?;
                 Block::Thinking {

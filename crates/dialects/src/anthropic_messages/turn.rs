@@ -8,6 +8,8 @@ use crate::turn_state::order::OrderWriter;
 
 /// The only choice: Messages has no `n`.
 const CHOICE: u32 = 0;
+/// Between two thoughts, for the reader.
+const GAP: &str = "\n\n";
 
 /// What has been said so far, as far as later events depend on it.
 #[derive(Debug, Default)]
@@ -16,6 +18,9 @@ pub struct Turn {
     /// Characters of text.
     chars: u64,
     order: OrderWriter,
+    /// Whether a thought has been told, and whether another has begun since.
+    has_thought: bool,
+    another_thought: bool,
     /// A call that has ended without arguments.
     without_arguments: Option<u32>,
 }
@@ -58,10 +63,21 @@ impl Turn {
         }
     }
 
+    /// A block of thoughts begins. What it says stands apart from what the one before it said.
+    pub fn begin_thought(&mut self) {
+        self.another_thought = self.has_thought;
+    }
+
     pub fn reasoning(&mut self, text: String, events: &mut Vec<EventKind>) {
-        if !text.is_empty() {
-            events.push(EventKind::Reasoning { choice: CHOICE, text });
+        if text.is_empty() {
+            return;
         }
+        self.has_thought = true;
+        let text = match std::mem::take(&mut self.another_thought) {
+            true => [GAP, &text].concat(),
+            false => text,
+        };
+        events.push(EventKind::Reasoning { choice: CHOICE, text });
     }
 
     /// Opens a call and returns its index.

@@ -327,6 +327,70 @@ fn thoughts_are_kept_as_whole_blocks_where_they_stood() {
 }
 
 #[test]
+fn several_thoughts_are_told_with_a_gap_between_them_and_kept_as_they_were() {
+    let thought = |text: &str| json!({"type": "thinking", "thinking": text, "signature": "c2ln"});
+    let blocks = [
+        thought("First."),
+        json!({"type": "redacted_thinking", "data": "eHh4"}),
+        // Its words are not told, only its signature.
+        thought(""),
+        thought("Then."),
+        json!({"type": "text", "text": "Well."}),
+        thought("Last."),
+    ];
+    let (whole, turns) =
+        answer(&json!({"type": "message", "content": blocks, "stop_reason": "end_turn"})).unwrap();
+    let told = "First.\n\nThen.\n\nLast.";
+    assert_eq!(whole["choices"][0]["message"]["reasoning_content"], told);
+    let order_of_whole: Vec<Value> = turns.iter().flat_map(order).collect();
+    assert!(
+        !json!(order_of_whole).to_string().contains("\\n"),
+        "the gap is the gate's"
+    );
+
+    let mut all = Vec::new();
+    for (index, block) in (0..).zip(&blocks) {
+        let mut opened = block.clone();
+        let said = match block["type"].as_str().unwrap() {
+            "thinking" => {
+                opened["thinking"] = json!("");
+                opened["signature"] = json!("");
+                let text = block["thinking"].as_str().unwrap();
+                let pieces = text.split_inclusive(['r', 's']);
+                let mut said: Vec<Value> = pieces
+                    .map(|piece| delta(index, json!({"type": "thinking_delta", "thinking": piece})))
+                    .collect();
+                said.push(delta(
+                    index,
+                    json!({"type": "signature_delta", "signature": "c2ln"}),
+                ));
+                said
+            }
+            "text" => {
+                opened["text"] = json!("");
+                vec![delta(index, json!({"type": "text_delta", "text": "Well."}))]
+            }
+            _ => Vec::new(),
+        };
+        all.push(start(index, opened));
+        all.extend(said);
+        all.push(stop(index));
+    }
+    let (events, turns, outcome) = read([stream(&all, "end_turn")]);
+    outcome.unwrap();
+    let streamed: String = events
+        .iter()
+        .filter_map(|event| match event {
+            EventKind::Reasoning { text, .. } => Some(&**text),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(streamed, told, "the same from a stream");
+    let order_of_stream: Vec<Value> = turns.iter().flat_map(order).collect();
+    assert_eq!(order_of_stream, order_of_whole);
+}
+
+#[test]
 fn a_whole_answer_keeps_its_thoughts_byte_for_byte() {
     let block = "{ \"type\": \"thinking\",\"thinking\":\"\\u00e9\",  \"signature\":\"A\\/B\" }";
     let body = format!(
