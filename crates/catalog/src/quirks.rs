@@ -124,6 +124,9 @@ pub struct Quirks {
     pub usage_excludes_reasoning: bool,
     /// Whether thinking may stand inside the content as `<think>…</think>`.
     pub think_tags: bool,
+    /// Whether such a thought always has its opening tag; else the text of a model that always thinks is held until
+    /// a closing one may come no more.
+    pub think_tag_opens: bool,
     /// Whether a file may be an http(s) URL; else the gate fetches it.
     pub file_urls: bool,
     /// Whether the provider fetches over https alone; the gate fetches what is at an http URL.
@@ -295,6 +298,7 @@ impl Default for Quirks {
             provider_defaults: BTreeMap::new(),
             usage_excludes_reasoning: false,
             think_tags: false,
+            think_tag_opens: false,
             file_urls: false,
             https_only: false,
             whole_only: false,

@@ -1,9 +1,10 @@
 //! Takes `<think>…</think>` out of content: some hosts put the reasoning there.
 //!
 //! Only a tag at the very start of the content counts (after white space), since later ones are the
-//! model's own words. The opening tag may be missing (MiniMax; wire notes, section 11): of a model that
+//! model's own words. The opening tag may be missing, where the host has it in the prompt: of a model that
 //! always thinks and whose thoughts have not come by themselves, content is held until a closing tag says
-//! that it was thought, or nothing can say so any more. Of others a lone `</think>` is not looked for.
+//! that it was thought, or nothing can say so any more. Of others, and where the catalogue says that the tag
+//! is always there, a lone `</think>` is not looked for.
 
 use tollgate_catalog::quirks::Quirks;
 
@@ -50,7 +51,8 @@ enum State {
 impl ThinkTags {
     /// For the content of a choice at a provider that is known to write such tags.
     pub fn of(quirks: &Quirks) -> Self {
-        match quirks.thinks_by_default && !quirks.thinking_optional {
+        let always_thinks = quirks.thinks_by_default && !quirks.thinking_optional;
+        match always_thinks && !quirks.think_tag_opens {
             true => Self::of_a_thinker(),
             false => Self::default(),
         }

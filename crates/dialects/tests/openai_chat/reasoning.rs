@@ -1,12 +1,16 @@
 //! Where hosts put a model's thoughts in a stream.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tollgate_catalog::quirks::Quirks;
+use tollgate_chat::event::EventKind;
+use tollgate_dialects::Undo;
 
 use super::{
-    fixtures::{decode_answer, shown},
+    fixtures::{CATALOG, DIALECT, decode_answer, shown},
     streamed::{chunk, read, read_with, stop},
 };
+use crate::harness;
 
 #[test]
 fn reasoning_by_any_name_becomes_reasoning_content() {
@@ -90,7 +94,7 @@ fn empty_reasoning_does_not_keep_think_tags_in_the_content() {
     }
 }
 
-/// As MiniMax's, which always thinks.
+/// Of a model that always thinks.
 fn always_thinks() -> Quirks {
     Quirks {
         thinks_by_default: true,
@@ -174,5 +178,34 @@ fn details_of_a_host_that_is_a_gateway_itself_reach_the_client_who_has_to_bring_
     assert_eq!(
         (&delta["reasoning_content"], &delta["reasoning_details"]),
         (&json!("hm"), &details)
+    );
+}
+
+#[test]
+fn text_of_minimax_streams_although_no_thought_came_before_it() {
+    let minimax = &CATALOG.provider("minimax").unwrap().quirks;
+    assert_eq!(minimax.send["reasoning_split"].as_bool(), Some(true));
+    let told_so_far = |content: &str| {
+        let mut decoder = harness::stream_decoder(DIALECT, minimax, Undo::default());
+        let mut events = Vec::new();
+        let piece = chunk(json!({"content": content}), Value::Null);
+        let piece = Bytes::from(format!("data: {piece}\n\n"));
+        decoder.read(piece, &mut events).unwrap();
+        let texts = events.iter().filter_map(|event| match &event.kind {
+            EventKind::Text { text, .. } => Some(&**text),
+            _ => None,
+        });
+        texts.collect::<String>()
+    };
+    assert_eq!(
+        told_so_far("Hello"),
+        "Hello",
+        "the client need not wait for the end"
+    );
+    assert_eq!(told_so_far(" <thi"), "", "this may be a tag");
+    assert_eq!(
+        told_so_far("<think>hm</think>Yes"),
+        "Yes",
+        "if it thinks here all the same"
     );
 }
