@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_dialects::{Fault, FaultKind};
 
-use super::Unanswered;
+use super::{RETRY_AFTER_LIMIT, Unanswered};
 use crate::{
     error::{AttemptFailure, Failure, GateError, shown_code},
     health::{Scope, Sign},
@@ -89,7 +89,7 @@ pub fn treatment(failure: &Failure) -> Treatment {
             Failure::Fault(_) => row(Elsewhere, Sign::Unknown),
         };
     };
-    let advised = fault.retry_after;
+    let advised = advised(fault);
     let mut row = match fault.kind {
         // A whole answer that was paid for: whether to buy another is the client's choice.
         FaultKind::NotAsAsked(_) => row(GiveUp, Sign::Alive),
@@ -138,9 +138,15 @@ pub fn treatment(failure: &Failure) -> Treatment {
 /// The wait that the provider asked for.
 pub fn advised_wait(failure: &Failure) -> Option<Duration> {
     match failure {
-        Failure::Fault(fault) => fault.retry_after,
+        Failure::Fault(fault) => advised(fault),
         _ => None,
     }
+}
+
+/// The same, as far as it is believed: a provider that is wrong about it would be left alone for days. One that is
+/// right says so again.
+fn advised(fault: &Fault) -> Option<Duration> {
+    Some(fault.retry_after?.min(RETRY_AFTER_LIMIT))
 }
 
 /// A word for logs and metrics, from a closed set.
@@ -266,7 +272,7 @@ pub fn to_client(
 fn wait_of(failure: &Failure) -> Option<Duration> {
     match failure {
         Failure::Fault(fault) => match fault.kind {
-            FaultKind::RateLimited | FaultKind::Overloaded | FaultKind::Server => fault.retry_after,
+            FaultKind::RateLimited | FaultKind::Overloaded | FaultKind::Server => advised(fault),
             _ => None,
         },
         _ => None,
@@ -309,10 +315,10 @@ pub fn error_of(failure: Failure) -> GateError {
             FaultKind::ContentFilter => GateError::ContentFilter,
             FaultKind::Credential | FaultKind::Quota | FaultKind::ModelUnknown => GateError::Misconfigured,
             FaultKind::RateLimited => GateError::RateLimited {
-                retry_after: fault.retry_after,
+                retry_after: advised(&fault),
             },
             FaultKind::Overloaded => GateError::Overloaded {
-                retry_after: fault.retry_after,
+                retry_after: advised(&fault),
             },
             FaultKind::Server => GateError::ProviderFailed,
             FaultKind::Malformed => GateError::ProviderMalformed,

@@ -9,7 +9,7 @@ use tollgate_testkit::{
     provider::{FakeProvider, answers_with, decides, fails, hangs_up, says, streams},
 };
 
-use crate::stage::{MODEL, question, question_with, setup};
+use crate::stage::{MODEL, question, question_to, question_with, setup};
 
 /// A gate as it is by default, in front of this provider, with a spare channel behind it.
 async fn with_spare(routing: &str) -> (FakeProvider, FakeProvider, Gate) {
@@ -253,6 +253,35 @@ async fn a_rate_limit_rests_as_long_as_the_provider_says() {
         (30_000..=40_000).contains(&rest.as_u64().expect("a number")),
         "{rest}"
     );
+}
+
+#[tokio::test]
+async fn nobody_is_left_alone_for_longer_than_an_hour_at_once() {
+    const HOUR_MS: u64 = 3_600_000;
+    let model = "gemini-3-flash-preview";
+    let delay = json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "86400s"});
+    let of_a_day = json!({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [
+        {"quotaId": "GenerateRequestsPerDayPerProjectPerModel", "quotaValue": "250"}]});
+    for details in [json!([delay]), json!([delay, of_a_day])] {
+        let provider = FakeProvider::start().await;
+        let channel = Channel::of("gemini", &provider).models([model]);
+        let gate = setup().resilient().channel(channel).start().await;
+        let error = json!({"error": {
+            "code": 429, "message": "Quota exceeded", "status": "RESOURCE_EXHAUSTED", "details": details,
+        }});
+        let headers = [("content-type", "application/json")];
+        provider.always(answers_with(429, &headers, error.to_string()));
+
+        let answer = gate.post(&question_to(model)).await;
+
+        let told = channels(&gate).await;
+        let rest = [&told[0]["rests_for_ms"], &told[0]["models"][0]["rests_for_ms"]];
+        let rest = rest.into_iter().filter_map(Value::as_u64).max().unwrap();
+        assert!((HOUR_MS / 2..=HOUR_MS).contains(&rest), "{details}: {told}");
+        if answer.status == 429 {
+            assert_eq!(answer.header("retry-after"), Some("3600"));
+        }
+    }
 }
 
 #[tokio::test]
