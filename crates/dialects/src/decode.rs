@@ -2,6 +2,7 @@
 //! request's side changed, and the state of turns gathered.
 
 mod put_back;
+mod unasked;
 
 use bytes::Bytes;
 use tollgate_catalog::{
@@ -17,6 +18,7 @@ use tollgate_chat::{
 };
 
 use self::put_back::PutBack;
+pub use self::unasked::UnaskedStream;
 use crate::{
     Dialect, Presentation, anthropic_messages,
     fault::Fault,
@@ -177,9 +179,11 @@ impl Dialect {
     }
 }
 
+/// How a line of server-sent events begins.
+const LINES: [&[u8]; 5] = [b"data:", b"event:", b":", b"id:", b"retry:"];
+
 /// Whether a body is server-sent events.
 fn is_stream(body: &[u8]) -> bool {
-    const LINES: [&[u8]; 5] = [b"data:", b"event:", b":", b"id:", b"retry:"];
     let body = body.trim_ascii_start();
     body.first() != Some(&b'{') && LINES.iter().any(|line| body.starts_with(line))
 }

@@ -35,7 +35,7 @@ use tollgate_catalog::{
 use tollgate_chat::chunk::{AnswerShape, Head};
 
 pub use client_param::say_clients_param;
-pub use decode::{Decoded, StreamDecoder};
+pub use decode::{Decoded, StreamDecoder, UnaskedStream};
 pub use fault::{Fault, FaultKind, Missing};
 pub use request::{Context, Note, ProviderRequest, Undo, Unsupported};
 

@@ -9,7 +9,7 @@ use tollgate_chat::{
     event::EventKind,
     usage::{CountedBy, Usage},
 };
-use tollgate_dialects::{Dialect, Presentation, ProviderRequest};
+use tollgate_dialects::{Dialect, Presentation, ProviderRequest, UnaskedStream};
 
 use super::{
     OpenStream, Outcome,
@@ -128,9 +128,11 @@ impl Call {
         let idle = self.server.timeouts.idle;
         let limit = self.gate.settings.answer_limit;
         let mut held = self.gate.buffered.hold();
-        let body = send::read_whole(response.into_body(), limit, idle, &mut held).await?;
+        let quirks = &self.server.serving.quirks;
+        let unasked = UnaskedStream::new(dialect, quirks, &self.presentation, &undo);
+        let body = send::read_whole(response.into_body(), limit, idle, &mut held, unasked).await?;
         let decoded = dialect
-            .decode_answer(&body, &self.server.serving.quirks, &self.presentation, &undo)
+            .decode_answer(&body, quirks, &self.presentation, &undo)
             .map_err(|fault| {
                 self.mark.follow().counted(dialect.counted_in(&body));
                 private::failed(&self.server.channel.settings, fault)

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 use tollgate_catalog::quirks::Quirks;
 use tollgate_chat::event::{Event, EventKind, Wire};
-use tollgate_dialects::{Dialect, Presentation, StreamDecoder, Undo};
+use tollgate_dialects::{Dialect, Presentation, StreamDecoder, UnaskedStream, Undo};
 
 use super::{
     fan_out::MergedStream, outcome::treatment, pace::Pace, private, reasoning::Keeper, send::root_cause,
@@ -485,6 +485,12 @@ pub async fn tell_whole(
         gate.settings.answer_limit,
         idle,
         &mut memory,
+        UnaskedStream::new(
+            reading.dialect,
+            reading.quirks,
+            reading.presentation,
+            &reading.undo,
+        ),
     )
     .await?;
     let decoded =

@@ -23,7 +23,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout, timeout_at};
 use tollgate_catalog::channel::Proxy;
-use tollgate_dialects::ProviderRequest;
+use tollgate_dialects::{ProviderRequest, UnaskedStream};
 use url::Url;
 
 use connect::{Connector, Wire};
@@ -146,12 +146,14 @@ fn build(server: &Server, request: ProviderRequest) -> Result<Request<Segments>,
     Ok(http)
 }
 
-/// Reads a whole body of at most `limit` bytes, with at most `idle` between two reads.
+/// Reads a whole body of at most `limit` bytes, with at most `idle` between two reads. Where it is a stream all the
+/// same, its own end is the end; then the connection may stay open or break.
 pub async fn read_whole(
     mut body: Incoming,
     limit: usize,
     idle: Duration,
     held: &mut Held,
+    mut unasked: UnaskedStream<'_>,
 ) -> Result<Bytes, Failure> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
@@ -159,13 +161,20 @@ pub async fn read_whole(
         // Mostly it is there, and needs no timer.
         let frame = match body.frame().now_or_never() {
             Some(frame) => frame,
-            None => timeout(idle, body.frame())
-                .await
-                .map_err(|_| Failure::IdleTimeout { limit: idle })?,
+            None => match timeout(idle, body.frame()).await {
+                Ok(frame) => frame,
+                Err(_) if unasked.has_said_all() => break,
+                Err(_) => return Err(Failure::IdleTimeout { limit: idle }),
+            },
         };
-        let Some(frame) = frame else { break };
-        let frame = frame.map_err(|error| Failure::Broken(root_cause(&error)))?;
+        let frame = match frame {
+            None => break,
+            Some(Ok(frame)) => frame,
+            Some(Err(_)) if unasked.has_said_all() => break,
+            Some(Err(error)) => return Err(Failure::Broken(root_cause(&error))),
+        };
         let Ok(data) = frame.into_data() else { continue };
+        let is_last = unasked.ends_with(&data, limit);
         let so_far = first.len() + rest.len() + data.len();
         if so_far > limit {
             return Err(Failure::AnswerTooLarge { limit });
@@ -176,6 +185,9 @@ pub async fn read_whole(
         } else {
             rest.extend_from_slice(&std::mem::take(&mut first));
             rest.extend_from_slice(&data);
+        }
+        if is_last {
+            break;
         }
     }
     Ok(if rest.is_empty() { first } else { rest.freeze() })

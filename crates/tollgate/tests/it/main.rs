@@ -74,6 +74,7 @@ mod speed_floor;
 mod stage;
 mod stop_text;
 mod stream_end;
+mod streamed_unasked;
 mod surface;
 mod telemetry;
 mod tool_calls;
