@@ -71,6 +71,30 @@ impl Store {
         })
     }
 
+    /// Opens the database to look at it: nothing is made or migrated, so what this version has and the database lacks is
+    /// an error of the query that asks for it. `None`: there is no such file.
+    pub async fn open_as_it_is(url: &DatabaseUrl) -> Result<Option<Self>, OpenError> {
+        let pool = match url {
+            DatabaseUrl::Sqlite(path) if !path.exists() => return Ok(None),
+            DatabaseUrl::Sqlite(path) => {
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .busy_timeout(BUSY_TIMEOUT);
+                let pool = connect_sqlite(options).await;
+                Pool::Sqlite(pool.map_err(|error| OpenError::unusable(&path.display().to_string(), error))?)
+            }
+            DatabaseUrl::Postgres(url) => {
+                // What it was asked is done; whether it can say goodbye does not matter.
+                let _ = connect_postgres(url).await?.close().await;
+                Pool::Postgres(postgres_pool(url))
+            }
+        };
+        Ok(Some(Self {
+            pool,
+            actor: Arc::default(),
+        }))
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.pool.query("SELECT 1").execute().await?;
@@ -151,12 +175,7 @@ async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), MigrateError> {
 }
 
 async fn open_postgres(url: &PostgresUrl) -> Result<sqlx::PgPool, OpenError> {
-    // One by itself before the pool, which would try again and again and then say only that time is up.
-    let options = url.options();
-    let mut connection = time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options))
-        .await
-        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
-        .map_err(|error| OpenError::refused(url, error))?;
+    let mut connection = connect_postgres(url).await?;
     let name = url.to_string();
     time::timeout(MIGRATE_TIMEOUT, migrate_postgres(&mut connection))
         .await
@@ -164,10 +183,22 @@ async fn open_postgres(url: &PostgresUrl) -> Result<sqlx::PgPool, OpenError> {
         .map_err(|error| OpenError::not_migrated(&name, error))?;
     // What it was asked is done; whether it can say goodbye does not matter.
     let _ = connection.close().await;
-    Ok(PgPoolOptions::new()
+    Ok(postgres_pool(url))
+}
+
+/// One by itself before the pool, which would try again and again and then say only that time is up.
+async fn connect_postgres(url: &PostgresUrl) -> Result<PgConnection, OpenError> {
+    time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&url.options()))
+        .await
+        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+        .map_err(|error| OpenError::refused(url, error))
+}
+
+fn postgres_pool(url: &PostgresUrl) -> sqlx::PgPool {
+    PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_lazy_with(options))
+        .connect_lazy_with(url.options())
 }
 
 /// Applies what is missing, in one transaction. The migrator takes an advisory lock of the database first, but

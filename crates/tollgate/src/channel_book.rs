@@ -20,15 +20,17 @@ use tollgate_catalog::{
     price::{Conditions, Price, PriceRow, Rates},
 };
 use tollgate_gateway::{Configured, Gate};
-use tollgate_store::{
-    ChannelsVersion, DatabaseUrl, Store, StoreError, StoredChannel, StoredPrice, sealed::SealingKeys,
-};
+use tollgate_store::{ChannelsVersion, Store, StoreError, StoredChannel, StoredPrice, sealed::SealingKeys};
 use tracing::{info, warn};
 
 use crate::{
-    config::{ChannelRules, Channels, Config},
+    config::{ChannelRules, Channels, Config, Resolved},
     error::CliError,
 };
+
+mod looked_at;
+
+pub use looked_at::LookedAt;
 
 /// Twice a second, so that a change counts within one.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -168,7 +170,7 @@ impl ChannelKeeper for ChannelBook {
 
     fn check(&self, settings: &Map<String, Value>) -> Result<ChannelSettings, WrongSetting> {
         let held = self.held();
-        held.rules.resolve(settings).map(|(settings, _)| settings)
+        held.rules.resolve(settings).map(|resolved| resolved.settings)
     }
 
     fn keys(&self) -> &SealingKeys {
@@ -192,28 +194,21 @@ pub struct Listed {
     pub settings: Result<ChannelSettings, String>,
 }
 
-/// The channels of the database, whether they are used or not. A database that nobody has made yet is not made for it.
+/// The channels of the database, whether they are used or not. A database is neither made nor migrated for it.
 pub async fn listed(config: &Config) -> Result<Vec<Listed>, CliError> {
-    if let DatabaseUrl::Sqlite(path) = &config.database
-        && !path.exists()
-    {
+    let Some(store) = Store::open_as_it_is(&config.database).await? else {
         return Ok(Vec::new());
-    }
-    let store = Store::open(&config.database).await?;
+    };
     let channels = store.stored_channels().await;
     store.close().await;
     let listed = channels?.into_iter().map(|channel| {
-        let of_file = config.channels.enabled.iter().chain(&config.channels.disabled);
-        let settings = match of_file
-            .into_iter()
-            .any(|of_file| of_file.name.as_str() == channel.name)
-        {
+        let resolved = match is_of_file(&config.channels, &channel) {
             true => Err(TWICE.to_owned()),
             false => resolved(&channel, &config.channel_rules, &config.sealing),
         };
         Listed {
-            enabled: !matches!(settings, Ok((_, false))),
-            settings: settings.map(|(settings, _)| settings),
+            enabled: resolved.as_ref().map_or(true, |resolved| resolved.enabled),
+            settings: resolved.map(|resolved| resolved.settings),
             name: channel.name,
         }
     });
@@ -271,15 +266,14 @@ fn merge(file: &Channels, rules: &ChannelRules, stored: &Stored, keys: &SealingK
         twice: None,
     };
     for channel in &stored.channels {
-        let mut of_file = file.enabled.iter().chain(&file.disabled);
-        if of_file.any(|settings| settings.name.as_str() == channel.name) {
+        if is_of_file(file, channel) {
             merged.problems.insert(channel.name.clone(), TWICE.to_owned());
             merged.twice.get_or_insert_with(|| channel.name.clone());
             continue;
         }
         match resolved(channel, rules, keys) {
-            Ok((settings, true)) => merged.channels.in_use.push(settings),
-            Ok((_, false)) => merged.channels.has_others = true,
+            Ok(resolved) if resolved.enabled => merged.channels.in_use.push(resolved.settings),
+            Ok(_) => merged.channels.has_others = true,
             Err(problem) => {
                 merged.channels.has_others = true;
                 merged.problems.insert(channel.name.clone(), problem);
@@ -292,15 +286,19 @@ fn merge(file: &Channels, rules: &ChannelRules, stored: &Stored, keys: &SealingK
     merged
 }
 
-fn resolved(
-    channel: &StoredChannel,
-    rules: &ChannelRules,
-    keys: &SealingKeys,
-) -> Result<(ChannelSettings, bool), String> {
+/// Whether a channel of the file has the name.
+fn is_of_file(file: &Channels, channel: &StoredChannel) -> bool {
+    let mut of_file = file.enabled.iter().chain(&file.disabled);
+    of_file.any(|settings| settings.name.as_str() == channel.name)
+}
+
+fn resolved(channel: &StoredChannel, rules: &ChannelRules, keys: &SealingKeys) -> Result<Resolved, String> {
     let settings = secrets::opened(channel, keys).map_err(|error| error.to_string())?;
-    rules
-        .resolve(&settings)
-        .map_err(|wrong| format!("`{}`: {}", wrong.field, wrong.problem))
+    rules.resolve(&settings).map_err(|wrong| told(&wrong))
+}
+
+fn told(wrong: &WrongSetting) -> String {
+    format!("`{}`: {}", wrong.field, wrong.problem)
 }
 
 /// Puts operators' prices over what the channel's models cost otherwise: first those for wherever a model is served,

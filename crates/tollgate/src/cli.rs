@@ -105,7 +105,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
     };
     match cli.command {
         Command::Serve(asked) => serve::run(asked, &file).await,
-        Command::Check => check::run(&load(&file)?),
+        Command::Check => check::run(&load(&file)?).await,
         Command::Keys(command) => keys::run(command, &load(&file)?).await,
         Command::Accounts(command) => accounts::run(command, &load(&file)?).await,
         Command::Operators(command) => operators::run(command, &load(&file)?).await,

@@ -49,7 +49,7 @@ mod telemetry;
 mod warning;
 
 pub use accounting::Accounting;
-pub use channels::{ChannelRules, Channels};
+pub use channels::{ChannelRules, Channels, Resolved};
 pub use environment::Environment;
 pub use limits::Limits;
 pub use log::{LogFormat, LogSettings};

@@ -3,13 +3,16 @@
 use tollgate_catalog::{channel::ChannelSettings, model::ModelId};
 
 use crate::{
+    channel_book::LookedAt,
     cli::{self, unpriced},
     config::{Config, Sandbox},
     error::CliError,
     print,
 };
 
-pub fn run(config: &Config) -> Result<(), CliError> {
+pub async fn run(config: &Config) -> Result<(), CliError> {
+    let looked = LookedAt::of(config).await;
+    let config = &looked.config;
     match &config.file {
         Some(file) => print::line(&format!("configuration  {}", file.display()))?,
         None => print::line("configuration  no file; everything has its default")?,
@@ -28,15 +31,18 @@ pub fn run(config: &Config) -> Result<(), CliError> {
     print::line(&format!("sandbox        {}", sandbox(config)))?;
     print::line(&format!("channels       {}", config.channels.enabled.len()))?;
     for channel in &config.channels.enabled {
-        print::line(&format!("  {}", in_short(channel)))?;
+        print::line(&format!("  {}", in_short(channel, &looked)))?;
         let models: Vec<&str> = channel.models.keys().map(ModelId::as_str).collect();
         print::line(&format!("    {}", models.join(", ")))?;
     }
     for channel in &config.channels.disabled {
-        print::line(&format!("  {}, disabled", in_short(channel)))?;
+        print::line(&format!("  {}, disabled", in_short(channel, &looked)))?;
     }
-    for line in unpriced::in_lines(&unpriced::of(config)) {
+    for line in unpriced::in_lines(&looked) {
         print::line(&line)?;
+    }
+    for problem in &looked.problems {
+        print::line(&format!("WARNING: {problem}"))?;
     }
     for warning in config.warnings(cli::today()) {
         print::line(&format!("WARNING: {warning}"))?;
@@ -44,13 +50,17 @@ pub fn run(config: &Config) -> Result<(), CliError> {
     print::line("The configuration is in order.")
 }
 
-fn in_short(channel: &ChannelSettings) -> String {
+fn in_short(channel: &ChannelSettings, looked: &LookedAt) -> String {
     let models = match channel.models.len() {
         1 => "1 model".to_owned(),
         count => format!("{count} models"),
     };
+    let made = match looked.is_of_database(&channel.name) {
+        true => ", made by the admin API",
+        false => "",
+    };
     format!(
-        "{}: {} at {}, {models}, priority {}, weight {}",
+        "{}: {} at {}, {models}, priority {}, weight {}{made}",
         channel.name, channel.provider.name, channel.base_url, channel.priority, channel.weight,
     )
 }

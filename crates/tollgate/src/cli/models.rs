@@ -13,6 +13,7 @@ use tollgate_engine::{
 
 use super::{Listing, unpriced::Unpriced};
 use crate::{
+    channel_book::LookedAt,
     cli::{self, unpriced},
     config::{Config, RETIREMENT_NOTICE_DAYS},
     error::CliError,
@@ -40,7 +41,7 @@ Examples:
 
 pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
     match command {
-        Command::List(listing) => list(&listing, config),
+        Command::List(listing) => list(&listing, &LookedAt::of(config).await),
         Command::Pull { file } => pull(file, config).await,
     }
 }
@@ -65,7 +66,11 @@ async fn pull(file: Option<PathBuf>, config: &Config) -> Result<(), CliError> {
     Ok(())
 }
 
-fn list(listing: &Listing, config: &Config) -> Result<(), CliError> {
+fn list(listing: &Listing, looked: &LookedAt) -> Result<(), CliError> {
+    let config = &looked.config;
+    for problem in &looked.problems {
+        print::remark(&format!("warning: {problem}"));
+    }
     let path = tollgate_engine::path_in(&config.server.data_dir);
     let embedded = tollgate_engine::examine(&path).map_err(CliError::Engine)?;
     let today = cli::today();
@@ -117,7 +122,7 @@ fn list(listing: &Listing, config: &Config) -> Result<(), CliError> {
         ]
     });
     print::table(head, rows)?;
-    let lines = unpriced::in_lines(&unpriced::of(config));
+    let lines = unpriced::in_lines(looked);
     if !lines.is_empty() {
         print::line("")?;
     }

@@ -37,7 +37,7 @@ mod timeouts;
 
 use abilities::AbilitiesTable;
 use proxy::Proxies;
-pub use stored::ChannelRules;
+pub use stored::{ChannelRules, Resolved};
 use timeouts::TimeoutsTable;
 
 const TITLE: &str = "[[channels]]";

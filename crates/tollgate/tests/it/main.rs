@@ -73,6 +73,7 @@ mod service_tier;
 mod speed_floor;
 mod stage;
 mod stop_text;
+mod stored_channels;
 mod stream_end;
 mod streamed_unasked;
 mod surface;

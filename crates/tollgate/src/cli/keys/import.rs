@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tollgate_store::{ImportFault, Imported, Store};
 
 use self::{line::Line, read::Lines};
-use crate::{config::Config, error::CliError, print};
+use crate::{channel_book::LookedAt, config::Config, error::CliError, print};
 
 mod line;
 mod read;
@@ -30,6 +30,7 @@ pub struct Import {
 
 pub async fn run(asked: Import, config: &Config, store: &Store) -> Result<(), CliError> {
     let text = text(&asked.file)?;
+    let config = &LookedAt::by(store, config).await?.config;
     let now = Timestamp::now();
     let lines = read::lines(&text);
     let mut report: Vec<(usize, String)> = Vec::new();

@@ -3,13 +3,13 @@
 use clap::Args;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
-use tollgate_catalog::{channel::ChannelName, model::ModelId};
+use tollgate_catalog::channel::ChannelName;
 use tollgate_gateway::SANDBOX;
 use tollgate_ledger::{AllowedModels, AllowedNetworks, KeySettings, Reserve, api_key::ChannelNames};
 use tollgate_store::Store;
 
 use crate::{
-    channel_book,
+    channel_book::LookedAt,
     cli::{
         limits::LimitArgs,
         value::{Lifted, name, or_all, or_none, time_or_never},
@@ -155,15 +155,11 @@ impl SettingArgs {
         let Some(unknown) = named.find(|model| !config.has_model(model)) else {
             return Ok(());
         };
-        let stored = channel_book::all(store, config).await?;
-        let is_there = |model: &ModelId| {
-            config.has_model(model)
-                || stored
-                    .in_use
-                    .iter()
-                    .any(|channel| channel.models.contains_key(model))
-        };
-        let unknown = [unknown].into_iter().chain(named).find(|model| !is_there(model));
+        let all = LookedAt::by(store, config).await?.config;
+        let unknown = [unknown]
+            .into_iter()
+            .chain(named)
+            .find(|model| !all.has_model(model));
         match unknown {
             None => Ok(()),
             Some(model) => Err(CliError::NoSuchModel {

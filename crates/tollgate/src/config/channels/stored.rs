@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 use tollgate_admin::WrongSetting;
 use tollgate_catalog::{Catalog, channel::ChannelSettings};
@@ -17,7 +18,20 @@ use crate::config::{
     mistake::{ConfigError, Mistake, Mistakes},
     routing::SpeedFloors,
     source::{Place, Sources},
+    warning::Warning,
 };
+
+/// What a missing credential is given for, so that all but it can be judged.
+const STAND_IN: &str = "sealed";
+
+/// A channel that is right.
+pub struct Resolved {
+    pub settings: ChannelSettings,
+    /// Whether it is to be used.
+    pub enabled: bool,
+    /// What an operator should know of it, and that hinders nothing.
+    pub warnings: Vec<Warning>,
+}
 
 /// What channels are judged by.
 #[derive(Debug, Clone)]
@@ -41,8 +55,17 @@ impl ChannelRules {
         }
     }
 
-    /// The channel with these settings, by the names of `[[channels]]`, and whether it is to be used.
-    pub fn resolve(&self, settings: &Map<String, Value>) -> Result<(ChannelSettings, bool), WrongSetting> {
+    /// The channel with these settings but without its secrets, which are sealed: it can be looked at, and nothing can
+    /// be sent to it.
+    pub fn resolve_sealed(&self, mut settings: Map<String, Value>) -> Result<Resolved, WrongSetting> {
+        settings.insert("api_key".to_owned(), Value::String(STAND_IN.to_owned()));
+        let mut resolved = self.resolve(&settings)?;
+        resolved.settings.api_key = SecretString::default();
+        Ok(resolved)
+    }
+
+    /// The channel with these settings, by the names of `[[channels]]`.
+    pub fn resolve(&self, settings: &Map<String, Value>) -> Result<Resolved, WrongSetting> {
         let (text, fields) = written(settings)?;
         let sources = Sources::of_file(Path::new("channel"), text.clone());
         let wrong = |error: &ConfigError| {
@@ -102,8 +125,12 @@ impl ChannelRules {
             });
             first.expect("there is at least one")
         })?;
-        let (settings, _) = found.expect("a channel that is missing is a mistake");
-        Ok((settings, enabled))
+        let (settings, warnings) = found.expect("a channel that is missing is a mistake");
+        Ok(Resolved {
+            settings,
+            enabled,
+            warnings,
+        })
     }
 }
 
