@@ -2,7 +2,7 @@
 
 mod money;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
@@ -13,9 +13,9 @@ use tollgate_store::{WarmKey, spool::Room};
 pub use self::money::HeldMoney;
 use crate::{error::GateError, gate::Gate, route::Route, story::Story};
 
-/// A key and its account have two limits on rates each; beyond that other requests were faster in taking what was got for
-/// this one.
-const RATE_LEASES_MAX: usize = 8;
+/// A key and its account have three limits each of which gates have parts; beyond that other requests were faster in
+/// taking what was got for this one.
+const LEASES_MAX: usize = 12;
 
 /// A place among the requests under way, and what is held of the limits. Dropping it gives the place back.
 #[derive(Debug)]
@@ -60,7 +60,8 @@ pub async fn admit(
         .map_err(|_| GateError::TooManyInFlight)?;
     let Taken { places, tokens } = match key.is_limited() {
         false => Taken {
-            places: [key.in_flight().enter(None), None],
+            // Without a limit it does not matter when.
+            places: [key.in_flight().enter(None, Duration::ZERO).ok(), None],
             tokens: HeldTokens::default(),
         },
         true => {
@@ -100,15 +101,15 @@ pub async fn admit(
     })
 }
 
-/// Gets what this gate lacks of the rates, and takes it then.
+/// Gets what this gate lacks of limits that others count too, and takes it then.
 async fn take_what_is_leased(
     gate: &Gate,
     key: &WarmKey,
     expected: Expected,
     mut refused: Refusal,
 ) -> Result<Taken, GateError> {
-    for _ in 0..RATE_LEASES_MAX {
-        if let Err(wait) = gate.keys.lease_rate(key, &refused).await {
+    for _ in 0..LEASES_MAX {
+        if let Err(wait) = gate.keys.lease_of_limit(key, &refused).await {
             refused.wait = Some(wait);
             break;
         }

@@ -12,9 +12,10 @@ pub mod funds;
 pub mod rate;
 
 pub use admission::{
-    Bounded, Expected, HeldTokens, Limit, Meters, Owner, Places, Refusal, Standings, Taken, admit, standings,
+    Bounded, Expected, HeldTokens, Limit, Meters, Owner, Places, Refusal, Standings, Taken, Unleased, admit,
+    standings,
 };
-pub use concurrency::{InFlight, InFlightGuard};
+pub use concurrency::{InFlight, InFlightGuard, NoPlace};
 pub use funds::{Fund, Funds, NoMoney};
 pub use rate::{Rate, Sharing, Standing};
 

@@ -1,4 +1,5 @@
-//! What several gates share beside the database: rates, state of reasoning, answers for a client's own retry.
+//! What several gates share beside the database: rates, requests under way, state of reasoning, answers for a client's
+//! own retry.
 //!
 //! Nothing here is money, and nothing has to last: what Redis loses, or cannot be asked for, each gate does without.
 //! A request waits for it only where it would be refused otherwise or would be made twice, and then for a quarter of a
@@ -22,13 +23,14 @@ use tokio::{
 use tollgate_ledger::limits::Sharing;
 use tracing::{info, warn};
 
-use self::{link::Link, reasoning::StateQueue, replays::ReplayScripts};
+use self::{link::Link, places::PlaceScripts, reasoning::StateQueue, replays::ReplayScripts};
 pub use self::{
     link::RedisAway,
     url::{RedisUrl, RedisUrlError},
 };
 
 mod link;
+mod places;
 mod rates;
 pub mod reasoning;
 pub mod replays;
@@ -71,6 +73,7 @@ struct Inner {
     failures: AtomicU64,
     gates: Script,
     rates: Script,
+    places: PlaceScripts,
     replays: ReplayScripts,
     states: StateQueue,
     keeper: Mutex<Option<JoinHandle<()>>>,
@@ -107,6 +110,7 @@ impl Redis {
             failures: AtomicU64::new(0),
             gates: Script::new(include_str!("redis/gates.lua")),
             rates: Script::new(include_str!("redis/rates.lua")),
+            places: PlaceScripts::default(),
             replays: ReplayScripts::default(),
             states: StateQueue::default(),
             keeper: Mutex::default(),
@@ -237,7 +241,7 @@ impl Inner {
         if was_up || is_first {
             self.failures.fetch_add(1, Ordering::Relaxed);
             let gates = self.sharing.gates();
-            warn!(redis = %self.url, %error, gates, "Redis does not answer; each gate goes on with its part of each rate");
+            warn!(redis = %self.url, %error, gates, "Redis does not answer; each gate goes on with its part of each limit");
         }
     }
 }

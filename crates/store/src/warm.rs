@@ -10,7 +10,8 @@
 //!
 //! What a key has spent is counted here as well, from what the books said when it was first read. Where several gates
 //! share a database, what the others charge is added as it comes to the books ([`Shared::count_elsewhere`]), and what
-//! requests hold is leased from there ([`leases`]); with a Redis beside it, rates are counted together too ([`rates`]).
+//! requests hold is leased from there ([`leases`]); with a Redis beside it, rates and requests under way are counted
+//! together too ([`rates`], [`places`]).
 //! Not here: what a limit lets through (`tollgate_ledger::limits`).
 
 use std::{
@@ -30,8 +31,8 @@ use tokio::{
     time::{self, MissedTickBehavior},
 };
 use tollgate_ledger::{
-    AccountId, KeyHash, KeyId, Period,
-    limits::{Limit, Rate},
+    AccountId, KeyHash, KeyId, Meters, Period,
+    limits::{InFlight, Limit, Rate},
     spending::Spending,
 };
 use tracing::{info, warn};
@@ -48,6 +49,7 @@ use crate::{
         leases::Leases,
         look_up::LookUp,
         meter_book::{Counted, MeterBook},
+        places::PlaceLeases,
         rates::RateLeases,
     },
 };
@@ -59,6 +61,7 @@ mod lease;
 mod leases;
 mod look_up;
 mod meter_book;
+mod places;
 mod rates;
 
 /// Keys held at most, some 500 bytes each; the least used go first.
@@ -85,7 +88,7 @@ pub struct Books {
     pub gate: Option<String>,
     /// Whether those others spend of the same money at the same time, so that it has to be leased.
     pub is_shared: bool,
-    /// Where those others count rates too. `None`: each counts by itself.
+    /// Where those others count rates and requests under way too. `None`: each counts by itself.
     pub redis: Option<Redis>,
 }
 
@@ -107,6 +110,8 @@ pub struct WarmKeys {
     lessee: Mutex<Option<JoinHandle<()>>>,
     /// The same for rates.
     rate_lessee: Option<JoinHandle<()>>,
+    /// The same for places.
+    place_lessee: Option<JoinHandle<()>>,
 }
 
 impl WarmKeys {
@@ -117,6 +122,7 @@ impl WarmKeys {
         let sharing = redis.as_ref().map(|redis| Arc::clone(redis.sharing()));
         let shared = Arc::new(Shared {
             rates: redis.clone().map(RateLeases::new),
+            places: redis.clone().map(PlaceLeases::new),
             leases: gate.map(|gate| Leases::new(store.clone(), gate, books.time_zone.clone())),
             store,
             books,
@@ -133,7 +139,7 @@ impl WarmKeys {
             turn: Semaphore::new(1),
             counted_to: Mutex::default(),
             look_ups: Mutex::default(),
-            places: Semaphore::new(LOOK_UPS_MAX),
+            look_up_places: Semaphore::new(LOOK_UPS_MAX),
             reads: AtomicU64::new(0),
         });
         let poller = tokio::spawn(poll(Arc::clone(&shared)));
@@ -153,11 +159,20 @@ impl WarmKeys {
                 }
             })
         });
+        let place_lessee = shared.places.is_some().then(|| {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move {
+                if let Some(places) = &shared.places {
+                    places.look_after(|| shared.owing_places()).await;
+                }
+            })
+        });
         Self {
             shared,
             poller,
             lessee: Mutex::new(lessee),
             rate_lessee,
+            place_lessee,
         }
     }
 
@@ -201,7 +216,7 @@ impl Drop for WarmKeys {
         if let Some(lessee) = self.taken_lessee() {
             lessee.abort();
         }
-        if let Some(lessee) = &self.rate_lessee {
+        for lessee in [&self.rate_lessee, &self.place_lessee].into_iter().flatten() {
             lessee.abort();
         }
     }
@@ -217,6 +232,8 @@ struct Shared {
     leases: Option<Leases>,
     /// `None`: nobody else counts the same rates.
     rates: Option<RateLeases>,
+    /// `None`: nobody else counts the same requests under way.
+    places: Option<PlaceLeases>,
     /// The newest state of the table that anyone has seen.
     version: AtomicI64,
     known: Cache<KeyHash, Arc<WarmKey>>,
@@ -231,7 +248,7 @@ struct Shared {
     counted_to: Mutex<Option<Entry>>,
     /// The look-ups under way, so that requests with one key wait for one of them.
     look_ups: Mutex<HashMap<KeyHash, Arc<OnceCell<Answer>>>>,
-    places: Semaphore,
+    look_up_places: Semaphore,
     reads: AtomicU64,
 }
 
@@ -247,7 +264,10 @@ impl Shared {
         if let Some(key) = self.get(hash) {
             return Ok(Some(key));
         }
-        let _place = self.places.try_acquire().map_err(|_| StoreError::Overloaded)?;
+        let _place = self
+            .look_up_places
+            .try_acquire()
+            .map_err(|_| StoreError::Overloaded)?;
         self.reads.fetch_add(1, Ordering::Relaxed);
         let (version, key) = self.store.find_key(hash).await?;
         let Some(key) = key else {
@@ -339,14 +359,8 @@ impl Shared {
 
     /// The rates of which something is to be told to those who count them too.
     fn owing(&self) -> Vec<(Payer, Limit, Rate)> {
-        let keys = self.of_keys.meters();
-        let accounts = self.of_accounts.meters();
-        let keys = keys.into_iter().map(|(id, meters)| (Payer::Key(id), meters));
-        let accounts = accounts
-            .into_iter()
-            .map(|(id, meters)| (Payer::Account(id), meters));
         let mut owing = Vec::new();
-        for (payer, meters) in keys.chain(accounts) {
+        for (payer, meters) in self.meters() {
             for limit in [Limit::RequestsPerMinute, Limit::TokensPerMinute] {
                 if let Some(rate) = meters.rate(limit).filter(|rate| rate.owes()) {
                     owing.push((payer, limit, rate.clone()));
@@ -354,6 +368,23 @@ impl Shared {
             }
         }
         owing
+    }
+
+    /// The requests under way of which those who count them too know nothing.
+    fn owing_places(&self) -> Vec<(Payer, InFlight)> {
+        let owing = self.meters().filter(|(_, meters)| meters.in_flight.owes());
+        owing.map(|(payer, meters)| (payer, meters.in_flight)).collect()
+    }
+
+    /// What is counted of all keys and accounts.
+    fn meters(&self) -> impl Iterator<Item = (Payer, Meters)> {
+        let keys = self.of_keys.meters();
+        let accounts = self.of_accounts.meters();
+        let keys = keys.into_iter().map(|(id, meters)| (Payer::Key(id), meters));
+        let accounts = accounts
+            .into_iter()
+            .map(|(id, meters)| (Payer::Account(id), meters));
+        keys.chain(accounts)
     }
 
     async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {

@@ -9,7 +9,7 @@ use super::json as answer;
 use crate::{body::Response, gate::Gate};
 
 /// What it means that Redis is away.
-const ALONE: &str = "Redis does not answer: this gate goes on with its part of each rate, and shares neither reasoning nor replays";
+const ALONE: &str = "Redis does not answer: this gate goes on with its part of each limit, and shares neither reasoning nor replays";
 
 pub fn healthz() -> Response {
     answer(StatusCode::OK, r#"{"status":"ok"}"#)

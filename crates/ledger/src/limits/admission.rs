@@ -7,7 +7,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{
     Limits, PerMinute,
-    concurrency::{InFlight, InFlightGuard},
+    concurrency::{InFlight, InFlightGuard, NoPlace},
     rate::{Full, Held, Rate, Sharing, Standing},
 };
 
@@ -26,10 +26,10 @@ pub struct Meters {
 }
 
 impl Meters {
-    /// Meters whose rates are counted together with other gates.
+    /// Meters that are counted together with other gates.
     pub fn shared(sharing: &Arc<Sharing>) -> Self {
         Self {
-            in_flight: InFlight::default(),
+            in_flight: InFlight::shared(Arc::clone(sharing)),
             requests: Rate::shared(Arc::clone(sharing)),
             tokens: Rate::shared(Arc::clone(sharing)),
         }
@@ -88,9 +88,17 @@ pub struct Refusal {
     pub most: u32,
     /// After how long it may be tried again; `None`: it is too large for this limit at any time.
     pub wait: Option<Duration>,
-    /// How much of the line is wanting that this gate shares with others, and may have more. `None`: there is none, or
-    /// it has no more.
-    pub unleased: Option<Duration>,
+    /// What this gate lacks of a limit that it shares with others, and may have. `None`: there is no more of it.
+    pub unleased: Option<Unleased>,
+}
+
+/// What a gate may get of a limit that others count too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unleased {
+    /// So much of a rate's line.
+    Stretch(Duration),
+    /// A place among the requests under way.
+    Place,
 }
 
 /// What a request took of its limits.
@@ -123,7 +131,7 @@ pub struct Standings {
 /// for afterwards.
 pub fn admit(owners: &[Bounded<'_>; 2], expected: Expected, now: Duration) -> Result<Taken, Refusal> {
     let [key, account] = owners;
-    let places = [key.place()?, account.place()?];
+    let places = [key.place(now)?, account.place(now)?];
     let mut requests = Vec::new();
     let mut tokens = HeldTokens::default();
     match take_rates(owners, expected, now, &mut requests, &mut tokens.0) {
@@ -176,16 +184,17 @@ impl HeldTokens {
 impl Bounded<'_> {
     /// A place among the requests under way. Those of a key are counted although it has no limit, so that
     /// one set later holds at once; accounts have many keys, and are spared that.
-    fn place(&self) -> Result<Option<InFlightGuard>, Refusal> {
+    fn place(&self, now: Duration) -> Result<Option<InFlightGuard>, Refusal> {
         let limit = self.limits.concurrency;
         if limit.is_none() && self.owner == Owner::Account {
             return Ok(None);
         }
         let most = limit.map_or(u32::MAX, NonZeroU32::get);
-        let place = self.meters.in_flight.enter(limit);
-        place
-            .map(Some)
-            .ok_or_else(|| self.refusal(Limit::Concurrency, most, Some(SHORTLY)))
+        let place = self.meters.in_flight.enter(limit, now);
+        place.map(Some).map_err(|none| Refusal {
+            unleased: (none == NoPlace::Unleased).then_some(Unleased::Place),
+            ..self.refusal(Limit::Concurrency, most, Some(SHORTLY))
+        })
     }
 
     fn tokens(&self, expected: Expected, limit: PerMinute, now: Duration) -> Result<Held, Refusal> {
@@ -202,7 +211,7 @@ impl Bounded<'_> {
     fn full(&self, limit: Limit, most: u32, full: Full) -> Refusal {
         let (wait, unleased) = match full {
             Full::For(wait) => (wait, None),
-            Full::Unleased(wanting) => (SHORTLY, Some(wanting)),
+            Full::Unleased(wanting) => (SHORTLY, Some(Unleased::Stretch(wanting))),
         };
         Refusal {
             unleased,

@@ -2,7 +2,10 @@
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use tokio::runtime::Runtime;
-use tollgate_ledger::limits::rate::{Asked, Granted, Line};
+use tollgate_ledger::limits::{
+    concurrency::{AskedPlaces, PlaceBook},
+    rate::{Asked, Granted, Line},
+};
 use tollgate_testkit::redis::Redis as Server;
 
 use super::*;
@@ -79,6 +82,72 @@ fn the_script_keeps_a_line_as_the_ledger_does() {
     });
 
     held.unwrap();
+}
+
+fn asks_for_places() -> impl Strategy<Value = Vec<(usize, AskedPlaces)>> {
+    let ask = (0_usize..3, 1_u32..20, 0_u32..12, 0_u32..12, any::<bool>());
+    let ask = ask.prop_map(|(gate, limit, kept, more, ahead)| {
+        let asked = AskedPlaces {
+            limit,
+            kept,
+            more,
+            ahead,
+        };
+        (gate, asked)
+    });
+    prop::collection::vec(ask, 1..30)
+}
+
+#[test]
+fn the_script_keeps_the_book_of_places_as_the_ledger_does() {
+    let Some(server) = Server::start("the script for places is not tried") else {
+        return;
+    };
+    let runtime = Runtime::new().unwrap();
+    let names = ["one", "two", "three"];
+    let gates = names.map(|name| runtime.block_on(gate(&server, name)));
+    let case = std::cell::Cell::new(0);
+
+    let held = TestRunner::default().run(&asks_for_places(), |asks| {
+        case.set(case.get() + 1);
+        let (key, mut book) = (format!("case {}", case.get()), PlaceBook::default());
+        let (now, lasts) = (Duration::ZERO, Duration::from_secs(60));
+        for (at, asked) in asks {
+            let asking = gates[at].ask_places(&key, &asked, lasts);
+            let granted = runtime.block_on(asking).unwrap();
+            let expected = book.exchange(names[at], &asked, now, lasts);
+            prop_assert_eq!(granted, expected, "{:?}", asked);
+        }
+        Ok(())
+    });
+
+    held.unwrap();
+}
+
+#[tokio::test]
+async fn places_end_with_their_time_and_a_limit_is_scarce_where_others_have_all() {
+    let Some(server) = Server::start("places that end are not tried") else {
+        return;
+    };
+    let (one, two) = (gate(&server, "one").await, gate(&server, "two").await);
+    let all = AskedPlaces {
+        limit: 3,
+        kept: 0,
+        more: 3,
+        ahead: false,
+    };
+    let lasts = Duration::from_millis(300);
+
+    let granted = one.ask_places("limit", &all, lasts).await.unwrap();
+    assert_eq!(granted.leased, 3);
+    assert!(two.scarce_places().await.unwrap().is_empty());
+    let refused = two.ask_places("limit", &all, lasts).await.unwrap();
+    assert_eq!((refused.leased, refused.elsewhere), (0, 3));
+    assert_eq!(one.scarce_places().await.unwrap(), ["limit"]);
+    time::sleep(lasts * 2).await;
+
+    let granted = two.ask_places("limit", &all, lasts).await.unwrap();
+    assert_eq!((granted.leased, granted.elsewhere), (3, 0));
 }
 
 #[tokio::test]

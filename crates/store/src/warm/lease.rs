@@ -1,11 +1,11 @@
-//! What gates take ahead of need, and give back: money of the database, rates of Redis.
+//! What gates take ahead of need, and give back: money of the database, rates and places of Redis.
 
 use std::{sync::PoisonError, time::Duration};
 
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tollgate_ledger::{
-    limits::{NoMoney, Owner, Refusal},
+    limits::{NoMoney, Owner, Refusal, Unleased},
     purse::Short,
 };
 
@@ -35,27 +35,35 @@ impl WarmKeys {
         leases.ask(payer, per, purse, refused.wanted, now).await
     }
 
-    /// Sees to it that what was refused because this gate has no stretch of the rate can be taken; somebody else may be
+    /// Sees to it that what was refused because this gate has no part of the limit can be taken; somebody else may be
     /// faster in taking it. Fails with the time after which it may be tried again. Waits for a quarter of a second at
     /// most.
     ///
     /// Cancel safety: as [`Self::lease`].
-    pub async fn lease_rate(&self, key: &WarmKey, refused: &Refusal) -> Result<(), Duration> {
+    pub async fn lease_of_limit(&self, key: &WarmKey, refused: &Refusal) -> Result<(), Duration> {
         let (payer, meters) = match refused.owner {
             Owner::Key => (Payer::Key(key.key.id), &key.meters),
             Owner::Account => (Payer::Account(key.account), &key.account_meters),
         };
-        let (Some(rates), Some(rate), Some(cost)) =
-            (&self.shared.rates, meters.rate(refused.limit), refused.unleased)
+        let (Some(rates), Some(places), Some(unleased)) =
+            (&self.shared.rates, &self.shared.places, refused.unleased)
         else {
             return Ok(());
         };
-        rates.ask(payer, refused.limit, rate, cost).await
+        match (unleased, meters.rate(refused.limit)) {
+            (Unleased::Stretch(cost), Some(rate)) => rates.ask(payer, refused.limit, rate, cost).await,
+            (Unleased::Stretch(_), None) => Ok(()),
+            (Unleased::Place, _) => places.ask(payer, &meters.in_flight, refused.most).await,
+        }
     }
 
-    /// Gives back all that is leased, where everything that was spent of it is in the books. Nothing may be leased from
-    /// then on.
+    /// Gives back all that is leased: money where everything that was spent of it is in the books. Nothing may be leased
+    /// from then on.
     pub async fn give_back(&self) -> Result<(), StoreError> {
+        if let (Some(places), Some(lessee)) = (&self.shared.places, &self.place_lessee) {
+            lessee.abort();
+            places.give_back().await;
+        }
         let (Some(leases), Some(lessee)) = (&self.shared.leases, self.taken_lessee()) else {
             return Ok(());
         };

@@ -195,7 +195,7 @@ async fn both_texts_of_a_key_work_until_the_earlier_one_ends_and_count_together(
     let earlier = keys.find(&text(1).hash()).await.unwrap().unwrap();
     let newest = keys.find(&text(2).hash()).await.unwrap().unwrap();
 
-    let _request = earlier.in_flight().enter(None);
+    let _request = earlier.in_flight().enter(None, Duration::ZERO);
 
     assert_eq!(
         newest.in_flight().count(),
@@ -231,7 +231,7 @@ async fn keys_of_one_account_count_together_and_those_of_another_apart() {
         found.push(keys.find(&text(seed).hash()).await.unwrap().unwrap());
     }
 
-    let _request = found[0].owners()[1].meters.in_flight.enter(None);
+    let _request = found[0].owners()[1].meters.in_flight.enter(None, Duration::ZERO);
 
     let counts = found.iter().map(|key| key.owners()[1].meters.in_flight.count());
     assert_eq!(counts.collect::<Vec<_>>(), [1, 1, 0]);
@@ -243,7 +243,7 @@ async fn the_count_of_requests_under_way_outlives_a_change_of_the_key() {
     store.create_key(new_key("app", &text(1))).await.unwrap();
     let keys = WarmKeys::start(store.clone(), books());
     let before = keys.find(&text(1).hash()).await.unwrap().unwrap();
-    let _request = before.in_flight().enter(None);
+    let _request = before.in_flight().enter(None, Duration::ZERO);
 
     store.create_key(new_key("other", &text(2))).await.unwrap();
     keys.find(&text(2).hash()).await.unwrap();
@@ -290,7 +290,11 @@ async fn a_look_up_that_is_given_up_does_not_hold_up_the_next() {
 async fn look_ups_beyond_the_bound_are_refused() {
     let (_dir, store) = store().await;
     let keys = WarmKeys::start(store, books());
-    let _all = keys.shared.places.try_acquire_many(LOOK_UPS_MAX as u32).unwrap();
+    let _all = keys
+        .shared
+        .look_up_places
+        .try_acquire_many(LOOK_UPS_MAX as u32)
+        .unwrap();
 
     let refused = keys.find(&text(1).hash()).await;
 

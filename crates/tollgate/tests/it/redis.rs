@@ -1,6 +1,7 @@
 //! Gates that share a PostgreSQL and a Redis: rates, reasoning, replays, and a Redis that is away.
 
 mod kept;
+mod places;
 mod rates;
 
 use std::{

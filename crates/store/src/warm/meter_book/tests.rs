@@ -18,7 +18,11 @@ fn held(book: &MeterBook<KeyId>) -> usize {
 #[test]
 fn a_key_keeps_its_count_when_it_is_read_anew() {
     let book = MeterBook::default();
-    let request = book.of(KeyId::new(1), NOW, || true).meters.in_flight.enter(None);
+    let request = book
+        .of(KeyId::new(1), NOW, || true)
+        .meters
+        .in_flight
+        .enter(None, Duration::ZERO);
 
     assert_eq!(book.of(KeyId::new(1), NOW, || true).meters.in_flight.count(), 1);
     drop(request);
@@ -28,7 +32,11 @@ fn a_key_keeps_its_count_when_it_is_read_anew() {
 #[test]
 fn meters_of_keys_that_are_gone_do_not_pile_up() {
     let book = MeterBook::default();
-    let request = book.of(KeyId::new(-1), NOW, || true).meters.in_flight.enter(None);
+    let request = book
+        .of(KeyId::new(-1), NOW, || true)
+        .meters
+        .in_flight
+        .enter(None, Duration::ZERO);
 
     for id in 0..100_000 {
         drop(book.of(KeyId::new(id), NOW, || true));

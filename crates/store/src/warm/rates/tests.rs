@@ -85,7 +85,7 @@ impl Gates {
         let (_, keys, key) = &self.gates[gate];
         loop {
             match self.take_warm(gate, tokens) {
-                Err(refused) if refused.unleased.is_some() => keys.lease_rate(key, &refused).await?,
+                Err(refused) if refused.unleased.is_some() => keys.lease_of_limit(key, &refused).await?,
                 taken => return taken.map_err(|refused| refused.wait.unwrap()),
             }
         }
