@@ -63,6 +63,10 @@ pub(crate) enum AdminError {
     IdTaken(String),
     #[error("the channel `{0}` stands in the configuration file, which is where it is changed")]
     ManagedByFile(String),
+    #[error(
+        "what can be set here was changed since it was seen: get it again, and see whether it is still to be changed"
+    )]
+    ChangedMeanwhile,
     #[error("the channel's secrets cannot be kept: {0}")]
     Sealing(SealError),
     #[error("{0}")]
@@ -120,6 +124,7 @@ impl AdminError {
             Self::NameTaken(_) => row(StatusCode::CONFLICT, INVALID, "name_taken"),
             Self::IdTaken(_) => row(StatusCode::CONFLICT, INVALID, "id_taken"),
             Self::ManagedByFile(_) => row(StatusCode::CONFLICT, INVALID, "managed_by_file"),
+            Self::ChangedMeanwhile => row(StatusCode::PRECONDITION_FAILED, INVALID, "changed_meanwhile"),
             Self::Sealing(SealError::NoKey) => row(StatusCode::CONFLICT, INVALID, "sealing_key_missing"),
             Self::Sealing(SealError::OtherKey | SealError::Damaged | SealError::Random) => {
                 row(StatusCode::CONFLICT, INVALID, "secrets_unreadable")

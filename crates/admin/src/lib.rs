@@ -19,6 +19,7 @@ mod resources;
 mod roles;
 mod secret;
 pub mod secrets;
+mod seen;
 mod server;
 pub mod usage_sums;
 

@@ -43,6 +43,16 @@ pub struct AccountsWithoutCredit {
     pub overdrawn: u64,
 }
 
+impl From<&Account> for AccountSettings {
+    fn from(account: &Account) -> Self {
+        Self {
+            unlimited: account.unlimited,
+            multiplier: account.multiplier,
+            limits: account.limits,
+        }
+    }
+}
+
 impl Store {
     /// Writes a new account, without credit.
     pub async fn create_account(&self, new: NewAccount) -> Result<Account, CreateAccountError> {
@@ -154,11 +164,7 @@ impl Store {
             .await
             .map_err(ChangeAccountError::from)?;
         let mut account = account_named(&mut transaction, name).await?;
-        let mut settings = AccountSettings {
-            unlimited: account.unlimited,
-            multiplier: account.multiplier,
-            limits: account.limits,
-        };
+        let mut settings = AccountSettings::from(&account);
         change(&mut settings)?;
         let limits = LimitColumns::from(&settings.limits);
         transaction

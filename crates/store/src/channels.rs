@@ -143,24 +143,32 @@ impl Store {
         Ok(after)
     }
 
-    /// Removes a channel. Requests under way on it end as they would.
-    pub async fn delete_channel(&self, name: &str) -> Result<StoredChannel, ChangeChannelError> {
-        let mut transaction = self.pool.begin().await?;
+    /// Removes a channel, unless `may` fails. Requests under way on it end as they would.
+    pub async fn delete_channel<E: From<ChangeChannelError>>(
+        &self,
+        name: &str,
+        may: impl FnOnce(&StoredChannel) -> Result<(), E>,
+    ) -> Result<StoredChannel, E> {
+        let mut transaction = self.pool.begin().await.map_err(ChangeChannelError::from)?;
         let before = channel_to_change(&mut transaction, name).await?;
-        transaction
-            .query("DELETE FROM channels WHERE name = $1")
-            .bind(name)
-            .execute()
-            .await?;
-        let change = Change {
-            resource: Resource::Channel,
-            name,
-            action: "delete",
-            before: Some(before.told()),
-            after: None,
+        may(&before)?;
+        let writing = async {
+            transaction
+                .query("DELETE FROM channels WHERE name = $1")
+                .bind(name)
+                .execute()
+                .await?;
+            let change = Change {
+                resource: Resource::Channel,
+                name,
+                action: "delete",
+                before: Some(before.told()),
+                after: None,
+            };
+            self.write_down(&mut transaction, change).await?;
+            transaction.commit().await
         };
-        self.write_down(&mut transaction, change).await?;
-        transaction.commit().await?;
+        writing.await.map_err(ChangeChannelError::from)?;
         Ok(before)
     }
 }

@@ -241,19 +241,33 @@ impl Store {
 
     /// Ends the use of the key that has this name. A running gate refuses it within a second.
     pub async fn revoke_key(&self, name: &str, now: Timestamp) -> Result<ApiKey, ChangeKeyError> {
-        let mut transaction = self.pool.begin().await?;
+        self.revoke_key_if(name, now, |_| Ok(())).await
+    }
+
+    /// As [`Self::revoke_key`], unless `may` fails.
+    pub async fn revoke_key_if<E: From<ChangeKeyError>>(
+        &self,
+        name: &str,
+        now: Timestamp,
+        may: impl FnOnce(&KeySettings) -> Result<(), E>,
+    ) -> Result<ApiKey, E> {
+        let mut transaction = self.pool.begin().await.map_err(ChangeKeyError::from)?;
         let before = key_to_change(&mut transaction, name).await?;
-        transaction
-            .query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1")
-            .bind(before.id.get())
-            .bind(now.as_second())
-            .execute()
-            .await?;
+        may(&before.settings)?;
         let mut key = before.clone();
         key.revoked = Some(now);
-        self.key_changed(&mut transaction, "revoke", Some(&before), &key)
-            .await?;
-        transaction.commit().await?;
+        let writing = async {
+            transaction
+                .query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1")
+                .bind(before.id.get())
+                .bind(now.as_second())
+                .execute()
+                .await?;
+            self.key_changed(&mut transaction, "revoke", Some(&before), &key)
+                .await?;
+            transaction.commit().await
+        };
+        writing.await.map_err(ChangeKeyError::from)?;
         Ok(key)
     }
 

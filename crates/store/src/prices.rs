@@ -153,19 +153,29 @@ impl Store {
         Ok(after)
     }
 
-    /// Removes a price: what it was over holds again.
-    pub async fn delete_price(&self, id: i64) -> Result<StoredPrice, ChangePriceError> {
-        let mut transaction = self.pool.begin().await?;
-        raise_channels_version(&mut transaction).await?;
+    /// Removes a price, unless `may` fails: what it was over holds again.
+    pub async fn delete_price<E: From<ChangePriceError>>(
+        &self,
+        id: i64,
+        may: impl FnOnce(&PriceSettings) -> Result<(), E>,
+    ) -> Result<StoredPrice, E> {
+        let mut transaction = self.pool.begin().await.map_err(ChangePriceError::from)?;
+        raise_channels_version(&mut transaction)
+            .await
+            .map_err(ChangePriceError::from)?;
         let before = price(&mut transaction, id).await?;
-        transaction
-            .query("DELETE FROM prices WHERE id = $1")
-            .bind(id)
-            .execute()
-            .await?;
-        self.price_changed(&mut transaction, id, "delete", Some(&before.settings), None)
-            .await?;
-        transaction.commit().await?;
+        may(&before.settings)?;
+        let writing = async {
+            transaction
+                .query("DELETE FROM prices WHERE id = $1")
+                .bind(id)
+                .execute()
+                .await?;
+            self.price_changed(&mut transaction, id, "delete", Some(&before.settings), None)
+                .await?;
+            transaction.commit().await
+        };
+        writing.await.map_err(ChangePriceError::from)?;
         Ok(before)
     }
 

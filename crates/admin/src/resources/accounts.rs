@@ -9,7 +9,7 @@ use tollgate_store::{AccountSettings, NewAccount};
 use utoipa::ToSchema;
 
 use super::{
-    ErrorShown, answer,
+    ErrorShown,
     limits::{LimitsChange, LimitsShown},
     ok,
 };
@@ -20,6 +20,7 @@ use crate::{
     page::{Page, PageQuery, after, limit},
     query::{Name, Query},
     roles::{Reader, Writer},
+    seen::{IfMatch, IfNoneMatch, Seen, tagged},
 };
 
 /// An account.
@@ -125,28 +126,38 @@ pub(crate) async fn create(writer: Writer, Body(asked): Body<AccountCreate>) -> 
         settings,
     };
     let account = writer.store.create_account(new).await?;
-    Ok(answer(StatusCode::CREATED, &AccountShown::from(account)))
+    Ok(tagged(
+        StatusCode::CREATED,
+        &settings,
+        &AccountShown::from(account),
+    ))
 }
 
 /// Get an account.
 #[utoipa::path(get, path = "/accounts/{name}", tag = "accounts", operation_id = "get_account",
-    params(("name" = String, Path)),
-    responses((status = 200, body = AccountShown), (status = "4XX", body = ErrorShown)))]
-pub(crate) async fn get(reader: Reader, Name(name): Name) -> Result<Response, AdminError> {
+    params(("name" = String, Path), IfNoneMatch),
+    responses((status = 200, body = AccountShown, headers(("ETag" = String))), (status = 304),
+        (status = "4XX", body = ErrorShown)))]
+pub(crate) async fn get(reader: Reader, seen: Seen, Name(name): Name) -> Result<Response, AdminError> {
     let account = reader.store().account(&name).await?;
-    Ok(ok(&AccountShown::from(account)))
+    Ok(seen.tell(&AccountSettings::from(&account), &AccountShown::from(account)))
 }
 
 /// Change what is set at an account, and leave the rest. Running gates know within a second.
 #[utoipa::path(patch, path = "/accounts/{name}", tag = "accounts", operation_id = "update_account",
-    params(("name" = String, Path)), request_body = AccountUpdate,
-    responses((status = 200, body = AccountShown), (status = "4XX", body = ErrorShown)))]
+    params(("name" = String, Path), IfMatch), request_body = AccountUpdate,
+    responses((status = 200, body = AccountShown, headers(("ETag" = String))), (status = "4XX", body = ErrorShown)))]
 pub(crate) async fn update(
     writer: Writer,
+    seen: Seen,
     Name(name): Name,
     Body(asked): Body<AccountUpdate>,
 ) -> Result<Response, AdminError> {
-    let change = |settings: &mut AccountSettings| asked.change(settings);
+    let change = |settings: &mut AccountSettings| {
+        seen.still(settings)?;
+        asked.change(settings)
+    };
     let account = writer.store.update_account(&name, change).await?;
-    Ok(ok(&AccountShown::from(account)))
+    let settings = AccountSettings::from(&account);
+    Ok(tagged(StatusCode::OK, &settings, &AccountShown::from(account)))
 }

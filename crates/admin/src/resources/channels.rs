@@ -13,7 +13,7 @@ use self::{
     shown::ChannelShown,
     written::{ChannelUpdate, ChannelWrite},
 };
-use super::{ErrorShown, answer, ok};
+use super::{ErrorShown, ok};
 use crate::{
     body::Body,
     error::AdminError,
@@ -22,6 +22,7 @@ use crate::{
     query::{Name, Query},
     roles::{Reader, Writer},
     secrets,
+    seen::{IfMatch, IfNoneMatch, Seen, tagged},
     server::Shared,
 };
 
@@ -80,11 +81,15 @@ pub(crate) async fn list(reader: Reader, Query(page): Query<PageQuery>) -> Resul
 
 /// Get a channel.
 #[utoipa::path(get, path = "/channels/{name}", tag = "channels", operation_id = "get_channel",
-    params(("name" = String, Path)),
-    responses((status = 200, body = ChannelShown), (status = "4XX", body = ErrorShown)))]
-pub(crate) async fn get(reader: Reader, Name(name): Name) -> Result<Response, AdminError> {
+    params(("name" = String, Path), IfNoneMatch),
+    responses((status = 200, body = ChannelShown, headers(("ETag" = String))), (status = 304),
+        (status = "4XX", body = ErrorShown)))]
+pub(crate) async fn get(reader: Reader, seen: Seen, Name(name): Name) -> Result<Response, AdminError> {
+    // First, so that the tag is of nothing newer than what is told.
+    let stored = reader.store().stored_channels().await?;
+    let stored = stored.iter().find(|channel| channel.name == name);
     let shown = one(&reader.shared, name).await?;
-    Ok(ok(&shown))
+    Ok(seen.tell(&stored.map(settable), &shown))
 }
 
 async fn one(shared: &Shared, name: String) -> Result<ChannelShown, AdminError> {
@@ -121,16 +126,17 @@ pub(crate) async fn create(
         name,
     };
     writer.store.create_channel(&channel).await?;
-    let shown = ChannelShown::stored(channel, shared, None);
-    Ok(answer(StatusCode::CREATED, &shown))
+    let shown = ChannelShown::stored(channel.clone(), shared, None);
+    Ok(tagged(StatusCode::CREATED, &Some(settable(&channel)), &shown))
 }
 
 /// Change what is set at a channel that was made here, and leave the rest. Running gates know within a second.
 #[utoipa::path(patch, path = "/channels/{name}", tag = "channels", operation_id = "update_channel",
-    params(("name" = String, Path)), request_body = ChannelUpdate,
-    responses((status = 200, body = ChannelShown), (status = "4XX", body = ErrorShown)))]
+    params(("name" = String, Path), IfMatch), request_body = ChannelUpdate,
+    responses((status = 200, body = ChannelShown, headers(("ETag" = String))), (status = "4XX", body = ErrorShown)))]
 pub(crate) async fn update(
     writer: Writer,
+    seen: Seen,
     Name(name): Name,
     Body(changes): Body<Map<String, Value>>,
 ) -> Result<Response, AdminError> {
@@ -149,6 +155,7 @@ pub(crate) async fn update(
         .any(|name| changes.contains_key(*name));
     let touches_secrets = secrets::NAMES.iter().any(|name| changes.contains_key(*name));
     let change = |channel: &mut StoredChannel| {
+        seen.still(&Some(settable(channel)))?;
         let mut settings = match secrets::opened(channel, keeper.keys()) {
             Ok(settings) => settings,
             // Whoever has lost the key gives the credential anew.
@@ -181,23 +188,29 @@ pub(crate) async fn update(
         }
         Ok::<_, AdminError>(())
     };
-    writer
+    let channel = writer
         .store
         .update_channel(&name, Timestamp::now(), change)
         .await?;
     let shown = one(shared, name).await?;
-    Ok(ok(&shown))
+    Ok(tagged(StatusCode::OK, &Some(settable(&channel)), &shown))
 }
 
 /// Remove a channel that was made here. Requests under way on it go on.
 #[utoipa::path(delete, path = "/channels/{name}", tag = "channels", operation_id = "delete_channel",
-    params(("name" = String, Path)),
+    params(("name" = String, Path), IfMatch),
     responses((status = 200, body = ChannelShown), (status = "4XX", body = ErrorShown)))]
-pub(crate) async fn delete(writer: Writer, Name(name): Name) -> Result<Response, AdminError> {
+pub(crate) async fn delete(writer: Writer, seen: Seen, Name(name): Name) -> Result<Response, AdminError> {
     let shared = &writer.shared;
     not_of_file(shared, &name, AdminError::ManagedByFile)?;
-    let channel = writer.store.delete_channel(&name).await?;
+    let may = |channel: &StoredChannel| seen.still(&Some(settable(channel)));
+    let channel = writer.store.delete_channel(&name, may).await?;
     Ok(ok(&ChannelShown::stored(channel, shared, None)))
+}
+
+/// What can be set of a channel.
+fn settable(channel: &StoredChannel) -> (&Map<String, Value>, Option<&[u8]>) {
+    (&channel.settings, channel.sealed.as_deref())
 }
 
 /// Fails for the channels of the file.

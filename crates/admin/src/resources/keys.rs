@@ -27,6 +27,7 @@ use crate::{
     query::{Name, Query},
     roles::{Reader, Writer},
     secret,
+    seen::{IfMatch, IfNoneMatch, Seen, tagged},
 };
 
 /// Most models, channels or networks that a key may name.
@@ -374,26 +375,35 @@ pub(crate) async fn create(writer: Writer, Body(asked): Body<KeyCreate>) -> Resu
 
 /// Get the key of this name that is not revoked.
 #[utoipa::path(get, path = "/keys/{name}", tag = "keys", operation_id = "get_key",
-    params(("name" = String, Path)),
-    responses((status = 200, body = KeyShown), (status = "4XX", body = ErrorShown)))]
-pub(crate) async fn get(reader: Reader, Name(name): Name) -> Result<Response, AdminError> {
+    params(("name" = String, Path), IfNoneMatch),
+    responses((status = 200, body = KeyShown, headers(("ETag" = String))), (status = 304),
+        (status = "4XX", body = ErrorShown)))]
+pub(crate) async fn get(reader: Reader, seen: Seen, Name(name): Name) -> Result<Response, AdminError> {
     let listed = reader.store().key(&name).await?;
-    Ok(ok(&KeyShown::listed(&listed)))
+    Ok(seen.tell(&listed.key.settings, &KeyShown::listed(&listed)))
 }
 
 /// Change what is set at a key, switch it off or on, and leave the rest. Running gates know within a second.
 #[utoipa::path(patch, path = "/keys/{name}", tag = "keys", operation_id = "update_key",
-    params(("name" = String, Path)), request_body = KeyUpdate,
-    responses((status = 200, body = KeyShown), (status = "4XX", body = ErrorShown)))]
+    params(("name" = String, Path), IfMatch), request_body = KeyUpdate,
+    responses((status = 200, body = KeyShown, headers(("ETag" = String))), (status = "4XX", body = ErrorShown)))]
 pub(crate) async fn update(
     writer: Writer,
+    seen: Seen,
     Name(name): Name,
     Body(asked): Body<KeyUpdate>,
 ) -> Result<Response, AdminError> {
-    let change = |settings: &mut KeySettings| asked.change(settings, &writer.shared.gate);
+    let change = |settings: &mut KeySettings| {
+        seen.still(settings)?;
+        asked.change(settings, &writer.shared.gate)
+    };
     writer.store.update_key(&name, change).await?;
     let listed = writer.store.key(&name).await?;
-    Ok(ok(&KeyShown::listed(&listed)))
+    Ok(tagged(
+        StatusCode::OK,
+        &listed.key.settings,
+        &KeyShown::listed(&listed),
+    ))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -430,9 +440,10 @@ pub(crate) async fn rotate(
 
 /// End the use of a key; its name is free again.
 #[utoipa::path(delete, path = "/keys/{name}", tag = "keys", operation_id = "revoke_key",
-    params(("name" = String, Path)),
+    params(("name" = String, Path), IfMatch),
     responses((status = 200, body = KeyShown), (status = "4XX", body = ErrorShown)))]
-pub(crate) async fn revoke(writer: Writer, Name(name): Name) -> Result<Response, AdminError> {
-    let key = writer.store.revoke_key(&name, Timestamp::now()).await?;
+pub(crate) async fn revoke(writer: Writer, seen: Seen, Name(name): Name) -> Result<Response, AdminError> {
+    let may = |settings: &KeySettings| seen.still(settings);
+    let key = writer.store.revoke_key_if(&name, Timestamp::now(), may).await?;
     Ok(ok(&KeyShown::of(&key, None)))
 }

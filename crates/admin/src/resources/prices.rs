@@ -9,7 +9,7 @@ use tollgate_catalog::price::{PerMillion, Rates};
 use tollgate_store::{PriceSettings, StoredPrice};
 use utoipa::ToSchema;
 
-use super::{ErrorShown, answer, ok};
+use super::{ErrorShown, ok};
 use crate::{
     body::Body,
     error::AdminError,
@@ -17,6 +17,7 @@ use crate::{
     page::{Page, PageQuery, after, limit},
     query::{Name, Query},
     roles::{Reader, Writer},
+    seen::{IfMatch, IfNoneMatch, Seen, tagged},
     server::Shared,
 };
 
@@ -195,28 +196,32 @@ pub(crate) async fn create(writer: Writer, Body(asked): Body<PriceCreate>) -> Re
     };
     checked(&settings, &writer.shared).await?;
     let price = writer.store.create_price(settings, Timestamp::now()).await?;
-    Ok(answer(StatusCode::CREATED, &PriceShown::from(price)))
+    let settings = price.settings.clone();
+    Ok(tagged(StatusCode::CREATED, &settings, &PriceShown::from(price)))
 }
 
 /// Get a price that an operator set.
 #[utoipa::path(get, path = "/price-overrides/{id}", tag = "prices", operation_id = "get_price_override",
-    params(("id" = i64, Path)),
-    responses((status = 200, body = PriceShown), (status = "4XX", body = ErrorShown)))]
-pub(crate) async fn get(reader: Reader, Name(id): Name) -> Result<Response, AdminError> {
+    params(("id" = i64, Path), IfNoneMatch),
+    responses((status = 200, body = PriceShown, headers(("ETag" = String))), (status = 304),
+        (status = "4XX", body = ErrorShown)))]
+pub(crate) async fn get(reader: Reader, seen: Seen, Name(id): Name) -> Result<Response, AdminError> {
     let price = reader.store().stored_price(number(&id)?).await?;
-    Ok(ok(&PriceShown::from(price)))
+    Ok(seen.tell(&price.settings.clone(), &PriceShown::from(price)))
 }
 
 /// Change rates or dates of a price. What was charged before stays as it was.
 #[utoipa::path(patch, path = "/price-overrides/{id}", tag = "prices", operation_id = "update_price_override",
-    params(("id" = i64, Path)), request_body = PriceUpdate,
-    responses((status = 200, body = PriceShown), (status = "4XX", body = ErrorShown)))]
+    params(("id" = i64, Path), IfMatch), request_body = PriceUpdate,
+    responses((status = 200, body = PriceShown, headers(("ETag" = String))), (status = "4XX", body = ErrorShown)))]
 pub(crate) async fn update(
     writer: Writer,
+    seen: Seen,
     Name(id): Name,
     Body(asked): Body<PriceUpdate>,
 ) -> Result<Response, AdminError> {
     let change = |settings: &mut PriceSettings| {
+        seen.still(settings)?;
         if let Some(rates) = &asked.rates {
             settings.rates = written(rates);
         }
@@ -229,14 +234,16 @@ pub(crate) async fn update(
         dates_fit(settings)
     };
     let price = writer.store.update_price(number(&id)?, change).await?;
-    Ok(ok(&PriceShown::from(price)))
+    let settings = price.settings.clone();
+    Ok(tagged(StatusCode::OK, &settings, &PriceShown::from(price)))
 }
 
 /// Remove a price: what it was over holds again.
 #[utoipa::path(delete, path = "/price-overrides/{id}", tag = "prices", operation_id = "delete_price_override",
-    params(("id" = i64, Path)),
+    params(("id" = i64, Path), IfMatch),
     responses((status = 200, body = PriceShown), (status = "4XX", body = ErrorShown)))]
-pub(crate) async fn delete(writer: Writer, Name(id): Name) -> Result<Response, AdminError> {
-    let price = writer.store.delete_price(number(&id)?).await?;
+pub(crate) async fn delete(writer: Writer, seen: Seen, Name(id): Name) -> Result<Response, AdminError> {
+    let may = |settings: &PriceSettings| seen.still(settings);
+    let price = writer.store.delete_price(number(&id)?, may).await?;
     Ok(ok(&PriceShown::from(price)))
 }

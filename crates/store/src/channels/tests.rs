@@ -46,7 +46,10 @@ async fn a_change_is_written_down_without_what_is_sealed() {
         })
         .await
         .unwrap();
-    store.delete_channel("a").await.unwrap();
+    store
+        .delete_channel("a", |_| Ok::<_, ChangeChannelError>(()))
+        .await
+        .unwrap();
 
     assert_eq!((changed.created, changed.updated), (at(5), at(9)));
     assert_eq!(store.stored_channels().await.unwrap(), []);
@@ -61,7 +64,10 @@ async fn a_change_is_written_down_without_what_is_sealed() {
         "{log:?}"
     );
     assert!(!format!("{log:?}").contains("bytes"), "{log:?}");
-    let error = store.delete_channel("a").await.unwrap_err();
+    let error = store
+        .delete_channel("a", |_| Ok::<_, ChangeChannelError>(()))
+        .await
+        .unwrap_err();
     assert!(
         matches!(error, ChangeChannelError::NoSuchChannel { .. }),
         "{error}"

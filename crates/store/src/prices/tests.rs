@@ -34,7 +34,10 @@ async fn prices_are_read_back_changed_and_removed_and_all_of_it_is_written_down(
         .await
         .unwrap();
     assert_eq!(store.stored_price(made.id).await.unwrap(), changed);
-    store.delete_price(made.id).await.unwrap();
+    store
+        .delete_price(made.id, |_| Ok::<_, ChangePriceError>(()))
+        .await
+        .unwrap();
 
     assert_eq!(store.stored_prices().await.unwrap(), []);
     let log = store
@@ -43,6 +46,9 @@ async fn prices_are_read_back_changed_and_removed_and_all_of_it_is_written_down(
         .unwrap();
     let actions: Vec<_> = log.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["delete", "update", "create"]);
-    let error = store.delete_price(made.id).await.unwrap_err();
+    let error = store
+        .delete_price(made.id, |_| Ok::<_, ChangePriceError>(()))
+        .await
+        .unwrap_err();
     assert!(matches!(error, ChangePriceError::NoSuchPrice { .. }), "{error}");
 }

@@ -9,6 +9,7 @@ mod admin_accounts;
 mod admin_channels;
 mod admin_looks;
 mod admin_prices;
+mod admin_tags;
 mod answer;
 mod attempt_time;
 mod backup;

@@ -42,10 +42,24 @@ impl<'g> Operator<'g> {
 
     /// Asks for a path under `/admin/v1`. An error is looked at.
     pub async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.ask_with(method, path, None, body).await
+    }
+
+    /// As [`Self::ask`], with a header.
+    pub async fn ask_with(
+        &self,
+        method: &str,
+        path: &str,
+        header: Option<(&str, &str)>,
+        body: Option<&Value>,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("/admin/v1{path}"))
             .header("content-type", "application/json");
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
