@@ -67,6 +67,8 @@ pub(crate) enum AdminError {
         "what can be set here was changed since it was seen: get it again, and see whether it is still to be changed"
     )]
     ChangedMeanwhile,
+    #[error("{0}")]
+    LastAdmin(String),
     #[error("the channel's secrets cannot be kept: {0}")]
     Sealing(SealError),
     #[error("{0}")]
@@ -124,6 +126,7 @@ impl AdminError {
             Self::NameTaken(_) => row(StatusCode::CONFLICT, INVALID, "name_taken"),
             Self::IdTaken(_) => row(StatusCode::CONFLICT, INVALID, "id_taken"),
             Self::ManagedByFile(_) => row(StatusCode::CONFLICT, INVALID, "managed_by_file"),
+            Self::LastAdmin(_) => row(StatusCode::CONFLICT, INVALID, "last_admin"),
             Self::ChangedMeanwhile => row(StatusCode::PRECONDITION_FAILED, INVALID, "changed_meanwhile"),
             Self::Sealing(SealError::NoKey) => row(StatusCode::CONFLICT, INVALID, "sealing_key_missing"),
             Self::Sealing(SealError::OtherKey | SealError::Damaged | SealError::Random) => {
@@ -279,6 +282,7 @@ impl From<ChangeOperatorError> for AdminError {
                 what: "operator",
                 name,
             },
+            error @ ChangeOperatorError::LastAdmin { .. } => Self::LastAdmin(error.to_string()),
             ChangeOperatorError::NoSuchToken { prefix, .. } => Self::NotFound {
                 what: "token",
                 name: prefix.to_string(),

@@ -9,7 +9,10 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
-use tokio::{sync::Semaphore, task, time};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task, time,
+};
 
 use crate::error::AdminError;
 
@@ -54,16 +57,34 @@ pub fn hash(password: &str) -> Result<String, NotPassword> {
 }
 
 impl Passwords {
+    /// The hash of a new password, on a thread for slow work.
+    pub(crate) async fn hash(&self, password: String) -> Result<String, AdminError> {
+        let place = self.place().await?;
+        let hashing = task::spawn_blocking(move || {
+            let _place = place;
+            hash(&password)
+        });
+        // It neither panics nor is it cancelled.
+        let hash = hashing.await.unwrap_or(Err(NotPassword::Hash));
+        hash.map_err(|error| AdminError::value("password", error))
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit, AdminError> {
+        let places = Arc::clone(&self.places);
+        time::timeout(PATIENCE, places.acquire_owned())
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .ok_or(AdminError::SignInBusy)
+    }
+
     /// Whether the password is the one with this hash. Where there is none, it takes as long and is not, so that the
     /// time does not tell who has one.
     pub(crate) async fn fit(&self, password: String, hash: Option<String>) -> Result<bool, AdminError> {
         if password.len() > MOST_BYTES {
             return Ok(false);
         }
-        let places = Arc::clone(&self.places);
-        let place = time::timeout(PATIENCE, places.acquire_owned())
-            .await
-            .map_err(|_| AdminError::SignInBusy)?;
+        let place = self.place().await?;
         let comparing = task::spawn_blocking(move || {
             let _place = place;
             match &hash {

@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 
 use crate::{body::from_serde, error::AdminError, server::Shared};
 
+const NOT_UTF8: &str = "is not UTF-8 where its `%` escapes are read";
+
 /// The parameters of an address, each of them once.
 pub(crate) struct Query<T>(pub(crate) T);
 
@@ -37,6 +39,20 @@ fn read<T: DeserializeOwned>(query: &str) -> Result<T, AdminError> {
     })
 }
 
+/// Two names that stand in the address, one behind the other.
+pub(crate) struct TwoNames(pub(crate) String, pub(crate) String);
+
+impl FromRequestParts<Arc<Shared>> for TwoNames {
+    type Rejection = AdminError;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, AdminError> {
+        let Path((first, second)) = Path::<(String, String)>::from_request_parts(parts, shared)
+            .await
+            .map_err(|_| AdminError::value("name", NOT_UTF8))?;
+        Ok(Self(first, second))
+    }
+}
+
 /// A name that stands in the address.
 pub(crate) struct Name(pub(crate) String);
 
@@ -46,7 +62,7 @@ impl FromRequestParts<Arc<Shared>> for Name {
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, AdminError> {
         let Path(name) = Path::<String>::from_request_parts(parts, shared)
             .await
-            .map_err(|_| AdminError::value("name", "is not UTF-8 where its `%` escapes are read"))?;
+            .map_err(|_| AdminError::value("name", NOT_UTF8))?;
         Ok(Self(name))
     }
 }

@@ -15,6 +15,10 @@ pub(crate) fn key() -> Result<(KeyText, NewText), AdminError> {
     Ok((text, kept))
 }
 
+pub(crate) fn operator_token() -> Result<OperatorText, AdminError> {
+    Ok(OperatorText::token(&random()?))
+}
+
 pub(crate) fn session() -> Result<OperatorText, AdminError> {
     Ok(OperatorText::session(&random()?))
 }

@@ -46,7 +46,7 @@ pub use keys::{
 };
 pub use operators::{
     ChangeOperatorError, CreateOperatorError, ListedOperator, NewOperatorToken, NotRole, Operator,
-    OperatorId, OperatorToken, Role, TokenKind,
+    OperatorId, OperatorSettings, OperatorToken, Role, TokenKind,
 };
 pub use prices::{ChangePriceError, PriceSettings, StoredPrice};
 pub use retention::Retention;

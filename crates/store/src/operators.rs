@@ -74,6 +74,8 @@ pub struct Operator {
     pub name: String,
     pub role: Role,
     pub has_password: bool,
+    /// Switched off, an operator may do nothing.
+    pub enabled: bool,
     pub created: Timestamp,
 }
 
@@ -99,7 +101,7 @@ pub struct ListedOperator {
 macro_rules! select_operators {
     ($rest:literal) => {
         concat!(
-            "SELECT operators.id, operators.name, operators.role, operators.created_at,
+            "SELECT operators.id, operators.name, operators.role, operators.enabled, operators.created_at,
                     CAST(CASE WHEN operators.password_hash IS NULL THEN 0 ELSE 1 END AS BIGINT) AS has_password
              ",
             $rest
@@ -107,8 +109,10 @@ macro_rules! select_operators {
     };
 }
 
+mod changes;
 mod tokens;
 
+pub use changes::OperatorSettings;
 pub use tokens::{NewOperatorToken, TokenKind};
 
 impl Store {
@@ -130,7 +134,7 @@ impl Store {
             .query(
                 "INSERT INTO operators (id, name, role, created_at)
              SELECT coalesce(max(id), 0) + 1, $1, $2, $3 FROM operators
-             RETURNING id, name, role, CAST(0 AS BIGINT) AS has_password, created_at",
+             RETURNING id, name, role, enabled, CAST(0 AS BIGINT) AS has_password, created_at",
             )
             .bind(name)
             .bind(role.as_str())
@@ -194,6 +198,16 @@ impl Store {
         Ok(listed)
     }
 
+    /// The operator of this name with their tokens.
+    pub async fn operator(&self, name: &str) -> Result<ListedOperator, ChangeOperatorError> {
+        let mut listed = self.operators().await?.into_iter();
+        listed.find(|listed| listed.operator.name == name).ok_or_else(|| {
+            ChangeOperatorError::NoSuchOperator {
+                name: name.to_owned(),
+            }
+        })
+    }
+
     /// The operator of this name with the hash of their password, where they have one.
     pub async fn operator_password(&self, name: &str) -> Result<Option<(Operator, String)>, StoreError> {
         #[derive(FromRow)]
@@ -205,8 +219,9 @@ impl Store {
         let row: Option<Row> = self
             .pool
             .query(
-                "SELECT id, name, role, CAST(1 AS BIGINT) AS has_password, created_at, password_hash
-             FROM operators WHERE name = $1 AND removed_at IS NULL AND password_hash IS NOT NULL",
+                "SELECT id, name, role, enabled, CAST(1 AS BIGINT) AS has_password, created_at, password_hash
+             FROM operators
+             WHERE name = $1 AND removed_at IS NULL AND enabled = 1 AND password_hash IS NOT NULL",
             )
             .bind(name)
             .fetch_optional()
@@ -214,60 +229,6 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let operator = row.operator.read()?;
         Ok(row.password_hash.map(|hash| (operator, hash)))
-    }
-
-    /// Gives an operator another password, as its hash; sessions of theirs end.
-    pub async fn set_operator_password(
-        &self,
-        name: &str,
-        password_hash: &str,
-        now: Timestamp,
-    ) -> Result<Operator, ChangeOperatorError> {
-        let mut transaction = self.pool.begin().await?;
-        let before = operator_to_change(&mut transaction, name).await?;
-        transaction
-            .query("UPDATE operators SET password_hash = $2 WHERE id = $1")
-            .bind(before.id.get())
-            .bind(password_hash)
-            .execute()
-            .await?;
-        tokens::end_sessions(&mut transaction, before.id, now).await?;
-        let after = Operator {
-            has_password: true,
-            ..before.clone()
-        };
-        let change = Change {
-            resource: Resource::Operator,
-            name,
-            action: "set_password",
-            before: Some(state::operator(&before)),
-            after: Some(state::operator(&after)),
-        };
-        self.write_down(&mut transaction, change).await?;
-        transaction.commit().await?;
-        Ok(after)
-    }
-
-    /// Ends the use of all that an operator presents; the name is free again.
-    pub async fn remove_operator(&self, name: &str, now: Timestamp) -> Result<Operator, ChangeOperatorError> {
-        let mut transaction = self.pool.begin().await?;
-        let operator = operator_to_change(&mut transaction, name).await?;
-        transaction
-            .query("UPDATE operators SET removed_at = $2, password_hash = NULL WHERE id = $1")
-            .bind(operator.id.get())
-            .bind(now.as_second())
-            .execute()
-            .await?;
-        let change = Change {
-            resource: Resource::Operator,
-            name,
-            action: "remove",
-            before: Some(state::operator(&operator)),
-            after: None,
-        };
-        self.write_down(&mut transaction, change).await?;
-        transaction.commit().await?;
-        Ok(operator)
     }
 }
 
@@ -303,6 +264,7 @@ struct OperatorRow {
     id: i64,
     name: String,
     role: String,
+    enabled: i64,
     has_password: i64,
     created_at: i64,
 }
@@ -317,6 +279,7 @@ impl OperatorRow {
             id: OperatorId(self.id),
             role: reader.required("role", &self.role)?,
             has_password: reader.flag("password_hash", self.has_password)?,
+            enabled: reader.flag("enabled", self.enabled)?,
             created: reader.time("created_at", self.created_at)?,
             name: self.name,
         })
@@ -363,6 +326,9 @@ pub enum CreateOperatorError {
 pub enum ChangeOperatorError {
     #[error("there is no operator named `{name}`")]
     NoSuchOperator { name: String },
+    /// Nobody could make another, but on the machine.
+    #[error("`{name}` is the last admin in use, and stays one")]
+    LastAdmin { name: String },
     #[error("`{name}` has no token in use that begins with `{prefix}`")]
     NoSuchToken { name: String, prefix: KeyPrefix },
     #[error(transparent)]

@@ -35,7 +35,11 @@ pub(crate) fn key(key: &ApiKey) -> Value {
 }
 
 pub(crate) fn operator(operator: &Operator) -> Value {
-    json!({ "role": operator.role.as_str(), "password": operator.has_password })
+    json!({
+        "role": operator.role.as_str(),
+        "enabled": operator.enabled,
+        "password": operator.has_password,
+    })
 }
 
 fn limits(limits: &Limits) -> Value {

@@ -52,6 +52,7 @@ impl Store {
             .query(select_operators!(
                 "FROM operator_tokens AS tokens JOIN operators ON operators.id = tokens.operator_id
              WHERE tokens.hash = $1 AND tokens.revoked_at IS NULL AND operators.removed_at IS NULL
+               AND operators.enabled = 1
                AND (tokens.expires_at IS NULL OR tokens.expires_at > $2)"
             ))
             .bind(hash.as_bytes().as_slice())

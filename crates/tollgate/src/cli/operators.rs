@@ -183,7 +183,10 @@ async fn list(listing: &Listing, store: &Store) -> Result<(), CliError> {
             .collect();
         [
             listed.operator.name.clone(),
-            listed.operator.role.as_str().to_owned(),
+            match listed.operator.enabled {
+                true => listed.operator.role.as_str().to_owned(),
+                false => format!("{}, switched off", listed.operator.role.as_str()),
+            },
             if listed.operator.has_password { "yes" } else { "no" }.to_owned(),
             tokens.join(", "),
         ]
@@ -196,6 +199,7 @@ async fn list(listing: &Listing, store: &Store) -> Result<(), CliError> {
 struct Row<'a> {
     name: &'a str,
     role: &'static str,
+    enabled: bool,
     created: String,
     has_password: bool,
     tokens: Vec<TokenRow<'a>>,
@@ -222,6 +226,7 @@ impl<'a> Row<'a> {
         Self {
             name: &listed.operator.name,
             role: listed.operator.role.as_str(),
+            enabled: listed.operator.enabled,
             created: seconds(listed.operator.created),
             has_password: listed.operator.has_password,
             tokens: listed.tokens.iter().map(token).collect(),

@@ -8,6 +8,7 @@ mod admin;
 mod admin_accounts;
 mod admin_channels;
 mod admin_looks;
+mod admin_operators;
 mod admin_prices;
 mod admin_tags;
 mod answer;
