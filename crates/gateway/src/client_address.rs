@@ -1,14 +1,17 @@
 //! Whose request it is, behind proxies that the operator trusts.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The client's address: the peer's, unless the peer is a trusted proxy. Then the rightmost address
-/// of `X-Forwarded-For` that is no trusted proxy: everything left of it can be made up.
+/// of `X-Forwarded-For` that is no trusted proxy: everything left of it can be made up. Where a trusted proxy names
+/// somebody by no address, it is 0.0.0.0, which is in no network that means anybody: to take the proxy's own would let
+/// everybody in behind it.
 pub fn client_address(headers: &HeaderMap, peer: SocketAddr, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let peer = peer.ip().to_canonical();
@@ -23,9 +26,8 @@ pub fn client_address(headers: &HeaderMap, peer: SocketAddr, trusted: &[IpNet]) 
         .collect();
     let mut client = peer;
     for hop in hops.into_iter().rev() {
-        // What is no address was not written by a proxy that can be trusted.
-        let Ok(address) = hop.trim().parse::<IpAddr>() else {
-            break;
+        let Some(address) = address(hop.trim()) else {
+            return UNKNOWN;
         };
         client = address.to_canonical();
         if !is_trusted(&client) {
@@ -33,6 +35,14 @@ pub fn client_address(headers: &HeaderMap, peer: SocketAddr, trusted: &[IpNet]) 
         }
     }
     client
+}
+
+/// Some proxies write the client's port too.
+fn address(hop: &str) -> Option<IpAddr> {
+    hop.parse()
+        .or_else(|_| hop.parse::<SocketAddr>().map(|with_port| with_port.ip()))
+        .or_else(|_| hop.trim_start_matches('[').trim_end_matches(']').parse())
+        .ok()
 }
 
 #[cfg(test)]

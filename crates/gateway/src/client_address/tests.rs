@@ -27,11 +27,23 @@ fn the_rightmost_address_that_no_trusted_proxy_has_is_the_client() {
 }
 
 #[test]
-fn a_header_that_no_proxy_wrote_ends_the_search() {
+fn a_port_beside_the_address_is_left_out() {
     let trusted = ["10.0.0.0/8"];
-    assert_eq!(
-        address("10.0.0.1", &["1.2.3.4, nonsense, 10.0.0.2"], &trusted),
-        "10.0.0.2"
-    );
+    for (hop, client) in [
+        ("8.8.8.8:55", "8.8.8.8"),
+        ("8.8.8.8:55, 10.0.0.2:9", "8.8.8.8"),
+        ("[2001:db8::1]:55", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+    ] {
+        assert_eq!(address("10.0.0.1", &[hop], &trusted), client, "{hop}");
+    }
+}
+
+#[test]
+fn somebody_whom_a_trusted_proxy_names_by_no_address_is_not_that_proxy() {
+    let trusted = ["10.0.0.0/8"];
+    for hops in ["unknown", "1.2.3.4, nonsense, 10.0.0.2", "_hidden"] {
+        assert_eq!(address("10.0.0.1", &[hops], &trusted), "0.0.0.0", "{hops}");
+    }
     assert_eq!(address("10.0.0.1", &[], &trusted), "10.0.0.1");
 }
