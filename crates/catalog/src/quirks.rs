@@ -148,6 +148,8 @@ pub struct Quirks {
     pub call_ids: bool,
     /// Whether calls of the current turn are refused without the signature that came with them.
     pub call_signatures: bool,
+    /// Whether turns of the model's are refused whose first part, or any of whose images, has no signature.
+    pub part_signatures: bool,
     /// Whether a tool's result may hold media; else they go beside it.
     pub tool_result_media: bool,
     /// Whether format `json_object` is refused where no message speaks of JSON; then the gate adds a
@@ -316,6 +318,7 @@ impl Default for Quirks {
             thinking_budget: None,
             call_ids: true,
             call_signatures: false,
+            part_signatures: false,
             tool_result_media: false,
             json_object_needs_word: false,
             cache_control: true,

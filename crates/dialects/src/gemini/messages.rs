@@ -100,10 +100,12 @@ impl<'a> Writer<'a, '_> {
             // A conversation begins with the user, also where the client gave only instructions.
             turns.insert(0, blank());
         }
-        Ok(Written {
-            system,
-            contents: turns.into_iter().map(|turn| turn.content).collect(),
-        })
+        let mut contents: Vec<_> = turns.into_iter().map(|turn| turn.content).collect();
+        if self.media.quirks.part_signatures {
+            let own = contents.iter_mut().filter(|content| content.role == Role::Model);
+            own.for_each(|content| signatures::stand_in(&mut content.parts));
+        }
+        Ok(Written { system, contents })
     }
 
     fn system(&mut self, at: usize, parts: &[ClientPart<'a>]) -> Result<Vec<Part<'a>>, Unsupported> {

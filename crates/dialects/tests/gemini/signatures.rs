@@ -387,3 +387,81 @@ fn a_signature_that_the_client_kept_of_a_text_goes_back_with_it() {
         json!([{"text": "So:", "thoughtSignature": "dGV4dA=="}])
     );
 }
+
+#[test]
+fn a_model_that_draws_gets_the_first_part_and_every_image_of_its_turns_signed() {
+    let lost = "skip_thought_signature_validator";
+    let image = |data: &str| json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{data}")}});
+    let drawn = |data: &str| json!({"inlineData": {"mimeType": "image/png", "data": data}});
+    let signed = |mut part: Value, signature: &str| {
+        part["thoughtSignature"] = json!(signature);
+        part
+    };
+    let messages = json!([
+        {"role": "user", "content": "hello"},
+        {"role": "assistant", "content": "Hi."},
+        {"role": "user", "content": "two cats"},
+        {"role": "assistant", "content": "Two:", "images": [image("b25l"), image("dHdv")]},
+        {"role": "user", "content": "one more"},
+        {"role": "assistant", "content": null, "images": [image("dGhyZWU=")]},
+        {"role": "user", "content": "say more"},
+        {"role": "assistant", "content": "Cats.", "extra_content": {"google": {"thought_signature": "a2VwdA=="}}},
+        {"role": "user", "content": "and now?"},
+    ]);
+    let turns = |model: &str| -> Vec<Value> {
+        let body = sent(model, json!({ "messages": messages }));
+        let contents = body["contents"].as_array().unwrap().iter();
+        contents
+            .skip(1)
+            .step_by(2)
+            .map(|turn| turn["parts"].clone())
+            .collect()
+    };
+    assert_eq!(
+        turns("gemini-3-pro-image-preview"),
+        [
+            json!([signed(json!({"text": "Hi."}), lost)]),
+            json!([
+                signed(json!({"text": "Two:"}), lost),
+                signed(drawn("b25l"), lost),
+                signed(drawn("dHdv"), lost)
+            ]),
+            json!([signed(drawn("dGhyZWU="), lost)]),
+            json!([signed(json!({"text": "Cats."}), "a2VwdA==")]),
+        ]
+    );
+    assert_eq!(
+        turns(MODEL)[..3],
+        [
+            json!([{"text": "Hi."}]),
+            json!([{"text": "Two:"}, drawn("b25l"), drawn("dHdv")]),
+            json!([drawn("dGhyZWU=")]),
+        ],
+        "others demand none"
+    );
+}
+
+#[test]
+fn a_signature_that_a_model_gave_its_image_alone_is_all_that_its_turn_needs() {
+    let image = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,b25l"}});
+    let parts = json!([
+        {"inlineData": {"mimeType": "image/png", "data": "b25l"}, "thoughtSignature": "czE="},
+        {"text": "There."},
+    ]);
+    let messages = json!([
+        {"role": "user", "content": "draw"},
+        {"role": "assistant", "content": "There.", "images": [image]},
+        {"role": "user", "content": "bluer"},
+    ]);
+    let kept = decode_answer(&Bytes::from(whole(parts.clone()).to_string()))
+        .unwrap()
+        .turns;
+    let known = Context {
+        states: &states(&kept, &messages),
+        ..alone()
+    };
+    let model = "gemini-3-pro-image-preview";
+    let request = valid(model, json!({ "messages": messages }));
+    let request = encode_knowing(&request, &serving(model), &known).unwrap();
+    assert_eq!(body(&request)["contents"][1]["parts"], parts);
+}

@@ -7,7 +7,7 @@ use tollgate_testkit::{
     provider::{FakeProvider, chunk, streams_events},
 };
 
-use crate::stage::{question_to, setup, with};
+use crate::stage::{question_to, setup, stage_of, with};
 
 /// A model whose provider wants the text of its thoughts back with the calls that they led to.
 const MODEL: &str = "deepseek-v4-flash";
@@ -168,4 +168,24 @@ async fn another_credential_does_not_find_it() {
     gate.post(&continued("call-1")).await;
 
     assert_ne!(thoughts_sent(&provider), THOUGHT);
+}
+
+#[tokio::test]
+async fn a_model_that_draws_takes_a_history_that_nobody_signed() {
+    let model = "gemini-3-pro-image-preview";
+    let (_provider, gate) = stage_of("gemini", model).await;
+    let image = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}});
+    for turn in [
+        json!({"role": "assistant", "content": "A cat?"}),
+        json!({"role": "assistant", "content": "Here:", "images": [image]}),
+        json!({"role": "assistant", "content": null, "images": [image]}),
+        json!({"role": "assistant", "content": ""}),
+    ] {
+        let user = |text: &str| json!({"role": "user", "content": text});
+        let messages = json!([user("Draw something."), turn, user("Yes, a red one.")]);
+
+        let answer = gate.post(&json!({"model": model, "messages": messages})).await;
+
+        assert_eq!(answer.text(), "Hello", "{turn}: {:?}", answer.error());
+    }
 }

@@ -267,6 +267,9 @@ fn signatures(model: &str, contents: &[Value], given: &Given<'_>) -> Checked {
     if !is_third(model) {
         return Ok(());
     }
+    if model.contains("-image") {
+        signed_parts(contents)?;
+    }
     let is_question =
         |content: &Value| text(content, "role") == "user" && named(content, "functionResponse").is_empty();
     let turn_begins = contents.iter().rposition(is_question).map_or(0, |at| at + 1);
@@ -283,6 +286,31 @@ fn signatures(model: &str, contents: &[Value], given: &Given<'_>) -> Checked {
                  for tools to work correctly, and missing thought_signature may lead to degraded model \
                  performance. Additional data, function call `default_api:{name}` , position {at}."
             ));
+        }
+    }
+    Ok(())
+}
+
+/// A model that draws wants a signature on the first part of each turn of its own, and on every image.
+fn signed_parts(contents: &[Value]) -> Checked {
+    let own = contents
+        .iter()
+        .zip(1..)
+        .filter(|(content, _)| text(content, "role") == "model");
+    for (content, at) in own {
+        let parts = list(&content["parts"]).iter().zip(1..);
+        let said = parts.filter(|(part, _)| part["thought"] != true);
+        for (place, (part, at_part)) in said.enumerate() {
+            let kind = match part["inlineData"].is_null() && part["fileData"].is_null() {
+                false => "Image",
+                true if place == 0 => "Text",
+                true => continue,
+            };
+            if text(part, "thoughtSignature").is_empty() {
+                return refuse(format!(
+                    "{kind} part is missing a thought_signature in content position {at}, part position {at_part}."
+                ));
+            }
         }
     }
     Ok(())

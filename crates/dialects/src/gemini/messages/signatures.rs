@@ -5,13 +5,26 @@ use std::collections::HashMap;
 
 use tollgate_chat::{event::Place, object::Object};
 
+use super::super::body::Part;
 use crate::{
     conversation::Assistant,
     turn_state::{TurnState, order::Order},
 };
 
-/// Google's own word for calls whose signature is lost, such as those that another model made.
+/// Google's own word for parts whose signature is lost, such as those that another model made.
 pub(super) const PLACEHOLDER: &str = "skip_thought_signature_validator";
+
+/// Signs what a model that draws has to have signed of one turn of its own: the first part that is no thought,
+/// and every image. Later texts it leaves unsigned itself.
+pub(super) fn stand_in(turn: &mut [Part<'_>]) {
+    let said = turn.iter_mut().filter(|part| !part.thought);
+    for (place, part) in said.enumerate() {
+        let is_image = part.inline_data.is_some() || part.file_data.is_some();
+        if (place == 0 || is_image) && part.thought_signature.is_none() {
+            part.thought_signature = Some(PLACEHOLDER.to_owned());
+        }
+    }
+}
 
 /// Signatures by what they stand on. Images are counted from 0, as are calls, in the client's list.
 #[derive(Debug, Default, PartialEq, Eq)]
