@@ -102,7 +102,7 @@ pub fn edit<'a>(
         false => conversation::messages(messages),
     };
     let mut waiting = Waiting::default();
-    let (mut nameless, mut lost_mark) = (false, false);
+    let (mut nameless, mut lost_mark, mut called) = (false, false, false);
     let (mut moved_refusal, mut lost_refusal) = (false, false);
     let (mut moved_speech, mut lost_speech) = (false, false);
     for (at, message) in list.iter().enumerate() {
@@ -114,6 +114,7 @@ pub fn edit<'a>(
             waiting.insert_results(edits);
         }
         nameless |= object.present("name").is_some() && !takes_name(&role, rules.quirks.message_name);
+        called |= assistant::calls_tools(&object);
         let joined = rules.instructions.iter().filter(|_| joins && at + 1 == leading);
         let mut editor = MessageEditor {
             rules,
@@ -122,6 +123,7 @@ pub fn edit<'a>(
             message: &object,
             edit: ObjectEdit::of(&object),
             turns: &turns,
+            called,
             joined: joined.map(String::as_str).collect(),
             waiting: &mut waiting,
             lost_mark: false,
@@ -205,6 +207,8 @@ struct MessageEditor<'e, 'a> {
     edit: ObjectEdit<'e, 'a>,
     /// The conversation, where something was kept of it.
     turns: &'e [Message<'a>],
+    /// Whether this message or an earlier one calls a tool.
+    called: bool,
     /// Instructions that join this message's text.
     joined: Vec<&'e str>,
     waiting: &'e mut Waiting<'a>,

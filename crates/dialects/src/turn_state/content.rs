@@ -10,6 +10,9 @@ use crate::conversation::{Assistant, Source};
 pub(super) struct Content {
     text: Sha256,
     text_bytes: usize,
+    /// The text up to its last character that is no white space: clients strip what follows.
+    stripped: Sha256,
+    says_something: bool,
     images: Sha256,
     has_images: bool,
 }
@@ -37,6 +40,12 @@ impl Content {
     }
 
     pub fn text(&mut self, text: &str) {
+        let stripped = text.trim_end();
+        if !stripped.is_empty() {
+            self.stripped = self.text.clone();
+            self.stripped.update(stripped);
+            self.says_something = true;
+        }
         self.text.update(text);
         self.text_bytes += text.len();
     }
@@ -53,13 +62,13 @@ impl Content {
         }
     }
 
-    /// `None`: nothing was said.
+    /// White space at the end does not count. `None`: nothing was said.
     pub fn key(self) -> Option<TurnKey> {
-        if self.text_bytes == 0 && !self.has_images {
+        if !self.says_something && !self.has_images {
             return None;
         }
         let mut both = Sha256::new();
-        both.update(self.text.finalize());
+        both.update(self.stripped.finalize());
         both.update(self.images.finalize());
         Some(TurnKey::Content(both.finalize().into()))
     }

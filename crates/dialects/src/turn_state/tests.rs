@@ -107,6 +107,27 @@ fn a_turn_without_calls_is_found_again_by_what_it_said() {
 }
 
 #[test]
+fn white_space_that_a_client_strips_from_the_end_does_not_hide_a_turn() {
+    let kept = collect([
+        text(0, "It is 31"),
+        text(0, " \n"),
+        text(0, "degrees."),
+        text(0, "\n\n"),
+        state(0, Place::Start, "1"),
+    ]);
+    for (said, is_found) in [
+        ("It is 31 \ndegrees.\n\n", true),
+        ("It is 31 \ndegrees.", true),
+        ("It is 31 \ndegrees. ", true),
+        ("It is 31 degrees.", false),
+        ("It is 31", false),
+    ] {
+        let found = found(&kept, json!({"content": said}));
+        assert_eq!(found.is_some(), is_found, "{said:?}");
+    }
+}
+
+#[test]
 fn another_turn_has_another_key() {
     let turns = collect([text(0, "Hello."), state(0, Place::Start, "s")]);
     for message in [

@@ -91,6 +91,37 @@ fn gets_back_without_calls(reasoning_history: ReasoningHistory, expected: &Value
 }
 
 #[test]
+fn every_turn_from_the_first_call_on_has_thoughts_where_the_provider_asks_for_them() {
+    let call = json!({"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let messages = json!([
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": "Look it up"},
+        {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "1"},
+        {"role": "assistant", "content": "It is 1."},
+        {"role": "user", "content": "Thanks"},
+        {"role": "assistant", "content": "Welcome."},
+        {"role": "user", "content": "Bye"},
+    ]);
+    let with_thoughts = |reasoning_history: ReasoningHistory| -> Vec<u64> {
+        let quirks = Quirks {
+            reasoning_history,
+            ..Quirks::default()
+        };
+        let sent = sent(quirks, json!({"messages": messages}));
+        let messages = sent["messages"].as_array().unwrap().iter().zip(0..);
+        let thinking = messages.filter(|(message, _)| {
+            message["reasoning_content"] == " " || message["reasoning_details"] == json!([{"text": " "}])
+        });
+        thinking.map(|(_, at)| at).collect()
+    };
+    assert_eq!(with_thoughts(ReasoningHistory::Require), [3, 5, 7]);
+    assert_eq!(with_thoughts(ReasoningHistory::Details), [3]);
+    assert_eq!(with_thoughts(ReasoningHistory::Drop), [] as [u64; 0]);
+}
+
+#[test]
 fn thoughts_go_as_details_where_the_provider_says_so() {
     use ReasoningHistory::Details;
     let own = json!([{"type": "reasoning.text", "text": "own"}]);

@@ -1,5 +1,5 @@
 //! What hosts of chat completions refuse while their models think: a call in the history whose
-//! thoughts are missing.
+//! thoughts are missing, at DeepSeek also any turn behind one.
 
 use serde_json::Value;
 
@@ -13,8 +13,13 @@ pub(super) fn check(request: &ReceivedRequest, host: ChatHost) -> Checked {
     if host != ChatHost::MiniMax && body["thinking"]["type"] == "disabled" {
         return Ok(());
     }
+    let mut called = false;
     for (message, at) in list(&body["messages"]).iter().zip(0..) {
-        if list(&message["tool_calls"]).is_empty() {
+        let calls = !list(&message["tool_calls"]).is_empty();
+        called |= calls;
+        // DeepSeek wants the thoughts of all turns from the first call on.
+        let asks = calls || (host == ChatHost::DeepSeek && called && message["role"] == "assistant");
+        if !asks {
             continue;
         }
         let refused = match host {

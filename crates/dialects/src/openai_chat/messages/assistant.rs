@@ -72,8 +72,8 @@ impl<'a> MessageEditor<'_, 'a> {
         }
     }
 
-    /// Every turn that called a tool needs its thoughts: the client's, else what the gate kept, else
-    /// one space, which passes for thoughts.
+    /// Every turn that called a tool needs its thoughts, and every later one, so that the answer to what the tools
+    /// gave has its own: the client's, else what the gate kept, else one space, which passes for thoughts.
     fn thoughts_as_text(&mut self) {
         let (own, other) = REASONING.map(|name| said(self.message, name)).into();
         match (own, other) {
@@ -83,14 +83,15 @@ impl<'a> MessageEditor<'_, 'a> {
                 self.edit.set("reasoning_content", other);
             }
             (None, None) => {
-                if let Some(text) = self.kept_thoughts().or_else(|| self.stand_in()) {
+                let lost = || self.called.then(stand_in);
+                if let Some(text) = self.kept_thoughts().or_else(lost) {
                     self.edit.set("reasoning_content", text);
                 }
             }
         }
     }
 
-    /// As in [`Self::thoughts_as_text`], in the form of a detail.
+    /// As in [`Self::thoughts_as_text`], in the form of a detail; a turn that called nothing goes without.
     ///
     /// Details that another family's provider gave go: it alone can read them.
     fn thoughts_as_details(&mut self) {
@@ -110,18 +111,14 @@ impl<'a> MessageEditor<'_, 'a> {
             if own.len() < details.len() {
                 self.edit.set("reasoning_details", format!("[{}]", own.join(",")));
             }
-        } else if let Some(text) = text.or_else(|| self.kept_thoughts()).or_else(|| self.stand_in()) {
+        } else if let Some(text) =
+            (text.or_else(|| self.kept_thoughts())).or_else(|| calls_tools(self.message).then(stand_in))
+        {
             self.edit
                 .set("reasoning_details", format!("[{{\"text\":{text}}}]"));
         } else {
             self.edit.remove_named("reasoning_details");
         }
-    }
-
-    /// What passes for the thoughts of a turn that called a tool and whose own are lost, as a JSON string.
-    fn stand_in(&self) -> Option<String> {
-        let calls = self.message.present("tool_calls")?;
-        (calls != "[]").then(|| "\" \"".to_owned())
     }
 
     /// The thoughts that came with this turn, as a JSON string.
@@ -136,6 +133,16 @@ impl<'a> MessageEditor<'_, 'a> {
             said(&piece, "reasoning_content").map(str::to_owned)
         })
     }
+}
+
+/// Whether a message of the assistant's calls a tool.
+pub(super) fn calls_tools(message: &Object<'_>) -> bool {
+    message.present("tool_calls").is_some_and(|calls| calls != "[]")
+}
+
+/// What passes for thoughts that are lost, as a JSON string.
+fn stand_in() -> String {
+    "\" \"".to_owned()
 }
 
 /// Whether a detail is of the form in which MiniMax gives thoughts: text that nobody has signed.

@@ -1,5 +1,6 @@
 //! Thoughts that are lost, or that their provider takes no longer: the exchange goes on.
 
+use serde_json::json;
 use tollgate_testkit::provider::{FakeProvider, complains, decides};
 
 use super::{
@@ -29,6 +30,26 @@ async fn an_exchange_whose_thoughts_are_lost_goes_on() {
 
             assert_eq!(answer.text(), ANSWER, "{model}");
             assert!(!last_sent(&provider).to_string().contains(SIGNATURE), "{model}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_goes_on_behind_an_exchange_whose_thoughts_are_lost() {
+    for (preset, model) in THINKERS {
+        let provider = FakeProvider::start_with(weather()).await;
+        let before = gate_to(&provider, preset, model).await;
+        let first = asked(&before, &question(model), false).await;
+        let gate = gate_to(&provider, preset, model).await;
+        forgives(&provider, preset);
+        let mut third = continued(question(model), plain(first.tool_calls()));
+        let messages = third["messages"].as_array_mut().unwrap();
+        messages.push(json!({"role": "assistant", "content": ANSWER}));
+        messages.push(json!({"role": "user", "content": "And in Porto?"}));
+        for stream in [false, true] {
+            let answer = asked(&gate, &third, stream).await;
+
+            assert_eq!(answer.finish_reason(), Some("tool_calls"), "{model}");
         }
     }
 }
