@@ -4,6 +4,7 @@
 //! could otherwise keep a core busy for hours, or run out of stack.
 
 mod extent;
+mod nullable;
 
 use std::{fmt, sync::Arc};
 
@@ -57,13 +58,17 @@ pub enum Uncheckable {
 
 impl Schema {
     /// Reads and compiles a schema. Drafts are told apart by `$schema`; without it 2020-12 is meant.
-    /// `format` is a remark here and not checked, as that draft has it.
+    /// `format` is a remark here and not checked, as that draft has it. `nullable`, which no draft has, is read as
+    /// OpenAPI means it: so do the providers that were asked.
     pub fn compile(text: &str) -> Result<Self, Uncheckable> {
         if text.len() > LENGTH_LIMIT {
             return Err(Uncheckable::Long);
         }
         let schema: Value =
             serde_json::from_str(text).map_err(|error| Uncheckable::Invalid(error.to_string()))?;
+        let root = extent::without_references(&schema, &schema);
+        let (root, properties) = (root_of(root), names_of_properties(root));
+        let schema = nullable::read(schema);
         let extent = extent::of(&schema)?;
         let patterns = PatternOptions::fancy_regex()
             .backtrack_limit(BACKTRACK_LIMIT)
@@ -75,16 +80,12 @@ impl Schema {
             .with_pattern_options(patterns)
             .build(&schema)
             .map_err(|error| Uncheckable::Invalid(clip(&error.to_string())))?;
-        let root = extent::without_references(&schema, &schema);
         Ok(Self {
             text: text.into(),
             validator: Arc::new(validator),
             extent,
-            root: root_of(root),
-            properties: root
-                .get("properties")
-                .and_then(Value::as_object)
-                .map(|properties| properties.keys().cloned().collect()),
+            root,
+            properties,
         })
     }
 
@@ -136,6 +137,11 @@ fn root_of(root: &Value) -> Root {
         None if root.get("type").is_none() && root.get("properties").is_some() => Root::Object,
         _ => Root::Any,
     }
+}
+
+fn names_of_properties(root: &Value) -> Option<Arc<[String]>> {
+    let properties = root.get("properties")?.as_object()?;
+    Some(properties.keys().cloned().collect())
 }
 
 /// Levels of nesting; the JSON reader bounds them.

@@ -140,13 +140,15 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         let mut out = Members::new();
         let mut choices = None;
         let (types, mut nullable) = types::named(members);
-        nullable |= get(members, "nullable") == Some(&Json::Bool(true));
+        // OpenAPI's word: whatever the others say, null passes.
+        let opened = get(members, "nullable") == Some(&Json::Bool(true));
+        nullable |= opened;
         for (name, value) in members {
             self.spend(1)?;
             match &**name {
                 // Said at the end; references and parts are done with.
                 "type" | "nullable" | "$ref" | "allOf" | "$defs" | "definitions" => {}
-                "const" | "enum" => nullable |= self.enumeration(name, value, &mut out)?,
+                "const" | "enum" => nullable |= self.enumeration(name, value, opened, &mut out)?,
                 "properties" => {
                     let properties = self.properties(value, depth)?;
                     self.put("properties", properties, &mut out);
@@ -177,8 +179,7 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                 _ => self.lose_limit(name, value)?,
             }
         }
-        let only_null = only_null(members);
-        self.say_type(types, nullable, only_null, choices.is_some(), &mut out);
+        self.say_type(types, nullable, only_null(members), choices.is_some(), &mut out);
         self.close(members, &mut out)?;
         let limits = std::mem::replace(&mut self.limits, around.0);
         let remarks = std::mem::replace(&mut self.remarks, around.1);
@@ -187,6 +188,14 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         match choices {
             None => Ok(out),
             Some(choices) => {
+                let is_null = |choice: &Json<'_>| matches!(choice, Json::Object(choice) if only_null(choice));
+                let opened = opened && self.subset.type_lists && !choices.iter().any(is_null);
+                let mut with_null = Vec::new();
+                if opened {
+                    self.spend(choices.iter().map(size).sum())?;
+                    with_null.extend(choices.iter().cloned().chain([null_schema()]));
+                }
+                let choices = if opened { &with_null[..] } else { choices };
                 let whole = self.choices(choices, out, nullable, depth)?;
                 self.closed_once(&whole)?;
                 Ok(whole)
@@ -268,6 +277,11 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         out.push((Cow::Borrowed("additionalProperties"), Json::Bool(false)));
         Ok(())
     }
+}
+
+/// The schema of null alone.
+fn null_schema<'a>() -> Json<'a> {
+    Json::Object(vec![(Cow::Borrowed("type"), Json::String(Cow::Borrowed("null")))])
 }
 
 /// Whether a schema names null as its type, or as its only value.

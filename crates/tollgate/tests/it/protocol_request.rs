@@ -105,6 +105,30 @@ async fn an_answer_that_breaks_what_the_provider_was_not_told_of_the_schema_is_a
 }
 
 #[tokio::test]
+async fn a_null_that_the_provider_was_told_it_may_say_is_no_error() {
+    // Held by the provider and checked here, the first two; asked for in words, the third.
+    for (preset, model) in [SPEAKERS[0], SPEAKERS[1], ("deepseek", "deepseek-v4-flash")] {
+        let (provider, gate) = stage_of(preset, model).await;
+        let said = r#"{"name":null,"kind":null}"#;
+        provider.always(speaks(Turn::new().says([said])));
+        let schema = json!({
+            "type": "object", "properties": {
+                "name": {"type": "string", "maxLength": 40, "nullable": true},
+                "kind": {"type": "string", "enum": ["a", "b"], "nullable": true}
+            },
+            "required": ["name", "kind"], "additionalProperties": false
+        });
+        let format = json!({"type": "json_schema", "json_schema": {"name": "thing", "strict": true, "schema": schema}});
+
+        let answer = gate
+            .post(&with(question_to(model), json!({"response_format": format})))
+            .await;
+
+        assert_eq!(answer.text(), said, "{preset}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn stop_strings_for_providers_that_have_none_are_cut_by_the_gate() {
     let (provider, gate) = stage_of("openai", "gpt-5-3-codex").await;
     provider.always(speaks(Turn::new().says(["One, tw", "o, EN", "D and more"])));

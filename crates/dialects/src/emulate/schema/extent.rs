@@ -14,7 +14,7 @@ const DEPTH_LIMIT: usize = 120;
 const UNEVALUATED_FACTOR: usize = 3;
 
 /// Keywords whose value is a schema, or a list of schemas.
-const SCHEMAS: [&str; 16] = [
+pub(super) const SCHEMAS: [&str; 16] = [
     "additionalItems",
     "additionalProperties",
     "allOf",
@@ -33,7 +33,7 @@ const SCHEMAS: [&str; 16] = [
     "unevaluatedProperties",
 ];
 /// Keywords whose value holds schemas by name. Definitions count only where they are referred to.
-const NAMED_SCHEMAS: [&str; 4] = [
+pub(super) const NAMED_SCHEMAS: [&str; 4] = [
     "dependencies",
     "dependentSchemas",
     "patternProperties",

@@ -166,3 +166,80 @@ fn the_root_is_what_the_schema_says_of_it_by_whatever_way() {
         assert_eq!(compile(&schema).unwrap().root(), root, "{schema}");
     }
 }
+
+#[test]
+fn null_is_taken_where_a_schema_is_nullable_in_openapis_way() {
+    let object = json!({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]});
+    for (member, fits, wrong) in [
+        (json!({"type": "string", "nullable": true}), "\"a\"", "1"),
+        (
+            json!({"type": ["string", "null"], "nullable": true}),
+            "\"a\"",
+            "1",
+        ),
+        (
+            json!({"type": "string", "enum": ["a"], "nullable": true}),
+            "\"a\"",
+            "\"b\"",
+        ),
+        (json!({"enum": ["a", null], "nullable": true}), "\"a\"", "\"b\""),
+        (json!({"const": "a", "nullable": true}), "\"a\"", "\"b\""),
+        (
+            json!({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "nullable": true}),
+            "{\"a\": 1}",
+            "{}",
+        ),
+        (
+            json!({"$ref": "#/$defs/object", "nullable": true}),
+            "{\"a\": 1}",
+            "{}",
+        ),
+        (
+            json!({"allOf": [{"$ref": "#/$defs/object"}], "nullable": true}),
+            "{\"a\": 1}",
+            "{}",
+        ),
+        (
+            json!({"oneOf": [{"type": "string"}, {"type": "null"}], "nullable": true}),
+            "\"a\"",
+            "1",
+        ),
+        (
+            json!({"anyOf": [{"type": "string"}, {"type": "boolean"}], "nullable": true}),
+            "true",
+            "1",
+        ),
+        (
+            json!({"anyOf": [{"type": "string"}, {"type": "boolean"}], "not": {"const": "b"}, "nullable": true}),
+            "true",
+            "\"b\"",
+        ),
+    ] {
+        let mut named = json!({"type": "object", "properties": {"m": member}, "required": ["m"]});
+        named["$defs"] = json!({"object": object});
+        let schema = compile(&named).unwrap();
+        for (value, is_taken) in [("null", true), (fits, true), (wrong, false)] {
+            let value = format!("{{\"m\": {value}}}");
+            assert_eq!(schema.takes(&value), is_taken, "{value} for {member}");
+        }
+    }
+}
+
+#[test]
+fn what_is_only_called_nullable_changes_nothing() {
+    for schema in [
+        json!({"type": "object", "properties": {"nullable": {"type": "string"}}, "required": ["nullable"]}),
+        json!({"type": "object", "nullable": false}),
+        json!({"const": {"nullable": true}}),
+        json!({"type": "object", "default": {"nullable": true}}),
+    ] {
+        assert!(!compile(&schema).unwrap().takes("null"), "{schema}");
+    }
+}
+
+#[test]
+fn a_nullable_schema_still_tells_what_its_root_is() {
+    let schema = compile(&json!({"type": "object", "properties": {"a": {}}, "nullable": true})).unwrap();
+    assert_eq!(schema.root(), Root::Object);
+    assert!(schema.knows_no_member("b"));
+}

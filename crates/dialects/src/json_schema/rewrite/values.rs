@@ -12,11 +12,12 @@ use crate::json_schema::{
 };
 
 impl<'a> Rewriter<'_, 'a> {
-    /// `enum`, or `const` as an enum of one. Returns whether null is among the values.
+    /// `enum`, or `const` as an enum of one. Returns whether null is among the values; `opened`: it passes even if not.
     pub(super) fn enumeration(
         &mut self,
         name: &str,
         value: &Json<'a>,
+        opened: bool,
         out: &mut Members<'a>,
     ) -> Result<bool, Unclean> {
         let values = match name {
@@ -57,6 +58,8 @@ impl<'a> Rewriter<'_, 'a> {
             // Where null is a type, it is a value as well; else `nullable` says it.
             if nullable && self.subset.type_lists {
                 kept = values.to_vec();
+            } else if opened && self.subset.type_lists {
+                kept.push(Json::Null);
             }
             out.push((Cow::Borrowed("enum"), Json::Array(kept)));
         }

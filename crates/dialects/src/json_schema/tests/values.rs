@@ -65,6 +65,21 @@ fn null_among_the_values_of_an_enum_stays_one_of_them() {
             json!({"description": "d", "nullable": true}),
         ),
         (
+            json!({"type": "string", "enum": ["x"], "nullable": true}),
+            json!({"type": ["string", "null"], "enum": ["x", null]}),
+            json!({"type": "string", "enum": ["x"], "nullable": true}),
+        ),
+        (
+            json!({"anyOf": [{"type": "string"}, {"type": "boolean"}], "nullable": true}),
+            json!({"anyOf": [{"type": "string"}, {"type": "boolean"}, {"type": "null"}]}),
+            json!({"anyOf": [{"type": "string", "nullable": true}, {"type": "boolean", "nullable": true}]}),
+        ),
+        (
+            json!({"anyOf": [{"type": "string"}, {"type": "null"}], "nullable": true}),
+            json!({"anyOf": [{"type": "string"}, {"type": "null"}]}),
+            json!({"type": "string", "nullable": true}),
+        ),
+        (
             json!({"type": ["string", "integer"], "enum": ["x", "y"]}),
             json!({"type": ["string", "integer"], "enum": ["x", "y"]}),
             json!({"type": "string", "enum": ["x", "y"]}),
