@@ -24,6 +24,7 @@ pub enum Block<'a> {
         name: String,
         /// A JSON object.
         input: Cow<'a, str>,
+        mark: Option<Mark>,
     },
     ToolResult {
         id: String,
@@ -66,8 +67,9 @@ impl<'a> Block<'a> {
             Self::Text { mark, .. }
             | Self::Image { mark, .. }
             | Self::Document { mark, .. }
+            | Self::ToolUse { mark, .. }
             | Self::ToolResult { mark, .. } => Some(mark),
-            Self::ToolUse { .. } | Self::Thought(_) => None,
+            Self::Thought(_) => None,
         }
     }
 
@@ -93,14 +95,19 @@ impl<'a> Block<'a> {
                 }
                 mark
             }
-            Self::ToolUse { id, name, input } => {
+            Self::ToolUse {
+                id,
+                name,
+                input,
+                mark,
+            } => {
                 body.json(r#"{"type":"tool_use","id":"#);
                 body.string(id);
                 body.name("name");
                 body.string(name);
                 body.name("input");
                 body.json(input);
-                &None
+                mark
             }
             Self::ToolResult { id, content, mark } => {
                 body.json(r#"{"type":"tool_result","tool_use_id":"#);

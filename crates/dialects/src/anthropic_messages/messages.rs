@@ -137,11 +137,11 @@ impl<'a> Writer<'a, '_> {
         }
         match message {
             Message::System { at, parts, .. } => {
-                let blocks = self.blocks(at, parts)?;
+                let blocks = self.marked(at, parts)?;
                 self.system(at, blocks);
             }
             Message::User { at, parts } => {
-                let blocks = self.blocks(at, parts)?;
+                let blocks = self.marked(at, parts)?;
                 if blocks.is_empty() {
                     self.out
                         .notes
@@ -152,12 +152,13 @@ impl<'a> Writer<'a, '_> {
             }
             Message::Assistant(turn) => self.assistant(turn)?,
             Message::Tool { at, call_id, parts } => {
-                let mut content = self.blocks(at, parts)?;
+                let (mut content, of_nothing) = self.blocks(at, parts)?;
                 if !self.setting.quirks.tool_result_media {
                     let media = content.extract_if(.., |block| !matches!(block, Block::Text { .. }));
                     self.carried.extend(media);
                 }
                 let mark = content.iter_mut().filter_map(|block| block.mark()?.take()).last();
+                let mark = mark.or(of_nothing);
                 let place = self.calls.iter().position(|(client, _)| *client == call_id);
                 // Validation has let only results of known calls pass.
                 if let Some(place) = place {
@@ -236,15 +237,22 @@ impl<'a> Writer<'a, '_> {
         let (images, parts) = std::mem::take(&mut turn.parts)
             .into_iter()
             .partition(|part| matches!(part.kind, PartKind::Image { .. }));
-        let mut said = Vec::new();
+        let (mut said, mut of_nothing) = (Vec::new(), None);
         for parts in earlier.by_place(parts) {
-            said.push(self.blocks(at, parts)?);
+            let (blocks, mark) = self.blocks(at, parts)?;
+            said.push(blocks);
+            of_nothing = of_nothing.or(mark);
         }
         self.put_between();
         self.calls.clear();
         let mut calls = Vec::with_capacity(turn.calls.len());
         for (index, call) in turn.calls.into_iter().enumerate() {
             calls.push(self.call(at, index, call)?);
+        }
+        // A message of calls alone ends with them.
+        match calls.last_mut().and_then(Block::mark) {
+            Some(mark) => *mark = mark.or(of_nothing),
+            None => self.lose(of_nothing),
         }
         let blocks = earlier.blocks(said, calls);
         if !blocks.is_empty() {
@@ -257,7 +265,7 @@ impl<'a> Writer<'a, '_> {
         if images.is_empty() {
             return Ok(());
         }
-        let images = self.blocks(at, images)?;
+        let images = self.marked(at, images)?;
         self.carried.push(Block::text(IMAGE_OF_MODEL));
         self.carried.extend(images);
         self.out.notes.push(Note::Moved(format!("messages[{at}].images")));
@@ -279,25 +287,59 @@ impl<'a> Writer<'a, '_> {
                 ));
             }
         };
+        let mark = self.mark(call.cache_control);
         let id = self.ids.next(&call.id);
         self.calls.push((call.id.into_owned(), id.clone()));
         Ok(Block::ToolUse {
             id,
             name: self.names.of(&call.name),
             input,
+            mark,
         })
     }
 
-    /// The blocks of a message's parts. Texts that say nothing are left out: the provider refuses them.
-    fn blocks(&mut self, at: usize, parts: Vec<Part<'a>>) -> Result<Vec<Block<'a>>, Unsupported> {
+    fn mark(&mut self, marker: Option<&str>) -> Option<Mark> {
+        let marker = marker.filter(|_| self.setting.quirks.cache_control)?;
+        Mark::read(marker, &mut self.out.notes)
+    }
+
+    /// A mark that has no block to stand on.
+    fn lose(&mut self, mark: Option<Mark>) {
+        if mark.is_some() {
+            note_once(&mut self.out.notes, Note::Omitted("cache_control".to_owned()));
+        }
+    }
+
+    /// The blocks of a message that has no place for marks but them.
+    fn marked(&mut self, at: usize, parts: Vec<Part<'a>>) -> Result<Vec<Block<'a>>, Unsupported> {
+        let (blocks, of_nothing) = self.blocks(at, parts)?;
+        self.lose(of_nothing);
+        Ok(blocks)
+    }
+
+    /// The blocks of a message's parts. Texts that say nothing are left out: the provider refuses them. A mark on one
+    /// goes to the block before, since nothing stands between; without one it comes beside.
+    fn blocks(
+        &mut self,
+        at: usize,
+        parts: Vec<Part<'a>>,
+    ) -> Result<(Vec<Block<'a>>, Option<Mark>), Unsupported> {
         let media = Media {
             quirks: self.setting.quirks,
             context: self.setting.context,
         };
-        let mut blocks = Vec::with_capacity(parts.len());
+        let mut blocks: Vec<Block<'a>> = Vec::with_capacity(parts.len());
+        let mut of_nothing = None;
         for part in parts {
             match &part.kind {
-                PartKind::Text(text) | PartKind::Refusal(text) if text.trim().is_empty() => continue,
+                PartKind::Text(text) | PartKind::Refusal(text) if text.trim().is_empty() => {
+                    let mark = self.mark(part.cache_control);
+                    match blocks.last_mut().and_then(Block::mark) {
+                        Some(last) => *last = last.or(mark),
+                        None => of_nothing = of_nothing.or(mark),
+                    }
+                    continue;
+                }
                 PartKind::Image {
                     detail: Some(detail), ..
                 } if detail != "auto" => {
@@ -307,14 +349,12 @@ impl<'a> Writer<'a, '_> {
             }
             let spot = part.spot;
             let mut block = media.block(part.kind, || format!("messages[{at}].{spot}"))?;
-            if let Some(marker) = part.cache_control.filter(|_| self.setting.quirks.cache_control)
-                && let Some(mark) = block.mark()
-            {
-                *mark = Mark::read(marker, &mut self.out.notes);
+            if let Some(mark) = block.mark() {
+                *mark = self.mark(part.cache_control);
             }
             blocks.push(block);
         }
-        Ok(blocks)
+        Ok((blocks, of_nothing))
     }
 
     /// The end of the messages; `last` is the index of the last one.

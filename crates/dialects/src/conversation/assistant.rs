@@ -41,6 +41,8 @@ pub struct Call<'a> {
     pub arguments: Cow<'a, str>,
     /// A Gemini signature that the client sent back, in whichever form.
     pub signature: Option<Cow<'a, str>>,
+    /// The client's `cache_control`, of the call or of its function, as JSON.
+    pub cache_control: Option<&'a str>,
 }
 
 pub(super) fn read<'a>(at: usize, before: Before, message: &Object<'a>) -> Assistant<'a> {
@@ -115,6 +117,9 @@ fn call(json: &str) -> Option<Call<'_>> {
         name: text(&function, "name")?,
         arguments: text(&function, "arguments").unwrap_or_default(),
         signature: google_signature(&call).or(signature),
+        cache_control: call
+            .present("cache_control")
+            .or_else(|| function.present("cache_control")),
     })
 }
 

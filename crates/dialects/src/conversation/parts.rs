@@ -12,7 +12,8 @@ use crate::data_uri;
 pub struct Part<'a> {
     pub kind: PartKind<'a>,
     pub spot: Spot,
-    /// The client's `cache_control`, as JSON. A marker on the message stands on its last part.
+    /// The client's `cache_control`, as JSON. A marker on the message stands on its last part, on an empty text where
+    /// it has none.
     pub cache_control: Option<&'a str>,
 }
 
@@ -103,8 +104,17 @@ pub(super) fn read<'a>(message: &Object<'a>) -> Vec<Part<'a>> {
             .into_iter()
             .collect(),
     };
-    if let (Some(marker), Some(last)) = (message.present("cache_control"), parts.last_mut()) {
-        last.cache_control.get_or_insert(marker);
+    if let Some(marker) = message.present("cache_control") {
+        match parts.last_mut() {
+            Some(last) => {
+                last.cache_control.get_or_insert(marker);
+            }
+            None => parts.push(Part {
+                kind: PartKind::Text("".into()),
+                spot: Spot::Content(0),
+                cache_control: Some(marker),
+            }),
+        }
     }
     parts
 }

@@ -149,6 +149,7 @@ fn a_marker_on_a_message_stands_on_its_last_part() {
         ]},
         {"role": "user", "cache_control": marker, "content": [{"type": "text", "text": "c", "cache_control": other}]},
         {"role": "user", "cache_control": null, "content": "d"},
+        {"role": "assistant", "cache_control": marker, "content": null},
     ]);
     let messages = read(list);
     let markers: Vec<Option<&str>> = messages
@@ -157,7 +158,10 @@ fn a_marker_on_a_message_stands_on_its_last_part() {
         .map(|part| part.cache_control)
         .collect();
     let (marker, other) = (marker.to_string(), other.to_string());
-    assert_eq!(markers, [None, Some(&*marker), Some(&*other), None]);
+    assert_eq!(
+        markers,
+        [None, Some(&*marker), Some(&*other), None, Some(&*marker)]
+    );
 }
 
 #[test]

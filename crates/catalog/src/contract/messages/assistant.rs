@@ -98,6 +98,14 @@ impl MessageReader<'_> {
             Some(Json::Array(calls)) => {
                 turns.calls(calls, self.index as usize, at, found);
                 self.traits.foreign_state |= calls.iter().any(turns::has_state);
+                for (index, call) in calls.iter().enumerate() {
+                    let list = at.member("tool_calls");
+                    let at = list.item(index);
+                    self.cache_marker(call, at, found);
+                    if let Some(function) = call.present("function") {
+                        self.cache_marker(function, at.member("function"), found);
+                    }
+                }
                 self.traits.history_bytes += calls.iter().map(call_bytes).sum::<u64>();
                 !calls.is_empty()
             }

@@ -18,7 +18,8 @@ const REASONING: [&str; 2] = ["reasoning_content", "reasoning"];
 impl<'a> MessageEditor<'_, 'a> {
     pub(super) fn calls(&mut self, calls: &'a str, edits: &mut Edits<'a>) {
         let (strips_state, names) = (self.strips_state(), self.rules.names);
-        if !strips_state && names.is_empty() {
+        let drops_marks = self.rules.traits.cache_control && !self.rules.quirks.cache_control;
+        if !strips_state && !drops_marks && names.is_empty() {
             if self.rules.traits.null_members {
                 nulls::strip(calls, edits);
             }
@@ -35,15 +36,22 @@ impl<'a> MessageEditor<'_, 'a> {
                 }
             }
             edit.finish(edits);
+            if drops_marks {
+                edit.remove_named("cache_control");
+            }
             let Some(Ok(function)) = call.present("function").map(Object::parse) else {
                 continue;
             };
             let name = conversation::text(&function, "name");
             if let Some(sent) = name.and_then(|name| names.sent(&name)) {
+            let mut edit = ObjectEdit::of(&function);
+            if drops_marks {
+                edit.remove_named("cache_control");
+            }
                 let mut edit = ObjectEdit::of(&function);
                 edit.set("name", quote(sent));
-                edit.finish(edits);
             }
+            edit.finish(edits);
         }
     }
 
