@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tollgate_chat::json::Json;
 
-use super::{Rewriter, bare};
+use super::{Rewriter, bare, null_schema};
 use crate::json_schema::{
     Losses, References, Unclean,
     keywords::is_annotation,
@@ -49,9 +49,10 @@ impl<'a> Rewriter<'_, 'a> {
             && name == "$ref"
             && members
                 .iter()
-                .all(|(name, _)| name == "allOf" || is_annotation(name))
+                .all(|(name, _)| matches!(&**name, "allOf" | "nullable") || is_annotation(name))
         {
-            return self.reference(reference, only, depth);
+            let beside = self.copy(members, |name| name != "allOf")?;
+            return self.reference(reference, &beside, depth);
         }
         let mut named = self.around.named.clone();
         self.name_properties(members, 0, &mut named)?;
@@ -90,21 +91,27 @@ impl<'a> Rewriter<'_, 'a> {
             && let Some(kept) = reference::kept(reference)
         {
             let beside = match alone {
-                true => {
-                    siblings.iter().for_each(|(name, _)| self.lose(name));
-                    Members::new()
-                }
+                true => self.remarks_of(&siblings, depth)?,
                 false => self.object(&siblings, depth)?,
             };
-            if let Some(name) = kept.strip_prefix("#/$defs/")
-                && !self.used.iter().any(|used| used == name)
-            {
-                self.used.push(name.to_owned());
+            // What holds for the whole is one object: what it says of itself stands in that.
+            if !alone || depth > 0 || beside.is_empty() {
+                if let Some(name) = kept.strip_prefix("#/$defs/")
+                    && !self.used.iter().any(|used| used == name)
+                {
+                    self.used.push(name.to_owned());
+                }
+                let kept = vec![(Cow::Borrowed("$ref"), Json::String(Cow::Owned(kept.into_owned())))];
+                let whole = match alone {
+                    true => {
+                        let null = get(&siblings, "nullable") == Some(&Json::Bool(true));
+                        self.as_only_choice(beside, kept, null)
+                    }
+                    false => [kept, beside].concat(),
+                };
+                self.closed_once(&whole)?;
+                return Ok(whole);
             }
-            let kept = Json::String(Cow::Owned(kept.into_owned()));
-            let whole = [vec![(Cow::Borrowed("$ref"), kept)], beside].concat();
-            self.closed_once(&whole)?;
-            return Ok(whole);
         }
         let mut named = self.around.named.clone();
         self.name_properties(&siblings, 0, &mut named)?;
@@ -129,6 +136,29 @@ impl<'a> Rewriter<'_, 'a> {
         self.merge(&mut whole, target, depth)?;
         self.require_known(&mut whole)?;
         Ok(whole)
+    }
+
+    /// What stands beside a reference that has to stand alone and limits nothing. The rest is lost.
+    fn remarks_of(&mut self, siblings: &Members<'a>, depth: usize) -> Result<Members<'a>, Unclean> {
+        let limits = siblings
+            .iter()
+            .filter(|(name, _)| !is_annotation(name) && name != "nullable");
+        limits.for_each(|(name, _)| self.lose(name));
+        let remarks = self.copy(siblings, is_annotation)?;
+        self.object(&remarks, depth)
+    }
+
+    /// A reference that has to stand alone as the only choice, so that something may be said of it. `null`: it passes
+    /// too.
+    fn as_only_choice(&mut self, mut said: Members<'a>, reference: Members<'a>, null: bool) -> Members<'a> {
+        if !self.takes("anyOf") || (said.is_empty() && !null) {
+            said.iter().for_each(|(name, _)| self.lose(name));
+            return reference;
+        }
+        let mut choices = vec![Json::Object(reference)];
+        choices.extend(null.then(null_schema));
+        said.push((Cow::Borrowed("anyOf"), Json::Array(choices)));
+        said
     }
 
     /// Adds the properties that a schema names, by itself or by those that hold beside it.
@@ -234,10 +264,11 @@ impl<'a> Rewriter<'_, 'a> {
         if alone && *whole != part && (refers(whole) || refers(&part)) {
             let remarks = |members: &Members<'a>| members.iter().all(|(name, _)| is_annotation(name));
             if remarks(&part) {
+                *whole = self.as_only_choice(part, std::mem::take(whole), false);
                 return Ok(());
             }
             if remarks(whole) {
-                *whole = part;
+                *whole = self.as_only_choice(std::mem::take(whole), part, false);
                 return Ok(());
             }
             *whole = self.unfolded(std::mem::take(whole), depth)?;

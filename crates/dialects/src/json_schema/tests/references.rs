@@ -41,6 +41,64 @@ fn references_are_inlined_with_what_stands_beside_them() {
 }
 
 #[test]
+fn what_is_said_of_a_reference_that_has_to_stand_alone_stands_around_it() {
+    let of = |member: Value| {
+        let schema = json!({
+            "type": "object", "properties": {"at": member},
+            "$defs": {"place": {"type": "object", "properties": {"next": {"$ref": "#/$defs/place", "description": "on"}}}},
+        });
+        let (cleaned, lost) = cleaned(&schema, &JSON);
+        assert_eq!(
+            cleaned["$defs"]["place"]["properties"]["next"],
+            json!({"description": "on", "anyOf": [{"$ref": "#/$defs/place"}]})
+        );
+        (cleaned["properties"]["at"].clone(), lost)
+    };
+    for (member, expected, lost) in [
+        (
+            json!({"$ref": "#/$defs/place", "description": "where", "examples": ["home"]}),
+            json!({"description": "where Remarks: examples [\"home\"].", "anyOf": [{"$ref": "#/$defs/place"}]}),
+            vec![],
+        ),
+        (
+            json!({"$ref": "#/$defs/place", "nullable": true, "minProperties": 1}),
+            json!({"anyOf": [{"$ref": "#/$defs/place"}, {"type": "null"}]}),
+            vec!["minProperties"],
+        ),
+        (
+            json!({"anyOf": [{"$ref": "#/$defs/place"}], "description": "where"}),
+            json!({"description": "where", "anyOf": [{"$ref": "#/$defs/place"}]}),
+            vec![],
+        ),
+        (
+            json!({"$ref": "#/$defs/place", "$comment": "nobody reads this"}),
+            json!({"$ref": "#/$defs/place"}),
+            vec![],
+        ),
+    ] {
+        let (cleaned, told) = of(member.clone());
+        assert_eq!(
+            (cleaned, told),
+            (expected, lost.into_iter().map(str::to_owned).collect()),
+            "{member}"
+        );
+    }
+}
+
+#[test]
+fn what_is_said_of_the_whole_stands_in_what_the_whole_refers_to() {
+    let schema = json!({
+        "$ref": "#/$defs/tree", "description": "all of it",
+        "$defs": {"tree": {"type": "object", "properties": {"of": {"$ref": "#/$defs/tree"}}}},
+    });
+    let tree = json!({"type": "object", "properties": {"of": {"$ref": "#/$defs/tree"}}});
+    let mut expected = tree.clone();
+    expected["description"] = json!("all of it");
+    expected["$defs"] = json!({"tree": tree});
+    assert_eq!(whole(&schema, &JSON), expected);
+}
+
+#[test]
 fn a_recursive_schema_is_followed_once_and_the_loss_is_told() {
     let schema = json!({
         "$ref": "#/$defs/tree",

@@ -61,7 +61,10 @@ fn a_reference_stays_alone_where_another_part_says_more_of_the_same_property() {
         })
     };
     let (described, _) = cleaned(&of(json!({"description": "home address"})), &JSON);
-    assert_eq!(described["properties"]["p"], json!({"$ref": "#/$defs/P"}));
+    assert_eq!(
+        described["properties"]["p"],
+        json!({"description": "home address", "anyOf": [{"$ref": "#/$defs/P"}]})
+    );
     let own = json!({"type": "object", "properties": {"y": {"type": "string"}}, "required": ["y"]});
     let (more, _) = cleaned(&of(own), &JSON);
     assert_eq!(
@@ -116,7 +119,12 @@ fn a_reference_that_has_to_stand_alone_does_so_out_of_parts_too() {
     let reference = json!([{"$ref": "#/definitions/B"}]);
     assert_eq!(
         with(json!({"allOf": reference, "description": "d", "default": null})),
-        json!({"$ref": "#/$defs/B"})
+        json!({"description": "d Remarks: default null.", "anyOf": [{"$ref": "#/$defs/B"}]})
+    );
+    assert_eq!(with(json!({"allOf": reference})), json!({"$ref": "#/$defs/B"}));
+    assert_eq!(
+        with(json!({"allOf": reference, "nullable": true})),
+        json!({"anyOf": [{"$ref": "#/$defs/B"}, {"type": "null"}]})
     );
     assert_eq!(
         with(json!({"allOf": [reference[0], {"properties": {"b": {"type": "integer"}}}]})),
