@@ -111,9 +111,6 @@ impl<'a> Writer<'a, '_> {
     fn system(&mut self, at: usize, parts: &[ClientPart<'a>]) -> Result<Vec<Part<'a>>, Unsupported> {
         let mut out = Vec::new();
         for part in parts {
-            if part.cache_control.is_some() {
-                note(self.notes, Note::Omitted("cache_control".to_owned()));
-            }
             match &part.kind {
                 PartKind::Text(text) if text.is_empty() => {}
                 PartKind::Text(text) => out.push(Part::text(text.clone())),
@@ -132,10 +129,6 @@ impl<'a> Writer<'a, '_> {
     fn parts(&mut self, at: usize, parts: &[ClientPart<'a>]) -> Result<Vec<Part<'a>>, Unsupported> {
         let mut out = Vec::with_capacity(parts.len());
         for part in parts {
-            if part.cache_control.is_some() {
-                // Gemini caches by itself, or what was stored before.
-                note(self.notes, Note::Omitted("cache_control".to_owned()));
-            }
             if matches!(&part.kind, PartKind::Text(text) | PartKind::Refusal(text) if text.is_empty()) {
                 continue;
             }

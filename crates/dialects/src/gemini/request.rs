@@ -34,6 +34,10 @@ pub fn encode(
         // Gemini tells sides apart, not people.
         notes.push(Note::Omitted("name".to_owned()));
     }
+    if request.traits.cache_control || request.traits.tool_cache_control {
+        // Gemini caches by itself, or what was stored before.
+        notes.push(Note::Omitted("cache_control".to_owned()));
+    }
     let mut names = Names::default();
     // First, so that tools on offer keep their names and those of the history give way.
     let offered = tools::write(request, quirks, &mut plan, &mut names, &mut notes)?;

@@ -146,3 +146,42 @@ fn a_schema_that_refers_outside_of_itself_is_refused_and_its_place_named() {
         }
     }
 }
+
+#[test]
+fn marks_for_the_prompt_cache_are_left_out_by_name_wherever_they_stand() {
+    let mark = json!({"type": "ephemeral"});
+    let tool = |place: &str| {
+        let mut tool = json!({"type": "function", "function": {"name": "f"}});
+        match place {
+            "tool" => tool["cache_control"] = mark.clone(),
+            "function" => tool["function"]["cache_control"] = mark.clone(),
+            _ => {}
+        }
+        tool
+    };
+    let messages = |place: &str| {
+        let call = json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        let mut messages = json!([
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": null, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "a", "content": "1"},
+        ]);
+        match place {
+            "call" => messages[1]["tool_calls"][0]["cache_control"] = mark.clone(),
+            "result" => messages[2]["cache_control"] = mark.clone(),
+            _ => {}
+        }
+        messages
+    };
+    for place in ["tool", "function", "call", "result", "nowhere"] {
+        let asked = json!({"messages": messages(place), "tools": [tool(place)]});
+        let request = encode("gemini-3-flash-preview", asked).unwrap();
+        let expected: &[&str] = if place == "nowhere" {
+            &[]
+        } else {
+            &["omitted:cache_control"]
+        };
+        assert_eq!(notes(&request), expected, "{place}");
+        assert!(!body(&request).to_string().contains("cache_control"), "{place}");
+    }
+}
