@@ -169,7 +169,7 @@ fn edit_choice(
         .and_then(|json| Object::parse_member(json).ok())
         .ok_or_else(|| malformed("a choice has no message"))?;
     let word = conversation::text(choice, "finish_reason").unwrap_or_default();
-    let calls = message::tool_calls(&message)?;
+    let calls = message::tool_calls(&message, quirks.foreign_state)?;
     let reason = match finish::read(&word, !calls.is_empty())? {
         Some(reason) => reason,
         // xAI may say nothing at the end of calls, and simple servers know one end only.

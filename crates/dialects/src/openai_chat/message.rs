@@ -10,7 +10,7 @@ use tollgate_chat::{
 };
 
 use crate::{
-    conversation,
+    conversation::{self, without_signature},
     fault::{Fault, malformed},
 };
 
@@ -24,19 +24,22 @@ pub fn text<'a>(object: &Object<'a>, name: &str) -> Result<Option<Cow<'a, str>>,
     }
 }
 
+/// Members with state of earlier turns, in the forms of hosts that want it back.
+pub const STATE: [&str; 3] = ["thinking_blocks", "reasoning_details", "extra_content"];
+
 /// Gives reasoning its one name, `reasoning_content`, and returns its text.
 ///
 /// Other hosts call it `reasoning` (OpenRouter, Groq, vLLM) or send `reasoning_details` with texts
-/// (MiniMax). Where several say the same, the first of these counts and the others go. Details stay
-/// where `keeps_details`: they are state that a gateway behind us wants back, and the client has to
-/// bring it.
+/// (MiniMax). Where several say the same, the first of these counts and the others go. Members of
+/// [`STATE`] stay where `keeps_state`: a gateway behind us wants them back, and the client has to bring them. From
+/// anyone else they would be left out on their way back.
 pub fn unify_reasoning<'a>(
     message: &Object<'a>,
-    keeps_details: bool,
+    keeps_state: bool,
     edit: &mut ObjectEdit<'_, '_>,
 ) -> Result<Option<Cow<'a, str>>, Fault> {
-    if !keeps_details {
-        edit.remove_named("reasoning_details");
+    if !keeps_state {
+        STATE.iter().for_each(|name| edit.remove_named(name));
     }
     let own = text(message, "reasoning_content")?.filter(|text| !text.is_empty());
     if let Some(index) = message.position("reasoning") {
@@ -174,18 +177,24 @@ pub struct ToolCallPiece<'a> {
     pub arguments: String,
     pub object: Object<'a>,
     pub function: Option<Object<'a>>,
+    /// Whether state that stands in it goes to the client.
+    keeps_state: bool,
 }
 
-/// Reads a message's tool calls. Fails where they are not an array of objects that can be read.
-pub fn tool_calls<'a>(message: &Object<'a>) -> Result<Vec<ToolCallPiece<'a>>, Fault> {
+/// Reads a message's tool calls. Fails where they are not an array of objects that can be read. Without `keeps_state`
+/// an ID is without a signature that stands in it: so it is when it comes back.
+pub fn tool_calls<'a>(message: &Object<'a>, keeps_state: bool) -> Result<Vec<ToolCallPiece<'a>>, Fault> {
     let Some(json) = message.present("tool_calls") else {
         return Ok(Vec::new());
     };
     let calls = member_items(json).map_err(|_| malformed("`tool_calls` is not an array"))?;
-    calls.into_iter().map(tool_call).collect()
+    calls
+        .into_iter()
+        .map(|call| tool_call(call, keeps_state))
+        .collect()
 }
 
-fn tool_call(json: &str) -> Result<ToolCallPiece<'_>, Fault> {
+fn tool_call(json: &str, keeps_state: bool) -> Result<ToolCallPiece<'_>, Fault> {
     let no_object = || malformed("a tool call is not an object");
     let object = Object::parse_member(json).map_err(|_| no_object())?;
     let function = object.present("function").map(Object::parse_member);
@@ -206,13 +215,18 @@ fn tool_call(json: &str) -> Result<ToolCallPiece<'_>, Fault> {
             (name.map(Cow::into_owned), arguments)
         }
     };
+    let id = object.read::<String>("id").filter(|id| !id.is_empty());
     Ok(ToolCallPiece {
         index: object.read("index"),
-        id: object.read::<String>("id").filter(|id| !id.is_empty()),
+        id: match keeps_state {
+            true => id,
+            false => id.map(|id| without_signature(id.into()).0.into_owned()),
+        },
         name,
         arguments: arguments.unwrap_or_default().into_owned(),
         object,
         function,
+        keeps_state,
     })
 }
 
@@ -234,6 +248,9 @@ impl ToolCallPiece<'_> {
         edits: &mut Edits<'_>,
     ) {
         let mut edit = ObjectEdit::of(&self.object);
+        if !self.keeps_state {
+            edit.remove_named("extra_content");
+        }
         if let Some(index) = index {
             set_if_different(&self.object, &mut edit, "index", index.to_string());
         }

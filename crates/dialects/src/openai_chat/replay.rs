@@ -65,7 +65,7 @@ fn tell_choice(object: &Object<'_>, choice: u32, kinds: &mut Vec<EventKind>) -> 
     if let Some(text) = text("refusal")? {
         kinds.push(EventKind::Refusal { choice, text });
     }
-    let calls = message::tool_calls(&message)?;
+    let calls = message::tool_calls(&message, true)?;
     kinds.extend(
         message::images(&message)?
             .into_iter()

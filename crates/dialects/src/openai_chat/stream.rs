@@ -54,7 +54,7 @@ pub struct Decoder {
     excludes_reasoning: bool,
     /// What sorts the content of a new choice, where there is something to sort.
     think_tags: Option<ThinkTags>,
-    keeps_details: bool,
+    keeps_state: bool,
     legacy_functions: bool,
     started: bool,
     tier: AnsweringTier,
@@ -86,7 +86,7 @@ impl Decoder {
             presentation,
             excludes_reasoning: quirks.usage_excludes_reasoning,
             think_tags: quirks.think_tags.then(|| ThinkTags::of(quirks)),
-            keeps_details: quirks.foreign_state,
+            keeps_state: quirks.foreign_state,
             legacy_functions: quirks.legacy_functions,
             started: false,
             tier: AnsweringTier::default(),
@@ -343,7 +343,7 @@ impl Decoder {
         if choice.get("finish_reason") == Some("\"\"") {
             state.ending.comes_blank();
         }
-        let pieces = message::tool_calls(&delta)?;
+        let pieces = message::tool_calls(&delta, self.keeps_state)?;
         let has_calls = state.calls.any() || !pieces.is_empty();
         let reason = finish::read(&word, has_calls)?;
 
@@ -353,7 +353,7 @@ impl Decoder {
             (false, Some(position)) => edit.remove(position),
             (false, None) => {}
         }
-        let reasoning = message::unify_reasoning(&delta, self.keeps_details, &mut edit)?;
+        let reasoning = message::unify_reasoning(&delta, self.keeps_state, &mut edit)?;
         let (reasoning, content) = message::unify_content(&delta, reasoning, &mut edit)?;
         state.told.content(content.as_deref());
         let (reasoning, text) = match &mut state.tags {
@@ -416,7 +416,7 @@ impl Decoder {
                 .map(|url| EventKind::Image { choice: index, url }),
         );
         let leaves_out = shape::keep_citations(&delta, &mut edit);
-        if has_other_content(&delta, choice) {
+        if has_other_content(&delta, choice, self.keeps_state) {
             state.told.other();
             if kinds.len() == before {
                 kinds.push(EventKind::Other { choice: index });
@@ -430,7 +430,7 @@ impl Decoder {
             kinds.extend(citations.map(|citation| EventKind::Citation { choice, citation }));
         }
         state.told.delta(&kinds[before..]);
-        let untold = state.untold(choice, index, answer_id)?;
+        let untold = state.untold(choice, index, answer_id, self.keeps_state)?;
         let logprobs = shape::logprobs(choice)?;
         if let Some(json) = logprobs.as_deref().and_then(shape::items_of) {
             kinds.push(EventKind::Logprobs { choice: index, json });

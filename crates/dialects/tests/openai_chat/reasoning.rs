@@ -181,6 +181,65 @@ fn details_of_a_host_that_is_a_gateway_itself_reach_the_client_who_has_to_bring_
     );
 }
 
+/// A message with state in every form, and with a call in whose ID there is some too.
+fn with_state(index: Option<u32>) -> Value {
+    let mut call = json!({"id": "c1__thought__QUJD", "type": "function",
+        "function": {"name": "f", "arguments": "{}"},
+        "extra_content": {"google": {"thought_signature": "s"}}});
+    if let Some(index) = index {
+        call["index"] = json!(index);
+    }
+    json!({
+        "role": "assistant", "content": "So:", "reasoning_content": "hm", "tool_calls": [call],
+        "thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "s"}],
+        "reasoning_details": [{"type": "reasoning.text", "text": "hm", "signature": "s"}],
+        "extra_content": {"google": {"thought_signature": "s"}},
+    })
+}
+
+#[test]
+fn state_of_a_host_that_is_no_gateway_stays_here_as_it_would_on_its_way_back() {
+    for foreign_state in [false, true] {
+        let quirks = Quirks {
+            foreign_state,
+            ..Quirks::default()
+        };
+        let answer =
+            json!({"choices": [{"index": 0, "message": with_state(None), "finish_reason": "tool_calls"}]});
+        let answer = decode_answer(&answer.to_string(), &quirks).unwrap();
+        let answer: Value = serde_json::from_slice(&answer.json).unwrap();
+        let streamed = [
+            chunk(with_state(Some(0)), Value::Null),
+            chunk(
+                json!({"extra_content": {"google": {"thought_signature": "s"}}}),
+                Value::Null,
+            ),
+            chunk(json!({}), json!("tool_calls")),
+        ];
+        let read = read_with(quirks, false, &streamed).unwrap();
+
+        for said in [
+            &answer["choices"][0]["message"],
+            &read.chunks[0]["choices"][0]["delta"],
+        ] {
+            let call = &said["tool_calls"][0];
+            let id = if foreign_state { "c1__thought__QUJD" } else { "c1" };
+            assert_eq!(call["id"], id, "{said}");
+            for member in [
+                &said["thinking_blocks"],
+                &said["reasoning_details"],
+                &said["extra_content"],
+                &call["extra_content"],
+            ] {
+                assert_eq!(member.is_null(), !foreign_state, "{said}");
+            }
+            assert_eq!(said["reasoning_content"], "hm", "{said}");
+        }
+        let told = read.chunks.iter().map(Value::to_string).collect::<String>();
+        assert_eq!(told.contains("signature"), foreign_state, "{told}");
+    }
+}
+
 #[test]
 fn text_of_minimax_streams_although_no_thought_came_before_it() {
     let minimax = &CATALOG.provider("minimax").unwrap().quirks;

@@ -8,10 +8,11 @@ use tollgate_chat::{
 };
 
 use super::{MessageEditor, nulls};
-use crate::conversation::{self, Message, without_signature};
+use crate::{
+    conversation::{self, Message, without_signature},
+    openai_chat::message::STATE,
+};
 
-/// Members with state that only the host who gave it can read.
-const STATE: [&str; 3] = ["thinking_blocks", "reasoning_details", "extra_content"];
 /// Thoughts as text; the second is what some hosts call it.
 const REASONING: [&str; 2] = ["reasoning_content", "reasoning"];
 
@@ -35,20 +36,19 @@ impl<'a> MessageEditor<'_, 'a> {
                     edit.set("id", quote(&id));
                 }
             }
-            edit.finish(edits);
             if drops_marks {
                 edit.remove_named("cache_control");
             }
+            edit.finish(edits);
             let Some(Ok(function)) = call.present("function").map(Object::parse) else {
                 continue;
             };
             let name = conversation::text(&function, "name");
-            if let Some(sent) = name.and_then(|name| names.sent(&name)) {
             let mut edit = ObjectEdit::of(&function);
             if drops_marks {
                 edit.remove_named("cache_control");
             }
-                let mut edit = ObjectEdit::of(&function);
+            if let Some(sent) = name.and_then(|name| names.sent(&name)) {
                 edit.set("name", quote(sent));
             }
             edit.finish(edits);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use tollgate_chat::{edit::ObjectEdit, json::quote, object::Object};
 
 use crate::{
-    openai_chat::message::set_if_different,
+    openai_chat::message::{STATE, set_if_different},
     think_tags::{Piece, ThinkTags},
 };
 
@@ -63,8 +63,8 @@ pub fn split_thinking<'a>(
     (Some(reasoning.into()), Some(text.into()))
 }
 
-/// Whether a delta holds output of a kind without an event of its own.
-pub fn has_other_content(delta: &Object<'_>, choice: &Object<'_>) -> bool {
+/// Whether a delta holds output of a kind without an event of its own. `keeps_state`: the client gets state of turns too.
+pub fn has_other_content(delta: &Object<'_>, choice: &Object<'_>, keeps_state: bool) -> bool {
     const OWN_EVENT: [&str; 8] = [
         "role",
         "content",
@@ -76,9 +76,8 @@ pub fn has_other_content(delta: &Object<'_>, choice: &Object<'_>) -> bool {
         "tool_calls",
     ];
     let says_something = |value: &str| !matches!(value, "null" | "\"\"" | "[]" | "{}");
-    delta
-        .members()
-        .iter()
-        .any(|member| !OWN_EVENT.contains(&&*member.name) && says_something(member.value))
-        || choice.present("logprobs").is_some_and(says_something)
+    let goes = |name: &str| !keeps_state && STATE.contains(&name);
+    delta.members().iter().any(|member| {
+        !OWN_EVENT.contains(&&*member.name) && !goes(&member.name) && says_something(member.value)
+    }) || choice.present("logprobs").is_some_and(says_something)
 }

@@ -89,6 +89,7 @@ impl Choice {
         choice: &Object<'_>,
         index: u32,
         answer_id: &str,
+        keeps_state: bool,
     ) -> Result<Vec<EventKind>, Fault> {
         let Some(json) = choice.present("message") else {
             return match self.is_lost(choice) {
@@ -108,7 +109,7 @@ impl Choice {
         }
         let calls = match self.calls.any() {
             true => Vec::new(),
-            false => message::tool_calls(&message)?,
+            false => message::tool_calls(&message, keeps_state)?,
         };
         let mut kinds = Vec::new();
         self.words(&message, index, !calls.is_empty(), &mut kinds)?;
