@@ -286,7 +286,7 @@ fn file_part() -> Value {
             { "required": ["file_id"], "properties": { "file_id": { "type": "string" } } },
         ],
         "properties": {
-            "file_data": { "type": ["string", "null"], "description": "The file as a data URI." },
+            "file_data": { "type": ["string", "null"], "description": "The file as a data URI, or its http or https URL." },
             "file_id": {
                 "type": ["string", "null"],
                 "description": "A file in the provider's own storage; only where the operator allows it.",

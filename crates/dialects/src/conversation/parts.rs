@@ -155,7 +155,7 @@ fn read_part<'a>(part: &Object<'a>, spot: Spot) -> Option<Part<'a>> {
     })
 }
 
-/// `file_data` is a data URI, or bare base64 of a PDF; `file_url` is not OpenAI's but understood.
+/// `file_data` is a data URI, bare base64 of a PDF, or a URL.
 fn file<'a>(file: &Object<'a>) -> Option<File<'a>> {
     let data = text(file, "file_data").map(|data| match source(data) {
         Source::Stored(base64) => Source::Data {
@@ -164,9 +164,7 @@ fn file<'a>(file: &Object<'a>) -> Option<File<'a>> {
         },
         known => known,
     });
-    let source = data
-        .or_else(|| text(file, "file_url").map(source))
-        .or_else(|| text(file, "file_id").map(Source::Stored))?;
+    let source = data.or_else(|| text(file, "file_id").map(Source::Stored))?;
     Some(File {
         source,
         filename: text(file, "filename"),

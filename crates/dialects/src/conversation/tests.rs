@@ -126,7 +126,7 @@ fn a_file_is_data_an_address_or_a_reference() {
             Source::Url("https://a.example/b.pdf".into()),
         ),
         (
-            json!({"file_url": "HTTPS://a.example"}),
+            json!({"file_data": "HTTPS://a.example"}),
             Source::Url("HTTPS://a.example".into()),
         ),
         (json!({"file_id": "file-1"}), Source::Stored("file-1".into())),

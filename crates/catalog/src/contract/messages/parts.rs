@@ -205,7 +205,7 @@ impl MessageReader<'_> {
             None if file.present("file_id").is_none() && file.present("file_data").is_none() => found.add(
                 at.member("file_data"),
                 Code::MissingRequiredParameter,
-                format_args!("is missing; send the file as a data URI"),
+                format_args!("is missing; send the file as a data URI, or its http or https URL"),
             ),
             None => {}
         }
