@@ -467,6 +467,7 @@ async fn ask_channel(
         keeper: Keeper::of(gate, owner, quirks),
         parting: parting(pen),
         place: place.cloned(),
+        attention: None,
     };
     let mut asking = Asking {
         caller,

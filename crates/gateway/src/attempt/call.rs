@@ -14,6 +14,7 @@ use tollgate_dialects::{Dialect, Presentation, ProviderRequest, UnaskedStream};
 use super::{
     OpenStream, Outcome,
     opening::{self, Reading},
+    pace::Attention,
     private,
     reasoning::Keeper,
     send,
@@ -44,6 +45,8 @@ pub struct Call {
     pub parting: Option<Arc<Parting>>,
     /// The call's own place on its channel, where the attempt may make several calls or leave one behind.
     pub place: Option<Arc<Place>>,
+    /// When it is waited for, where it is read together with others; `None`: whenever it is read.
+    pub attention: Option<Arc<Attention>>,
 }
 
 impl Call {
@@ -88,6 +91,7 @@ impl Call {
             keeper: self.keeper.as_ref(),
             parting: self.parting.as_ref(),
             place: self.place.as_ref(),
+            attention: self.attention.as_ref(),
             mark: &self.mark,
         };
         let response = send::send(&self.server, request, &self.mark).await?;

@@ -11,7 +11,12 @@ use tollgate_chat::event::{Event, EventKind, Wire};
 use tollgate_dialects::{Dialect, Presentation, StreamDecoder, UnaskedStream, Undo};
 
 use super::{
-    fan_out::MergedStream, outcome::treatment, pace::Pace, private, reasoning::Keeper, send::root_cause,
+    fan_out::MergedStream,
+    outcome::treatment,
+    pace::{Attention, Pace},
+    private,
+    reasoning::Keeper,
+    send::root_cause,
 };
 use crate::{
     abandoned::{Deadline, How, Parting, Read},
@@ -83,6 +88,8 @@ struct ProviderStream {
     patience: Duration,
     last_event: Instant,
     pace: Option<Pace>,
+    /// When it is waited for, where it is read together with others.
+    attention: Option<Arc<Attention>>,
     /// What ended the stream, while events from before it wait.
     failed: Option<Failure>,
     ending: Ending,
@@ -303,9 +310,12 @@ impl ProviderStream {
                     (from, silent.min(from + pace.left()))
                 }
             };
+            let attention = self.attention.as_ref();
+            let missed = || attention.map_or(Duration::ZERO, |attention| attention.missed());
+            let missed_before = missed();
             let frame = timeout_at(until, self.body.frame()).await;
             if let Some(pace) = &mut self.pace
-                && let Err(slow) = pace.waited(from.elapsed())
+                && let Err(slow) = pace.waited(from.elapsed().saturating_sub(missed() - missed_before))
             {
                 return self.end(events, Some(slow));
             }
@@ -385,6 +395,7 @@ pub struct Reading<'a> {
     pub keeper: Option<&'a Keeper>,
     pub parting: Option<&'a Arc<Parting>>,
     pub place: Option<&'a Arc<Place>>,
+    pub attention: Option<&'a Arc<Attention>>,
     pub mark: &'a AttemptMark,
 }
 
@@ -413,6 +424,7 @@ pub async fn open(
         patience: gate.settings.request_deadline,
         last_event: Instant::now(),
         pace: server.channel.settings.speed_floor.map(Pace::new),
+        attention: reading.attention.cloned(),
         failed: None,
         ending: Ending {
             keeper: reading.keeper.cloned(),

@@ -4,8 +4,12 @@
 //! And only while the provider is saying something: from the first output to the first finish, and whenever it has
 //! begun an event and not ended it. One that thinks in silence is not measured; its silence has a bound of its own.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
+use tokio::time::Instant;
 use tollgate_catalog::{channel::SpeedFloor, contract::estimated_tokens};
 use tollgate_chat::event::{Event, EventKind};
 
@@ -111,6 +115,49 @@ impl Pace {
                 _ => 0,
             };
         }
+    }
+}
+
+/// When streams that are read together are waited for. While their client takes nothing, none of them is: whoever was
+/// being waited for when that began is not slow for as long as it lasts.
+#[derive(Debug, Default)]
+pub struct Attention(Mutex<Away>);
+
+#[derive(Debug, Default)]
+struct Away {
+    /// Since when nobody waits; `None`: somebody does, or nobody has begun to.
+    since: Option<Instant>,
+    /// Until then.
+    before: Duration,
+}
+
+/// Somebody waits, until this is dropped.
+pub struct Attending(Arc<Attention>);
+
+impl Attention {
+    pub fn begins(self: &Arc<Self>) -> Attending {
+        let mut away = self.away();
+        if let Some(since) = away.since.take() {
+            away.before += since.elapsed();
+        }
+        drop(away);
+        Attending(Arc::clone(self))
+    }
+
+    /// For how long nobody has waited until now.
+    pub fn missed(&self) -> Duration {
+        let away = self.away();
+        away.before + away.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn away(&self) -> MutexGuard<'_, Away> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Attending {
+    fn drop(&mut self) {
+        self.0.away().since = Some(Instant::now());
     }
 }
 

@@ -1,14 +1,17 @@
 //! A stream that crawls is given up, and a slow client is not taken for a slow provider.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use serde_json::json;
 use tollgate_testkit::{
     gate::{Channel, Gate},
-    provider::{FakeProvider, Script, chunk_text, says, streams, streams_raw},
+    provider::{FakeProvider, Script, chunk_text, decides, says, streams, streams_raw},
 };
 
-use crate::stage::{MODEL, question, setup};
+use crate::stage::{MODEL, question, question_to, setup, with};
 
 const FLOOR: &str = "[routing]\nspeed_floor = 20\nspeed_window_ms = 500\n";
 
@@ -100,4 +103,37 @@ async fn a_client_that_reads_slowly_makes_no_provider_slow() {
 
     assert_eq!(stream.text().len(), 2_000 * piece.len());
     assert!(stream.has_done());
+}
+
+#[tokio::test]
+async fn a_client_that_reads_several_choices_slowly_makes_none_of_their_providers_slow() {
+    // Moonshot gives one choice a request. One says much, so that its client can fall behind; the other just enough.
+    let model = "kimi-k2.5";
+    let piece = "x".repeat(16 * 1024);
+    let asked = AtomicUsize::new(0);
+    let script = decides(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 => streams(std::iter::repeat_n(piece.as_str(), 1_500)),
+        _ => words(600, Duration::from_millis(10)),
+    });
+    let provider = FakeProvider::start_with(script).await;
+    let channel = Channel::of("moonshot", &provider).models([model]);
+    let gate = setup().config(FLOOR).channel(channel).start().await;
+    let request = with(question_to(model), json!({"n": 2, "stream": true}));
+    let mut open = gate.open_stream(&request).await;
+    open.next_event().await.unwrap();
+
+    // Several windows, in which the gate reads nothing since the client does not.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let stream = open.rest().await;
+
+    assert_eq!(stream.error_code(), None, "{}", gate.logs());
+    assert!(stream.has_done());
+    let mut lengths: Vec<_> = stream
+        .summary()
+        .choices
+        .values()
+        .map(|choice| choice.text.len())
+        .collect();
+    lengths.sort_unstable();
+    assert_eq!(lengths, [600 * "word ".len(), 1_500 * 16 * 1024]);
 }

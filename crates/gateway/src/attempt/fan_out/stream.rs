@@ -13,7 +13,7 @@ use tollgate_dialects::ProviderRequest;
 
 use super::{Share, merge::chunk, numbers::Numbers, of_share, places::CallPlaces};
 use crate::{
-    attempt::{OpenStream, call::Call},
+    attempt::{OpenStream, call::Call, pace::Attention},
     error::Failure,
     health::Place,
 };
@@ -28,6 +28,8 @@ pub struct MergedStream {
     numbers: Numbers,
     parts: Vec<Counts>,
     places: CallPlaces,
+    /// That of all of its streams.
+    attention: Arc<Attention>,
 }
 
 /// The next events of any of them, and whether nothing comes after them.
@@ -61,6 +63,8 @@ impl MergedStream {
     pub async fn open(mut call: Call, shares: Vec<(Share, ProviderRequest)>) -> Result<OpenStream, Failure> {
         let places = CallPlaces::of(&call, shares.len());
         call.place = None;
+        let attention = Arc::default();
+        call.attention = Some(Arc::clone(&attention));
         let parts = shares.iter().map(|(share, _)| Counts {
             share: *share,
             usage: None,
@@ -76,6 +80,7 @@ impl MergedStream {
             started: false,
             numbers: Numbers::default(),
             places,
+            attention,
         };
         let mut opening = FuturesUnordered::new();
         for (share, request) in merged
@@ -111,6 +116,7 @@ impl MergedStream {
     }
 
     async fn read_any(&mut self) -> (Result<Vec<Event>, Failure>, bool) {
+        let _attending = self.attention.begins();
         loop {
             let Some(said) = self.under_way.next().await else {
                 return (Ok(self.last_counts()), true);

@@ -77,3 +77,20 @@ fn an_event_that_never_ends_is_too_slow_and_a_large_one_is_not() {
         large.waited(2 * SECOND).unwrap();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn time_in_which_nobody_waits_is_known_to_all_that_are_read_together() {
+    let attention = Arc::new(Attention::default());
+    tokio::time::advance(SECOND).await;
+    assert_eq!(attention.missed(), Duration::ZERO, "nobody has begun to wait");
+
+    drop(attention.begins());
+    tokio::time::advance(3 * SECOND).await;
+    let attending = attention.begins();
+    tokio::time::advance(5 * SECOND).await;
+    assert_eq!(attention.missed(), 3 * SECOND);
+
+    drop(attending);
+    tokio::time::advance(SECOND).await;
+    assert_eq!(attention.missed(), 4 * SECOND);
+}
