@@ -72,6 +72,8 @@ pub struct Departure {
     /// Attempts that left something; only one of them is paid for.
     left: Mutex<Vec<Left>>,
     attempts: AtomicU32,
+    /// Those of them that have not ended.
+    under_way: AtomicU32,
 }
 
 /// What becomes of the calls of one attempt when the client goes.
@@ -141,11 +143,13 @@ impl Departure {
             state: AtomicU8::new(PRESENT),
             left: Mutex::default(),
             attempts: AtomicU32::new(0),
+            under_way: AtomicU32::new(0),
         })
     }
 
-    /// Where the calls of a new attempt are left.
+    /// Where the calls of a new attempt are left. It is under way as long as one of its calls has this.
     pub fn of_attempt(self: &Arc<Self>, mark: AttemptMark) -> Arc<Parting> {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
         Arc::new(Parting {
             departure: Arc::clone(self),
             attempt: self.attempts.fetch_add(1, Ordering::Relaxed),
@@ -153,9 +157,9 @@ impl Departure {
         })
     }
 
-    /// Whether a provider was asked that bills on.
-    pub fn has_attempts(&self) -> bool {
-        self.attempts.load(Ordering::Relaxed) > 0
+    /// Whether a provider is being asked that bills on.
+    pub fn is_any_under_way(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0
     }
 
     fn left(&self) -> std::sync::MutexGuard<'_, Vec<Left>> {
@@ -206,6 +210,12 @@ impl Parting {
             attempts.len() - 1
         });
         change(&mut attempts[place]);
+    }
+}
+
+impl Drop for Parting {
+    fn drop(&mut self) {
+        self.departure.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

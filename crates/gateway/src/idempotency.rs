@@ -129,11 +129,11 @@ impl Fate {
         let _ = self.departure.set(Arc::clone(departure));
     }
 
-    /// Whether a provider was asked that bills on when it is left.
+    /// Whether a provider is being asked that bills on when it is left. One that has failed is left already.
     fn is_billed_on(&self) -> bool {
         self.departure
             .get()
-            .is_some_and(|departure| departure.has_attempts())
+            .is_some_and(|departure| departure.is_any_under_way())
     }
 
     /// An answer whose end nobody told broke off.

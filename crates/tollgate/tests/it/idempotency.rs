@@ -426,3 +426,30 @@ async fn nothing_is_left_of_answers_that_nobody_waited_for() {
     }
     panic!("requests are still under way: {}", metrics().await);
 }
+
+#[tokio::test]
+async fn an_answer_whose_bill_a_cancel_stops_does_not_go_on_because_another_provider_was_tried_before() {
+    const MODEL: &str = "gemini-3-flash-preview";
+    let bills_on = FakeProvider::start_with(fails(500, "", "boom")).await;
+    let stops = FakeProvider::start_with(streams(["Hel"]).then_stalls()).await;
+    let gate = setup()
+        .channel(Channel::of("gemini", &bills_on).named("first").models([MODEL]))
+        .channel(
+            Channel::to(&stops)
+                .named("second")
+                .models([MODEL])
+                .set("priority", "1"),
+        )
+        .config("[idempotency]\nlinger_ms = 50\n")
+        .start()
+        .await;
+    let body = question_with(json!({"model": MODEL, "stream": true}));
+    let mut open = gate.open_stream_of(named(&gate, "one", &body)).await;
+    open.next_event().await.unwrap();
+    assert_eq!(bills_on.requests().len(), 1);
+
+    drop(open);
+
+    stops.cancelled().await;
+    gate.logged("client_gone").await;
+}
