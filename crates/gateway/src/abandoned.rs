@@ -8,6 +8,9 @@
 //! How it comes about: when a client goes, hyper drops the answer. The first thing that falls is [`Leaving`], which
 //! says so; then the calls, which leave themselves behind in the [`Departure`] instead of ending; at last the
 //! settlement, which finds them there. A call that is dropped for another reason leaves nothing.
+//!
+//! A request that may come again goes on as a whole for a while without its client, with a place among these answers
+//! ([`Departure::goes_on`]); what is left of it then is not read on once more.
 
 use std::{
     pin::Pin,
@@ -22,12 +25,12 @@ use std::{
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::{
     runtime::Handle,
-    sync::{Semaphore, watch},
-    time::{Instant, timeout_at},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    time::{Instant, timeout, timeout_at},
 };
 use tollgate_chat::{service_tier::ServiceTier, usage::Usage};
 
-use crate::{error::Failure, settle::Settlement, story::AttemptMark};
+use crate::{error::Failure, gate::Gate, settle::Settlement, story::AttemptMark};
 
 /// How far answers are read whose client has gone, resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +66,45 @@ impl Abandoned {
         let _ = self.places.acquire_many(self.most).await;
         self.places.close();
     }
+
+    /// Waits until all of them are let go.
+    pub async fn closes(&self) {
+        let mut closing = self.closing.subscribe();
+        let _ = closing.wait_for(|closing| *closing).await;
+    }
+}
+
+/// A place among the answers that are read on.
+struct ReadingOn {
+    gate: Arc<Gate>,
+    is_counted: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl ReadingOn {
+    /// `None`: there are as many as may be.
+    fn begin(gate: &Arc<Gate>) -> Option<Self> {
+        let place = Arc::clone(&gate.abandoned.places).try_acquire_owned().ok()?;
+        gate.metrics.abandoned_started();
+        Some(Self {
+            gate: Arc::clone(gate),
+            is_counted: true,
+            _place: place,
+        })
+    }
+
+    /// It is read no further; the place is kept until it is settled.
+    fn is_read(&mut self) {
+        if std::mem::take(&mut self.is_counted) {
+            self.gate.metrics.abandoned_left();
+        }
+    }
+}
+
+impl Drop for ReadingOn {
+    fn drop(&mut self) {
+        self.is_read();
+    }
 }
 
 /// What becomes of the calls of one request when its client goes.
@@ -74,6 +116,10 @@ pub struct Departure {
     attempts: AtomicU32,
     /// Those of them that have not ended.
     under_way: AtomicU32,
+    /// The first of them has begun, or the last one has ended.
+    changed: Notify,
+    /// Of a request that goes on without its client.
+    place: Mutex<Option<ReadingOn>>,
 }
 
 /// What becomes of the calls of one attempt when the client goes.
@@ -144,12 +190,16 @@ impl Departure {
             left: Mutex::default(),
             attempts: AtomicU32::new(0),
             under_way: AtomicU32::new(0),
+            changed: Notify::new(),
+            place: Mutex::default(),
         })
     }
 
     /// Where the calls of a new attempt are left. It is under way as long as one of its calls has this.
     pub fn of_attempt(self: &Arc<Self>, mark: AttemptMark) -> Arc<Parting> {
-        self.under_way.fetch_add(1, Ordering::Relaxed);
+        if self.under_way.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.changed.notify_waiters();
+        }
         Arc::new(Parting {
             departure: Arc::clone(self),
             attempt: self.attempts.fetch_add(1, Ordering::Relaxed),
@@ -158,8 +208,55 @@ impl Departure {
     }
 
     /// Whether a provider is being asked that bills on.
-    pub fn is_any_under_way(&self) -> bool {
+    fn is_any_under_way(&self) -> bool {
         self.under_way.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether the whole request may go on without its client: a provider is being asked that bills on, and there is a
+    /// place for it, which it keeps to its end.
+    pub fn goes_on(&self, gate: &Arc<Gate>) -> bool {
+        if !self.is_any_under_way() {
+            return false;
+        }
+        let mut place = self.place();
+        if place.is_none() {
+            *place = ReadingOn::begin(gate);
+        }
+        place.is_some()
+    }
+
+    /// Waits until it has gone on without a client for as long as it may, or no provider has been asked that bills on
+    /// for as long as a `pause` between two attempts may take.
+    pub async fn has_gone_on(&self, pause: Duration) {
+        let left = async {
+            loop {
+                self.until(|under_way| !under_way).await;
+                if timeout(pause, self.until(|under_way| under_way)).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(self.bounds.time, left).await;
+    }
+
+    /// How many bytes of it.
+    pub fn most_bytes(&self) -> usize {
+        self.bounds.bytes
+    }
+
+    async fn until(&self, wanted: impl Fn(bool) -> bool) {
+        loop {
+            // Made before the look, so that no change is missed.
+            let changed = self.changed.notified();
+            if wanted(self.is_any_under_way()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn place(&self) -> std::sync::MutexGuard<'_, Option<ReadingOn>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn left(&self) -> std::sync::MutexGuard<'_, Vec<Left>> {
@@ -172,14 +269,25 @@ impl Departure {
         let mut attempts = std::mem::take(&mut *self.left());
         // An attempt that has ended has failed: another one was begun.
         attempts.retain(|left| !left.calls.is_empty());
-        (!attempts.is_empty()).then_some(LeftBehind { attempts })
+        (!attempts.is_empty()).then(|| LeftBehind {
+            attempts,
+            place: self.place().take(),
+        })
     }
 }
 
 impl Parting {
-    /// How far what is left may be read.
-    pub fn bounds(&self) -> AbandonedSettings {
-        self.departure.bounds
+    /// How far what is left now may be read: no further, where it has gone on without its client already.
+    pub fn deadline(&self) -> Deadline {
+        let AbandonedSettings { time, bytes, .. } = self.departure.bounds;
+        let left = match *self.departure.place() {
+            None => time,
+            Some(_) => Duration::ZERO,
+        };
+        Deadline {
+            until: Instant::now() + left,
+            bytes,
+        }
     }
 
     /// Whether what is dropped now is dropped because the client has gone.
@@ -215,7 +323,9 @@ impl Parting {
 
 impl Drop for Parting {
     fn drop(&mut self) {
-        self.departure.under_way.fetch_sub(1, Ordering::Relaxed);
+        if self.departure.under_way.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.departure.changed.notify_waiters();
+        }
     }
 }
 
@@ -255,27 +365,26 @@ impl Drop for Leaving {
 /// The calls that a client left.
 pub struct LeftBehind {
     attempts: Vec<Left>,
+    /// Where it has one already.
+    place: Option<ReadingOn>,
 }
 
 impl LeftBehind {
     /// Reads the calls on and settles the request with what they count. Where several attempts were racing, the first
     /// one to be complete has won, as it would have with the client there: it alone is paid for, and the others are
     /// cancelled. Where reading on may not be, all are, and it is settled with what is known.
-    pub fn read_on(self, mut settlement: Settlement) {
+    pub fn read_on(mut self, mut settlement: Settlement) {
         let gate = Arc::clone(settlement.gate());
-        let place = Arc::clone(&gate.abandoned.places).try_acquire_owned();
-        let (Ok(place), Ok(runtime)) = (place, Handle::try_current()) else {
+        let place = self.place.take().or_else(|| ReadingOn::begin(&gate));
+        let (Some(mut place), Ok(runtime)) = (place, Handle::try_current()) else {
             gate.metrics.abandoned_ended("crowded");
             return settlement.left();
         };
         runtime.spawn(async move {
-            let _place = place;
-            gate.metrics.abandoned_started();
-            let mut closing = gate.abandoned.closing.subscribe();
             let winner = tokio::select! {
                 biased;
                 winner = self.winner() => winner,
-                _ = closing.wait_for(|closing| *closing) => None,
+                () = gate.abandoned.closes() => None,
             };
             let how = winner.as_ref().map_or(How::Shutdown, |(_, read)| read.how);
             if let Some((mark, read)) = winner {
@@ -289,7 +398,7 @@ impl LeftBehind {
                 }
             }
             settlement.count().await;
-            gate.metrics.abandoned_left();
+            place.is_read();
             gate.metrics.abandoned_ended(how.as_str());
             settlement.left();
         });
@@ -332,15 +441,6 @@ pub struct Deadline {
     pub bytes: usize,
 }
 
-impl Deadline {
-    pub fn of(bounds: AbandonedSettings) -> Self {
-        Self {
-            until: Instant::now() + bounds.time,
-            bytes: bounds.bytes,
-        }
-    }
-}
-
 impl<T: Send + 'static> Abandonable<T> {
     pub fn new(
         parting: &Arc<Parting>,
@@ -373,7 +473,7 @@ impl<T: Send + 'static> Drop for Abandonable<T> {
         if let Some(work) = self.work.take()
             && self.parting.is_now()
         {
-            let (rest, deadline) = (self.rest, Deadline::of(self.parting.bounds()));
+            let (rest, deadline) = (self.rest, self.parting.deadline());
             self.parting.leave(Box::pin(read_on(work, rest, deadline)));
         }
     }

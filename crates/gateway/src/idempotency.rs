@@ -3,7 +3,7 @@
 //! The first of them is carried in a task of its own, which records its answer on a [`Tape`]; all who ask, the
 //! first one included, read the tape. So an answer goes on while anybody reads it, and for a moment longer,
 //! since a client whose connection broke may be on its way back; then it ends as it does for any client that
-//! leaves. A finished answer stays for a while, in memory alone. With a Redis that holds for all gates together
+//! leaves. What would be read on without one ([`crate::abandoned`]) may be joined as long as it is. A finished answer stays for a while, in memory alone. With a Redis that holds for all gates together
 //! ([`elsewhere`]).
 //!
 //! What failed and may go better the next time is forgotten at its end, so that a retry tries anew; what was
@@ -16,7 +16,7 @@ mod tape;
 
 use std::{
     future::pending,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -25,6 +25,7 @@ use futures_util::stream::unfold;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use sha2::{Digest, Sha256};
+use tokio::time::sleep;
 use tollgate_chat::sse::write::event as write_event;
 use tollgate_ledger::KeyId;
 
@@ -36,6 +37,7 @@ use tape::{Cut, Head, Reader, Tape};
 
 use crate::{
     abandoned::Departure,
+    admit::Admission,
     body::{Body, Response, whole},
     error::GateError,
     gate::Gate,
@@ -51,6 +53,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub const X_TOLLGATE_REPLAYED: HeaderName = HeaderName::from_static("x-tollgate-replayed");
 /// Longest key that a client may send; others that read this header allow as much.
 const KEY_BYTES: usize = 255;
+/// How long no provider may be asked while a request goes on: between two attempts, and while an answer is counted.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Bounds of what is kept for retries, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +117,8 @@ pub struct Fate {
     keeps: OnceLock<bool>,
     /// Where its calls are left; nowhere, where every provider stops billing.
     departure: OnceLock<Arc<Departure>>,
+    /// Of the request, until it is settled or goes on without a client.
+    admission: Mutex<Option<Admission>>,
 }
 
 impl Fate {
@@ -129,11 +135,17 @@ impl Fate {
         let _ = self.departure.set(Arc::clone(departure));
     }
 
-    /// Whether a provider is being asked that bills on when it is left. One that has failed is left already.
-    fn is_billed_on(&self) -> bool {
-        self.departure
-            .get()
-            .is_some_and(|departure| departure.is_any_under_way())
+    pub fn admits(&self, admission: Admission) {
+        *self.admission() = Some(admission);
+    }
+
+    /// Takes the request's place among those under way, where it has it still.
+    pub fn take_admission(&self) -> Option<Admission> {
+        self.admission().take()
+    }
+
+    fn admission(&self) -> std::sync::MutexGuard<'_, Option<Admission>> {
+        self.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An answer whose end nobody told broke off.
@@ -265,14 +277,30 @@ async fn record(
 }
 
 /// Waits until nobody wants the answer any more. One that is paid for to its end, read or not, waits for its client
-/// as long as it would be read on without one: the client would pay for another.
-async fn given_up(gate: &Gate, tape: &Tape, fate: &Fate) {
+/// as long as it would be read on without one, and within the same bounds: the client would pay for another.
+async fn given_up(gate: &Arc<Gate>, tape: &Tape, fate: &Fate) {
+    tape.deserted(|| absence(gate, tape, fate)).await;
+}
+
+/// How long nobody has to read an answer until it ends. After the linger its client is taken for gone, and the request's
+/// place is free.
+async fn absence(gate: &Arc<Gate>, tape: &Tape, fate: &Fate) {
     let linger = gate.replays.settings().linger;
-    tape.deserted(|| match fate.is_billed_on() {
-        true => linger.max(gate.settings.abandoned.time),
-        false => linger,
-    })
-    .await;
+    sleep(linger).await;
+    let Some(departure) = fate.departure.get() else {
+        return;
+    };
+    if !departure.goes_on(gate) {
+        return;
+    }
+    if fate.take_admission().is_some() {
+        gate.metrics.request_left();
+    }
+    tokio::select! {
+        () = departure.has_gone_on(linger.max(PAUSE)) => {}
+        () = tape.grows_by(departure.most_bytes()) => {}
+        () = gate.abandoned.closes() => {}
+    }
 }
 
 /// The answer on the tape, as it comes.

@@ -53,7 +53,7 @@ pub struct Settlement {
     fate: Option<Arc<Fate>>,
     /// Where its calls are left when the client goes.
     departure: Option<Arc<Departure>>,
-    /// Until the client has its answer or is gone.
+    /// Until the client has its answer or is gone; where a retry of the client may come, its fate has it.
     admission: Option<Admission>,
     /// What its limits hold, until it is known what was used.
     held: HeldOfLimits,
@@ -74,6 +74,15 @@ impl Settlement {
         if let (Some(fate), Some(departure)) = (&fate, &departure) {
             fate.departs_by(departure);
         }
+        let held = admission.take_held();
+        let admission = match &fate {
+            None => Some(admission),
+            // The request may go on without its client, who has the place back then.
+            Some(fate) => {
+                fate.admits(admission);
+                None
+            }
+        };
         Self {
             gate: Arc::clone(gate),
             story: Arc::clone(story),
@@ -87,8 +96,8 @@ impl Settlement {
             waits_with: None,
             fate,
             departure,
-            held: admission.take_held(),
-            admission: Some(admission),
+            held,
+            admission,
         }
     }
 
@@ -251,7 +260,8 @@ impl Settlement {
     }
 
     fn let_go(&mut self) {
-        if self.admission.take().is_some() {
+        let kept = || self.fate.as_ref().and_then(|fate| fate.take_admission());
+        if self.admission.take().or_else(kept).is_some() {
             self.gate.metrics.request_left();
         }
     }

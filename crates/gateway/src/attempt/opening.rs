@@ -272,7 +272,7 @@ impl Drop for OpenStream {
             watch: self.watch.take(),
             parting: None,
         };
-        parting.leave(Box::pin(rest.read_on(Deadline::of(parting.bounds()))));
+        parting.leave(Box::pin(rest.read_on(parting.deadline())));
     }
 }
 

@@ -6,12 +6,11 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
-use tokio::{sync::Notify, time::timeout};
+use tokio::sync::Notify;
 
 use super::Fingerprint;
 use crate::{body::Body, buffered::Held, request_id::RequestId};
@@ -50,6 +49,8 @@ struct State {
     pieces: VecDeque<Bytes>,
     /// Bytes of these pieces.
     bytes: usize,
+    /// Bytes of all pieces, also of those that have been let go.
+    written: usize,
     /// Pieces before these that have been let go.
     gone: usize,
     /// How many pieces each reader has read.
@@ -172,6 +173,7 @@ impl Tape {
             }
             let piece = piece.take()?;
             state.bytes += piece.len();
+            state.written += piece.len();
             state.pieces.push_back(piece);
             Some(())
         })
@@ -210,20 +212,29 @@ impl Tape {
         self.written.notify_waiters();
     }
 
-    /// Waits until nobody has read it for so long, which is asked for when the last reader goes. From then on nobody
-    /// can.
-    pub async fn deserted(&self, linger: impl Fn() -> Duration) {
+    /// Waits until more than so many bytes have been written from now on.
+    pub async fn grows_by(&self, bytes: usize) {
+        let most = self.state().written.saturating_add(bytes);
+        self.until(&self.written, |state| (state.written > most).then_some(()))
+            .await;
+    }
+
+    /// Waits until nobody has read it for as long as their `absence` is borne, which begins when the last reader goes.
+    /// From then on nobody can.
+    pub async fn deserted<F: Future<Output = ()>>(&self, absence: impl Fn() -> F) {
         loop {
             let empty = |state: &mut State| state.readers.is_empty().then_some(());
             self.until(&self.moved, empty).await;
             let somebody = |state: &mut State| (!state.readers.is_empty()).then_some(());
-            let came_back = timeout(linger(), self.until(&self.moved, somebody)).await;
-            if came_back.is_err() {
-                let mut state = self.state();
-                state.is_deserted = state.readers.is_empty();
-                if state.is_deserted {
-                    return;
-                }
+            tokio::select! {
+                biased;
+                () = self.until(&self.moved, somebody) => continue,
+                () = absence() => {}
+            }
+            let mut state = self.state();
+            state.is_deserted = state.readers.is_empty();
+            if state.is_deserted {
+                return;
             }
         }
     }

@@ -1,16 +1,21 @@
 //! A client's own retry gets the answer that it asked for, made and paid for once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use http::{HeaderValue, Request};
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate, OpenStream},
-    provider::{FakeProvider, Turn, accepts_and_says_nothing, answers_with, fails, says, speaks, streams},
+    provider::{
+        FakeProvider, Script, Turn, accepts_and_says_nothing, answers_with, fails, says, speaks, streams,
+    },
 };
 
-use crate::stage::{MODEL, get_from_admin, question, question_with, setup, stage, stage_with};
+use crate::{
+    credit::eventually,
+    stage::{MODEL, get_from_admin, question, question_with, setup, stage, stage_with},
+};
 
 /// A chat request with this `Idempotency-Key`.
 fn named(gate: &Gate, name: &str, body: &Value) -> Request<String> {
@@ -161,7 +166,6 @@ async fn a_client_that_lost_its_connection_comes_back_to_the_same_answer() {
 
 #[tokio::test]
 async fn an_answer_that_is_paid_for_to_its_end_waits_for_its_client() {
-    const BILLS_ON: &str = "gemini-3-flash-preview";
     for stream in [false, true] {
         let words = Turn::new().says(["Hel", "lo"]);
         let provider = FakeProvider::start_with(speaks(words).delays(Duration::from_millis(800))).await;
@@ -451,5 +455,86 @@ async fn an_answer_whose_bill_a_cancel_stops_does_not_go_on_because_another_prov
     drop(open);
 
     stops.cancelled().await;
+    gate.logged("client_gone").await;
+}
+
+const BILLS_ON: &str = "gemini-3-flash-preview";
+
+/// A provider that bills on, and a gate that waits for nobody for longer than it has to.
+async fn billing_stage(script: Script, tables: &str) -> (FakeProvider, Gate) {
+    let provider = FakeProvider::start_with(script).await;
+    let channel = Channel::of("gemini", &provider).models([BILLS_ON]);
+    let tables = format!("[idempotency]\nlinger_ms = 50\n{tables}");
+    let setup = setup().channel(channel).config(&tables);
+    (provider, setup.key(&["--concurrency", "1"]).start().await)
+}
+
+fn to_who_bills_on() -> Value {
+    question_with(json!({"model": BILLS_ON, "stream": true}))
+}
+
+#[tokio::test]
+async fn an_answer_that_waits_for_its_client_leaves_its_place_to_others() {
+    let slow = speaks(Turn::new().says(["Hel", "lo"])).pauses(Duration::from_secs(2));
+    let (provider, gate) = billing_stage(slow, "").await;
+    let mut lost = gate.open_stream_of(named(&gate, "one", &to_who_bills_on())).await;
+    lost.next_event().await.unwrap();
+
+    drop(lost);
+    let in_flight = async || {
+        let metrics = get_from_admin(&gate, "/metrics").await;
+        String::from_utf8(metrics.body.to_vec()).unwrap()
+    };
+    let is_free = async || in_flight().await.contains("tollgate_requests_in_flight 0");
+    eventually(true, is_free).await;
+    assert!(
+        in_flight()
+            .await
+            .contains("tollgate_abandoned_answers_in_flight 1")
+    );
+    provider.always(speaks(Turn::new().says(["other"])));
+    let other = gate.post(&question_with(json!({"model": BILLS_ON}))).await;
+    let back = ask(&gate, "one", &to_who_bills_on()).await;
+
+    assert_eq!((other.status, other.text().as_str()), (200, "other"), "{other:?}");
+    assert!(back.header("x-tollgate-replayed").is_some(), "{back:?}");
+    assert_eq!(provider.requests().len(), 2, "it was bought twice");
+    let ended = async || {
+        in_flight()
+            .await
+            .contains("tollgate_abandoned_answers_in_flight 0")
+    };
+    eventually(true, ended).await;
+}
+
+#[tokio::test]
+async fn where_nothing_is_read_on_an_answer_that_is_paid_for_to_its_end_is_cancelled_as_well() {
+    let stalls = speaks(Turn::new().says(["Hel"])).then_stalls();
+    let (provider, gate) = billing_stage(stalls, "[limits]\nabandoned_max = 0\n").await;
+    let mut lost = gate.open_stream_of(named(&gate, "one", &to_who_bills_on())).await;
+    lost.next_event().await.unwrap();
+
+    drop(lost);
+
+    provider.cancelled().await;
+    gate.logged("client_gone").await;
+}
+
+#[tokio::test]
+async fn an_answer_that_has_waited_for_its_client_is_not_read_on_once_more() {
+    let stalls = speaks(Turn::new().says(["Hel"])).then_stalls();
+    let (provider, gate) = billing_stage(stalls, "[limits]\nabandoned_ms = 3000\n").await;
+    let mut lost = gate.open_stream_of(named(&gate, "one", &to_who_bills_on())).await;
+    lost.next_event().await.unwrap();
+
+    let left = Instant::now();
+    drop(lost);
+    provider.cancelled().await;
+
+    let took = left.elapsed();
+    assert!(
+        Duration::from_millis(2_500) < took && took < Duration::from_millis(5_500),
+        "{took:?}"
+    );
     gate.logged("client_gone").await;
 }
