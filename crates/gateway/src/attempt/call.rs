@@ -58,11 +58,12 @@ impl Call {
             let (answer, held) = self.whole(request).await?;
             return Ok(Outcome::Whole { answer, held });
         }
-        let stream = self.open(request).await?;
-        match self.stream {
-            true => Ok(Outcome::Stream(stream)),
-            false => fold(stream, &self.gate, &self.presentation, &self.mark).await,
+        let mut stream = self.open(request).await?;
+        if !self.stream {
+            return fold(stream, &self.gate, &self.presentation).await;
         }
+        stream.handed_on();
+        Ok(Outcome::Stream(stream))
     }
 
     /// A stream whose first output has come; a whole answer is told as one.
@@ -165,17 +166,13 @@ pub async fn fold(
     mut stream: OpenStream,
     gate: &Gate,
     presentation: &Presentation,
-    mark: &AttemptMark,
 ) -> Result<Outcome, Failure> {
     let limit = gate.settings.answer_limit;
     let mut held = gate.buffered.hold();
     let mut assembler = Assembler::default();
     let mut head = presentation.head.clone();
-    let mut followed = mark.follow();
     while let Some(events) = stream.next().await {
-        let events = events?;
-        followed.hear(&events);
-        for event in events {
+        for event in events? {
             if let EventKind::Start(start) = &event.kind {
                 head.adopt(start);
             }
@@ -186,7 +183,7 @@ pub async fn fold(
         }
         held.grow_to(assembler.held()).map_err(|_| Failure::MemoryFull)?;
     }
-    followed.handed_on();
+    stream.handed_on();
     let estimated = Usage {
         prompt: presentation.estimated_prompt_tokens,
         completion: estimated_tokens(assembler.held() as u64),

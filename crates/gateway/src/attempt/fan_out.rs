@@ -83,12 +83,11 @@ pub async fn make(call: Call, Shares(shares): Shares) -> Result<Outcome, Failure
         return whole(&call, shares).await;
     }
     let (gate, presentation) = (Arc::clone(&call.gate), Arc::clone(&call.presentation));
-    let mark = call.mark.clone();
     let wants_stream = call.stream;
     let merged = MergedStream::open(call, shares).await?;
     match wants_stream {
         true => Ok(Outcome::Stream(merged)),
-        false => fold(merged, &gate, &presentation, &mark).await,
+        false => fold(merged, &gate, &presentation).await,
     }
 }
 

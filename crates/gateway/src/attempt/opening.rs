@@ -1,6 +1,6 @@
 //! A stream from its first byte: held back until real output comes, then handed over.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use http::{Response, header};
 use http_body_util::BodyExt;
@@ -26,7 +26,7 @@ use crate::{
     gate::Gate,
     health::{Place, Witness},
     sandbox::EmbeddedStream,
-    story::AttemptMark,
+    story::{AttemptMark, Followed},
 };
 
 /// Most that is held back of a stream that has not said anything yet.
@@ -43,6 +43,8 @@ pub struct OpenStream {
     watch: Option<Watch>,
     /// Where it is left when the client goes; `None`: it is cancelled.
     parting: Option<Arc<Parting>>,
+    /// What its provider counts, until somebody has it who is given the answer.
+    followed: Option<Followed>,
 }
 
 /// Who wants to know how a stream ends.
@@ -149,6 +151,7 @@ impl OpenStream {
             _memory: None,
             watch: None,
             parting: None,
+            followed: None,
         }
     }
 
@@ -160,6 +163,7 @@ impl OpenStream {
             _memory: None,
             watch: None,
             parting,
+            followed: None,
         }
     }
 
@@ -171,6 +175,7 @@ impl OpenStream {
             _memory: None,
             watch: None,
             parting: None,
+            followed: None,
         }
     }
 
@@ -181,6 +186,11 @@ impl OpenStream {
         if !self.held.is_empty() {
             return Some(Ok(std::mem::take(&mut self.held)));
         }
+        self.read().await
+    }
+
+    /// As [`Self::next`], of what has not been read yet.
+    async fn read(&mut self) -> Option<Result<Vec<Event>, Failure>> {
         let (events, ended) = match &mut self.source {
             Source::Ended => return None,
             Source::Failed(_) => {
@@ -196,6 +206,9 @@ impl OpenStream {
         if ended {
             self.source = Source::Ended;
         }
+        if let (Some(followed), Ok(events)) = (&mut self.followed, &events) {
+            followed.hear(events);
+        }
         if let Some(watch) = self.watch.take_if(|_| ended || events.is_err()) {
             match &events {
                 Ok(_) => watch.ended(),
@@ -205,6 +218,32 @@ impl OpenStream {
         match events {
             Ok(events) if events.is_empty() && ended => None,
             other => Some(other),
+        }
+    }
+
+    /// Reads on until `then`, as much as may be held back. What comes meanwhile is there at the next read.
+    pub async fn read_ahead(&mut self, then: impl Future) -> Result<(), Failure> {
+        let mut then = pin!(then);
+        let mut bytes: usize = self.held.iter().map(weight).sum();
+        while bytes <= HELD_BYTES {
+            let events = tokio::select! {
+                biased;
+                _ = &mut then => return Ok(()),
+                events = self.read() => events,
+            };
+            let Some(events) = events else { break };
+            let events = events?;
+            bytes += events.iter().map(weight).sum::<usize>();
+            self.held.extend(events);
+        }
+        then.await;
+        Ok(())
+    }
+
+    /// Somebody is given the answer, and has its count.
+    pub fn handed_on(&mut self) {
+        if let Some(followed) = self.followed.take() {
+            followed.handed_on();
         }
     }
 
@@ -262,7 +301,12 @@ impl Drop for OpenStream {
             return;
         };
         let source = std::mem::replace(&mut self.source, Source::Ended);
-        if matches!(source, Source::Ended | Source::Failed(_)) {
+        let nothing_is_left = match source {
+            Source::Ended => self.held.is_empty(),
+            Source::Failed(_) => true,
+            Source::Provider(_) | Source::Merged(_) | Source::Embedded(_) => false,
+        };
+        if nothing_is_left {
             return;
         }
         let rest = Self {
@@ -271,6 +315,7 @@ impl Drop for OpenStream {
             _memory: self._memory.take(),
             watch: self.watch.take(),
             parting: None,
+            followed: self.followed.take(),
         };
         parting.leave(Box::pin(rest.read_on(parting.deadline())));
     }
@@ -448,13 +493,13 @@ pub async fn open(
             false if commits(&held) => Source::Provider(Box::new(stream)),
             false => continue,
         };
-        followed.handed_on();
         return Ok(OpenStream {
             held,
             source,
             _memory: None,
             watch: None,
             parting: reading.parting.cloned(),
+            followed: Some(followed),
         });
     }
 }
@@ -514,11 +559,14 @@ pub async fn tell_whole(
     if let Some(keeper) = reading.keeper {
         keeper.keep(turns);
     }
+    let mut followed = reading.mark.follow();
+    followed.hear(&held);
     Ok(OpenStream {
         held,
         source: Source::Ended,
         _memory: Some(memory),
         watch: None,
         parting: None,
+        followed: Some(followed),
     })
 }

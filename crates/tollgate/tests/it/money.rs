@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate, Signal},
     provider::{
-        FakeProvider, Script, accepts_and_says_nothing, answer, answers, decides, fails, says, streams,
-        streams_raw,
+        FakeProvider, Script, accepts_and_says_nothing, answer, answers, chunk, decides, fails, says,
+        streams, streams_events, streams_raw,
     },
 };
 
@@ -39,6 +39,16 @@ fn used(prompt: u64, completion: u64) -> Script {
     let mut counted = answer("Hello");
     counted["usage"] = json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion});
     answers(counted)
+}
+
+/// The same, streamed with pauses.
+fn streams_of(prompt: u64, completion: u64) -> Script {
+    let mut last = chunk(json!({}), None);
+    last["choices"] = json!([]);
+    last["usage"] = json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion});
+    let words = ["Hel", "lo"].map(|word| chunk(json!({"content": word}), None));
+    let [first, second] = words;
+    streams_events([first, second, chunk(json!({}), Some("stop")), last]).pauses(Duration::from_millis(20))
 }
 
 async fn balance_becomes(gate: &Gate, dollars: &str) {
@@ -350,6 +360,43 @@ async fn answers_that_are_lost_with_another_choice_cost_the_operator_what_they_w
         .await
         .json();
     assert_eq!(told["bill"]["lost_cost"], "0.009", "{told}");
+}
+
+#[tokio::test]
+async fn streams_that_are_lost_with_another_choice_cost_the_operator_what_they_were() {
+    // Moonshot gives one choice a request.
+    let model = "kimi-k2.5";
+    let prices = r#"{ "kimi-k2.5" = { input = "3", output = "15" } }"#;
+    let asked = AtomicUsize::new(0);
+    let last_fails = decides(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+        0..3 => streams_of(1_000, 100),
+        _ => fails(529, "", "busy").delays(Duration::from_millis(700)),
+    });
+    let first = FakeProvider::start_with(last_fails).await;
+    let second = FakeProvider::start_with(streams(["Hello"])).await;
+    let to = |provider, name| {
+        let channel = Channel::of("moonshot", provider).named(name).models([model]);
+        channel.set("prices", prices)
+    };
+    let gate = setup()
+        .channel(to(&first, "first"))
+        .channel(to(&second, "second").set("priority", "1"))
+        .start()
+        .await;
+
+    let answer = gate.stream(&with(question_to(model), json!({"n": 4}))).await;
+
+    assert_eq!(answer.header("x-tollgate-channel"), Some("second"));
+    let id = answer
+        .header("x-tollgate-request-id")
+        .expect("every answer has one");
+    let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
+        .await
+        .json();
+    assert_eq!(
+        told["bill"]["lost_cost"], "0.0135",
+        "three times 1,000 and 100\n{told}"
+    );
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, pin::Pin, sync::Arc};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::sync::Barrier;
 use tollgate_catalog::contract::estimated_tokens;
 use tollgate_chat::{
     chunk::Head,
@@ -59,7 +60,8 @@ impl MergedStream {
         self.parts.retain(|counts| !waiting.contains(&counts.share));
     }
 
-    /// Opens as many as may be under way at once; the first that fails fails all of them.
+    /// Opens as many as may be under way at once; the first that fails fails all of them. Those that have begun are read
+    /// ahead while others have not: what they count is lost with them where one fails.
     pub async fn open(mut call: Call, shares: Vec<(Share, ProviderRequest)>) -> Result<OpenStream, Failure> {
         let places = CallPlaces::of(&call, shares.len());
         call.place = None;
@@ -83,14 +85,15 @@ impl MergedStream {
             attention,
         };
         let mut opening = FuturesUnordered::new();
-        for (share, request) in merged
-            .waiting
-            .drain(..merged.places.most().min(merged.waiting.len()))
-        {
+        let at_once = merged.places.most().min(merged.waiting.len());
+        let all_are_open = Arc::new(Barrier::new(at_once));
+        for (share, request) in merged.waiting.drain(..at_once) {
+            let all_are_open = Arc::clone(&all_are_open);
             let mut call = of_share(&merged.call, share);
             call.place = merged.places.take();
             opening.push(async move {
-                let stream = call.open(request).await?;
+                let mut stream = call.open(request).await?;
+                stream.read_ahead(all_are_open.wait()).await?;
                 Ok::<_, Failure>((share, stream, call.place))
             });
         }
