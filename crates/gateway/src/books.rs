@@ -14,10 +14,9 @@ use tollgate_ledger::{Charge, Multiplier, UsageRecord};
 use tollgate_store::WarmKey;
 
 use crate::{
-    attempt::outcome::may_be_billed,
     count::tally::Tally,
     sandbox::SANDBOX,
-    story::{Attempt, CANCELLED, End, Pages, Story},
+    story::{Attempt, End, LostCalls, Pages, Story},
 };
 
 /// What a request came to, in money.
@@ -144,34 +143,41 @@ impl Bill {
     }
 }
 
-/// What attempts cost that went out, and whose output nobody was given: what their providers counted of them, else
-/// their prompts.
+/// What calls cost that went out, and whose output nobody was given: what their providers counted of them, else the prompt
+/// of each.
 fn lost_cost(end: &End, pages: &Pages, came: Timestamp, tally: &Tally) -> Money {
     let counted = end.usage.and(pages.paid());
     let is_counted = |attempt: &Attempt| counted.is_some_and(|counted| std::ptr::eq(counted, attempt));
-    let lost = pages.attempts.iter().filter(|attempt| {
-        let label = attempt.outcome.unwrap_or(CANCELLED);
-        // Nobody asks anything for what never reached a provider.
-        let is_billed = attempt.counted.is_some() || label == CANCELLED || may_be_billed(label);
-        attempt.went_out && !is_counted(attempt) && is_billed
-    });
     let cost = |attempt: &Attempt| {
         let price = attempt.serving.as_ref()?.price.as_ref()?;
-        let counted = attempt.counted.filter(|counted| tally.believes(counted));
-        let spent = Spent {
-            usage: counted.unwrap_or(Usage {
+        let cost_of = |usage| {
+            let spent = Spent {
+                usage,
+                service_tier: None,
+            };
+            let charge = Charge::of(price, &spent, came, Multiplier::ONE).ok()?;
+            Some(charge.cost.nanos())
+        };
+        let LostCalls {
+            counted,
+            counted_calls,
+            mut uncounted_calls,
+        } = attempt.lost;
+        let mut nanos: i64 = 0;
+        match counted_calls {
+            0 => {}
+            _ if tally.believes(&counted) => nanos = cost_of(counted)?,
+            _ => uncounted_calls += counted_calls,
+        }
+        if uncounted_calls > 0 {
+            let prompt = cost_of(Usage {
                 prompt: tally.about(),
                 ..Usage::default()
-            }),
-            service_tier: None,
-        };
-        Some(
-            Charge::of(price, &spent, came, Multiplier::ONE)
-                .ok()?
-                .cost
-                .nanos(),
-        )
+            })?;
+            nanos = nanos.saturating_add(prompt.saturating_mul(uncounted_calls.into()));
+        }
+        Some(nanos)
     };
-    let nanos = lost.filter_map(cost).fold(0, i64::saturating_add);
-    Money::from_nanos(nanos)
+    let lost = pages.attempts.iter().filter(|attempt| !is_counted(attempt));
+    Money::from_nanos(lost.filter_map(cost).fold(0, i64::saturating_add))
 }

@@ -26,7 +26,7 @@ use tollgate_dialects::Note;
 use tollgate_store::WarmKey;
 
 use crate::{books::Bill, error::GateError, request_id::RequestId};
-pub use attempt::{Attempt, AttemptMark, AttemptPen, CANCELLED, Followed, OK};
+pub use attempt::{Attempt, AttemptMark, AttemptPen, Followed, LostCalls, OK};
 use route::Considered;
 pub use route::Why;
 

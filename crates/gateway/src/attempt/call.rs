@@ -26,7 +26,7 @@ use crate::{
     error::Failure,
     gate::Gate,
     health::Place,
-    story::AttemptMark,
+    story::{AttemptMark, Followed},
 };
 
 /// How a translated request is sent and what its answer is for.
@@ -49,13 +49,17 @@ pub struct Call {
     pub attention: Option<Arc<Attention>>,
 }
 
+/// A whole answer, its share of the memory, and what becomes of its count where nobody is given it.
+pub type Whole = (Answer, Held, Followed);
+
 impl Call {
     /// Sends the request and gives the client's kind of answer, whichever the provider gives.
     ///
     /// Cancel safety: dropping it lets the connection go, or leaves the call where it is to be read on.
     pub async fn make(&self, request: ProviderRequest) -> Result<Outcome, Failure> {
         if !self.stream && !request.streamed {
-            let (answer, held) = self.whole(request).await?;
+            let (answer, held, followed) = self.whole(request).await?;
+            followed.handed_on();
             return Ok(Outcome::Whole { answer, held });
         }
         let mut stream = self.open(request).await?;
@@ -81,7 +85,22 @@ impl Call {
         .await
     }
 
-    async fn open_now(&self, mut request: ProviderRequest) -> Result<OpenStream, Failure> {
+    async fn open_now(&self, request: ProviderRequest) -> Result<OpenStream, Failure> {
+        let mut followed = self.mark.follow();
+        match self.open_followed(request, &mut followed).await {
+            Ok(stream) => Ok(stream.followed_by(followed)),
+            Err(failure) => {
+                followed.failed(&failure);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn open_followed(
+        &self,
+        mut request: ProviderRequest,
+        followed: &mut Followed,
+    ) -> Result<OpenStream, Failure> {
         let memory = self.memory_of(&request)?;
         let streamed = request.streamed;
         let reading = Reading {
@@ -93,9 +112,9 @@ impl Call {
             parting: self.parting.as_ref(),
             place: self.place.as_ref(),
             attention: self.attention.as_ref(),
-            mark: &self.mark,
+            followed,
         };
-        let response = send::send(&self.server, request, &self.mark).await?;
+        let response = send::send(&self.server, request, reading.followed).await?;
         drop(memory);
         match streamed {
             true => opening::open(&self.gate, &self.server, response, reading).await,
@@ -103,14 +122,13 @@ impl Call {
         }
     }
 
-    /// A whole answer, and its share of the memory.
-    pub async fn whole(&self, request: ProviderRequest) -> Result<(Answer, Held), Failure> {
+    pub async fn whole(&self, request: ProviderRequest) -> Result<Whole, Failure> {
         let Some(parting) = &self.parting else {
             return self.whole_now(request).await;
         };
         let call = self.clone();
         let work = async move { call.whole_now(request).await };
-        let read = |(answer, _): (Answer, Held), _| -> Rest {
+        let read = |(answer, ..): Whole, _| -> Rest {
             Box::pin(std::future::ready(Read {
                 // What nobody counted is estimated with what the client had.
                 usage: (answer.counted_by != CountedBy::Gate).then_some(answer.usage),
@@ -125,10 +143,28 @@ impl Call {
         Abandonable::new(parting, read, work).await
     }
 
-    async fn whole_now(&self, mut request: ProviderRequest) -> Result<(Answer, Held), Failure> {
+    async fn whole_now(&self, request: ProviderRequest) -> Result<Whole, Failure> {
+        let mut followed = self.mark.follow();
+        match self.whole_followed(request, &mut followed).await {
+            Ok((answer, held)) => {
+                followed.counted((answer.counted_by != CountedBy::Gate).then_some(answer.usage));
+                Ok((answer, held, followed))
+            }
+            Err(failure) => {
+                followed.failed(&failure);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn whole_followed(
+        &self,
+        mut request: ProviderRequest,
+        followed: &mut Followed,
+    ) -> Result<(Answer, Held), Failure> {
         let memory = self.memory_of(&request)?;
         let (dialect, undo) = (request.dialect, std::mem::take(&mut request.undo));
-        let response = send::send(&self.server, request, &self.mark).await?;
+        let response = send::send(&self.server, request, followed).await?;
         drop(memory);
         let idle = self.server.timeouts.idle;
         let limit = self.gate.settings.answer_limit;
@@ -139,7 +175,7 @@ impl Call {
         let decoded = dialect
             .decode_answer(&body, quirks, &self.presentation, &undo)
             .map_err(|fault| {
-                self.mark.follow().counted(dialect.counted_in(&body));
+                followed.counted(dialect.counted_in(&body));
                 private::failed(&self.server.channel.settings, fault)
             })?;
         if let Some(keeper) = &self.keeper {

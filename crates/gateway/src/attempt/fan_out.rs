@@ -12,7 +12,7 @@ mod stream;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt};
-use tollgate_chat::{answer::Answer, usage::CountedBy};
+use tollgate_chat::answer::Answer;
 use tollgate_dialects::{Note, ProviderRequest};
 
 pub use self::stream::MergedStream;
@@ -100,7 +100,6 @@ async fn whole(call: &Call, shares: Vec<(Share, ProviderRequest)>) -> Result<Out
     let calls = futures_util::stream::iter(calls).buffer_unordered(places.most());
     let answered: Vec<((Share, Answer, Held), Followed)> = calls.try_collect().await?;
     let (mut answers, followed): (Vec<_>, Vec<_>) = answered.into_iter().unzip();
-    followed.into_iter().for_each(Followed::handed_on);
     answers.sort_by_key(|(share, ..)| share.first);
     let mut held = call.gate.buffered.hold();
     let answer = merge(&answers, &call.presentation)?;
@@ -109,6 +108,7 @@ async fn whole(call: &Call, shares: Vec<(Share, ProviderRequest)>) -> Result<Out
         return Err(Failure::AnswerTooLarge { limit });
     }
     held.grow_to(answer.json.len()).map_err(|_| Failure::MemoryFull)?;
+    followed.into_iter().for_each(Followed::handed_on);
     Ok(Outcome::Whole { answer, held })
 }
 
@@ -121,13 +121,11 @@ async fn answer_of(
     places: &CallPlaces,
 ) -> Result<((Share, Answer, Held), Followed), Failure> {
     call.place = places.take();
-    let (answer, held) = call.whole(request).await?;
+    let (answer, held, followed) = call.whole(request).await?;
     places.put_back(call.place.take());
     if let Some(parting) = &call.parting {
         parting.count(answer.usage);
     }
-    let mut followed = call.mark.follow();
-    followed.counted((answer.counted_by != CountedBy::Gate).then_some(answer.usage));
     Ok(((share, answer, held), followed))
 }
 

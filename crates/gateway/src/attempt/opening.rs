@@ -26,7 +26,7 @@ use crate::{
     gate::Gate,
     health::{Place, Witness},
     sandbox::EmbeddedStream,
-    story::{AttemptMark, Followed},
+    story::Followed,
 };
 
 /// Most that is held back of a stream that has not said anything yet.
@@ -206,8 +206,11 @@ impl OpenStream {
         if ended {
             self.source = Source::Ended;
         }
-        if let (Some(followed), Ok(events)) = (&mut self.followed, &events) {
-            followed.hear(events);
+        if let Some(followed) = &mut self.followed {
+            match &events {
+                Ok(events) => followed.hear(events),
+                Err(failure) => followed.failed(failure),
+            }
         }
         if let Some(watch) = self.watch.take_if(|_| ended || events.is_err()) {
             match &events {
@@ -238,6 +241,12 @@ impl OpenStream {
         }
         then.await;
         Ok(())
+    }
+
+    /// Its call comes to nothing, unless it is handed on.
+    pub fn followed_by(mut self, followed: Followed) -> Self {
+        self.followed = Some(followed);
+        self
     }
 
     /// Somebody is given the answer, and has its count.
@@ -441,7 +450,7 @@ pub struct Reading<'a> {
     pub parting: Option<&'a Arc<Parting>>,
     pub place: Option<&'a Arc<Place>>,
     pub attention: Option<&'a Arc<Attention>>,
-    pub mark: &'a AttemptMark,
+    pub followed: &'a mut Followed,
 }
 
 /// Reads until the first real output, or the end of an answer without any.
@@ -478,11 +487,10 @@ pub async fn open(
         _place: reading.place.cloned(),
     };
     let mut held = Vec::new();
-    let mut followed = reading.mark.follow();
     loop {
         let (events, ended) = stream.read().await;
         let events = events?;
-        followed.hear(&events);
+        reading.followed.hear(&events);
         held.extend(events);
         // The client has seen nothing yet, so another channel may still answer as a whole.
         if let Some(failure) = stream.failed.take() {
@@ -499,7 +507,7 @@ pub async fn open(
             _memory: None,
             watch: None,
             parting: reading.parting.cloned(),
-            followed: Some(followed),
+            followed: None,
         });
     }
 }
@@ -553,20 +561,19 @@ pub async fn tell_whole(
     let decoded =
         (reading.dialect).decode_as_stream(&body, reading.quirks, reading.presentation, &reading.undo);
     let (held, turns) = decoded.map_err(|fault| {
-        reading.mark.follow().counted(reading.dialect.counted_in(&body));
+        reading.followed.counted(reading.dialect.counted_in(&body));
         private::failed(&server.channel.settings, fault)
     })?;
     if let Some(keeper) = reading.keeper {
         keeper.keep(turns);
     }
-    let mut followed = reading.mark.follow();
-    followed.hear(&held);
+    reading.followed.hear(&held);
     Ok(OpenStream {
         held,
         source: Source::Ended,
         _memory: Some(memory),
         watch: None,
         parting: None,
-        followed: Some(followed),
+        followed: None,
     })
 }

@@ -33,7 +33,7 @@ use super::{
     headers::{retry_after, should_retry, spent_until},
     private,
 };
-use crate::{buffered::Held, channel::Server, error::Failure, health::Scope, story::AttemptMark};
+use crate::{buffered::Held, channel::Server, error::Failure, health::Scope, story::Followed};
 
 /// Most bytes that are read of an error's body.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
@@ -84,7 +84,7 @@ pub fn tls_config() -> rustls::ClientConfig {
 }
 
 /// Sends one request and waits for the head of a successful answer. Another status is read, and
-/// fails with what it means. `mark` hears that it goes out, and when
+/// fails with what it means. `followed` hears that it goes out, and when
 /// the head came.
 ///
 /// A stream's head must come within the channel's first-byte timeout. A whole answer comes when all
@@ -94,14 +94,14 @@ pub fn tls_config() -> rustls::ClientConfig {
 pub async fn send(
     server: &Server,
     request: ProviderRequest,
-    mark: &AttemptMark,
+    followed: &Followed,
 ) -> Result<http::Response<Incoming>, Failure> {
     let settings = &server.channel.settings;
     let limit = server.timeouts.first_byte;
     let streamed = request.streamed;
     let dialect = request.dialect;
     let client = server.channel.client(server.timeouts.connect);
-    let sending = client.pool.send(build(server, request)?, || mark.goes_out());
+    let sending = client.pool.send(build(server, request)?, || followed.goes_out());
     let response = if streamed {
         timeout(limit, sending)
             .await
@@ -113,7 +113,7 @@ pub async fn send(
         SendError::Connect(error) => Failure::Connect(root_cause(&*error)),
         SendError::Broken(error) => Failure::Broken(root_cause(&error)),
     })?;
-    mark.head(response.status().as_u16());
+    followed.head(response.status().as_u16());
     if response.status() == StatusCode::OK {
         if let Some(rest) = spent_until(response.headers(), dialect, Timestamp::now) {
             server

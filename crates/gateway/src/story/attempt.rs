@@ -1,7 +1,10 @@
 //! The attempts of a story.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,7 +16,7 @@ use tollgate_chat::{
 
 use super::{Pages, Story};
 use crate::{
-    attempt::outcome::{for_log, label},
+    attempt::outcome::{for_log, label, may_be_billed},
     channel::{Served, Server},
     error::{Failure, GateError},
 };
@@ -32,8 +35,6 @@ pub struct Attempt {
     pub began: Duration,
     /// When it went to the provider, where something had to be fetched before.
     pub sent: Option<Duration>,
-    /// Whether anything of its request may have gone out: a connection was there for it.
-    pub went_out: bool,
     pub head: Option<Head>,
     /// The first output, or the whole answer.
     pub output: Option<Duration>,
@@ -43,8 +44,18 @@ pub struct Attempt {
     pub error: Option<String>,
     /// Whether it was read on when the client had gone, and is what the request is settled with.
     pub is_paid_for: bool,
-    /// What its provider has counted of calls that broke or were left.
-    pub counted: Option<Usage>,
+    /// Its calls that broke or were left, and that its provider may bill.
+    pub lost: LostCalls,
+}
+
+/// Calls whose output nobody was given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LostCalls {
+    /// What the provider has counted of those that it has counted, and how many these are.
+    pub counted: Usage,
+    pub counted_calls: u32,
+    /// The others. Each of them has gone out with the prompt.
+    pub uncounted_calls: u32,
 }
 
 /// The head of the provider's answer.
@@ -109,14 +120,13 @@ impl Story {
                 serving: serving.cloned(),
                 began,
                 sent: None,
-                went_out: false,
                 head: None,
                 output: None,
                 ended: None,
                 outcome: None,
                 error: None,
                 is_paid_for: false,
-                counted: None,
+                lost: LostCalls::default(),
             });
         }
         AttemptPen {
@@ -189,14 +199,9 @@ impl Pages {
 }
 
 impl AttemptMark {
-    /// A connection is there, and the request goes out on it.
-    pub fn goes_out(&self) {
-        self.write(|attempt| attempt.went_out = true);
-    }
-
     /// The head of the provider's answer came; the first one counts, and none after the attempt's end: it may be
     /// read on when its client has gone.
-    pub fn head(&self, status: u16) {
+    pub(super) fn head(&self, status: u16) {
         let at = self.story.since_arrival();
         self.write(|attempt| {
             if attempt.ended.is_none() {
@@ -210,11 +215,13 @@ impl AttemptMark {
         self.write(|attempt| attempt.is_paid_for = true);
     }
 
-    /// Follows a call of the attempt, in case it comes to nothing.
+    /// Follows one call of the attempt, in case it comes to nothing.
     pub fn follow(&self) -> Followed {
         Followed {
             mark: self.clone(),
+            went_out: AtomicBool::new(false),
             counted: None,
+            is_billed: true,
         }
     }
 
@@ -226,14 +233,33 @@ impl AttemptMark {
     }
 }
 
-/// What a provider counts of a call. Dropping it writes that down as lost.
+/// One call, and what its provider counts of it. Dropping it writes that down as lost.
 #[derive(Debug)]
 pub struct Followed {
     mark: AttemptMark,
+    /// Whether anything of it may have gone out: a connection was there for it.
+    went_out: AtomicBool,
     counted: Option<Usage>,
+    /// Whether it is billed though nobody has counted it.
+    is_billed: bool,
 }
 
 impl Followed {
+    /// A connection is there, and the request goes out on it.
+    pub fn goes_out(&self) {
+        self.went_out.store(true, Ordering::Relaxed);
+    }
+
+    /// The head of the provider's answer came.
+    pub fn head(&self, status: u16) {
+        self.mark.head(status);
+    }
+
+    /// It came to nothing.
+    pub fn failed(&mut self, failure: &Failure) {
+        self.is_billed = may_be_billed(label(failure));
+    }
+
     /// Takes what the provider counts; the last count holds.
     pub fn hear(&mut self, events: &[Event]) {
         for event in events {
@@ -248,19 +274,24 @@ impl Followed {
         self.counted = usage.or(self.counted);
     }
 
-    /// Somebody goes on with the call.
+    /// Somebody is given its output, and has its count.
     pub fn handed_on(mut self) {
-        self.counted = None;
+        (self.counted, self.is_billed) = (None, false);
     }
 }
 
 impl Drop for Followed {
     fn drop(&mut self) {
-        if let Some(counted) = self.counted {
-            self.mark.write(|attempt| {
-                let others = attempt.counted.unwrap_or_default();
-                attempt.counted = Some(others.plus(counted));
-            });
+        match self.counted {
+            Some(counted) => self.mark.write(|Attempt { lost, .. }| {
+                lost.counted = lost.counted.plus(counted);
+                lost.counted_calls += 1;
+            }),
+            // Nobody asks anything for what never reached a provider.
+            None if self.is_billed && *self.went_out.get_mut() => {
+                self.mark.write(|attempt| attempt.lost.uncounted_calls += 1);
+            }
+            None => {}
         }
     }
 }

@@ -400,6 +400,52 @@ async fn streams_that_are_lost_with_another_choice_cost_the_operator_what_they_w
 }
 
 #[tokio::test]
+async fn each_call_that_is_lost_without_a_count_costs_the_operator_its_prompt() {
+    // Moonshot gives one choice a request.
+    let model = "kimi-k2.5";
+    let prices = r#"{ "kimi-k2.5" = { input = "3", output = "15" } }"#;
+    for (stream, first_answers) in [(false, false), (true, false), (false, true), (true, true)] {
+        let asked = AtomicUsize::new(0);
+        let mostly_silent = decides(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+            0 if first_answers && stream => streams_of(1_000, 100),
+            0 if first_answers => used(1_000, 100),
+            _ => accepts_and_says_nothing(),
+        });
+        let first = FakeProvider::start_with(mostly_silent).await;
+        let second = FakeProvider::start_with(says("Hello")).await;
+        let to = |provider, name| {
+            let channel = Channel::of("moonshot", provider).named(name).models([model]);
+            channel.set("prices", prices)
+        };
+        let gate = setup()
+            .channel(to(&first, "first").set("total_timeout_ms", "1000"))
+            .channel(to(&second, "second").set("priority", "1"))
+            .start()
+            .await;
+        let messages = json!([{"role": "user", "content": "word ".repeat(1_000)}]);
+        let request = json!({"n": 3, "stream": stream, "messages": messages});
+
+        let answer = gate
+            .post_text(with(question_to(model), request).to_string())
+            .await;
+
+        assert_eq!(answer.header("x-tollgate-channel"), Some("second"));
+        let id = answer
+            .header("x-tollgate-request-id")
+            .expect("every answer has one");
+        let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
+            .await
+            .json();
+        // 5,000 bytes and a message's frame are 1,254 tokens: $0.003762. An answer of 1,000 and 100 is $0.0045.
+        let cost = match first_answers {
+            false => "0.011286",
+            true => "0.012024",
+        };
+        assert_eq!(told["bill"]["lost_cost"], cost, "stream: {stream}\n{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_broke_before_its_first_word_costs_what_it_had_counted() {
     let start = json!({"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant",
         "content": [], "usage": {"input_tokens": 3_000, "output_tokens": 1}}});
