@@ -36,6 +36,8 @@ pub struct Tries<'f> {
     free: &'f mut FreeTries,
     /// Tries under way that a retry paid for.
     paid: Vec<usize>,
+    /// Whether the same would happen everywhere: nobody is tried any more, whatever becomes of those under way.
+    given_up: bool,
 }
 
 /// One try.
@@ -58,6 +60,7 @@ impl<'f> Tries<'f> {
             wait: Duration::ZERO,
             free,
             paid: Vec::new(),
+            given_up: false,
         }
     }
 
@@ -108,11 +111,12 @@ impl<'f> Tries<'f> {
     pub fn failed(&mut self, candidate: usize, verdict: Verdict, wait: Option<Duration>) {
         self.paid.retain(|paid| *paid != candidate);
         match verdict {
-            Verdict::Again if wait.is_none_or(|wait| wait <= LONGEST_WAIT) => {
+            Verdict::Again if !self.given_up && wait.is_none_or(|wait| wait <= LONGEST_WAIT) => {
                 self.again.push((candidate, wait.unwrap_or_default()));
             }
             Verdict::Again | Verdict::Elsewhere => {}
             Verdict::GiveUp => {
+                self.given_up = true;
                 self.round.clear();
                 self.again.clear();
             }

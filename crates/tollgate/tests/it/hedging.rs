@@ -166,3 +166,26 @@ async fn nothing_is_hedged_by_default_or_before_the_channel_is_known() {
         assert_eq!(spare.requests().len(), 0);
     }
 }
+
+#[tokio::test]
+async fn what_the_client_did_wrong_is_not_tried_again_on_the_other_channel() {
+    let (first, spare, gate) = stage("[routing]\nhedge_percentile = 90\nretries = 3\n", |channel| {
+        channel
+    })
+    .await;
+    warm(&gate).await;
+    first.next(fails(400, "invalid_value", "odd").delays(Duration::from_millis(1_500)));
+    spare.always(fails(500, "", "boom").delays(Duration::from_millis(2_500)));
+
+    let answer = gate.post(&question()).await;
+
+    assert_eq!(
+        (answer.status, answer.error_code().as_deref()),
+        (400, Some("invalid_value"))
+    );
+    assert_eq!(
+        spare.requests().len(),
+        1,
+        "it was asked beside the first, and not again"
+    );
+}

@@ -180,3 +180,18 @@ fn others_remain_as_long_as_somebody_may_be_tried() {
         "the second channel, the first again, nobody"
     );
 }
+
+#[test]
+fn after_a_failure_that_would_be_the_same_everywhere_nobody_is_tried_again() {
+    let budget = RetryBudget::default();
+    let mut free = FreeTries::default();
+    let mut tries = Tries::new(2, 3, &mut free);
+    tries.next(&budget);
+    tries.beside(&budget);
+
+    tries.failed(0, Verdict::GiveUp, None);
+    tries.failed(1, Verdict::Again, None);
+
+    assert!(!tries.others_remain());
+    assert_eq!(tries.next(&budget), None);
+}
