@@ -62,7 +62,7 @@ pub async fn race(
     running.push(Box::pin(async move { (first, one.await) }));
     let (mut next_is_due, mut is_race) = (true, false);
     loop {
-        if next_is_due && let Some(next) = begin_next(trial, tries) {
+        if next_is_due && let Some(next) = begin_next(trial, tries, lost) {
             is_race = true;
             began.push(next.0);
             running.push(next.1);
@@ -95,16 +95,30 @@ pub async fn race(
     }
 }
 
-/// Begins to try the next channel of the round; `None` where that may not be.
-fn begin_next<'a>(trial: &'a Trial<'_>, tries: &mut Tries<'_>) -> Option<((usize, Instant), Running<'a>)> {
-    if !next_may_be_beside(trial, tries) {
-        return None;
-    }
-    let next = tries.beside(&trial.gate.retries)?;
+/// Begins to try the next channel of the round that has a place; `None` where that may not be. Those without one are
+/// put to `lost`.
+fn begin_next<'a>(
+    trial: &'a Trial<'_>,
+    tries: &mut Tries<'_>,
+    lost: &mut Vec<Lost>,
+) -> Option<((usize, Instant), Running<'a>)> {
+    let (next, place) = loop {
+        if !next_may_be_beside(trial, tries) {
+            return None;
+        }
+        let next = tries.beside(&trial.gate.retries)?;
+        match trial.place(next) {
+            Ok(place) => break (next, place),
+            Err(full) => lost.push(full),
+        }
+    };
     let others_remain = tries.others_remain();
     let running = Box::pin(async move {
         let mut unused = Media::default();
-        (next, trial.on(next, others_remain, &mut unused).await)
+        (
+            next,
+            trial.with_place(next, place, others_remain, &mut unused).await,
+        )
     });
     Some(((next, Instant::now()), running))
 }

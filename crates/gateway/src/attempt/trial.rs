@@ -61,7 +61,32 @@ impl Trial<'_> {
         others_remain: bool,
         media: &mut Media,
     ) -> Result<Attempted, Lost> {
+        let place = self.place(candidate)?;
+        self.with_place(candidate, place, others_remain, media).await
+    }
+
+    /// A place on that channel; dropping it gives it back. Fails where there is none.
+    pub fn place(&self, candidate: usize) -> Result<Place, Lost> {
         let Candidate { server, forced } = &self.candidates[candidate];
+        server.channel.health.begin(*forced).ok_or(Lost {
+            candidate,
+            probe: false,
+            failure: Some(Failure::ChannelFull),
+            notes: Vec::new(),
+        })
+    }
+
+    /// As [`Self::on`], with a place there.
+    ///
+    /// Cancel safety: as there.
+    pub async fn with_place(
+        &self,
+        candidate: usize,
+        place: Place,
+        others_remain: bool,
+        media: &mut Media,
+    ) -> Result<Attempted, Lost> {
+        let Candidate { server, .. } = &self.candidates[candidate];
         let health = &server.channel.health;
         let lost = |probe, failure, notes| Lost {
             candidate,
@@ -70,9 +95,6 @@ impl Trial<'_> {
             notes,
         };
         let mut notes = Vec::new();
-        let Some(place) = health.begin(*forced) else {
-            return Err(lost(false, Some(Failure::ChannelFull), notes));
-        };
         let (began, probe) = (Instant::now(), place.probe);
         let left = self.deadline.saturating_duration_since(began);
         let share = match others_remain || self.has_more_behind {

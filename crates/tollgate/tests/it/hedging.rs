@@ -150,6 +150,12 @@ async fn without_a_place_on_the_second_channel_the_first_is_waited_for() {
 
     assert_eq!((one.text(), two.text()), ("first", "first"));
     assert_eq!(spare.requests().len(), 1);
+    let line = "tollgate_hedges_total{channel=\"first\",winner=\"first\"} 1";
+    let metrics = metrics(&gate).await;
+    assert!(
+        metrics.contains(line),
+        "one of them had a second channel\n{metrics}"
+    );
 }
 
 #[tokio::test]
