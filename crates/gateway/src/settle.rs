@@ -289,7 +289,7 @@ impl Settlement {
         let metrics = &self.gate.metrics;
         metrics.request_ended(outcome, seconds);
         let usage = end.usage.unwrap_or_default();
-        let attempts = story.log_attempts(outcome == OK, now);
+        let attempts = story.log_attempts(outcome == OK, took);
         let first = end
             .first_output
             .map(|at| at.duration_since(story.arrived).as_millis() as u64);

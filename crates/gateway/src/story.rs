@@ -190,9 +190,10 @@ impl Story {
         keep_small(&mut end.notes);
         let mut pages = self.pages();
         if pages.end.is_none() {
+            let answered = end.outcome == OK;
             pages.end = Some(end);
             pages.took = now;
-            pages.close_attempts(now);
+            pages.close_attempts(now, answered);
             pages.count_answer(self.arrived);
         }
     }

@@ -189,9 +189,14 @@ impl Pages {
         }
     }
 
-    /// The request is over, and so is what has not ended by itself.
-    pub(super) fn close_attempts(&mut self, now: Duration) {
+    /// The request is over, and so is what has not ended by itself. `answered`: its client has the whole answer; else a
+    /// stream that was going on came to no end.
+    pub(super) fn close_attempts(&mut self, now: Duration, answered: bool) {
         for attempt in &mut self.attempts {
+            if !answered && self.stream && attempt.outcome == Some(OK) && attempt.ended.is_none() {
+                attempt.outcome = Some(CANCELLED);
+                attempt.served.count_outcome(CANCELLED);
+            }
             attempt.outcome.get_or_insert(CANCELLED);
             attempt.ended.get_or_insert(now);
         }

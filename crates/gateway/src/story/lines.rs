@@ -3,7 +3,7 @@
 //! An attempt that fails is warned of when it does. One that answered is told of in its request's line, where it is
 //! the only one; beside others it has a line of its own, so that each attempt has one.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use tracing::{debug, info};
 
@@ -15,10 +15,9 @@ use super::{
 impl Story {
     /// Closes the attempts, since the request is over, and logs those that nobody was warned of, where there were
     /// several. Gives how many there were. `answered`: there is a whole answer.
-    pub fn log_attempts(&self, answered: bool, now: Instant) -> usize {
-        let now = now.saturating_duration_since(self.arrived);
+    pub fn log_attempts(&self, answered: bool, took: Duration) -> usize {
         let mut pages = self.pages();
-        pages.close_attempts(now);
+        pages.close_attempts(took, answered);
         let attempts = pages.attempts.len();
         if attempts > 1 {
             for (number, attempt) in pages.attempts.iter().enumerate() {
@@ -35,7 +34,7 @@ impl Story {
         if attempt.error.is_some() {
             return;
         }
-        let since_began = |at: std::time::Duration| at.saturating_sub(attempt.began).as_millis() as u64;
+        let since_began = |at: Duration| at.saturating_sub(attempt.began).as_millis() as u64;
         info!(
             request_id = self.id.as_str(),
             channel = %attempt.served.channel,

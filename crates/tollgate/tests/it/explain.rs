@@ -1,10 +1,12 @@
 //! What became of a request is known afterwards, whichever way it went, and without a word of what was said.
 
+use std::time::Duration;
+
 use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate},
-    provider::{FakeProvider, answer, answers, fails, says, streams},
+    provider::{FakeProvider, Turn, answer, answers, fails, says, speaks, streams},
 };
 
 use crate::{
@@ -40,7 +42,7 @@ async fn story(gate: &Gate, id: Option<&str>) -> Value {
         if answer.status == 200 {
             return answer.json();
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the story is not there");
 }
@@ -272,7 +274,42 @@ async fn a_stream_that_breaks_and_a_client_that_goes_are_told_as_such() {
         ),
         (&json!("client_gone"), &Value::Null, &json!("fake"))
     );
+    assert_eq!(left["attempts"][0]["outcome"], "cancelled", "{left}");
     assert!(left["answer"]["bytes"].as_u64().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_read_on_without_its_client_is_told_as_one_that_ended_with_it() {
+    let model = "gemini-3-flash-preview";
+    let words = Turn::new().says(["Hel", "lo, ", "you"]);
+    let provider = FakeProvider::start_with(speaks(words).pauses(Duration::from_millis(400))).await;
+    let channel = Channel::of("gemini", &provider).models([model]);
+    let gate = setup().channel(channel).start().await;
+    let mut open = gate.open_stream(&question_with(json!({"model": model}))).await;
+    open.next_event().await.unwrap();
+    let id = open.headers.get(ID).map(|id| id.to_str().unwrap().to_owned());
+
+    drop(open);
+    let left = story(&gate, id.as_deref()).await;
+
+    let attempt = &left["attempts"][0];
+    assert_eq!(
+        (&left["outcome"], &attempt["outcome"]),
+        (&json!("client_gone"), &json!("cancelled"))
+    );
+    assert!(
+        attempt["ended_ms"].as_u64().unwrap() <= left["duration_ms"].as_u64().unwrap(),
+        "{left}"
+    );
+    let metrics = get_from_admin(&gate, "/metrics").await;
+    let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
+    let counted = |outcome: &str| {
+        let line = format!(
+            "tollgate_attempts_total{{channel=\"gemini\",model=\"{model}\",outcome=\"{outcome}\"}} 1"
+        );
+        metrics.contains(&line)
+    };
+    assert_eq!((counted("cancelled"), counted("ok")), (true, false), "{metrics}");
 }
 
 #[tokio::test]
