@@ -156,7 +156,7 @@ pub enum GateError {
     #[error("the provider cannot be used at the moment; the operator can find the cause by the request ID")]
     Misconfigured,
     #[error("the provider failed to answer")]
-    ProviderFailed,
+    ProviderFailed { retry_after: Option<Duration> },
     #[error("the provider sent an answer that cannot be read")]
     ProviderMalformed,
     #[error("the model's answer is not what was asked: it {0}")]
@@ -319,7 +319,7 @@ impl GateError {
             Self::RateLimited { .. } => row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "rate_limit_exceeded"),
             Self::Overloaded { .. } => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "provider_overloaded"),
             Self::Misconfigured => row(StatusCode::BAD_GATEWAY, SERVER, "provider_unavailable"),
-            Self::ProviderFailed => row(StatusCode::BAD_GATEWAY, SERVER, "provider_error"),
+            Self::ProviderFailed { .. } => row(StatusCode::BAD_GATEWAY, SERVER, "provider_error"),
             Self::ProviderMalformed => row(StatusCode::BAD_GATEWAY, SERVER, "provider_malformed_answer"),
             Self::NotAsAsked(_) => row(StatusCode::BAD_GATEWAY, SERVER, "answer_not_as_asked"),
             Self::StreamCut => row(StatusCode::BAD_GATEWAY, SERVER, "provider_stream_cut"),
@@ -402,6 +402,7 @@ impl GateError {
         match self {
             Self::RateLimited { retry_after } => Some(retry_after.unwrap_or(Duration::from_secs(5))),
             Self::Overloaded { retry_after } => Some(retry_after.unwrap_or(SHORTLY)),
+            Self::ProviderFailed { retry_after } => *retry_after,
             Self::Limit(refusal) => refusal.wait,
             Self::NoMoney(NoMoney {
                 short: Short::Held | Short::Unleased,

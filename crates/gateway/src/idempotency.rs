@@ -305,7 +305,10 @@ async fn absence(gate: &Arc<Gate>, tape: &Tape, fate: &Fate) {
 
 /// The answer on the tape, as it comes.
 async fn respond(mut reader: Reader) -> Result<Response, GateError> {
-    let head = reader.head().await.map_err(|Cut| GateError::ProviderFailed)?;
+    let head = reader
+        .head()
+        .await
+        .map_err(|Cut| GateError::ProviderFailed { retry_after: None })?;
     let Head {
         status,
         headers,

@@ -123,7 +123,11 @@ pub fn treatment(failure: &Failure) -> Treatment {
         },
         // The second try without it was this channel's; another gets none of what this one gave.
         FaultKind::StateRefused => row(Elsewhere, Sign::Alive),
-        FaultKind::Server | FaultKind::Cut => row(Again, Sign::Failing),
+        FaultKind::Server => Treatment {
+            rest: advised.map(|wait| (Scope::Model, wait)),
+            ..row(Again, Sign::Failing)
+        },
+        FaultKind::Cut => row(Again, Sign::Failing),
         FaultKind::Malformed => row(Elsewhere, Sign::Failing),
         FaultKind::TooLarge => row(Elsewhere, Sign::Alive),
     };
@@ -233,10 +237,14 @@ pub fn to_client(
     let best = failures
         .iter()
         .enumerate()
-        .min_by_key(|(place, attempt)| (rank(&attempt.failure), usize::MAX - place))
+        .min_by_key(|(place, attempt)| {
+            let failure = &attempt.failure;
+            // Of two that say as much, one that names a wait says more.
+            (rank(failure), wait_of(failure).is_none(), usize::MAX - place)
+        })
         .map(|(place, _)| place);
     let Some(best) = best else {
-        return GateError::ProviderFailed.into();
+        return GateError::ProviderFailed { retry_after: None }.into();
     };
     let soonest = failures
         .iter()
@@ -260,6 +268,7 @@ pub fn to_client(
         // Any of them may do, so the first one to be there again counts.
         GateError::RateLimited { .. } => GateError::RateLimited { retry_after: soonest },
         GateError::Overloaded { .. } => GateError::Overloaded { retry_after: soonest },
+        GateError::ProviderFailed { .. } => GateError::ProviderFailed { retry_after: soonest },
         error => error,
     };
     Unanswered {
@@ -320,7 +329,9 @@ pub fn error_of(failure: Failure) -> GateError {
             FaultKind::Overloaded => GateError::Overloaded {
                 retry_after: advised(&fault),
             },
-            FaultKind::Server => GateError::ProviderFailed,
+            FaultKind::Server => GateError::ProviderFailed {
+                retry_after: advised(&fault),
+            },
             FaultKind::Malformed => GateError::ProviderMalformed,
             FaultKind::TooLarge => GateError::AnswerTooLarge,
             FaultKind::Cut => GateError::StreamCut,

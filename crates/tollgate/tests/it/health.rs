@@ -476,3 +476,16 @@ async fn what_two_different_requests_meet_is_believed() {
         assert_ne!(rests, 0);
     }
 }
+
+#[tokio::test]
+async fn a_model_that_fails_and_names_a_wait_rests_when_two_different_requests_met_it() {
+    let (first, spare, gate) = with_spare("").await;
+    first.always(advised(500, "retry-after", "30"));
+    for (number, asked) in [(1, 1), (2, 2), (3, 2)] {
+        let answer = gate.post(&another(number)).await;
+
+        assert_eq!(answer.text(), "spare", "request {number}");
+        assert_eq!(first.requests().len(), asked, "request {number}");
+    }
+    assert_eq!(spare.requests().len(), 3);
+}

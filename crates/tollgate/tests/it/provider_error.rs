@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::Channel,
-    provider::{FakeProvider, Script, answers_with, fails, says, streams_events},
+    provider::{FakeProvider, Script, answers_with, fails, hangs_up, says, streams_events},
 };
 
 use crate::stage::{MODEL, question, question_to, setup, stage, stage_of};
@@ -201,6 +201,55 @@ async fn what_the_provider_says_of_the_clients_mistake_reaches_the_client() {
         (Some("temperature"), Some("odd_value"))
     );
     assert_eq!(error.kind, "invalid_request_error");
+}
+
+#[tokio::test]
+async fn how_long_a_failing_provider_asks_to_wait_is_passed_on() {
+    let (provider, gate) = stage(says("unused")).await;
+    for status in [500, 502, 504] {
+        provider.always(fails(status, "", "boom").header("retry-after", "7"));
+
+        let answer = gate.post(&question()).await;
+
+        assert_eq!(
+            (answer.status, answer.error_code().as_deref()),
+            (502, Some("provider_error")),
+            "{status}"
+        );
+        assert_eq!(answer.header("retry-after"), Some("7"), "{status}");
+        assert_eq!(answer.header("retry-after-ms"), Some("7000"), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn of_several_that_fail_the_shortest_wait_that_one_names_is_passed_on() {
+    let failing = |wait| match wait {
+        None => hangs_up(),
+        Some(seconds) => fails(500, "", "boom").header("retry-after", seconds),
+    };
+    for (waits, told) in [
+        ([Some("30"), Some("9")], Some("9")),
+        ([Some("9"), None], Some("9")),
+        ([None, None], None),
+    ] {
+        let mut providers = Vec::new();
+        let mut setup = setup();
+        for (wait, place) in waits.into_iter().zip(0..) {
+            let provider = FakeProvider::start_with(failing(wait)).await;
+            let channel = Channel::to(&provider).named(&format!("c{place}")).models([MODEL]);
+            setup = setup.channel(channel.set("priority", &place.to_string()));
+            providers.push(provider);
+        }
+        let gate = setup.start().await;
+
+        let answer = gate.post(&question()).await;
+
+        assert_eq!(
+            (answer.status, answer.header("retry-after")),
+            (502, told),
+            "{waits:?}"
+        );
+    }
 }
 
 #[tokio::test]
