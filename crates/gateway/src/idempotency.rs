@@ -13,6 +13,7 @@
 mod elsewhere;
 mod replays;
 mod tape;
+mod waited_for;
 
 use std::{
     future::pending,
@@ -155,15 +156,35 @@ impl Fate {
 }
 
 /// Answers a request that may come again: by `carry` where it is the first of its name, else with what that one
-/// gets. What is `asked` has to be the same each time. `story` is that of this request, and of its answer where it is the first.
+/// gets. What is `asked` has to be the same each time; `stream`: it is to be streamed. `story` is that of this request, and
+/// of its answer where it is the first.
 ///
 /// Cancel safety: dropping it, or the answer, leaves the request to those who still read it.
 pub async fn once<F>(
     gate: &Arc<Gate>,
     name: Name,
+    (asked, stream): (Fingerprint, bool),
+    story: &Arc<Story>,
+    carry: impl FnOnce(Arc<Fate>) -> F + Send + 'static,
+) -> Result<Response, GateError>
+where
+    F: Future<Output = Result<Response, GateError>> + Send + 'static,
+{
+    let may_be_made_elsewhere = gate.replays_elsewhere.is_some() && !gate.replays.knows(&name);
+    if !stream || !may_be_made_elsewhere {
+        return answer_once(gate, name, asked, story, carry).await;
+    }
+    let (of_gate, of_story) = (Arc::clone(gate), Arc::clone(story));
+    let answering = async move { answer_once(&of_gate, name, asked, &of_story, carry).await };
+    waited_for::answer(gate, story, Box::pin(answering)).await
+}
+
+async fn answer_once<F>(
+    gate: &Arc<Gate>,
+    name: Name,
     asked: Fingerprint,
     story: &Arc<Story>,
-    carry: impl FnOnce(Arc<Fate>) -> F,
+    carry: impl FnOnce(Arc<Fate>) -> F + Send + 'static,
 ) -> Result<Response, GateError>
 where
     F: Future<Output = Result<Response, GateError>> + Send + 'static,

@@ -62,8 +62,10 @@ pub async fn chat_completions(
         None => carry(gate, checked, None).await,
         Some(name) => {
             let asked = Fingerprint::of(&body.bytes, &checked.pin);
-            let carried = |fate| carry(Arc::clone(&gate), checked, Some(fate));
-            idempotency::once(&gate, name, asked, story, carried).await
+            let stream = checked.request.stream;
+            let of_gate = Arc::clone(&gate);
+            let carried = move |fate| carry(of_gate, checked, Some(fate));
+            idempotency::once(&gate, name, (asked, stream), story, carried).await
         }
     }
 }

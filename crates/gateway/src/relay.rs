@@ -147,14 +147,18 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
             ))
         }
     };
-    let headers = response.headers_mut();
+    write_stream_headers(response.headers_mut());
+    response
+}
+
+/// What every stream's head has.
+pub fn write_stream_headers(headers: &mut http::HeaderMap) {
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/event-stream"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
 }
 
 /// The answer with this usage in place of its own. `None`: it is no JSON.

@@ -1,6 +1,6 @@
 //! What one gate keeps and another finds: state of reasoning, and answers for a client's own retry.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use tollgate_testkit::{
     provider::{FakeProvider, accepts_and_says_nothing, chunk, fails, says, streams, streams_events},
 };
 
-use super::{Servers, all_find_it, ask, servers};
+use super::{Servers, all_find_it, ask, named, servers};
 use crate::{
     credit::eventually,
     stage::{question, question_to, question_with, setup, with},
@@ -127,6 +127,48 @@ async fn retries_at_other_gates_wait_for_an_answer_that_is_on_its_way() {
         );
     }
     provider.request();
+}
+
+#[tokio::test]
+async fn a_stream_that_waits_for_another_gate_has_its_head_and_is_kept_alive() {
+    let Some(servers) = servers() else { return };
+    let provider = FakeProvider::start().await;
+    let impatient = "[limits]\nkeep_alive_ms = 200\n";
+    let setups = [("one", ""), ("two", impatient)]
+        .map(|(name, tables)| servers.gate(&provider).config(tables).key_named(name));
+    let gates = servers.started(setups).await;
+    let key = gates[0].key();
+    let slow = Duration::from_secs(3);
+    for (asked_before, (name, made, text, code)) in [
+        ("answered", streams(["Hel", "lo"]).delays(slow), "Hello", None),
+        (
+            "refused",
+            fails(400, "invalid_value", "odd").delays(slow),
+            "",
+            Some("invalid_value"),
+        ),
+        ("failed", fails(500, "", "boom").delays(slow), "anew", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        provider.next(made).always(streams(["anew"]));
+        let first = gates[0].open_stream_of(named(&gates[0], key, name, &streamed()));
+        let second = async {
+            provider.received(asked_before + 1).await;
+            let asked = Instant::now();
+            let request = named(&gates[1], key, name, &streamed());
+            let mut open = gates[1].open_stream_of(request).await;
+            let piece = open.next_piece().await;
+            assert!(asked.elapsed() < slow / 2, "{name}: {:?}", asked.elapsed());
+            assert_eq!(piece.as_deref(), Some(&b": keep-alive\n\n"[..]), "{name}");
+            open.rest().await
+        };
+        let (_first, second) = tokio::join!(first, second);
+
+        assert_eq!((second.text(), second.error_code()), (text, code), "{name}");
+        assert_eq!(second.has_done(), code.is_none(), "{name}");
+    }
 }
 
 #[tokio::test]
