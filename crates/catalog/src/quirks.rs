@@ -29,6 +29,8 @@ mod range;
 pub struct Quirks {
     /// Name under which the provider takes the output limit.
     pub token_limit_field: TokenLimitField,
+    /// Whether the output limit counts thoughts too; else they come on top of it.
+    pub limit_counts_thinking: bool,
     /// Whether role `developer` is known; else it is sent as `system`.
     pub developer_role: bool,
     /// Whether messages are refused of which none is the user's; then one that says nothing is put before what the
@@ -253,6 +255,7 @@ impl Default for Quirks {
     fn default() -> Self {
         Self {
             token_limit_field: TokenLimitField::MaxTokens,
+            limit_counts_thinking: true,
             developer_role: false,
             needs_user: false,
             message_name: MessageName::All,

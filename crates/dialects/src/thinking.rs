@@ -57,6 +57,43 @@ pub fn decide(request: &ValidRequest, quirks: &Quirks, forces: Option<ToolChoice
     Decision { asked, thinks, notes }
 }
 
+/// Tokens of thought that may come on top of the output limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BeyondLimit {
+    AtMost(u64),
+    /// As many as the model can think.
+    Any,
+}
+
+/// How much is thought on top of the output limit, by what the provider will be told.
+pub fn beyond_limit(request: &ValidRequest, quirks: &Quirks) -> BeyondLimit {
+    let passes = quirks.thinking == ThinkingForm::Pass;
+    if quirks.limit_counts_thinking {
+        return BeyondLimit::AtMost(match request.thinking {
+            // It is told the budget as the client says it, and nobody knows what it makes of it.
+            Thinking::On { budget, .. } if passes => budget.unwrap_or(0),
+            _ => 0,
+        });
+    }
+    let forces = forced_form(&choice_to_send(request, quirks)).filter(|_| request.tools > 0);
+    let Decision { asked, thinks, .. } = decide(request, quirks, forces);
+    let decides_itself = passes && asked == Thinking::Unset;
+    if !thinks && !decides_itself {
+        return BeyondLimit::AtMost(0);
+    }
+    let taken = quirks.thinking_budget;
+    match (quirks.thinking, asked) {
+        // The one form that has a place for a budget.
+        (
+            ThinkingForm::EnableThinking,
+            Thinking::On {
+                budget: Some(budget), ..
+            },
+        ) => BeyondLimit::AtMost(taken.map_or(budget, |taken| budget.max(taken.min))),
+        _ => taken.map_or(BeyondLimit::Any, |taken| BeyondLimit::AtMost(taken.max)),
+    }
+}
+
 /// The form of a client's tool choice that forces a call.
 pub fn forced_form(choice: &ToolChoice) -> Option<ToolChoiceForm> {
     match choice {

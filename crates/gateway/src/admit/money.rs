@@ -3,7 +3,11 @@
 //! Not here: the arithmetic ([`tollgate_ledger::reservation`]), and what is charged at the end ([`crate::settle`]).
 
 use jiff::Timestamp;
-use tollgate_catalog::{contract::ValidRequest, money::Money, price::Price, thinking::Thinking};
+use tollgate_catalog::{contract::ValidRequest, money::Money, price::Price, serving::Serving};
+use tollgate_dialects::{
+    serving_for,
+    thinking::{BeyondLimit, beyond_limit},
+};
 use tollgate_ledger::{
     Reserve,
     limits::{NoMoney, funds},
@@ -23,7 +27,7 @@ use crate::{
 
 /// Bytes that the gate may add to what the provider reads, in the client's stead.
 const ADDED_BYTES: u64 = 4_096;
-/// What an answer may have where neither the request nor the catalogue bounds it.
+/// What an answer, or a thought, may have where neither the request nor the catalogue bounds it.
 const UNBOUNDED_OUTPUT: u64 = 1_000_000;
 
 /// A key has a budget, its account another one and credit; beyond that other requests were faster in holding what was
@@ -137,22 +141,16 @@ fn on(
     expected: u64,
 ) -> Result<Money, GateError> {
     let choices = u64::from(request.n);
-    let thoughts = match request.thinking {
-        Thinking::On { budget, .. } => budget.unwrap_or(0),
-        Thinking::Unset | Thinking::Off => 0,
-    };
-    let most_of_model = request.model.max_output.unwrap_or(UNBOUNDED_OUTPUT);
+    let serving = serving_for(request, &server.serving);
     let asked = Request {
         prompt_tokens: request
             .estimated_prompt_tokens()
             .saturating_add(tally::MEDIUM.saturating_mul(u64::from(request.traits.media))),
         prompt_bytes: (request.request.body().len() as u64).saturating_add(ADDED_BYTES),
-        output_limit: request
-            .max_tokens
-            .map_or(most_of_model, |limit| limit.saturating_add(thoughts)),
+        output_limit: most_output(request, &serving),
         output_expected: expected,
         choices,
-        readings: choices.div_ceil(u64::from(server.serving.quirks.n_max.max(1))),
+        readings: choices.div_ceil(u64::from(serving.quirks.n_max.max(1))),
     };
     let tokens = match key.key.settings.reserve {
         Reserve::Expected => asked.expected(),
@@ -163,6 +161,18 @@ fn on(
     reservation::most(price, tokens)
         .and_then(|most| multiplier.of(most))
         .ok_or_else(|| GateError::NoMoney(funds::beyond_all_money(&key.funds())))
+}
+
+/// The most that one choice can have, thoughts included.
+fn most_output(request: &ValidRequest, serving: &Serving) -> u64 {
+    let model = &request.model;
+    let limit = request.max_tokens.or(model.max_output);
+    let thoughts = match beyond_limit(request, &serving.quirks) {
+        BeyondLimit::AtMost(tokens) => tokens,
+        // What nobody else bounds, the context does.
+        BeyondLimit::Any => serving.context.or(model.context).unwrap_or(UNBOUNDED_OUTPUT),
+    };
+    limit.unwrap_or(UNBOUNDED_OUTPUT).saturating_add(thoughts)
 }
 
 /// Whether the prompt holds what the provider fetches, of which the request's bytes say nothing.

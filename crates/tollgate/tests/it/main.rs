@@ -62,6 +62,7 @@ mod provider_request;
 mod reasoning_state;
 mod recordings;
 mod redis;
+mod reserve;
 mod rolling_restart;
 mod routing;
 mod sandbox;
