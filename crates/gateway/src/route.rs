@@ -18,7 +18,7 @@ use tollgate_catalog::{
     price::Spent,
 };
 use tollgate_chat::usage::Usage;
-use tollgate_ledger::KeyId;
+use tollgate_ledger::{AllowedModels, KeyId};
 
 use crate::{
     attempt::caller::Caller,
@@ -212,22 +212,10 @@ pub fn fallbacks<'a>(
     pin: &'a Pin,
     story: &'a Story,
 ) -> impl Iterator<Item = (ValidRequest, Vec<Candidate>)> + 'a {
-    let fallbacks = gate.settings.routing.fallbacks.get(&request.model.id);
-    fallbacks.into_iter().flatten().filter_map(move |id| {
+    models_behind(gate, request).filter_map(move |id| {
         let passed_over = |why| story.passes_over_model(id, why);
-        let Ok(model) = find_model(gate, id.as_str()) else {
-            passed_over(Why::NotServed);
-            return None;
-        };
-        if !caller.models.permits(&model.id) {
-            passed_over(Why::NotForKey);
-            return None;
-        }
-        let limits = check_limits(gate);
-        let Ok(request) = contract::check(request.request.clone(), model, &limits) else {
-            passed_over(Why::NotAllowed);
-            return None;
-        };
+        let asked = of_model(gate, request, id, &caller.models);
+        let request = asked.map_err(passed_over).ok()?;
         let mut candidates = match route(gate, &request, caller.key, pin, story) {
             Ok(Route::Channels(candidates)) => candidates,
             Ok(Route::Sandbox) | Err(_) => Vec::new(),
@@ -242,6 +230,42 @@ pub fn fallbacks<'a>(
         }
         Some((request, candidates))
     })
+}
+
+/// Where [`fallbacks`] may lead, whoever is fit by then: the same request of each other model, and the channels that
+/// serve that.
+pub fn may_lead_to<'a>(
+    gate: &'a Gate,
+    request: &'a ValidRequest,
+    models: &'a AllowedModels,
+) -> impl Iterator<Item = (ValidRequest, Vec<Server>)> + 'a {
+    models_behind(gate, request).filter_map(move |id| {
+        let servers = gate.channels.load().servers(id).to_vec();
+        if servers.is_empty() {
+            return None;
+        }
+        Some((of_model(gate, request, id, models).ok()?, servers))
+    })
+}
+
+fn models_behind<'a>(gate: &'a Gate, request: &ValidRequest) -> impl Iterator<Item = &'a ModelId> + use<'a> {
+    let fallbacks = gate.settings.routing.fallbacks.get(&request.model.id);
+    fallbacks.into_iter().flatten()
+}
+
+/// The same request of another model. Fails with why that model is passed over.
+fn of_model(
+    gate: &Gate,
+    request: &ValidRequest,
+    id: &ModelId,
+    models: &AllowedModels,
+) -> Result<ValidRequest, Why> {
+    let model = find_model(gate, id.as_str()).map_err(|_| Why::NotServed)?;
+    if !models.permits(&model.id) {
+        return Err(Why::NotForKey);
+    }
+    let limits = check_limits(gate);
+    contract::check(request.request.clone(), model, &limits).map_err(|_| Why::NotAllowed)
 }
 
 /// What a prompt of so many tokens would cost there, were it answered by as many.

@@ -355,8 +355,9 @@ impl Settlement {
         }
         if let Some(usage) = end.usage.filter(|_| end.outcome == OK && key.is_held_to_limits()) {
             let choices = u64::from(self.choices.max(1));
+            let answered = self.end.served.as_ref().unwrap_or(&self.model);
             key.histories
-                .of(&self.model.id)
+                .of(&answered.id)
                 .add(usage.completion.div_ceil(choices));
         }
         bill

@@ -21,7 +21,7 @@ use crate::{
     count::tally,
     error::GateError,
     gate::Gate,
-    route::{Route, payable},
+    route::{self, Route, payable},
     story::Story,
 };
 
@@ -63,26 +63,17 @@ pub async fn hold(
     if has_channels && candidates.is_empty() {
         return Err(no_price(gate, request));
     }
-    let fallbacks = gate.settings.routing.fallbacks.get(&request.model.id);
-    let channels = gate.channels.load();
-    let of_fallbacks = fallbacks
-        .into_iter()
-        .flatten()
-        .filter(|model| key.key.settings.models.permits(model))
-        .flat_map(|model| channels.servers(model))
-        .filter(|server| payable::is_payable(server, request));
-    let expected = key.histories.of(&request.model.id).expected();
     let mut amount = Money::ZERO;
-    for server in candidates
-        .iter()
-        .map(|candidate| &candidate.server)
-        .chain(of_fallbacks)
-    {
-        let Some(price) = &server.serving.price else {
-            continue;
-        };
-        let most = on(server, price, key, request, expected)?;
-        amount = amount.max(most);
+    for candidate in candidates.iter() {
+        amount = amount.max(on(&candidate.server, key, request)?);
+    }
+    for (request, servers) in route::may_lead_to(gate, request, &key.key.settings.models) {
+        let payable = servers
+            .iter()
+            .filter(|server| payable::is_payable(server, &request));
+        for server in payable {
+            amount = amount.max(on(server, key, &request)?);
+        }
     }
     let holds = match funds::hold(&key.funds(), amount, now) {
         Err(refused) if refused.short == Short::Unleased => {
@@ -132,14 +123,11 @@ fn no_price(gate: &Gate, request: &ValidRequest) -> GateError {
     }
 }
 
-/// What is held for the request on one channel.
-fn on(
-    server: &Server,
-    price: &Price,
-    key: &WarmKey,
-    request: &ValidRequest,
-    expected: u64,
-) -> Result<Money, GateError> {
+/// What is held for the request of one model on one channel; nothing where that may be used for nothing.
+fn on(server: &Server, key: &WarmKey, request: &ValidRequest) -> Result<Money, GateError> {
+    let Some(price) = &server.serving.price else {
+        return Ok(Money::ZERO);
+    };
     let choices = u64::from(request.n);
     let serving = serving_for(request, &server.serving);
     let asked = Request {
@@ -148,7 +136,7 @@ fn on(
             .saturating_add(tally::MEDIUM.saturating_mul(u64::from(request.traits.media))),
         prompt_bytes: (request.request.body().len() as u64).saturating_add(ADDED_BYTES),
         output_limit: most_output(request, &serving),
-        output_expected: expected,
+        output_expected: key.histories.of(&request.model.id).expected(),
         choices,
         readings: choices.div_ceil(u64::from(serving.quirks.n_max.max(1))),
     };

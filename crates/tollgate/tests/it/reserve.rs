@@ -7,9 +7,31 @@ use tollgate_testkit::{
 };
 
 use crate::{
-    credit::run,
-    stage::{question_to, setup, with},
+    credit::{key_with_credit, run},
+    stage::{MODEL, question, question_to, question_with, setup, with},
 };
+
+/// Of at most 128,000 tokens an answer, where [`MODEL`] gives 16,384.
+const LONG: &str = "gpt-5-1";
+
+/// A channel that serves `model` for so many dollars a million tokens of output.
+fn at(provider: &FakeProvider, name: &str, model: &str, output: &str) -> Channel {
+    Channel::to(provider).named(name).models([model]).set(
+        "prices",
+        &format!(r#"{{ {model} = {{ input = "1", output = "{output}" }} }}"#),
+    )
+}
+
+/// A gate that falls back from `asked` on `other`.
+async fn falling_back(asked: Channel, other: Channel, from: &str, on: &str) -> Gate {
+    let tables = format!("[routing]\nallow_pin = true\nfallbacks = {{ {from} = [\"{on}\"] }}\n");
+    setup()
+        .channel(asked)
+        .channel(other)
+        .config(&tables)
+        .start()
+        .await
+}
 
 /// A key that holds the most of what its requests can cost, with so much credit.
 async fn full_key(gate: &Gate, dollars: &str) -> String {
@@ -109,4 +131,48 @@ async fn where_max_tokens_is_about_the_answer_alone_thoughts_are_held_for_beside
             "{model} {members}"
         );
     }
+}
+
+#[tokio::test]
+async fn of_a_model_to_fall_back_on_its_own_longest_answer_is_held() {
+    for (asked, other, dollars, expected) in [
+        // 128,000 tokens at $10 a million.
+        ((MODEL, "1"), (LONG, "10"), "1.00", not_covered()),
+        ((MODEL, "1"), (LONG, "10"), "2.00", served()),
+        // 16,384 at $20, and 128,000 at $1.
+        ((LONG, "1"), (MODEL, "20"), "1.00", served()),
+    ] {
+        let fake = FakeProvider::start_with(says("Hello")).await;
+        let gate = falling_back(
+            at(&fake, "own", asked.0, asked.1),
+            at(&fake, "other", other.0, other.1),
+            asked.0,
+            other.0,
+        )
+        .await;
+        let key = full_key(&gate, dollars).await;
+
+        let answer = gate.post_with(&key, &question_to(asked.0)).await;
+
+        assert_eq!(
+            outcome(&answer),
+            expected,
+            "{asked:?} and {other:?} with ${dollars}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_model_to_fall_back_on_will_say_is_not_known_from_the_other_ones_answers() {
+    let fake = FakeProvider::start_with(says("Hello")).await;
+    let other = at(&fake, "other", LONG, "100");
+    let gate = falling_back(at(&fake, "own", MODEL, "1"), other, MODEL, LONG).await;
+    let key = key_with_credit(&gate, "0.30").await;
+    for _ in 0..20 {
+        let short = question_with(json!({"max_tokens": 10}));
+        assert_eq!(gate.post_with(&key, &short).await.status, 200);
+    }
+
+    // 4,096 tokens at $100 a million, and not the few that the first model says.
+    assert_eq!(outcome(&gate.post_with(&key, &question()).await), not_covered());
 }
