@@ -11,7 +11,12 @@ use tollgate_ledger::limits::{self, Expected, HeldTokens, Places, Refusal, Taken
 use tollgate_store::{WarmKey, spool::Room};
 
 pub use self::money::HeldMoney;
-use crate::{error::GateError, gate::Gate, route::Route, story::Story};
+use crate::{
+    error::GateError,
+    gate::Gate,
+    route::{Pin, Route},
+    story::Story,
+};
 
 /// A key and its account have three limits each of which gates have parts; beyond that other requests were faster in
 /// taking what was got for this one.
@@ -53,6 +58,7 @@ pub async fn admit(
     key: &WarmKey,
     request: &ValidRequest,
     route: &mut Route,
+    pin: &Pin,
     story: &Story,
 ) -> Result<Admission, GateError> {
     let of_gate = Arc::clone(&gate.in_flight)
@@ -82,7 +88,7 @@ pub async fn admit(
     };
     let booked = match room(gate) {
         Ok(room) => {
-            let money = money::hold(gate, key, request, route, story, Timestamp::now()).await;
+            let money = money::hold(gate, key, request, route, pin, story, Timestamp::now()).await;
             money.map(|money| (room, money))
         }
         Err(full) => Err(full),

@@ -90,7 +90,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         held,
     } = checked;
     let mut route = route(&gate, &request, key.key.id, &pin, &story)?;
-    let admission = admit(&gate, &key, &request, &mut route, &story).await?;
+    let admission = admit(&gate, &key, &request, &mut route, &pin, &story).await?;
     let settlement = Settlement::arm(&gate, &key, &request, &story, admission, fate);
     let head = Head {
         id: [

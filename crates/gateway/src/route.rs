@@ -233,14 +233,18 @@ pub fn fallbacks<'a>(
 }
 
 /// Where [`fallbacks`] may lead, whoever is fit by then: the same request of each other model, and the channels that
-/// serve that.
+/// serve it and that the key and the request itself allow.
 pub fn may_lead_to<'a>(
     gate: &'a Gate,
     request: &'a ValidRequest,
     models: &'a AllowedModels,
+    pin: &'a Pin,
 ) -> impl Iterator<Item = (ValidRequest, Vec<Server>)> + 'a {
     models_behind(gate, request).filter_map(move |id| {
-        let servers = gate.channels.load().servers(id).to_vec();
+        let channels = gate.channels.load();
+        let all = channels.servers(id).iter();
+        let may_be_used = |server: &&Server| pin.refuses(&server.channel.settings.name).is_none();
+        let servers: Vec<Server> = all.filter(may_be_used).cloned().collect();
         if servers.is_empty() {
             return None;
         }

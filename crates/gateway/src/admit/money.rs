@@ -21,7 +21,7 @@ use crate::{
     count::tally,
     error::GateError,
     gate::Gate,
-    route::{self, Route, payable},
+    route::{self, Pin, Route, payable},
     story::Story,
 };
 
@@ -49,6 +49,7 @@ pub async fn hold(
     key: &WarmKey,
     request: &ValidRequest,
     route: &mut Route,
+    pin: &Pin,
     story: &Story,
     now: Timestamp,
 ) -> Result<HeldMoney, GateError> {
@@ -67,7 +68,7 @@ pub async fn hold(
     for candidate in candidates.iter() {
         amount = amount.max(on(&candidate.server, key, request)?);
     }
-    for (request, servers) in route::may_lead_to(gate, request, &key.key.settings.models) {
+    for (request, servers) in route::may_lead_to(gate, request, &key.key.settings.models, pin) {
         let payable = servers
             .iter()
             .filter(|server| payable::is_payable(server, &request));

@@ -1,6 +1,7 @@
 //! What is held of a budget before a request is sent: with `--reserve full` the most that it can cost.
 
-use serde_json::{Value, json};
+use http::Request;
+use serde_json::json;
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate},
     provider::{FakeProvider, says},
@@ -175,4 +176,24 @@ async fn what_a_model_to_fall_back_on_will_say_is_not_known_from_the_other_ones_
 
     // 4,096 tokens at $100 a million, and not the few that the first model says.
     assert_eq!(outcome(&gate.post_with(&key, &question()).await), not_covered());
+}
+
+#[tokio::test]
+async fn nothing_is_held_for_a_fallback_that_the_key_or_the_request_leaves_out() {
+    let fake = FakeProvider::start_with(says("Hello")).await;
+    let other = at(&fake, "dear", LONG, "10000");
+    let gate = falling_back(at(&fake, "own", MODEL, "1"), other, MODEL, LONG).await;
+    let modest = question_with(json!({"max_tokens": 50}));
+    let key = key_with_credit(&gate, "0.10").await;
+    let settings = ["--name", "apart", "--account", "team", "--not-channels", "dear"];
+    let apart = gate.create_key(&settings).await;
+    let (mut pinned, body) = gate.chat_request(&key, modest.to_string()).into_parts();
+    let own = "own".parse().expect("a header's value");
+    pinned.headers.insert("x-tollgate-channel", own);
+
+    // 50 tokens at $10,000 a million.
+    assert_eq!(outcome(&gate.post_with(&key, &modest).await), not_covered());
+    assert_eq!(outcome(&gate.post_with(&apart, &modest).await), served());
+    let pinned = gate.send(Request::from_parts(pinned, body)).await;
+    assert_eq!(outcome(&pinned), served());
 }
