@@ -134,6 +134,22 @@ impl Price {
         &self.rows
     }
 
+    /// The rows that can decide about a request of this moment, whatever its tier and the length of its prompt.
+    pub fn rows_at(&self, at: Timestamp) -> impl Iterator<Item = &PriceRow> {
+        let moment = Moment::of(at);
+        let mut deciding: Vec<&PriceRow> = Vec::with_capacity(self.rows.len());
+        for row in self.rows.iter().rev().filter(|row| row.when.holds_at(&moment)) {
+            let is_overridden = deciding.iter().any(|later| {
+                later.when.service_tier == row.when.service_tier
+                    && later.when.above_prompt_tokens <= row.when.above_prompt_tokens
+            });
+            if !is_overridden {
+                deciding.push(row);
+            }
+        }
+        deciding.into_iter()
+    }
+
     /// The exact cost of an answer that was served at `at`, rounded up once to a nano-dollar.
     pub fn cost(&self, spent: &Spent<'_>, at: Timestamp) -> Result<Money, CostUnknown> {
         let dollars = self.exact_cost(spent, at)?;
@@ -241,18 +257,41 @@ impl Price {
 
     fn place(&self, prompt_tokens: u64, service_tier: Option<&str>, at: Timestamp) -> Option<usize> {
         let tier = service_tier.filter(|tier| !ServiceTier::is_standard(tier));
-        let moment = TimeZone::UTC.to_datetime(at);
-        let minute = moment.hour() as u16 * 60 + moment.minute() as u16;
-        let weekday = moment.weekday().to_monday_one_offset() as u8;
+        let moment = Moment::of(at);
         self.rows.iter().rposition(|row| {
             let when = &row.when;
             (when.above_prompt_tokens == 0 || prompt_tokens > when.above_prompt_tokens)
                 && when.service_tier.as_deref() == tier
-                && (when.weekdays.is_empty() || when.weekdays.contains(&weekday))
-                && (when.hours_utc.is_empty() || when.hours_utc.iter().any(|span| span.contains(minute)))
-                && when.from.is_none_or(|from| from <= moment.date())
-                && when.until.is_none_or(|until| moment.date() <= until)
+                && when.holds_at(&moment)
         })
+    }
+}
+
+/// A moment as conditions speak of it, in UTC.
+struct Moment {
+    date: Date,
+    minute: u16,
+    weekday: u8,
+}
+
+impl Moment {
+    fn of(at: Timestamp) -> Self {
+        let at = TimeZone::UTC.to_datetime(at);
+        Self {
+            date: at.date(),
+            minute: at.hour() as u16 * 60 + at.minute() as u16,
+            weekday: at.weekday().to_monday_one_offset() as u8,
+        }
+    }
+}
+
+impl Conditions {
+    /// Whether those that speak of time hold.
+    fn holds_at(&self, moment: &Moment) -> bool {
+        (self.weekdays.is_empty() || self.weekdays.contains(&moment.weekday))
+            && (self.hours_utc.is_empty() || self.hours_utc.iter().any(|span| span.contains(moment.minute)))
+            && self.from.is_none_or(|from| from <= moment.date)
+            && self.until.is_none_or(|until| moment.date <= until)
     }
 }
 

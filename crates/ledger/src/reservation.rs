@@ -5,10 +5,11 @@
 //! is the most that it can cost at a provider that keeps to the limits.
 //! Not here: which channels may be used; the caller holds the most of all of them.
 
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use tollgate_catalog::{
     money::Money,
-    price::{PerMillion, Price, Rates},
+    price::{PerMillion, Price, PriceRow, Rates},
 };
 
 /// Tokens that are held for.
@@ -56,12 +57,14 @@ impl Request {
     }
 }
 
-/// The most that so many tokens can cost: each at the dearest rate of any class, length of prompt, tier,
-/// hour or day. `None` where it is beyond nine billion dollars, or the price has no rows.
-pub fn most(price: &Price, tokens: HeldTokens) -> Option<Money> {
-    let rates = || price.rows().iter().map(|row| &row.rates);
-    let prompt = rates().flat_map(prompt_rates).max()?;
-    let output = rates().flat_map(output_rates).max()?;
+/// The most that so many tokens of a request that came at `at` can cost: each at the dearest rate that can decide then,
+/// of any class, length of prompt and tier. Nothing where none can: nobody is charged what has no price. `None` where it
+/// is beyond nine billion dollars.
+pub fn most(price: &Price, tokens: HeldTokens, at: Timestamp) -> Option<Money> {
+    let rows: Vec<&PriceRow> = price.rows_at(at).collect();
+    let rates = || rows.iter().map(|row| &row.rates);
+    let prompt = rates().flat_map(prompt_rates).max().unwrap_or_default();
+    let output = rates().flat_map(output_rates).max().unwrap_or_default();
     let cost = |rate: Decimal, tokens: u64| rate.checked_mul(Decimal::from(tokens));
     let per_million = cost(prompt, tokens.prompt)?.checked_add(cost(output, tokens.output)?)?;
     Money::from_dollars_rounded_up(per_million / Decimal::from(1_000_000))

@@ -64,16 +64,18 @@ pub async fn hold(
     if has_channels && candidates.is_empty() {
         return Err(no_price(gate, request));
     }
+    // The moment whose prices are charged in the end.
+    let came = story.id.arrival();
     let mut amount = Money::ZERO;
     for candidate in candidates.iter() {
-        amount = amount.max(on(&candidate.server, key, request)?);
+        amount = amount.max(on(&candidate.server, key, request, came)?);
     }
     for (request, servers) in route::may_lead_to(gate, request, &key.key.settings.models, pin) {
         let payable = servers
             .iter()
             .filter(|server| payable::is_payable(server, &request));
         for server in payable {
-            amount = amount.max(on(server, key, &request)?);
+            amount = amount.max(on(server, key, &request, came)?);
         }
     }
     let holds = match funds::hold(&key.funds(), amount, now) {
@@ -125,7 +127,12 @@ fn no_price(gate: &Gate, request: &ValidRequest) -> GateError {
 }
 
 /// What is held for the request of one model on one channel; nothing where that may be used for nothing.
-fn on(server: &Server, key: &WarmKey, request: &ValidRequest) -> Result<Money, GateError> {
+fn on(
+    server: &Server,
+    key: &WarmKey,
+    request: &ValidRequest,
+    came: Timestamp,
+) -> Result<Money, GateError> {
     let Some(price) = &server.serving.price else {
         return Ok(Money::ZERO);
     };
@@ -147,7 +154,7 @@ fn on(server: &Server, key: &WarmKey, request: &ValidRequest) -> Result<Money, G
         Reserve::Full => asked.full(),
     };
     let multiplier = key.multiplier;
-    reservation::most(price, tokens)
+    reservation::most(price, tokens, came)
         .and_then(|most| multiplier.of(most))
         .ok_or_else(|| GateError::NoMoney(funds::beyond_all_money(&key.funds())))
 }

@@ -1,4 +1,4 @@
-use jiff::Timestamp;
+use jiff::civil::date;
 use proptest::prelude::*;
 use tollgate_catalog::price::{Conditions, HourSpan, PriceRow, Spent};
 use tollgate_chat::usage::Usage;
@@ -22,6 +22,8 @@ fn flat(input: u32, output: u32) -> Price {
         image_output: None,
     })
 }
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 const REQUEST: Request = Request {
     prompt_tokens: 1_000,
@@ -58,7 +60,7 @@ fn what_is_expected_is_not_what_is_allowed() {
 #[test]
 fn twenty_agents_that_allow_themselves_much_and_write_little_fit_into_a_small_budget() {
     // $3 and $15 a million.
-    let held = most(&flat(3_000, 15_000), REQUEST.expected()).expect("a small amount");
+    let held = most(&flat(3_000, 15_000), REQUEST.expected(), NOW).expect("a small amount");
 
     assert!(held.nanos() * 20 < 25_000_000_000, "{held}");
 }
@@ -69,8 +71,39 @@ fn an_amount_beyond_all_reach_is_none() {
         prompt: u64::MAX,
         output: u64::MAX,
     };
-    assert_eq!(most(&flat(999_999_999, 999_999_999), all), None);
-    assert_eq!(most(&Price::new(Vec::new()), HeldTokens::default()), None);
+    assert_eq!(most(&flat(999_999_999, 999_999_999), all, NOW), None);
+}
+
+#[test]
+fn nothing_is_held_for_rates_that_cannot_decide_at_that_moment() {
+    let row = |output: u32, when: Conditions| {
+        let mut rows = flat(1_000, output).rows().to_vec();
+        rows[0].when = when;
+        rows.remove(0)
+    };
+    let always = Conditions::default;
+    let tokens = HeldTokens {
+        prompt: 0,
+        output: 1_000_000,
+    };
+    // Thursday, the first of January 1970, at midnight.
+    let (past, future) = (date(1969, 12, 31), date(1970, 1, 2));
+    let held = |rows: Vec<PriceRow>| most(&Price::new(rows), tokens, NOW).map(|held| held.to_string());
+    let dollars = |dollars: &str| Some(dollars.to_owned());
+    let expired = row(900_000, Conditions { until: Some(past), ..always() });
+    let to_come = row(900_000, Conditions { from: Some(future), ..always() });
+    let friday = row(900_000, Conditions { weekdays: vec![5], ..always() });
+    let noon = row(900_000, Conditions { hours_utc: vec![HourSpan { start: 720, end: 780 }], ..always() });
+    let long = |output| row(output, Conditions { above_prompt_tokens: 1_000, ..always() });
+
+    let timely = vec![row(2_000, always()), expired.clone(), to_come, friday, noon];
+    assert_eq!(held(timely), dollars("2.00"));
+    assert_eq!(held(vec![row(900_000, always()), row(2_000, always())]), dollars("2.00"), "the later one decides");
+    assert_eq!(held(vec![long(900_000), row(2_000, always())]), dollars("2.00"), "of any length");
+    assert_eq!(held(vec![row(2_000, always()), long(3_000)]), dollars("3.00"));
+    let tier = Conditions { service_tier: Some("priority".into()), ..always() };
+    assert_eq!(held(vec![row(4_000, tier), row(2_000, always())]), dollars("4.00"), "of its own tier");
+    assert_eq!(held(vec![expired]), dollars("0.00"), "nobody is charged for what has no price");
 }
 
 prop_compose! {
@@ -144,7 +177,7 @@ proptest! {
     ) {
         let price = Price::new(rows);
         let at = Timestamp::from_second(second).expect("within the calendar");
-        let held = most(&price, HeldTokens { prompt: usage.prompt, output: usage.completion });
+        let held = most(&price, HeldTokens { prompt: usage.prompt, output: usage.completion }, at);
 
         let spent = Spent { usage, service_tier: tier };
         if let Ok(cost) = price.cost(&spent, at) {

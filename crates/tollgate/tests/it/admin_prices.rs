@@ -9,8 +9,9 @@ use tollgate_testkit::{
 };
 
 use crate::{
+    credit::key_with_credit,
     operator::{Operator, param},
-    stage::{MODEL, question, setup},
+    stage::{MODEL, question, question_with, setup},
 };
 
 /// A gate whose channel has a price of $0.0045 an answer, and another without one of its own.
@@ -109,6 +110,27 @@ async fn a_channels_own_price_comes_before_one_for_all_and_only_days_that_hold_c
     let listed = admin.seen("/price-overrides?limit=3").await;
     assert_eq!(listed["data"].as_array().unwrap().len(), 3);
     assert_eq!(listed["next"], "3");
+}
+
+#[tokio::test]
+async fn prices_that_do_not_hold_are_not_held_for() {
+    let (_provider, gate) = start().await;
+    let admin = Operator::admin(&gate).await;
+    let dear = json!({"input": "900000", "output": "900000"});
+    for price in [
+        json!({"model": MODEL, "rates": dear}),
+        json!({"model": MODEL, "channel": "main", "rates": {"input": "1.00", "output": "2.00"}}),
+        json!({"model": MODEL, "channel": "main", "rates": dear, "until": "2020-01-01"}),
+        json!({"model": MODEL, "channel": "main", "rates": dear, "from": "2100-01-01"}),
+    ] {
+        admin.done("POST", "/price-overrides", price).await;
+    }
+    costs(&gate, &admin, "0.0012").await;
+    let key = key_with_credit(&gate, "0.01").await;
+
+    let answer = gate.post_with(&key, &question_with(json!({"max_tokens": 100}))).await;
+
+    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 #[tokio::test]
