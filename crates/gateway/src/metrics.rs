@@ -60,7 +60,7 @@ impl Metrics {
         );
         describe_counter!(
             "tollgate_unbelieved_counts_total",
-            "Answers whose provider counted more tokens than an answer can have, by channel"
+            "Answers whose provider's count is none that an answer can have, by channel"
         );
         describe_counter!(
             "tollgate_overruns_total",

@@ -378,7 +378,7 @@ impl Settlement {
             model = self.model.id.as_str(),
             prompt_tokens = usage.prompt,
             completion_tokens = usage.completion,
-            "a provider's count is beyond what an answer can have, and is not believed"
+            "a provider's count is none that its answer can have, and is not believed"
         );
     }
 }

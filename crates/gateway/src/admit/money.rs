@@ -3,7 +3,7 @@
 //! Not here: the arithmetic ([`tollgate_ledger::reservation`]), and what is charged at the end ([`crate::settle`]).
 
 use jiff::Timestamp;
-use tollgate_catalog::{contract::ValidRequest, money::Money, price::Price, serving::Serving};
+use tollgate_catalog::{contract::ValidRequest, money::Money, serving::Serving};
 use tollgate_dialects::{
     serving_for,
     thinking::{BeyondLimit, beyond_limit},

@@ -1,6 +1,7 @@
 //! How many tokens a provider may say that an answer took.
 //!
-//! A count that no answer can have is no count: whoever has it pays for what the gate counts instead. The bounds are
+//! A count that no answer can have is no count: whoever has it pays for what the gate counts instead. No prompt and no
+//! text is without tokens. The upper bounds are
 //! generous, since a truthful provider must never be cut short. What it adds to a prompt, the results of the searches
 //! that it makes, and thoughts that it does not show count too, and with hosted tools a model reads its context
 //! several times for one answer.
@@ -39,4 +40,9 @@ impl Belief {
     pub fn allows(&self, usage: &Usage, bytes: u64) -> bool {
         usage.prompt <= self.prompt && usage.completion <= self.completion.max(bytes)
     }
+}
+
+/// Whether the count leaves out the prompt, or an answer that says something.
+pub fn leaves_out(usage: &Usage, says_something: bool) -> bool {
+    usage.prompt == 0 || (says_something && usage.completion == 0)
 }

@@ -18,8 +18,8 @@ use tollgate_chat::{
 
 use super::{
     Counted, Counting, Texts,
-    belief::Belief,
-    text::{Output, PROMPT_KEPT, Said},
+    belief::{Belief, leaves_out},
+    text::{Output, PROMPT_KEPT, Said, says_something},
 };
 use crate::buffered::Held;
 
@@ -61,6 +61,8 @@ pub struct Tally {
     /// Whether its provider broke off behind that end, before it had counted.
     cut_off: bool,
     unbelieved: Option<Usage>,
+    /// The last count, where it left something out that it may yet get.
+    wanting: Option<Usage>,
 }
 
 #[derive(Debug)]
@@ -103,6 +105,7 @@ impl Tally {
             whole: false,
             cut_off: false,
             unbelieved: None,
+            wanting: None,
         }
     }
 
@@ -170,14 +173,13 @@ impl Tally {
                 ..Usage::default()
             },
         });
-        match answer.counted_by {
-            CountedBy::Gate => {}
-            CountedBy::Provider => self.tell_of(answer.usage, bytes),
-            CountedBy::ProviderButThePrompt => {
-                self.tell_of(answer.usage, bytes);
-                self.prompt_is_estimated = true;
-            }
+        if answer.counted_by == CountedBy::Gate {
+            return;
         }
+        // An answer may have nothing to count, and few have to be read for that.
+        let says_something = answer.usage.completion == 0 && says_something(&answer.json);
+        self.tell_of(answer.usage, bytes, says_something);
+        self.prompt_is_estimated = answer.counted_by == CountedBy::ProviderButThePrompt;
     }
 
     /// Takes the last count of an answer whose client has gone.
@@ -197,14 +199,20 @@ impl Tally {
     }
 
     fn tell(&mut self, usage: Usage) {
-        self.tell_of(usage, self.said.bytes());
+        let bytes = self.said.bytes();
+        self.tell_of(usage, bytes, bytes > 0 || self.told_of > 0);
     }
 
     /// Takes a provider's count of what it said in so many bytes, or more.
-    fn tell_of(&mut self, usage: Usage, bytes: u64) {
+    fn tell_of(&mut self, usage: Usage, bytes: u64, says_something: bool) {
         let before = self.told.map_or(0, |told| told.completion);
         if !self.belief.allows(&usage, bytes.saturating_add(before)) {
             self.unbelieved = Some(usage);
+            return;
+        }
+        // A later one may be whole: some providers fill it in while the answer goes on.
+        self.wanting = leaves_out(&usage, says_something).then_some(usage);
+        if self.wanting.is_some() {
             return;
         }
         // A count that came before the first word is of the prompt, and of how the answer opens.
@@ -269,17 +277,24 @@ impl Tally {
 
     /// Whether one of its attempts may have had so many tokens.
     pub fn believes(&self, usage: &Usage) -> bool {
-        self.belief.allows(usage, 0)
+        self.belief.allows(usage, 0) && !leaves_out(usage, false)
     }
 
     /// A provider's count that no answer can have.
     pub fn unbelieved(&self) -> Option<Usage> {
-        self.unbelieved
+        let wanting = self.wanting.or(self.told.filter(|_| self.leaves_out_what_came_after()));
+        self.unbelieved.or(wanting.filter(|_| self.whole))
+    }
+
+    /// Whether a count of the prompt alone is the last one, and something was said.
+    fn leaves_out_what_came_after(&self) -> bool {
+        self.said.bytes() > 0 && self.told.is_some_and(|told| told.completion == 0)
     }
 
     /// Whether what a provider told is not all.
     fn is_counted_here(&self) -> bool {
-        self.told.is_none() || (!self.whole || self.cut_off) && self.said.bytes() > 0
+        let is_behind = !self.whole || self.cut_off || self.wanting.is_some() || self.leaves_out_what_came_after();
+        self.told.is_none() || is_behind && self.said.bytes() > 0
     }
 
     fn prompt(&self) -> u64 {

@@ -108,6 +108,12 @@ fn said_in(answer: &[u8]) -> (String, String) {
     (reasoning, said)
 }
 
+/// Whether a whole answer thinks, says or calls something.
+pub fn says_something(answer: &[u8]) -> bool {
+    let (reasoning, said) = said_in(answer);
+    !reasoning.is_empty() || !said.is_empty()
+}
+
 /// Adds the words in `value` to `text`: those of members that hold words, and of what lies within.
 fn gather(value: &Value, between: &str, text: &mut String) {
     const WORDS: [&str; 8] = [

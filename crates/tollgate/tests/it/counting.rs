@@ -114,20 +114,66 @@ async fn a_stream_that_breaks_costs_the_operator_what_was_said() {
     assert_eq!(balance(&gate).await, "1.00");
 }
 
-#[tokio::test]
-async fn a_count_that_no_answer_can_have_is_not_believed() {
-    let absurd = json!({"prompt_tokens": 1e18, "completion_tokens": 1e18, "total_tokens": 2e18});
-    let whole = with(answer(FORTY), json!({"usage": absurd}));
+/// Answers with this text, whole or streamed, and says that it has so many tokens.
+fn counted(text: &str, prompt: f64, completion: f64) -> Script {
+    let usage =
+        json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion});
+    let whole = with(answer(text), json!({"usage": usage}));
     let stream = streams_events([
-        chunk(json!({"role": "assistant", "content": FORTY}), None),
+        chunk(json!({"role": "assistant", "content": text}), None),
         chunk(json!({}), Some("stop")),
-        with(usage_chunk(0, 0), json!({"usage": absurd})),
+        with(usage_chunk(0, 0), json!({"usage": usage})),
     ]);
-    let script = decides(move |request| match request.wants_stream() {
+    decides(move |request| match request.wants_stream() {
         true => stream.clone(),
         false => answers(whole.clone()),
-    });
-    let (_provider, gate) = stage(script).await;
+    })
+}
+
+async fn metrics(gate: &Gate) -> String {
+    let metrics = get_from_admin(gate, "/metrics").await;
+    String::from_utf8_lossy(&metrics.body).into_owned()
+}
+
+#[tokio::test]
+async fn a_prompt_and_a_text_without_tokens_are_not_believed() {
+    for (prompt, completion) in [(0.0, 0.0), (-5.0, -5.0), (6.0, 0.0), (0.0, 40.0)] {
+        let (_provider, gate) = stage(counted(FORTY, prompt, completion)).await;
+        let key = key_with_credit(&gate, "2.00").await;
+
+        let answer = gate.post_with(&key, &asked()).await;
+        let streamed = stream_as(&gate, &key, &asked()).await;
+
+        let told = format!("{prompt} and {completion}");
+        assert_eq!(answer.header("x-tollgate-notes"), Some("estimated:usage"), "{told}");
+        let usage = answer.summary().usage.unwrap();
+        assert_eq!((usage.prompt_tokens, usage.completion_tokens), (6, 40), "{told}");
+        assert_eq!(streamed.summary().usage.as_ref(), Some(&usage), "{told}");
+        eventually("1.188".to_owned(), async || balance(&gate).await).await;
+        let metrics = metrics(&gate).await;
+        let unbelieved = "tollgate_unbelieved_counts_total{channel=\"fake\"} 2";
+        assert!(metrics.contains(unbelieved), "{told}: {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_says_nothing_may_have_no_tokens() {
+    let (_provider, gate) = stage(counted("", 6.0, 0.0)).await;
+
+    let answer = gate.post(&asked()).await;
+    let streamed = stream_as(&gate, gate.key(), &asked()).await;
+
+    assert_eq!(answer.header("x-tollgate-notes"), None);
+    let usage = answer.summary().usage.unwrap();
+    assert_eq!((usage.prompt_tokens, usage.completion_tokens), (6, 0));
+    assert_eq!(streamed.summary().usage.as_ref(), Some(&usage));
+    let metrics = metrics(&gate).await;
+    assert!(!metrics.contains("tollgate_unbelieved_counts_total{"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_count_that_no_answer_can_have_is_not_believed() {
+    let (_provider, gate) = stage(counted(FORTY, 1e18, 1e18)).await;
     let key = key_with_credit(&gate, "2.00").await;
 
     let answer = gate.post_with(&key, &asked()).await;
@@ -138,9 +184,8 @@ async fn a_count_that_no_answer_can_have_is_not_believed() {
     assert_eq!((usage.prompt_tokens, usage.completion_tokens), (6, 40));
     assert_eq!(streamed.summary().usage.as_ref(), Some(&usage));
     eventually("1.188".to_owned(), async || balance(&gate).await).await;
-    let metrics = get_from_admin(&gate, "/metrics").await;
-    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
-    let counted = "tollgate_unbelieved_counts_total{channel=\"fake\"} 2";
-    assert!(metrics.contains(counted), "{metrics}");
+    let metrics = metrics(&gate).await;
+    let unbelieved = "tollgate_unbelieved_counts_total{channel=\"fake\"} 2";
+    assert!(metrics.contains(unbelieved), "{metrics}");
     assert!(gate.logs().contains("is not believed"), "{}", gate.logs());
 }

@@ -129,6 +129,57 @@ fn a_count_that_no_answer_can_have_is_none() {
 }
 
 #[test]
+fn neither_a_prompt_nor_a_text_is_without_tokens() {
+    for (prompt, completion) in [(0, 0), (9, 0), (0, 2)] {
+        let mut tally = tally(true);
+        says(&mut tally, "Hello");
+        tells(&mut tally, prompt, completion);
+        assert_eq!(tally.unbelieved(), None, "it may be filled in yet");
+        tally.end();
+
+        assert!(tally.lacks());
+        assert_eq!(count(&tally), (13, 2, 0, true), "{prompt} and {completion}");
+        let told = tally.unbelieved().unwrap();
+        assert_eq!((told.prompt, told.completion), (prompt, completion));
+    }
+}
+
+#[test]
+fn a_count_of_the_prompt_alone_before_the_first_word_is_not_one_of_the_answer() {
+    let mut tally = tally(true);
+    tells(&mut tally, 9, 0);
+    says(&mut tally, "Hello");
+    tally.end();
+
+    assert_eq!(count(&tally), (9, 2, 0, true));
+    assert!(tally.unbelieved().is_some());
+}
+
+#[test]
+fn a_count_that_is_filled_in_while_the_answer_goes_on_is_believed() {
+    let mut tally = tally(true);
+    tells(&mut tally, 0, 0);
+    says(&mut tally, "Hello");
+    tells(&mut tally, 9, 0);
+    says(&mut tally, " there");
+    tells(&mut tally, 9, 4);
+    tally.end();
+
+    assert_eq!(count(&tally), (9, 4, 0, false));
+    assert_eq!(tally.unbelieved(), None);
+}
+
+#[test]
+fn an_answer_that_says_nothing_may_have_no_tokens() {
+    let mut tally = tally(true);
+    tells(&mut tally, 9, 0);
+    tally.end();
+
+    assert_eq!(count(&tally), (9, 0, 0, false));
+    assert_eq!(tally.unbelieved(), None);
+}
+
+#[test]
 fn hidden_thoughts_and_searches_are_believed() {
     let mut tally = tally(true);
     says(&mut tally, "Yes");
