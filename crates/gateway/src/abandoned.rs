@@ -136,6 +136,8 @@ struct Left {
     calls: Vec<Rest>,
     /// By calls that have ended, where an attempt makes several.
     counted: Option<Usage>,
+    /// Whether one of these was not counted by its provider.
+    is_estimated: bool,
 }
 
 /// What is left of a call.
@@ -145,10 +147,19 @@ pub type Rest = Pin<Box<dyn Future<Output = Read> + Send>>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
     pub usage: Option<Usage>,
+    /// Whether some of it is an estimate of the gate.
+    pub is_estimated: bool,
     /// Bytes that were said beyond what is in `usage`.
     pub said: u64,
     pub service_tier: Option<ServiceTier>,
     pub how: How,
+}
+
+impl Read {
+    /// What it tells of the tokens: more where there is a count, less where there are only bytes.
+    fn worth(&self) -> (bool, bool) {
+        (self.usage.is_some(), self.said > 0)
+    }
 }
 
 /// How reading on ended; the worst comes last.
@@ -300,9 +311,12 @@ impl Parting {
         self.with(|left| left.calls.push(rest));
     }
 
-    /// Notes what a call has counted that has ended while others of the same attempt go on.
-    pub fn count(&self, usage: Usage) {
-        self.with(|left| left.counted = Some(left.counted.unwrap_or_default().plus(usage)));
+    /// Notes the count of a call that has ended while others of the same attempt go on.
+    pub fn count(&self, usage: Usage, is_estimated: bool) {
+        self.with(|left| {
+            left.counted = Some(left.counted.unwrap_or_default().plus(usage));
+            left.is_estimated |= is_estimated;
+        });
     }
 
     fn with(&self, change: impl FnOnce(&mut Left)) {
@@ -314,6 +328,7 @@ impl Parting {
                 mark: self.mark.clone(),
                 calls: Vec::new(),
                 counted: None,
+                is_estimated: false,
             });
             attempts.len() - 1
         });
@@ -339,6 +354,7 @@ impl Left {
         let service_tier = reads.iter().find_map(|read| read.service_tier.clone());
         let read = Read {
             usage,
+            is_estimated: self.is_estimated || reads.iter().any(|read| read.is_estimated),
             said: reads.iter().map(|read| read.said).sum(),
             service_tier,
             how,
@@ -388,11 +404,11 @@ impl LeftBehind {
             };
             let how = winner.as_ref().map_or(How::Shutdown, |(_, read)| read.how);
             if let Some((mark, read)) = winner {
-                if let Some(usage) = read.usage {
+                if read.usage.is_some() || read.said > 0 {
                     mark.is_paid_for();
-                    settlement.tally().told_at_last(usage);
+                    settlement.counts_readings();
                 }
-                settlement.tally().said_unheard(read.said);
+                settlement.tally().read_on(&read);
                 if let Some(tier) = read.service_tier {
                     settlement.served_at(tier);
                 }
@@ -412,7 +428,7 @@ impl LeftBehind {
         let mut best: Option<(AttemptMark, Read)> = None;
         while let Some((mark, read)) = reading.next().await {
             let is_complete = read.how == How::Complete;
-            let counts_more = |(_, best): &(AttemptMark, Read)| best.usage.is_none() && read.usage.is_some();
+            let counts_more = |(_, best): &(AttemptMark, Read)| read.worth() > best.worth();
             if is_complete || best.as_ref().is_none_or(counts_more) {
                 best = Some((mark, read));
             }
@@ -487,6 +503,7 @@ async fn read_on<T: Send>(work: Work<T>, rest: fn(T, Deadline) -> Rest, deadline
     };
     Read {
         usage: None,
+        is_estimated: false,
         said: 0,
         service_tier: None,
         how,

@@ -119,6 +119,11 @@ impl Settlement {
         if let Some(model) = model {
             self.tally.answered_by(model);
         }
+        self.counts_readings();
+    }
+
+    /// Counts how often the attempt that is paid for reads the prompt.
+    pub fn counts_readings(&mut self) {
         if self.choices > 1 {
             let most = self.story.read(|pages| {
                 let serving = pages.paid()?.serving.as_ref()?;

@@ -7,7 +7,7 @@ use tollgate_chat::{
     answer::Answer,
     assemble::Assembler,
     event::EventKind,
-    usage::{CountedBy, Usage},
+    usage::Usage,
 };
 use tollgate_dialects::{Dialect, Presentation, ProviderRequest, UnaskedStream};
 
@@ -130,12 +130,10 @@ impl Call {
         let work = async move { call.whole_now(request).await };
         let read = |(answer, ..): Whole, _| -> Rest {
             Box::pin(std::future::ready(Read {
-                // What nobody counted is estimated with what the client had.
-                usage: (answer.counted_by != CountedBy::Gate).then_some(answer.usage),
-                said: match answer.counted_by {
-                    CountedBy::Gate => answer.json.len() as u64,
-                    CountedBy::Provider | CountedBy::ProviderButThePrompt => 0,
-                },
+                // What nobody counted has an estimate of its own, so that the sum of several calls is of all of them.
+                usage: Some(answer.usage),
+                is_estimated: answer.counted_by.is_estimate(),
+                said: 0,
                 service_tier: answer.service_tier,
                 how: How::Complete,
             }))

@@ -124,7 +124,7 @@ async fn answer_of(
     let (answer, held, followed) = call.whole(request).await?;
     places.put_back(call.place.take());
     if let Some(parting) = &call.parting {
-        parting.count(answer.usage);
+        parting.count(answer.usage, answer.counted_by.is_estimate());
     }
     Ok(((share, answer, held), followed))
 }

@@ -263,6 +263,7 @@ impl OpenStream {
             stream.begin_no_more();
         }
         let (mut usage, mut service_tier, mut bytes, mut said) = (None, None, 0, 0);
+        let mut is_estimated = false;
         let how = loop {
             match timeout_at(deadline.until, self.next()).await {
                 Err(_) => break How::Slow,
@@ -272,7 +273,14 @@ impl OpenStream {
                     for event in &events {
                         bytes += weight(event);
                         match &event.kind {
-                            EventKind::Usage(counted) => (usage, said) = (Some(*counted), 0),
+                            EventKind::Usage(counted) => {
+                                usage = Some(*counted);
+                                // One without tokens is none of what was said.
+                                if counted.completion > 0 {
+                                    said = 0;
+                                }
+                            }
+                            EventKind::UsageEstimated => is_estimated = true,
                             EventKind::Text { text, .. }
                             | EventKind::Refusal { text, .. }
                             | EventKind::Reasoning { text, .. }
@@ -289,6 +297,7 @@ impl OpenStream {
         };
         Read {
             usage,
+            is_estimated,
             said,
             service_tier,
             how,

@@ -21,7 +21,10 @@ use super::{
     belief::{Belief, leaves_out},
     text::{Output, PROMPT_KEPT, Said, says_something},
 };
-use crate::buffered::Held;
+use crate::{
+    abandoned::{How, Read},
+    buffered::Held,
+};
 
 /// Tokens of an image, a video or a file that is read: of an image of a megapixel, the larger of what OpenAI (765) and
 /// Anthropic (1,334) say.
@@ -48,8 +51,8 @@ pub struct Tally {
     factor: f64,
     belief: Belief,
     told: Option<Usage>,
-    /// Whether the prompt in it is an estimate.
-    prompt_is_estimated: bool,
+    /// Whether a part of it is an estimate, as its prompt.
+    is_estimated: bool,
     /// What of its completion had been said when it was told; the rest of it is said twice.
     told_of: u64,
     /// What stands in where nothing was told and nothing could be counted.
@@ -97,7 +100,7 @@ impl Tally {
             factor: request.model.token_factor,
             belief: Belief::of(&request.model, bytes, request.n),
             told: None,
-            prompt_is_estimated: false,
+            is_estimated: false,
             told_of: 0,
             instead: None,
             counted: None,
@@ -140,7 +143,7 @@ impl Tally {
         self.begun = true;
         match event {
             EventKind::Usage(usage) => self.tell(*usage),
-            EventKind::UsageEstimated => self.prompt_is_estimated = true,
+            EventKind::UsageEstimated => self.is_estimated = true,
             EventKind::UsageCutOff => self.cut_off = true,
             EventKind::Text { text, .. } | EventKind::Refusal { text, .. } => self.said.say(text),
             EventKind::Reasoning { text, .. } => self.said.think(text),
@@ -179,18 +182,20 @@ impl Tally {
         // An answer may have nothing to count, and few have to be read for that.
         let says_something = answer.usage.completion == 0 && says_something(&answer.json);
         self.tell_of(answer.usage, bytes, says_something);
-        self.prompt_is_estimated = answer.counted_by == CountedBy::ProviderButThePrompt;
+        self.is_estimated = answer.counted_by == CountedBy::ProviderButThePrompt;
     }
 
-    /// Takes the last count of an answer whose client has gone.
-    pub fn told_at_last(&mut self, usage: Usage) {
-        (self.begun, self.whole) = (true, true);
-        self.tell(usage);
-    }
-
-    /// So many bytes more were said, to nobody.
-    pub fn said_unheard(&mut self, bytes: u64) {
-        self.said.say_unkept(bytes);
+    /// Takes what was read of an answer whose client has gone.
+    pub fn read_on(&mut self, read: &Read) {
+        self.begun |= read.usage.is_some() || read.said > 0;
+        if let Some(usage) = read.usage {
+            let bytes = self.said.bytes() + read.said;
+            self.tell_of(usage, bytes, bytes > 0 || self.told_of > 0);
+        }
+        self.said.say_unkept(read.said);
+        self.is_estimated |= read.is_estimated;
+        // Where it did not come to its end, what was said after the last count is counted too.
+        self.whole |= read.how == How::Complete;
     }
 
     /// The answer is whole.
@@ -251,7 +256,7 @@ impl Tally {
     pub fn usage(&self) -> Option<(Usage, bool)> {
         match self.told {
             _ if !self.begun => None,
-            Some(told) if !self.is_counted_here() => Some((told, self.prompt_is_estimated)),
+            Some(told) if !self.is_counted_here() => Some((told, self.is_estimated)),
             Some(told) => {
                 let (reasoning, said) = self.output();
                 let usage = Usage {

@@ -9,7 +9,11 @@ use tollgate_testkit::{
     provider::{FakeProvider, Script, Tokens, Turn, fails, says, speaks},
 };
 
-use crate::stage::{get_from_admin, question_to, setup, with};
+use crate::{
+    counting::uncounted,
+    credit::{eventually, run},
+    stage::{get_from_admin, question_to, setup, with},
+};
 
 /// One of a provider that bills on.
 const MODEL: &str = "gemini-3-flash-preview";
@@ -301,4 +305,66 @@ async fn what_a_failed_attempt_counted_is_not_paid_for() {
 
     let (prompt, _) = settled_with(&gate).await;
     assert_eq!(prompt, "18", "two choices, each with a prompt of nine tokens");
+}
+
+/// One of a provider that bills on, and gives one choice at once.
+const SINGLE: &str = "glm-4-7-251222";
+
+/// What the log says of the tokens of a request whose client leaves when all calls for its choices are under way, and
+/// whether the books call them an estimate.
+async fn left_at_once(scripts: [Script; 3], choices: usize, stream: bool) -> (u64, u64, bool) {
+    let provider = FakeProvider::start().await;
+    for script in scripts {
+        provider.next(script.delays(Duration::from_millis(400)));
+    }
+    let gate = setup()
+        .channel(Channel::of("zhipu", &provider).models([SINGLE]))
+        .start()
+        .await;
+    let body = with(question_to(SINGLE), json!({"n": choices, "stream": stream})).to_string();
+    let asked = gate.send(gate.chat_request(gate.key(), body));
+    tokio::select! {
+        _ = asked => panic!("the provider is slow"),
+        _ = provider.received(choices) => {}
+    }
+
+    settled(&gate, "complete").await;
+    let (prompt, completion) = settled_with(&gate).await;
+    let estimates = async || {
+        let sums = run(&gate, &["usage", "--by", "nothing", "--json"]).await;
+        let sums: Value = serde_json::from_str(&sums).unwrap();
+        (sums[0]["requests"].clone(), sums[0]["estimated"].clone())
+    };
+    let booked = async || estimates().await.0;
+    eventually(json!(1), booked).await;
+    let is_estimated = estimates().await.1 == 1;
+    (prompt.parse().unwrap(), completion.parse().unwrap(), is_estimated)
+}
+
+#[tokio::test]
+async fn what_nobody_counts_is_paid_for_where_the_client_left_before_the_first_output() {
+    for (choices, stream) in [(1, false), (3, false), (1, true), (3, true)] {
+        let scripts = [(); 3].map(|()| uncounted("Hello there, whoever you are"));
+
+        let (prompt, completion, is_estimated) = left_at_once(scripts, choices, stream).await;
+
+        let told = format!("{choices}, {stream}: {prompt} and {completion}");
+        let choices = choices as u64;
+        // By bytes or by tiktoken, and what is around a message.
+        assert!((6 * choices..=7 * choices).contains(&prompt), "{told}");
+        assert!(completion >= 6 * choices && is_estimated, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn where_one_of_several_calls_was_not_counted_the_sum_is_of_all_and_an_estimate() {
+    for stream in [false, true] {
+        let scripts = [says("one"), uncounted("Hello there, whoever you are"), says("three")];
+
+        let (prompt, completion, is_estimated) = left_at_once(scripts, 3, stream).await;
+
+        let told = format!("{stream}: {prompt} and {completion}");
+        assert_eq!(prompt, 9 + 6 + 9, "{told}");
+        assert!(completion >= 1 + 6 + 1 && is_estimated, "{told}");
+    }
 }

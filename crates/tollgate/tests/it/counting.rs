@@ -22,7 +22,7 @@ async fn stage(script: Script) -> (FakeProvider, Gate) {
 }
 
 /// Answers with this text, whole or streamed, and counts nothing.
-fn uncounted(text: &str) -> Script {
+pub fn uncounted(text: &str) -> Script {
     let mut whole = answer(text);
     whole.as_object_mut().unwrap().remove("usage");
     let stream = streams_events([
