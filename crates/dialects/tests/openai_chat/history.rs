@@ -151,6 +151,38 @@ fn thoughts_go_as_details_where_the_provider_says_so() {
 }
 
 #[test]
+fn marks_for_the_prompt_cache_on_calls_go_where_the_provider_takes_them_and_are_named_where_not() {
+    let mark = json!({"type": "ephemeral"});
+    let bare = json!({"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    for place in ["call", "function"] {
+        let mut call = bare.clone();
+        match place {
+            "call" => call["cache_control"] = mark.clone(),
+            _ => call["function"]["cache_control"] = mark.clone(),
+        }
+        let messages = json!([
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": null, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "1"},
+        ]);
+        for cache_control in [true, false] {
+            let quirks = Quirks {
+                cache_control,
+                ..Quirks::default()
+            };
+            let request = encode_with(quirks, "gpt-4o", json!({"messages": messages})).unwrap();
+            let sent = &body(&request)["messages"][1]["tool_calls"][0];
+            let (expected, told) = match cache_control {
+                true => (&call, vec![]),
+                false => (&bare, vec!["omitted:cache_control"]),
+            };
+            assert_eq!(sent, expected, "{place}");
+            assert_eq!(notes(&request), told, "{place}");
+        }
+    }
+}
+
+#[test]
 fn thoughts_of_either_name_are_left_out_where_the_provider_refuses_them() {
     let message = turn(
         ReasoningHistory::Drop,

@@ -127,12 +127,7 @@ fn no_price(gate: &Gate, request: &ValidRequest) -> GateError {
 }
 
 /// What is held for the request of one model on one channel; nothing where that may be used for nothing.
-fn on(
-    server: &Server,
-    key: &WarmKey,
-    request: &ValidRequest,
-    came: Timestamp,
-) -> Result<Money, GateError> {
+fn on(server: &Server, key: &WarmKey, request: &ValidRequest, came: Timestamp) -> Result<Money, GateError> {
     let Some(price) = &server.serving.price else {
         return Ok(Money::ZERO);
     };

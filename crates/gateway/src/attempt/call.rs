@@ -7,7 +7,7 @@ use tollgate_chat::{
     answer::Answer,
     assemble::Assembler,
     event::EventKind,
-    usage::Usage,
+    usage::{CountedBy, Usage},
 };
 use tollgate_dialects::{Dialect, Presentation, ProviderRequest, UnaskedStream};
 

@@ -287,7 +287,9 @@ impl Tally {
 
     /// A provider's count that no answer can have.
     pub fn unbelieved(&self) -> Option<Usage> {
-        let wanting = self.wanting.or(self.told.filter(|_| self.leaves_out_what_came_after()));
+        let wanting = self
+            .wanting
+            .or(self.told.filter(|_| self.leaves_out_what_came_after()));
         self.unbelieved.or(wanting.filter(|_| self.whole))
     }
 
@@ -298,7 +300,8 @@ impl Tally {
 
     /// Whether what a provider told is not all.
     fn is_counted_here(&self) -> bool {
-        let is_behind = !self.whole || self.cut_off || self.wanting.is_some() || self.leaves_out_what_came_after();
+        let is_behind =
+            !self.whole || self.cut_off || self.wanting.is_some() || self.leaves_out_what_came_after();
         self.told.is_none() || is_behind && self.said.bytes() > 0
     }
 

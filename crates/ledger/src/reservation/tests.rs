@@ -90,20 +90,71 @@ fn nothing_is_held_for_rates_that_cannot_decide_at_that_moment() {
     let (past, future) = (date(1969, 12, 31), date(1970, 1, 2));
     let held = |rows: Vec<PriceRow>| most(&Price::new(rows), tokens, NOW).map(|held| held.to_string());
     let dollars = |dollars: &str| Some(dollars.to_owned());
-    let expired = row(900_000, Conditions { until: Some(past), ..always() });
-    let to_come = row(900_000, Conditions { from: Some(future), ..always() });
-    let friday = row(900_000, Conditions { weekdays: vec![5], ..always() });
-    let noon = row(900_000, Conditions { hours_utc: vec![HourSpan { start: 720, end: 780 }], ..always() });
-    let long = |output| row(output, Conditions { above_prompt_tokens: 1_000, ..always() });
+    let expired = row(
+        900_000,
+        Conditions {
+            until: Some(past),
+            ..always()
+        },
+    );
+    let to_come = row(
+        900_000,
+        Conditions {
+            from: Some(future),
+            ..always()
+        },
+    );
+    let friday = row(
+        900_000,
+        Conditions {
+            weekdays: vec![5],
+            ..always()
+        },
+    );
+    let noon = row(
+        900_000,
+        Conditions {
+            hours_utc: vec![HourSpan { start: 720, end: 780 }],
+            ..always()
+        },
+    );
+    let long = |output| {
+        row(
+            output,
+            Conditions {
+                above_prompt_tokens: 1_000,
+                ..always()
+            },
+        )
+    };
 
     let timely = vec![row(2_000, always()), expired.clone(), to_come, friday, noon];
     assert_eq!(held(timely), dollars("2.00"));
-    assert_eq!(held(vec![row(900_000, always()), row(2_000, always())]), dollars("2.00"), "the later one decides");
-    assert_eq!(held(vec![long(900_000), row(2_000, always())]), dollars("2.00"), "of any length");
+    assert_eq!(
+        held(vec![row(900_000, always()), row(2_000, always())]),
+        dollars("2.00"),
+        "the later one decides"
+    );
+    assert_eq!(
+        held(vec![long(900_000), row(2_000, always())]),
+        dollars("2.00"),
+        "of any length"
+    );
     assert_eq!(held(vec![row(2_000, always()), long(3_000)]), dollars("3.00"));
-    let tier = Conditions { service_tier: Some("priority".into()), ..always() };
-    assert_eq!(held(vec![row(4_000, tier), row(2_000, always())]), dollars("4.00"), "of its own tier");
-    assert_eq!(held(vec![expired]), dollars("0.00"), "nobody is charged for what has no price");
+    let tier = Conditions {
+        service_tier: Some("priority".into()),
+        ..always()
+    };
+    assert_eq!(
+        held(vec![row(4_000, tier), row(2_000, always())]),
+        dollars("4.00"),
+        "of its own tier"
+    );
+    assert_eq!(
+        held(vec![expired]),
+        dollars("0.00"),
+        "nobody is charged for what has no price"
+    );
 }
 
 prop_compose! {

@@ -359,7 +359,11 @@ async fn what_nobody_counts_is_paid_for_where_the_client_left_before_the_first_o
 #[tokio::test]
 async fn where_one_of_several_calls_was_not_counted_the_sum_is_of_all_and_an_estimate() {
     for stream in [false, true] {
-        let scripts = [says("one"), uncounted("Hello there, whoever you are"), says("three")];
+        let scripts = [
+            says("one"),
+            uncounted("Hello there, whoever you are"),
+            says("three"),
+        ];
 
         let (prompt, completion, is_estimated) = left_at_once(scripts, 3, stream).await;
 

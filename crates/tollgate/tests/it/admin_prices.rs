@@ -128,7 +128,9 @@ async fn prices_that_do_not_hold_are_not_held_for() {
     costs(&gate, &admin, "0.0012").await;
     let key = key_with_credit(&gate, "0.01").await;
 
-    let answer = gate.post_with(&key, &question_with(json!({"max_tokens": 100}))).await;
+    let answer = gate
+        .post_with(&key, &question_with(json!({"max_tokens": 100})))
+        .await;
 
     assert_eq!(answer.status, 200, "{answer:?}");
 }

@@ -116,8 +116,7 @@ async fn a_stream_that_breaks_costs_the_operator_what_was_said() {
 
 /// Answers with this text, whole or streamed, and says that it has so many tokens.
 fn counted(text: &str, prompt: f64, completion: f64) -> Script {
-    let usage =
-        json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion});
+    let usage = json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion});
     let whole = with(answer(text), json!({"usage": usage}));
     let stream = streams_events([
         chunk(json!({"role": "assistant", "content": text}), None),
@@ -145,7 +144,11 @@ async fn a_prompt_and_a_text_without_tokens_are_not_believed() {
         let streamed = stream_as(&gate, &key, &asked()).await;
 
         let told = format!("{prompt} and {completion}");
-        assert_eq!(answer.header("x-tollgate-notes"), Some("estimated:usage"), "{told}");
+        assert_eq!(
+            answer.header("x-tollgate-notes"),
+            Some("estimated:usage"),
+            "{told}"
+        );
         let usage = answer.summary().usage.unwrap();
         assert_eq!((usage.prompt_tokens, usage.completion_tokens), (6, 40), "{told}");
         assert_eq!(streamed.summary().usage.as_ref(), Some(&usage), "{told}");
@@ -168,7 +171,10 @@ async fn an_answer_that_says_nothing_may_have_no_tokens() {
     assert_eq!((usage.prompt_tokens, usage.completion_tokens), (6, 0));
     assert_eq!(streamed.summary().usage.as_ref(), Some(&usage));
     let metrics = metrics(&gate).await;
-    assert!(!metrics.contains("tollgate_unbelieved_counts_total{"), "{metrics}");
+    assert!(
+        !metrics.contains("tollgate_unbelieved_counts_total{"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]
