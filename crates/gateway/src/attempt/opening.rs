@@ -44,7 +44,7 @@ pub struct OpenStream {
     /// Where it is left when the client goes; `None`: it is cancelled.
     parting: Option<Arc<Parting>>,
     /// What its provider counts, until somebody has it who is given the answer.
-    followed: Option<Followed>,
+    followed: Option<Box<Followed>>,
 }
 
 /// Who wants to know how a stream ends.
@@ -245,7 +245,7 @@ impl OpenStream {
 
     /// Its call comes to nothing, unless it is handed on.
     pub fn followed_by(mut self, followed: Followed) -> Self {
-        self.followed = Some(followed);
+        self.followed = Some(Box::new(followed));
         self
     }
 
