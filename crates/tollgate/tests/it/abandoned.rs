@@ -308,7 +308,7 @@ async fn what_a_failed_attempt_counted_is_not_paid_for() {
 }
 
 /// One of a provider that bills on, and gives one choice at once.
-const SINGLE: &str = "glm-4-7-251222";
+const SINGLE: &str = "doubao-seed-2.0-pro";
 
 /// What the log says of the tokens of a request whose client leaves when all calls for its choices are under way, and
 /// whether the books call them an estimate.
@@ -318,7 +318,7 @@ async fn left_at_once(scripts: [Script; 3], choices: usize, stream: bool) -> (u6
         provider.next(script.delays(Duration::from_millis(400)));
     }
     let gate = setup()
-        .channel(Channel::of("zhipu", &provider).models([SINGLE]))
+        .channel(Channel::of("ark", &provider).models([SINGLE]))
         .start()
         .await;
     let body = with(question_to(SINGLE), json!({"n": choices, "stream": stream})).to_string();
