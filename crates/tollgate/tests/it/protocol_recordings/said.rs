@@ -84,7 +84,9 @@ impl Told {
                 if status != 200 || seen.error.is_some() {
                     return Some(format!("{id}: {status} {:?}", seen.error));
                 }
-                let counted = said.tokens.is_some() && seen.usage.is_some();
+                // What said something has tokens: the gate counts those of providers that tell of none.
+                let told = said.tokens.is_some_and(|tokens| tokens != (0, 0));
+                let counted = told && seen.usage.is_some();
                 let mut expected = said.clone();
                 expected.tokens = expected.tokens.filter(|_| counted);
                 let seen = Said::seen(seen, counted, said.finish != "length");
