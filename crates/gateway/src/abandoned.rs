@@ -28,6 +28,7 @@ use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, timeout, timeout_at},
 };
+use tollgate_catalog::contract::estimated_tokens;
 use tollgate_chat::{service_tier::ServiceTier, usage::Usage};
 
 use crate::{error::Failure, gate::Gate, settle::Settlement, story::AttemptMark};
@@ -127,12 +128,15 @@ pub struct Parting {
     departure: Arc<Departure>,
     attempt: u32,
     mark: AttemptMark,
+    prompt: u64,
 }
 
 /// What one attempt left.
 struct Left {
     attempt: u32,
     mark: AttemptMark,
+    /// About how many tokens each call reads.
+    prompt: u64,
     calls: Vec<Rest>,
     /// By calls that have ended, where an attempt makes several.
     counted: Option<Usage>,
@@ -156,6 +160,18 @@ pub struct Read {
 }
 
 impl Read {
+    /// Makes a count of the bytes of a call that said something and was not counted.
+    fn estimate(&mut self, prompt: u64) {
+        if self.said > 0 {
+            self.usage = Some(Usage {
+                prompt,
+                completion: estimated_tokens(std::mem::take(&mut self.said)),
+                ..Usage::default()
+            });
+            self.is_estimated = true;
+        }
+    }
+
     /// What it tells of the tokens: more where there is a count, less where there are only bytes.
     fn worth(&self) -> (bool, bool) {
         (self.usage.is_some(), self.said > 0)
@@ -206,8 +222,9 @@ impl Departure {
         })
     }
 
-    /// Where the calls of a new attempt are left. It is under way as long as one of its calls has this.
-    pub fn of_attempt(self: &Arc<Self>, mark: AttemptMark) -> Arc<Parting> {
+    /// Where the calls of a new attempt are left. It is under way as long as one of its calls has this. `prompt`: about
+    /// how many tokens each of them reads.
+    pub fn of_attempt(self: &Arc<Self>, mark: AttemptMark, prompt: u64) -> Arc<Parting> {
         if self.under_way.fetch_add(1, Ordering::Relaxed) == 0 {
             self.changed.notify_waiters();
         }
@@ -215,6 +232,7 @@ impl Departure {
             departure: Arc::clone(self),
             attempt: self.attempts.fetch_add(1, Ordering::Relaxed),
             mark,
+            prompt,
         })
     }
 
@@ -326,6 +344,7 @@ impl Parting {
             attempts.push(Left {
                 attempt: self.attempt,
                 mark: self.mark.clone(),
+                prompt: self.prompt,
                 calls: Vec::new(),
                 counted: None,
                 is_estimated: false,
@@ -347,7 +366,15 @@ impl Drop for Parting {
 impl Left {
     /// Reads all of its calls on.
     async fn read(self) -> (AttemptMark, Read) {
-        let reads = join_all(self.calls).await;
+        let mut reads = join_all(self.calls).await;
+        // Where all are without a count, whoever settles the request counts their texts.
+        let is_any_counted = self.counted.is_some() || reads.iter().any(|read| read.usage.is_some());
+        for read in reads
+            .iter_mut()
+            .filter(|read| is_any_counted && read.usage.is_none())
+        {
+            read.estimate(self.prompt);
+        }
         let how = reads.iter().map(|read| read.how).max().unwrap_or(How::Complete);
         let usages = reads.iter().filter_map(|read| read.usage).chain(self.counted);
         let usage = usages.reduce(Usage::plus);

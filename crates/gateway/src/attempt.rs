@@ -457,7 +457,9 @@ async fn ask_channel(
         states = gate.reasoning.states(&owner, request, quirks);
     }
     let departure = departure.filter(|_| server.bills_on());
-    let parting = |pen: &AttemptPen| departure.map(|departure| departure.of_attempt(pen.mark()));
+    let parting = |pen: &AttemptPen| {
+        departure.map(|departure| departure.of_attempt(pen.mark(), presentation.estimated_prompt_tokens))
+    };
     let call = Call {
         gate: Arc::clone(gate),
         mark: pen.mark(),
