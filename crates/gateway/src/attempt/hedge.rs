@@ -108,8 +108,8 @@ fn begin_next<'a>(
         }
         let next = tries.beside(&trial.gate.retries)?;
         match trial.place(next) {
-            Ok(place) => break (next, place),
-            Err(full) => lost.push(full),
+            Some(place) => break (next, place),
+            None => lost.push(trial.has_no_place(next)),
         }
     };
     let others_remain = tries.others_remain();

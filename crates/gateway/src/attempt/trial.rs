@@ -61,19 +61,26 @@ impl Trial<'_> {
         others_remain: bool,
         media: &mut Media,
     ) -> Result<Attempted, Lost> {
-        let place = self.place(candidate)?;
+        let Some(place) = self.place(candidate) else {
+            return Err(self.has_no_place(candidate));
+        };
         self.with_place(candidate, place, others_remain, media).await
     }
 
-    /// A place on that channel; dropping it gives it back. Fails where there is none.
-    pub fn place(&self, candidate: usize) -> Result<Place, Lost> {
+    /// A place on that channel; dropping it gives it back. `None`: there is none.
+    pub fn place(&self, candidate: usize) -> Option<Place> {
         let Candidate { server, forced } = &self.candidates[candidate];
-        server.channel.health.begin(*forced).ok_or(Lost {
+        server.channel.health.begin(*forced)
+    }
+
+    /// What becomes of a try that found no place.
+    pub fn has_no_place(&self, candidate: usize) -> Lost {
+        Lost {
             candidate,
             probe: false,
             failure: Some(Failure::ChannelFull),
             notes: Vec::new(),
-        })
+        }
     }
 
     /// As [`Self::on`], with a place there.

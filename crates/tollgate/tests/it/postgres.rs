@@ -84,6 +84,19 @@ fn what_is_promised_of_keys_and_money_holds_on_postgres_as_well() {
     );
 }
 
+/// The status of [`modest`], asked again while others hold the money, as a client does that heeds `Retry-After`.
+async fn eventually_let_in(gate: &Gate, key: &str) -> u16 {
+    let began = Instant::now();
+    loop {
+        let answer = gate.post_with(key, &modest()).await;
+        let is_held = answer.error_code().as_deref() == Some("account_credit_held");
+        if !is_held || began.elapsed() > Duration::from_secs(10) {
+            return answer.status;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn gates_on_one_server_share_keys_credit_and_what_is_spent() {
     let Some(server) = Postgres::start("gates on one PostgreSQL are not tried") else {
@@ -96,11 +109,9 @@ async fn gates_on_one_server_share_keys_credit_and_what_is_spent() {
     let key = key_with_credit(&one, "0.0030").await;
 
     for gate in gates {
-        let answer = gate.post_with(&key, &modest()).await;
-        assert_eq!(
-            answer.status, 200,
-            "a new key works at once at every gate: {answer:?}"
-        );
+        // What the other gate has held beyond the cost comes back when its books are written.
+        let status = eventually_let_in(gate, &key).await;
+        assert_eq!(status, 200, "a new key works at once at every gate");
     }
 
     // All is spent, of which each gate has spent half by itself.
