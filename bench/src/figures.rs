@@ -12,7 +12,9 @@ use crate::stand::Target;
 pub(crate) enum Figure {
     /// Microseconds on a core for a request.
     SyncCpu,
-    /// The same, of a key that has every limit, of an account with credit.
+    /// The same, at a rate that all of them bear easily.
+    PacedCpu,
+    /// The same as `SyncCpu`, of a key that has every limit, of an account with credit.
     LimitedCpu,
     /// Requests a second.
     Throughput,

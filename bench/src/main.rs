@@ -17,12 +17,13 @@ mod stand;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
 use error::BenchError;
-use plan::Plan;
+use plan::{Load, Plan};
 
 #[derive(Parser)]
 #[command(about = "Measures the gate beside nginx and the provider called directly")]
@@ -33,6 +34,12 @@ struct Flags {
     /// How often everything is measured; figures are medians over the rounds.
     #[arg(long)]
     rounds: Option<usize>,
+    /// Only this load, and the processes are named, so that a profiler can be attached.
+    #[arg(long)]
+    only: Option<Load>,
+    /// How long each load runs.
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<u32>,
     /// Also writes the table between the marks in this file.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -63,6 +70,10 @@ async fn measured(flags: &Flags) -> Result<(), BenchError> {
     let mut plan = if flags.quick { Plan::quick() } else { Plan::full() };
     if let Some(rounds) = flags.rounds {
         plan.rounds = rounds.max(1);
+    }
+    plan.only = flags.only;
+    if let Some(seconds) = flags.seconds {
+        plan.last(Duration::from_secs(seconds.max(1).into()));
     }
     let binaries =
         stand::Binaries::found(flags.gate.clone(), flags.before.clone(), flags.nginx.clone()).await?;

@@ -59,6 +59,11 @@ impl Process {
         })
     }
 
+    /// As the system numbers it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the kernel accounts for it and its children.
     pub(crate) fn account(&self) -> Result<Account, BenchError> {
         Account::of_tree(self.child.id())

@@ -40,13 +40,20 @@ struct Row {
     judged: Judged,
 }
 
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 18] = [
     row(
         Figure::SyncCpu,
         "CPU for a request",
         "µs",
         1,
         Judged::TimesNginx(2.0),
+    ),
+    row(
+        Figure::PacedCpu,
+        "CPU for a request, at 5,000 a second",
+        "µs",
+        1,
+        Judged::Not,
     ),
     row(
         Figure::LimitedCpu,
@@ -166,22 +173,25 @@ pub(crate) fn markdown(plan: &Plan, binaries: &Binaries, figures: &Figures) -> S
         plan.streams,
         plan.rate,
     );
+    let is_whole = plan.only.is_none();
     match binaries.before {
         Some(_) => {
-            text.push_str(&table(figures, "before"));
+            text.push_str(&table(figures, "before", is_whole));
             text.push_str(&beside_before(figures));
         }
-        None => text.push_str(&table(figures, "bare")),
+        None => text.push_str(&table(figures, "bare", is_whole)),
     }
     text
 }
 
-fn table(figures: &Figures, third: &str) -> String {
+/// `is_whole`: rows of what was not measured are there too.
+fn table(figures: &Figures, third: &str, is_whole: bool) -> String {
     let mut text = format!(
         "| | direct | nginx | {third} | gate | gate beside the others | target | met |\n\
          |---|---|---|---|---|---|---|---|\n"
     );
-    for row in &ROWS {
+    let is_wanted = |row: &&Row| is_whole || figures.median(row.figure, Target::Gate).is_some();
+    for row in ROWS.iter().filter(is_wanted) {
         let value = |target| {
             let median = figures.median(row.figure, target);
             median.map_or_else(|| "–".to_owned(), |value| row.number(value))

@@ -13,7 +13,7 @@ use crate::error::BenchError;
 use crate::figures::{Figure, Figures};
 use crate::load::open::Until;
 use crate::load::{busy, closed, open, overload, request, streams};
-use crate::plan::Plan;
+use crate::plan::{Load, Plan};
 use crate::process::Account;
 use crate::stand::{Binaries, Providers, Stand, Target, gate};
 
@@ -79,6 +79,9 @@ struct Round<'a> {
 
 impl Round<'_> {
     async fn run(&self, figures: &mut Figures) -> Result<(), BenchError> {
+        if let Some(load) = self.plan.only {
+            return self.only(load, figures).await;
+        }
         // Memory first: what large requests leave behind is another figure.
         tokio::time::sleep(SETTLING).await;
         self.idle(figures)?;
@@ -87,6 +90,9 @@ impl Round<'_> {
         }
         for target in self.order {
             self.sync(target, figures).await?;
+        }
+        for target in self.order {
+            self.paced(target, figures).await?;
         }
         for target in self.order {
             self.latency(target, figures).await?;
@@ -103,6 +109,21 @@ impl Round<'_> {
         // Last, since the model stays in memory.
         if self.stand.has_model() {
             self.busy_latency(figures).await?;
+        }
+        Ok(())
+    }
+
+    /// This load alone, of each target, whose process is named first.
+    async fn only(&self, load: Load, figures: &mut Figures) -> Result<(), BenchError> {
+        for target in self.order {
+            if let Some(process) = self.stand.process(target) {
+                eprintln!("process {} is {}", process.id(), target.name());
+            }
+            match load {
+                Load::Closed => self.sync(target, figures).await?,
+                Load::Paced => self.paced(target, figures).await?,
+                Load::Open => self.latency(target, figures).await?,
+            }
         }
         Ok(())
     }
@@ -144,6 +165,23 @@ impl Round<'_> {
             let each = cpu.as_secs_f64() / counted.requests as f64;
             figures.add(Figure::SyncCpu, target, each * 1e6);
         }
+        Ok(())
+    }
+
+    /// As [`Self::sync`], at a rate at which every target waits for requests: the kernel's part is then the same for all, while
+    /// in the closed loop a slower target lets the load's core fall asleep, and pays for waking it.
+    async fn paced(&self, target: Target, figures: &mut Figures) -> Result<(), BenchError> {
+        let Some(account) = self.account(target)? else {
+            return Ok(());
+        };
+        let address = self.stand.fast(target);
+        let request = request::sync(address, self.stand.key(target));
+        let (rate, window) = (self.plan.paced_rate, self.plan.closed);
+        let before = account.cpu()?;
+        let timed = open::run(target.name(), address, request, rate, window, Until::End).await?;
+        let requests = timed.count() as u64 + open::uncounted(rate);
+        let each = account.cpu()?.since(&before).as_secs_f64() / requests as f64;
+        figures.add(Figure::PacedCpu, target, each * 1e6);
         Ok(())
     }
 

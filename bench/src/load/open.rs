@@ -48,6 +48,11 @@ impl Latencies {
     }
 }
 
+/// How many requests come first and are not timed, so that no connection is opened while it counts.
+pub(crate) fn uncounted(rate: u32) -> u64 {
+    u64::from(rate / 4)
+}
+
 /// Starts `rate` requests a second for `window`, each on a connection that is free, and times them
 /// from their first byte's leaving.
 pub(crate) async fn run(
@@ -63,8 +68,7 @@ pub(crate) async fn run(
     let mut running = JoinSet::new();
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    // A few requests first, so that no connection is opened while it counts.
-    let warm = u64::from(rate / 4);
+    let warm = uncounted(rate);
     let count = warm + (window.as_secs_f64() * f64::from(rate)) as u64;
     let mut sorted = Vec::with_capacity(count as usize);
     for number in 0..count {

@@ -14,7 +14,7 @@ fn figures() -> Figures {
 
 #[test]
 fn a_row_says_whether_its_target_is_met() {
-    let table = table(&figures(), "bare");
+    let table = table(&figures(), "bare", true);
 
     for row in [
         "| CPU for a request | – | 10.0 µs | – | 21.0 µs | 2.10 × nginx | ≤ 2 × nginx | no |",
@@ -25,6 +25,14 @@ fn a_row_says_whether_its_target_is_met() {
     ] {
         assert!(table.contains(row), "{row}\nis not in\n{table}");
     }
+}
+
+#[test]
+fn what_was_not_measured_is_left_out_where_one_load_was_wanted() {
+    let table = table(&figures(), "bare", false);
+
+    assert!(table.contains("| CPU for a request |"), "{table}");
+    assert!(!table.contains("| CPU for a streamed chunk |"), "{table}");
 }
 
 #[test]

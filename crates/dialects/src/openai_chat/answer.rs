@@ -76,9 +76,12 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
         finishes.push(finish);
         output_bytes += bytes;
     }
-    let counted = object
+    let counts = object
         .present("usage")
-        .and_then(|json| usage::read(json, quirks.usage_excludes_reasoning));
+        .and_then(|json| Object::parse_member(json).ok());
+    let counted = counts
+        .as_ref()
+        .and_then(|counts| usage::read(counts, quirks.usage_excludes_reasoning));
     let usage = counted.unwrap_or_else(|| Usage {
         prompt: presentation.estimated_prompt_tokens,
         completion: estimated_tokens(output_bytes as u64),
@@ -99,19 +102,18 @@ pub fn decode(body: &Bytes, quirks: &Quirks, presentation: &Presentation) -> Res
             Some(_) => CountedBy::Provider,
             None => CountedBy::Gate,
         },
-        service_tier: tier_of(&object),
+        service_tier: tier_of(&object, counts.as_ref()),
         finishes,
         unshown,
     })
 }
 
 /// The tier that answered: OpenAI names it beside the choices, Mistral among the counts.
-fn tier_of(answer: &Object<'_>) -> Option<ServiceTier> {
+fn tier_of(answer: &Object<'_>, counts: Option<&Object<'_>>) -> Option<ServiceTier> {
     let mut tier = AnsweringTier::default();
-    let told = tier.heard(answer, "service_tier").or_else(|| {
-        let usage = Object::parse_member(answer.present("usage")?).ok()?;
-        tier.heard(&usage, "service_tier")
-    });
+    let told = tier
+        .heard(answer, "service_tier")
+        .or_else(|| tier.heard(counts?, "service_tier"));
     match told {
         Some(EventKind::ServiceTier(tier)) => Some(tier),
         _ => None,

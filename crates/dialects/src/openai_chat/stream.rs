@@ -284,11 +284,12 @@ impl Decoder {
     }
 
     fn push_usage(&mut self, json: &str, events: &mut Vec<Event>) {
+        let Ok(counts) = Object::parse_member(json) else {
+            return;
+        };
         // Mistral names the tier here.
-        if let Ok(usage) = Object::parse_member(json) {
-            self.note_tier(&usage, events);
-        }
-        if let Some(usage) = usage::read(json, self.excludes_reasoning) {
+        self.note_tier(&counts, events);
+        if let Some(usage) = usage::read(&counts, self.excludes_reasoning) {
             events.push(Event {
                 kind: EventKind::Usage(usage),
                 wire: Wire::Covered,

@@ -6,12 +6,11 @@ use tollgate_chat::{json::Json, object::Object, usage::Usage};
 ///
 /// `excludes_reasoning`: the provider leaves reasoning out of `completion_tokens` (xAI). The total
 /// tells better where it is there, so it decides.
-pub fn read(json: &str, excludes_reasoning: bool) -> Option<Usage> {
-    let usage = Object::parse_member(json).ok()?;
-    let mut prompt = count(&usage, "prompt_tokens")?;
-    let total = count(&usage, "total_tokens");
+pub fn read(usage: &Object<'_>, excludes_reasoning: bool) -> Option<Usage> {
+    let mut prompt = count(usage, "prompt_tokens")?;
+    let total = count(usage, "total_tokens");
     let mut completion =
-        count(&usage, "completion_tokens").or_else(|| total.map(|total| total.saturating_sub(prompt)))?;
+        count(usage, "completion_tokens").or_else(|| total.map(|total| total.saturating_sub(prompt)))?;
     let details = |name| {
         usage
             .present(name)
@@ -40,8 +39,8 @@ pub fn read(json: &str, excludes_reasoning: bool) -> Option<Usage> {
         prompt += audio;
     }
     let cached = of_prompt("cached_tokens")
-        .or_else(|| count(&usage, "prompt_cache_hit_tokens"))
-        .or_else(|| count(&usage, "cached_tokens"))
+        .or_else(|| count(usage, "prompt_cache_hit_tokens"))
+        .or_else(|| count(usage, "cached_tokens"))
         .unwrap_or(0);
     let cache_write = of_prompt("cache_write_tokens")
         .or_else(|| of_prompt("cache_creation_input_tokens"))
@@ -74,7 +73,7 @@ pub fn read(json: &str, excludes_reasoning: bool) -> Option<Usage> {
 
 /// What a whole answer counts, whatever else it says.
 pub(crate) fn in_answer(answer: &Object<'_>) -> Option<Usage> {
-    read(answer.present("usage")?, false)
+    read(&Object::parse_member(answer.present("usage")?).ok()?, false)
 }
 
 /// A count, whatever number it is spelt as; negative ones count as zero. Counts beyond any model's

@@ -135,7 +135,7 @@ impl Trial<'_> {
                         .history(self.request.stream)
                         .observe(began.elapsed());
                 }
-                let witness = Witness::roughly(self.asked.caller.key, self.request.request.body());
+                let witness = || Witness::roughly(self.asked.caller.key, self.request.request.body());
                 Ok(attempted.at(&self.candidates[candidate], probe, place, witness))
             }
             Ok(Err(failure)) => Err(lost(probe, Some(failure), notes)),
@@ -152,7 +152,13 @@ impl Trial<'_> {
 
 impl Attempted {
     /// The answer of this channel, which keeps its place there while it streams.
-    fn at(mut self, candidate: &Candidate, probe: bool, place: Option<Place>, witness: Witness) -> Self {
+    fn at(
+        mut self,
+        candidate: &Candidate,
+        probe: bool,
+        place: Option<Place>,
+        witness: impl FnOnce() -> Witness,
+    ) -> Self {
         let Candidate { server, forced } = candidate;
         let health = &server.channel.health;
         match &mut self.outcome {
@@ -163,7 +169,7 @@ impl Attempted {
                     channel: Arc::clone(&server.channel),
                     probe,
                     _place: place,
-                    witness,
+                    witness: witness(),
                 });
             }
         }
