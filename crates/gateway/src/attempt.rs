@@ -10,6 +10,7 @@ pub mod fan_out;
 pub mod fetch;
 mod headers;
 mod hedge;
+mod last_resort;
 mod opening;
 pub mod outcome;
 mod pace;
@@ -38,9 +39,10 @@ use self::{
     call::Call,
     caller::Caller,
     fetch::Media,
+    last_resort::LeftAlone,
     outcome::Verdict,
     reasoning::{Keeper, Owner},
-    trial::{Lost, Trial},
+    trial::{Lost, LostBy, Trial},
     tries::{FreeTries, Tries},
 };
 pub use opening::OpenStream;
@@ -167,18 +169,28 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, Unans
         media: Media::default(),
         failures: Vec::new(),
         late: Vec::new(),
+        left_alone: Vec::new(),
         made: 0,
         deadline,
         has_more_behind: falls_back || !resting.is_empty(),
     };
     let mut free = FreeTries::default();
     let retries = gate.settings.routing.retries;
-    let tries = Tries::new(fit.len(), retries, &mut free);
-    let ended = match attempts.through(request, fit, tries).await {
+    let mut tries = Tries::new(fit.len(), retries, &mut free);
+    let tried = attempts.through(request, fit, &mut tries).await;
+    let retries = tries.retries_left();
+    let ended = match tried {
         Ok(attempted) => return Ok(attempted),
         Err(Ended::Exhausted) if attempts.has_more_behind => {
+            let behind = Behind {
+                falls_back,
+                resting,
+                // Where nobody else could be tried, it is as any other.
+                retries: if fit.is_empty() { retries } else { 0 },
+                retries_left: retries,
+            };
             // Few requests come here, and the others need not make room for it.
-            match Box::pin(attempts.beyond(request, (fit, resting), falls_back, &mut free)).await {
+            match Box::pin(attempts.beyond(request, behind, &mut free)).await {
                 Ok(attempted) => return Ok(attempted),
                 Err(ended) => ended,
             }
@@ -208,11 +220,23 @@ struct Attempts<'a> {
     failures: Vec<AttemptFailure>,
     /// What was done in another way than asked in the attempt that the request's time ended.
     late: Vec<Note>,
+    /// Channels of the model that the client asked for which came to be left alone after its route was made.
+    left_alone: Vec<LeftAlone>,
     /// Attempts that have failed, whatever the model.
     made: usize,
     deadline: Instant,
     /// Whether somebody is asked beyond the channels that are being tried.
     has_more_behind: bool,
+}
+
+/// Who is asked when nobody of the route that is fit has answered.
+struct Behind<'a> {
+    falls_back: bool,
+    resting: &'a [Candidate],
+    /// For those that should rest.
+    retries: u32,
+    /// For those that the request would have tried again.
+    retries_left: u32,
 }
 
 /// Why there is no answer.
@@ -225,61 +249,12 @@ enum Ended {
 }
 
 impl Attempts<'_> {
-    /// Tries the models to fall back on, and then the channel that should rest.
-    async fn beyond(
-        &mut self,
-        request: &ValidRequest,
-        (fit, resting): (&[Candidate], &[Candidate]),
-        falls_back: bool,
-        free: &mut FreeTries,
-    ) -> Result<Attempted, Ended> {
-        let Asked {
-            story, caller, pin, ..
-        } = self.asked;
-        if falls_back {
-            // What other models fail with is not about what the client asked for.
-            let failures = std::mem::take(&mut self.failures);
-            let mut models = route::fallbacks(self.gate, request, caller, pin, story).peekable();
-            while let Some((request, candidates)) = models.next() {
-                self.has_more_behind = models.peek().is_some() || !resting.is_empty();
-                let tries = Tries::new(candidates.len(), 0, free);
-                match self.through(&request, &candidates, tries).await {
-                    Ok(mut attempted) => {
-                        attempted.notes.push(Note::Moved("model".to_owned()));
-                        attempted.model = Some(Arc::clone(&request.model));
-                        return Ok(attempted);
-                    }
-                    Err(_) if Instant::now() >= self.deadline => break,
-                    Err(_) => {}
-                }
-            }
-            self.failures = failures;
-        }
-        if Instant::now() >= self.deadline {
-            return Err(match self.failures.is_empty() {
-                true => Ended::Deadline,
-                false => Ended::Exhausted,
-            });
-        }
-        self.has_more_behind = false;
-        // Where nobody else could be tried, it is as any other.
-        let retries = match fit {
-            [] => self.gate.settings.routing.retries,
-            _ => 0,
-        };
-        for candidate in resting {
-            story.tries_all_the_same(&candidate.server.served);
-        }
-        self.through(request, resting, Tries::new(resting.len(), retries, free))
-            .await
-    }
-
     /// Tries these channels with `request`: what was asked, or the same of another model.
     async fn through(
         &mut self,
         request: &ValidRequest,
         candidates: &[Candidate],
-        mut tries: Tries<'_>,
+        tries: &mut Tries<'_>,
     ) -> Result<Attempted, Ended> {
         let gate = self.gate;
         let mut ended = Ended::Exhausted;
@@ -300,7 +275,7 @@ impl Attempts<'_> {
                 has_more_behind: self.has_more_behind,
             };
             let mut lost = Vec::new();
-            let tried = match hedge::after(&trial, next.candidate, &tries) {
+            let tried = match hedge::after(&trial, next.candidate, tries) {
                 None => {
                     trial
                         .on(next.candidate, tries.others_remain(), &mut self.media)
@@ -308,21 +283,13 @@ impl Attempts<'_> {
                 }
                 Some(after) => {
                     let (media, lost) = (&mut self.media, &mut lost);
-                    Box::pin(hedge::race(
-                        &trial,
-                        next.candidate,
-                        after,
-                        media,
-                        &mut tries,
-                        lost,
-                    ))
-                    .await
+                    Box::pin(hedge::race(&trial, next.candidate, after, media, tries, lost)).await
                 }
             };
             let answered = tried.map_err(|last| lost.push(last)).ok();
-            let is_late = lost.iter().any(|lost| lost.failure.is_none());
+            let is_late = lost.iter().any(|lost| matches!(lost.by, LostBy::Late));
             for lost in lost {
-                if self.failed(request, candidates, lost, &mut tries) == Some(Verdict::GiveUp) {
+                if self.failed(request, candidates, lost, tries) == Some(Verdict::GiveUp) {
                     ended = Ended::GivenUp;
                 }
             }
@@ -343,9 +310,18 @@ impl Attempts<'_> {
         lost: Lost,
         tries: &mut Tries<'_>,
     ) -> Option<Verdict> {
-        let Some(failure) = lost.failure else {
-            self.late = lost.notes;
-            return None;
+        let failure = match lost.by {
+            LostBy::Failure(failure) => failure,
+            LostBy::Late => {
+                self.late = lost.notes;
+                return None;
+            }
+            LostBy::LeftAlone { left } => {
+                tries.skipped(lost.candidate, &self.gate.retries);
+                let is_repeated = tries.is_repeating();
+                self.leaves_alone(request, &candidates[lost.candidate].server, left, is_repeated);
+                return None;
+            }
         };
         if matches!(failure, Failure::ChannelFull) {
             tries.skipped(lost.candidate, &self.gate.retries);

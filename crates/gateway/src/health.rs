@@ -110,6 +110,15 @@ pub enum RestsBy {
     Model,
 }
 
+/// Why an attempt cannot begin on a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPlace {
+    /// As many calls are under way as it may have.
+    Full,
+    /// Its breaker is open for so long: it opened after the request's route was made, or another request probes it.
+    LeftAlone { left: Duration },
+}
+
 /// Whom a rest is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -176,15 +185,16 @@ impl Health {
     }
 
     /// Begins an attempt: takes one of the channel's places, and, after the breaker was open, the place of the
-    /// one probe. `None`: the channel is full, or somebody else probes it.
+    /// one probe.
     ///
     /// `forced`: nothing else is left, so neither rest nor breaker counts.
-    pub fn begin(&self, forced: bool) -> Option<Place> {
-        let mut place = Places::take(&self.places)?;
+    pub fn begin(&self, forced: bool) -> Result<Place, NoPlace> {
+        let mut place = Places::take(&self.places).ok_or(NoPlace::Full)?;
         if self.settings.enabled && !forced && self.breaker.closed_until_probe() != 0 {
-            place.probe = self.breaker.admits(self.now(), self.settings.breaker_open)?.probe;
+            let admitted = self.breaker.admits(self.now(), self.settings.breaker_open);
+            place.probe = admitted.map_err(|left| NoPlace::LeftAlone { left })?.probe;
         }
-        Some(place)
+        Ok(place)
     }
 
     /// Notes how an attempt ended. `probe`: it was one ([`Place::probe`]). `witness`: the request, where a failure

@@ -14,7 +14,7 @@ use super::{
     Attempted,
     fetch::{self, Media},
     outcome::{Verdict, treatment},
-    trial::{Lost, Trial},
+    trial::{Lost, LostBy, Trial},
     tries::Tries,
 };
 
@@ -72,8 +72,11 @@ pub async fn race(
         began.retain(|(running, _)| *running != candidate);
         let ended = match tried {
             Err(failed) if !running.is_empty() => {
-                let verdict = failed.failure.as_ref().map(|failure| treatment(failure).verdict);
-                next_is_due = verdict.is_some_and(|verdict| verdict != Verdict::GiveUp);
+                next_is_due = match &failed.by {
+                    LostBy::Failure(failure) => treatment(failure).verdict != Verdict::GiveUp,
+                    LostBy::LeftAlone { .. } => true,
+                    LostBy::Late => false,
+                };
                 lost.push(failed);
                 continue;
             }
@@ -108,8 +111,8 @@ fn begin_next<'a>(
         }
         let next = tries.beside(&trial.gate.retries)?;
         match trial.place(next) {
-            Some(place) => break (next, place),
-            None => lost.push(trial.has_no_place(next)),
+            Ok(place) => break (next, place),
+            Err(none) => lost.push(none),
         }
     };
     let others_remain = tries.others_remain();

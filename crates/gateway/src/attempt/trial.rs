@@ -1,6 +1,6 @@
 //! One try of a request on one channel of its route.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 use tollgate_catalog::contract::ValidRequest;
@@ -11,7 +11,7 @@ use crate::{
     channel::Server,
     error::Failure,
     gate::Gate,
-    health::{Place, Sign, Witness},
+    health::{NoPlace, Place, Sign, Witness},
     route::Candidate,
 };
 
@@ -35,10 +35,20 @@ pub struct Lost {
     pub candidate: usize,
     /// Whether it probed a channel whose breaker was open.
     pub probe: bool,
-    /// `None`: the request's time is over.
-    pub failure: Option<Failure>,
+    pub by: LostBy,
     /// What was done in another way than asked, as far as it came to that.
     pub notes: Vec<Note>,
+}
+
+/// What a try came to nothing by.
+pub enum LostBy {
+    Failure(Failure),
+    /// The request's time is over.
+    Late,
+    /// Nothing was sent: the channel is to be left alone for so long, which was not so when the route was made.
+    LeftAlone {
+        left: Duration,
+    },
 }
 
 impl Trial<'_> {
@@ -61,26 +71,22 @@ impl Trial<'_> {
         others_remain: bool,
         media: &mut Media,
     ) -> Result<Attempted, Lost> {
-        let Some(place) = self.place(candidate) else {
-            return Err(self.has_no_place(candidate));
-        };
+        let place = self.place(candidate)?;
         self.with_place(candidate, place, others_remain, media).await
     }
 
-    /// A place on that channel; dropping it gives it back. `None`: there is none.
-    pub fn place(&self, candidate: usize) -> Option<Place> {
+    /// A place on that channel; dropping it gives it back.
+    pub fn place(&self, candidate: usize) -> Result<Place, Lost> {
         let Candidate { server, forced } = &self.candidates[candidate];
-        server.channel.health.begin(*forced)
-    }
-
-    /// What becomes of a try that found no place.
-    pub fn has_no_place(&self, candidate: usize) -> Lost {
-        Lost {
+        server.channel.health.begin(*forced).map_err(|why| Lost {
             candidate,
             probe: false,
-            failure: Some(Failure::ChannelFull),
+            by: match why {
+                NoPlace::Full => LostBy::Failure(Failure::ChannelFull),
+                NoPlace::LeftAlone { left } => LostBy::LeftAlone { left },
+            },
             notes: Vec::new(),
-        }
+        })
     }
 
     /// As [`Self::on`], with a place there.
@@ -95,10 +101,10 @@ impl Trial<'_> {
     ) -> Result<Attempted, Lost> {
         let Candidate { server, .. } = &self.candidates[candidate];
         let health = &server.channel.health;
-        let lost = |probe, failure, notes| Lost {
+        let lost = |probe, by, notes| Lost {
             candidate,
             probe,
-            failure,
+            by,
             notes,
         };
         let mut notes = Vec::new();
@@ -138,13 +144,13 @@ impl Trial<'_> {
                 let witness = || Witness::roughly(self.asked.caller.key, self.request.request.body());
                 Ok(attempted.at(&self.candidates[candidate], probe, place, witness))
             }
-            Ok(Err(failure)) => Err(lost(probe, Some(failure), notes)),
+            Ok(Err(failure)) => Err(lost(probe, LostBy::Failure(failure), notes)),
             Err(_) => {
                 // Most of the time went by here.
                 if began.elapsed() > self.gate.settings.request_deadline / 2 {
                     health.note(Sign::Failing, probe, Some(self.asked.witness()));
                 }
-                Err(lost(probe, None, notes))
+                Err(lost(probe, LostBy::Late, notes))
             }
         }
     }

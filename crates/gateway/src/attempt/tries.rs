@@ -64,6 +64,29 @@ impl<'f> Tries<'f> {
         }
     }
 
+    /// Tries on so many channels that were not tried yet, and, with what is left of the retries, on so many behind
+    /// them that were.
+    pub fn resumed(new: usize, tried: usize, retries: u32, free: &'f mut FreeTries) -> Self {
+        let mut tries = Self::new(new, retries, free);
+        let tried = new..new + tried;
+        match new {
+            // Their wait has gone by.
+            0 => (tries.rounds, tries.round) = (1, tried.rev().collect()),
+            _ => tries.again = tried.map(|candidate| (candidate, Duration::ZERO)).collect(),
+        }
+        tries
+    }
+
+    /// Further tries that are left, beyond the first round.
+    pub fn retries_left(&self) -> u32 {
+        self.left
+    }
+
+    /// Whether those that are tried now were tried before.
+    pub fn is_repeating(&self) -> bool {
+        self.rounds > 0
+    }
+
     /// The next try; `None` when there is none left, or the gate as a whole has retried too much.
     pub fn next(&mut self, budget: &RetryBudget) -> Option<Next> {
         if self.round.is_empty() {
@@ -123,7 +146,7 @@ impl<'f> Tries<'f> {
         }
     }
 
-    /// It was no try: the channel had no place.
+    /// It was no try: the channel had no place, or is to be left alone.
     pub fn skipped(&mut self, candidate: usize, budget: &RetryBudget) {
         match self.paid.iter().position(|paid| *paid == candidate) {
             Some(place) => {

@@ -67,21 +67,26 @@ impl Breaker {
         }
     }
 
-    /// Whether a request may go through, and whether it is a probe then. Should a probe never tell how it
-    /// ended, the next one goes after `open`.
-    pub fn admits(&self, now: Moment, open: Duration) -> Option<Admitted> {
+    /// Whether a request may go through, and whether it is a probe then; else for how long none may. Should a probe
+    /// never tell how it ended, the next one goes after `open`.
+    pub fn admits(&self, now: Moment, open: Duration) -> Result<Admitted, Duration> {
         let at = self.closed_until_probe();
         if at == 0 {
-            return Some(Admitted { probe: false });
+            return Ok(Admitted { probe: false });
+        }
+        if at > now {
+            return Err(Duration::from_millis(at - now));
         }
         let next = now + open.as_millis() as Moment;
-        let is_due = at <= now;
-        let probe = is_due
-            && self
-                .probe_at
-                .compare_exchange(at, next, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok();
-        probe.then_some(Admitted { probe })
+        match self
+            .probe_at
+            .compare_exchange(at, next, Ordering::AcqRel, Ordering::Relaxed)
+        {
+            Ok(_) => Ok(Admitted { probe: true }),
+            // It was closed this very moment, or somebody else probes it.
+            Err(0) => Ok(Admitted { probe: false }),
+            Err(at) => Err(Duration::from_millis(at.saturating_sub(now))),
+        }
     }
 
     /// A stream has its first output. One that was begun although the breaker was open closes it: the provider is

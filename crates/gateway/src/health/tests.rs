@@ -60,7 +60,7 @@ fn an_open_breaker_is_passed_by_who_has_nothing_else_and_closes_when_that_succee
     health.note(Sign::Failing, false, None);
     assert_eq!(health.breaker(), BreakerState::Open);
     assert!(!is_fit(&health, &b));
-    assert!(health.begin(false).is_none());
+    assert!(matches!(health.begin(false), Err(NoPlace::LeftAlone { .. })));
 
     let place = health.begin(true).expect("nothing else is left");
     drop(place);
@@ -87,7 +87,7 @@ fn switched_off_nothing_keeps_a_request_away() {
         health.note(Sign::Failing, false, None);
     }
     assert!(is_fit(&health, &a));
-    assert!(health.begin(false).is_some());
+    assert!(health.begin(false).is_ok());
 }
 
 #[test]
@@ -95,10 +95,11 @@ fn a_full_channel_takes_nobody_until_one_has_gone() {
     let [a, _] = models();
     let health = Health::new(settings(), [&a].into_iter(), NonZeroU32::new(1));
     let place = health.begin(false);
-    assert!(place.is_some());
-    assert_eq!((health.begin(true).is_none(), health.in_flight()), (true, 1));
+    assert!(place.is_ok());
+    assert!(matches!(health.begin(true), Err(NoPlace::Full)));
+    assert_eq!(health.in_flight(), 1);
     drop(place);
-    assert!(health.begin(false).is_some());
+    assert!(health.begin(false).is_ok());
 }
 
 #[test]

@@ -35,7 +35,7 @@ async fn with_spare(tables: &str) -> (FakeProvider, FakeProvider, Gate) {
 
 /// The story of the request with this answer's ID. It is there as soon as the answer has ended, but for the moment
 /// that the gate needs to see that.
-async fn story(gate: &Gate, id: Option<&str>) -> Value {
+pub async fn story(gate: &Gate, id: Option<&str>) -> Value {
     let path = format!("/admin/v1/requests/{}", id.expect("an answer has an ID"));
     for _ in 0..300 {
         let answer = get_from_admin(gate, &path).await;

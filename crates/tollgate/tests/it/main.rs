@@ -15,6 +15,7 @@ mod answer;
 mod attempt_time;
 mod backup;
 mod body;
+mod breaker;
 mod chaos;
 mod cli;
 mod cli_accounts;

@@ -195,3 +195,31 @@ fn after_a_failure_that_would_be_the_same_everywhere_nobody_is_tried_again() {
     assert!(!tries.others_remain());
     assert_eq!(tries.next(&budget), None);
 }
+
+/// Places in the order in which they are tried as a last resort, where each try fails for the moment.
+fn tried_at_last(new: usize, tried: usize, retries: u32, budget: &RetryBudget) -> Vec<usize> {
+    let mut free = FreeTries::default();
+    let mut tries = Tries::resumed(new, tried, retries, &mut free);
+    let mut made = Vec::new();
+    while let Some(Next { candidate, .. }) = tries.next(budget) {
+        made.push(candidate);
+        tries.failed(candidate, Verdict::Again, None);
+    }
+    made
+}
+
+#[test]
+fn who_was_tried_before_takes_what_is_left_of_the_retries_and_who_was_not_comes_first() {
+    let budget = RetryBudget::default();
+    assert_eq!(tried_at_last(0, 1, 2, &budget), [0, 0]);
+    assert_eq!(tried_at_last(0, 2, 2, &budget), [0, 1]);
+    assert_eq!(tried_at_last(1, 1, 1, &budget), [0, 1]);
+    assert_eq!(tried_at_last(2, 0, 0, &budget), [0, 1]);
+
+    while budget.spend() {}
+    assert_eq!(
+        (tried_at_last(0, 1, 2, &budget), tried_at_last(1, 1, 2, &budget)),
+        (vec![], vec![0]),
+        "the gate as a whole has retried too much"
+    );
+}

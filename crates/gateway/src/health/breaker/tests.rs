@@ -30,7 +30,7 @@ fn it_opens_after_so_many_failures_in_a_row() {
     fail(&breaker, 1, 1);
 
     assert_eq!(breaker.state(1), BreakerState::Open);
-    assert_eq!(breaker.admits(1, OPEN), None);
+    assert_eq!(breaker.admits(1, OPEN), Err(OPEN));
 }
 
 #[test]
@@ -77,21 +77,25 @@ fn one_request_at_a_time_probes_it_and_its_success_closes_it() {
     fail(&breaker, 1, 3);
     assert_eq!(breaker.state(10_001), BreakerState::HalfOpen);
 
-    assert_eq!(breaker.admits(10_001, OPEN), Some(Admitted { probe: true }));
-    assert_eq!(breaker.admits(10_001, OPEN), None, "a second one has to wait");
+    assert_eq!(breaker.admits(10_001, OPEN), Ok(Admitted { probe: true }));
+    assert_eq!(
+        breaker.admits(10_001, OPEN),
+        Err(OPEN),
+        "a second one has to wait"
+    );
     breaker.succeeded(10_500);
 
     assert_eq!(breaker.state(10_500), BreakerState::Closed);
-    assert_eq!(breaker.admits(10_500, OPEN), Some(Admitted { probe: false }));
+    assert_eq!(breaker.admits(10_500, OPEN), Ok(Admitted { probe: false }));
 }
 
 #[test]
 fn a_probe_that_never_ends_is_followed_by_another() {
     let breaker = Breaker::default();
     fail(&breaker, 1, 3);
-    assert_eq!(breaker.admits(10_001, OPEN), Some(Admitted { probe: true }));
-    assert_eq!(breaker.admits(20_000, OPEN), None);
-    assert_eq!(breaker.admits(20_001, OPEN), Some(Admitted { probe: true }));
+    assert_eq!(breaker.admits(10_001, OPEN), Ok(Admitted { probe: true }));
+    assert_eq!(breaker.admits(20_000, OPEN), Err(Duration::from_millis(1)));
+    assert_eq!(breaker.admits(20_001, OPEN), Ok(Admitted { probe: true }));
 }
 
 #[test]
@@ -102,14 +106,14 @@ fn each_probe_that_fails_doubles_the_time_up_to_a_limit() {
     for expected in [20, 40, 80, 160, 300, 300] {
         assert_eq!(
             breaker.admits(now, OPEN),
-            Some(Admitted { probe: true }),
+            Ok(Admitted { probe: true }),
             "at {now}"
         );
         breaker.failed(now, &settings(), true);
         let next = now + expected * 1_000;
         assert_eq!(
             (breaker.admits(next - 1, OPEN), breaker.state(next)),
-            (None, BreakerState::HalfOpen)
+            (Err(Duration::from_millis(1)), BreakerState::HalfOpen)
         );
         now = next;
     }
