@@ -53,7 +53,7 @@ use crate::{
     channel::Server,
     error::{AttemptFailure, Failure, GateError},
     gate::Gate,
-    health::{Place, Witness},
+    health::{Place, Probe, Witness},
     route::{self, Candidate, Pin, Route},
     sandbox,
     story::{AttemptPen, Story, Why},
@@ -316,10 +316,11 @@ impl Attempts<'_> {
                 self.late = lost.notes;
                 return None;
             }
-            LostBy::LeftAlone { left } => {
+            LostBy::LeftAlone { left, by } => {
                 tries.skipped(lost.candidate, &self.gate.retries);
                 let is_repeated = tries.is_repeating();
-                self.leaves_alone(request, &candidates[lost.candidate].server, left, is_repeated);
+                let why = Why::of_rest(by, left);
+                self.leaves_alone(request, &candidates[lost.candidate].server, why, is_repeated);
                 return None;
             }
         };
@@ -347,7 +348,7 @@ impl Attempts<'_> {
         let treatment = outcome::treatment(&failure);
         let health = &server.channel.health;
         let witness = treatment.blame.perhaps(|| self.asked.witness());
-        health.note(treatment.sign, lost.probe, witness);
+        health.note(treatment.sign, lost.probe.as_ref().map(Probe::start), witness);
         if let Some((scope, rest)) = treatment.rest {
             health.rest(scope, &server.health, rest, witness);
         }

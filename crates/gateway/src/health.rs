@@ -21,7 +21,7 @@ use std::{
 use tollgate_catalog::model::ModelId;
 
 use breaker::Breaker;
-pub use breaker::BreakerState;
+pub use breaker::{BreakerState, Probe, ProbeStart};
 use history::History;
 pub use places::Place;
 use places::Places;
@@ -47,7 +47,7 @@ pub struct Health {
     settings: HealthSettings,
     /// What moments count from.
     began: Instant,
-    breaker: Breaker,
+    breaker: Arc<Breaker>,
     /// Of the whole channel: its credential or its quota.
     rest: Rest,
     models: BTreeMap<ModelId, Arc<ModelHealth>>,
@@ -104,6 +104,8 @@ pub enum Fitness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestsBy {
     Breaker,
+    /// Another request, which probes whether it is well again.
+    Probe,
     /// Its credential or its quota.
     Channel,
     /// The model on it.
@@ -115,8 +117,8 @@ pub enum RestsBy {
 pub enum NoPlace {
     /// As many calls are under way as it may have.
     Full,
-    /// Its breaker is open for so long: it opened after the request's route was made, or another request probes it.
-    LeftAlone { left: Duration },
+    /// Its breaker opened after the request's route was made, or another request probes it.
+    LeftAlone { left: Duration, by: RestsBy },
 }
 
 /// Whom a rest is for.
@@ -147,7 +149,7 @@ impl Health {
         Self {
             settings,
             began: Instant::now(),
-            breaker: Breaker::default(),
+            breaker: Arc::default(),
             rest: Rest::default(),
             models: models.map(|model| (model.clone(), Arc::default())).collect(),
             places: Arc::new(Places::new(concurrency)),
@@ -167,20 +169,20 @@ impl Health {
             return Fitness::Fit;
         }
         let (channel, model) = (self.rest.until(), model.rest.until());
-        let until = channel.max(model).max(self.breaker.closed_until_probe());
-        if until == 0 {
+        if channel.max(model).max(self.breaker.closed_until_probe()) == 0 {
             return Fitness::Fit;
         }
-        match until.checked_sub(self.now()) {
-            None | Some(0) => Fitness::Fit,
-            Some(left) => Fitness::Resting {
-                left: Duration::from_millis(left),
-                by: match until {
-                    _ if until == channel => RestsBy::Channel,
-                    _ if until == model => RestsBy::Model,
-                    _ => RestsBy::Breaker,
-                },
+        let now = self.now();
+        let kept_away = self.breaker.keeps_away(now, self.settings.breaker_open);
+        let rests = [(model, RestsBy::Model), (channel, RestsBy::Channel)];
+        // Of two that end together the later one is told.
+        let longest = kept_away.into_iter().chain(rests).max_by_key(|(until, _)| *until);
+        match longest {
+            Some((until, by)) if until > now => Fitness::Resting {
+                left: Duration::from_millis(until - now),
+                by,
             },
+            _ => Fitness::Fit,
         }
     }
 
@@ -191,15 +193,19 @@ impl Health {
     pub fn begin(&self, forced: bool) -> Result<Place, NoPlace> {
         let mut place = Places::take(&self.places).ok_or(NoPlace::Full)?;
         if self.settings.enabled && !forced && self.breaker.closed_until_probe() != 0 {
-            let admitted = self.breaker.admits(self.now(), self.settings.breaker_open);
-            place.probe = admitted.map_err(|left| NoPlace::LeftAlone { left })?.probe;
+            let now = self.now();
+            let admitted = self.breaker.admits(now, self.settings.breaker_open);
+            place.probe = admitted.map_err(|(until, by)| NoPlace::LeftAlone {
+                left: Duration::from_millis(until.saturating_sub(now)),
+                by,
+            })?;
         }
         Ok(place)
     }
 
-    /// Notes how an attempt ended. `probe`: it was one ([`Place::probe`]). `witness`: the request, where a failure
+    /// Notes how an attempt ended. `probe`: when it began, where it was one ([`Place::probe`]). `witness`: the request, where a failure
     /// may be its own fault; then it counts once in a while.
-    pub fn note(&self, sign: Sign, probe: bool, witness: Option<Witness>) {
+    pub fn note(&self, sign: Sign, probe: Option<ProbeStart>, witness: Option<Witness>) {
         let now = self.now();
         match sign {
             Sign::Alive => self.breaker.succeeded(now),
@@ -234,7 +240,7 @@ impl Health {
     }
 
     /// Notes that a stream broke after its first output; the arguments are those of [`Health::note`].
-    pub fn stream_broke(&self, sign: Sign, probe: bool, witness: Option<Witness>) {
+    pub fn stream_broke(&self, sign: Sign, probe: Option<ProbeStart>, witness: Option<Witness>) {
         let now = self.now();
         match sign {
             Sign::Alive => self.breaker.stream_ended(),
@@ -247,7 +253,7 @@ impl Health {
 
     /// Notes an answer that is whole: nothing is the matter with the channel, nor with the model on it.
     pub fn answered(&self, model: &ModelHealth) {
-        self.note(Sign::Alive, false, None);
+        self.note(Sign::Alive, None, None);
         self.suspicion.clear();
         model.suspicion.clear();
     }

@@ -25,15 +25,14 @@ pub(super) struct LeftAlone {
 }
 
 impl Attempts<'_> {
-    /// Notes that the channel is left alone for so long. Those of another model are not asked once more.
+    /// Notes that the channel is left alone, and why. Those of another model are not asked once more.
     pub(super) fn leaves_alone(
         &mut self,
         request: &ValidRequest,
         server: &Server,
-        left: Duration,
+        why: Why,
         was_tried: bool,
     ) {
-        let why = Why::BreakerOpen { left };
         self.asked.story.passes_over(&server.served, why);
         if request.model.id == self.asked.request.model.id {
             self.has_more_behind = true;

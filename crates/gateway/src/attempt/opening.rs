@@ -24,7 +24,7 @@ use crate::{
     channel::Server,
     error::Failure,
     gate::Gate,
-    health::{Place, Witness},
+    health::{Place, ProbeStart, Witness},
     sandbox::EmbeddedStream,
     story::Followed,
 };
@@ -50,8 +50,8 @@ pub struct OpenStream {
 /// Who wants to know how a stream ends.
 pub struct Watch {
     pub channel: Arc<crate::channel::Channel>,
-    /// Whether the stream's attempt was a probe.
-    pub probe: bool,
+    /// When the stream's attempt began, where it was a probe.
+    pub probe: Option<ProbeStart>,
     /// Where its calls have none of their own.
     pub _place: Option<Place>,
     pub witness: Witness,

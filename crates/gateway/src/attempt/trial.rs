@@ -11,7 +11,7 @@ use crate::{
     channel::Server,
     error::Failure,
     gate::Gate,
-    health::{NoPlace, Place, Sign, Witness},
+    health::{NoPlace, Place, Probe, RestsBy, Sign, Witness},
     route::Candidate,
 };
 
@@ -33,8 +33,8 @@ pub struct Trial<'a> {
 pub struct Lost {
     /// Place in the route.
     pub candidate: usize,
-    /// Whether it probed a channel whose breaker was open.
-    pub probe: bool,
+    /// Where it probed a channel whose breaker was open; nobody else does until it is known what it found.
+    pub probe: Option<Probe>,
     pub by: LostBy,
     /// What was done in another way than asked, as far as it came to that.
     pub notes: Vec<Note>,
@@ -48,6 +48,7 @@ pub enum LostBy {
     /// Nothing was sent: the channel is to be left alone for so long, which was not so when the route was made.
     LeftAlone {
         left: Duration,
+        by: RestsBy,
     },
 }
 
@@ -80,10 +81,10 @@ impl Trial<'_> {
         let Candidate { server, forced } = &self.candidates[candidate];
         server.channel.health.begin(*forced).map_err(|why| Lost {
             candidate,
-            probe: false,
+            probe: None,
             by: match why {
                 NoPlace::Full => LostBy::Failure(Failure::ChannelFull),
-                NoPlace::LeftAlone { left } => LostBy::LeftAlone { left },
+                NoPlace::LeftAlone { left, by } => LostBy::LeftAlone { left, by },
             },
             notes: Vec::new(),
         })
@@ -95,7 +96,7 @@ impl Trial<'_> {
     pub async fn with_place(
         &self,
         candidate: usize,
-        place: Place,
+        mut place: Place,
         others_remain: bool,
         media: &mut Media,
     ) -> Result<Attempted, Lost> {
@@ -108,7 +109,7 @@ impl Trial<'_> {
             notes,
         };
         let mut notes = Vec::new();
-        let (began, probe) = (Instant::now(), place.probe);
+        let (began, probe) = (Instant::now(), place.probe.take());
         let left = self.deadline.saturating_duration_since(began);
         let share = match others_remain || self.has_more_behind {
             true => left / 2,
@@ -148,7 +149,8 @@ impl Trial<'_> {
             Err(_) => {
                 // Most of the time went by here.
                 if began.elapsed() > self.gate.settings.request_deadline / 2 {
-                    health.note(Sign::Failing, probe, Some(self.asked.witness()));
+                    let start = probe.as_ref().map(Probe::start);
+                    health.note(Sign::Failing, start, Some(self.asked.witness()));
                 }
                 Err(lost(probe, LostBy::Late, notes))
             }
@@ -161,7 +163,7 @@ impl Attempted {
     fn at(
         mut self,
         candidate: &Candidate,
-        probe: bool,
+        probe: Option<Probe>,
         place: Option<Place>,
         witness: impl FnOnce() -> Witness,
     ) -> Self {
@@ -170,10 +172,10 @@ impl Attempted {
         match &mut self.outcome {
             Outcome::Whole { .. } => health.answered(&server.health),
             Outcome::Stream(stream) => {
-                health.stream_began(&server.health, probe || *forced);
+                health.stream_began(&server.health, probe.is_some() || *forced);
                 stream.watched_by(Watch {
                     channel: Arc::clone(&server.channel),
-                    probe,
+                    probe: probe.as_ref().map(Probe::start),
                     _place: place,
                     witness: witness(),
                 });

@@ -6,16 +6,21 @@
 //! answer as other attempts have to give, and says nothing of what such streams come to.
 
 use std::{
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use super::{HealthSettings, Moment};
+use super::{HealthSettings, Moment, RestsBy};
 
 /// Milliseconds after which attempts are counted anew.
 const WINDOW: Moment = 10_000;
 /// Fewer attempts say nothing of a share.
 const WINDOW_LEAST: u16 = 20;
+/// Milliseconds after which a probe that is still under way keeps others away no more: a long answer takes longer.
+const LONGEST_PROBE: Moment = 60_000;
 /// Longest time that it stays open.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -28,6 +33,10 @@ pub struct Breaker {
     window: AtomicU64,
     /// When the next probe may go; 0: closed.
     probe_at: AtomicU64,
+    /// Until when the probe under way keeps others away; 0: there is none.
+    probed_until: AtomicU64,
+    /// When it was last opened, or opened for longer.
+    opened_at: AtomicU64,
     /// Probes that failed since it opened.
     failed_probes: AtomicU32,
 }
@@ -39,7 +48,7 @@ pub enum BreakerState {
     Closed,
     /// None does.
     Open,
-    /// The next request is a probe.
+    /// The next request is a probe, or one is under way.
     HalfOpen,
 }
 
@@ -67,26 +76,44 @@ impl Breaker {
         }
     }
 
-    /// Whether a request may go through, and whether it is a probe then; else for how long none may. Should a probe
-    /// never tell how it ended, the next one goes after `open`.
-    pub fn admits(&self, now: Moment, open: Duration) -> Result<Admitted, Duration> {
+    /// Who keeps requests away, and until when. That of a probe is when it would be over with another one, were it to
+    /// fail at once; nobody knows.
+    pub fn keeps_away(&self, now: Moment, open: Duration) -> Option<(Moment, RestsBy)> {
+        let at = self.closed_until_probe();
+        if at > now {
+            return Some((at, RestsBy::Breaker));
+        }
+        let is_probed = at != 0 && self.probed_until.load(Ordering::Acquire) > now;
+        is_probed.then(|| (now + open.as_millis() as Moment, RestsBy::Probe))
+    }
+
+    /// Whether a request may go through, and the probe that it is then, if any; else who keeps it away, and until when.
+    /// Should the probe never tell how it ended, the next one goes after `open`, when this one is over.
+    pub fn admits(self: &Arc<Self>, now: Moment, open: Duration) -> Result<Option<Probe>, (Moment, RestsBy)> {
         let at = self.closed_until_probe();
         if at == 0 {
-            return Ok(Admitted { probe: false });
+            return Ok(None);
         }
-        if at > now {
-            return Err(Duration::from_millis(at - now));
+        if let Some(kept_away) = self.keeps_away(now, open) {
+            return Err(kept_away);
         }
+        let (before, until) = (self.probed_until.load(Ordering::Acquire), now + LONGEST_PROBE);
         let next = now + open.as_millis() as Moment;
-        match self
-            .probe_at
-            .compare_exchange(at, next, Ordering::AcqRel, Ordering::Relaxed)
-        {
-            Ok(_) => Ok(Admitted { probe: true }),
-            // It was closed this very moment, or somebody else probes it.
-            Err(0) => Ok(Admitted { probe: false }),
-            Err(at) => Err(Duration::from_millis(at.saturating_sub(now))),
+        let is_first = before <= now
+            && self
+                .probed_until
+                .compare_exchange(before, until, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok();
+        if !is_first {
+            return Err((next, RestsBy::Probe));
         }
+        Ok(Some(Probe {
+            breaker: Arc::clone(self),
+            start: ProbeStart(now),
+            until,
+            at,
+            next,
+        }))
     }
 
     /// A stream has its first output. One that was begun although the breaker was open closes it: the provider is
@@ -123,20 +150,26 @@ impl Breaker {
         self.probe_at.store(0, Ordering::Release);
     }
 
-    /// An attempt failed before it answered. `probe`: it was one.
-    pub fn failed(&self, now: Moment, settings: &HealthSettings, probe: bool) {
+    /// An attempt failed before it answered. `probe`: when it began, where it was one.
+    pub fn failed(&self, now: Moment, settings: &HealthSettings, probe: Option<ProbeStart>) {
         self.count_failure(&self.in_a_row, now, settings, probe);
     }
 
     /// A stream broke after its first output.
-    pub fn stream_broke(&self, now: Moment, settings: &HealthSettings, probe: bool) {
+    pub fn stream_broke(&self, now: Moment, settings: &HealthSettings, probe: Option<ProbeStart>) {
         self.count_failure(&self.broken_in_a_row, now, settings, probe);
     }
 
-    fn count_failure(&self, in_a_row: &AtomicU32, now: Moment, settings: &HealthSettings, probe: bool) {
+    fn count_failure(
+        &self,
+        in_a_row: &AtomicU32,
+        now: Moment,
+        settings: &HealthSettings,
+        probe: Option<ProbeStart>,
+    ) {
         let in_a_row = in_a_row.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let window = self.count(now, true);
-        let open = if probe {
+        let open = if probe.is_some_and(|start| self.is_first_to_fail(start, now)) {
             let failed = self
                 .failed_probes
                 .fetch_add(1, Ordering::Relaxed)
@@ -146,12 +179,21 @@ impl Breaker {
         } else if self.closed_until_probe() == 0
             && (in_a_row >= settings.breaker_failures || window.is_mostly_failed())
         {
+            self.opened_at.fetch_max(now, Ordering::Relaxed);
             settings.breaker_open
         } else {
             return;
         };
         self.probe_at
             .store(now + open.as_millis() as Moment, Ordering::Release);
+    }
+
+    /// Of probes that were under way at once the first that fails says all that they have to say.
+    fn is_first_to_fail(&self, ProbeStart(start): ProbeStart, now: Moment) -> bool {
+        let later = |opened: u64| (opened <= start).then_some(now);
+        self.opened_at
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, later)
+            .is_ok()
     }
 
     /// Counts an attempt, and gives all of the window.
@@ -176,10 +218,39 @@ fn clear(count: &AtomicU32) {
     }
 }
 
-/// Leave to go through.
+/// When a probe began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Admitted {
-    pub probe: bool,
+pub struct ProbeStart(Moment);
+
+/// The probe of a breaker, until it has told how it ended. Dropping it lets another one begin.
+#[derive(Debug)]
+pub struct Probe {
+    breaker: Arc<Breaker>,
+    start: ProbeStart,
+    /// Until when it keeps others away, and whom it was let through by.
+    until: Moment,
+    at: Moment,
+    /// When the next one may go, where this one says nothing.
+    next: Moment,
+}
+
+impl Probe {
+    pub fn start(&self) -> ProbeStart {
+        self.start
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        let Breaker {
+            probe_at,
+            probed_until,
+            ..
+        } = &*self.breaker;
+        // What it said has moved it already, and another may have begun since: then there is nothing to do.
+        let _ = probe_at.compare_exchange(self.at, self.next, Ordering::AcqRel, Ordering::Relaxed);
+        let _ = probed_until.compare_exchange(self.until, 0, Ordering::AcqRel, Ordering::Relaxed);
+    }
 }
 
 /// Attempts of the last while.

@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use super::Probe;
+
 #[derive(Debug)]
 pub struct Places {
     limit: u32,
@@ -18,8 +20,8 @@ pub struct Places {
 #[derive(Debug)]
 pub struct Place {
     places: Arc<Places>,
-    /// Whether the attempt probes a channel whose breaker was open.
-    pub probe: bool,
+    /// Where the attempt probes a channel whose breaker was open.
+    pub probe: Option<Probe>,
 }
 
 impl Places {
@@ -40,7 +42,7 @@ impl Places {
             .ok()?;
         Some(Place {
             places: Arc::clone(places),
-            probe: false,
+            probe: None,
         })
     }
 

@@ -56,11 +56,21 @@ fn a_shorter_rest_does_not_end_a_longer_one() {
 fn an_open_breaker_is_passed_by_who_has_nothing_else_and_closes_when_that_succeeds() {
     let [a, b] = models();
     let health = Health::new(settings(), [&a, &b].into_iter(), None);
-    health.note(Sign::Failing, false, None);
-    health.note(Sign::Failing, false, None);
+    health.note(Sign::Failing, None, None);
+    health.note(Sign::Failing, None, None);
     assert_eq!(health.breaker(), BreakerState::Open);
     assert!(!is_fit(&health, &b));
-    assert!(matches!(health.begin(false), Err(NoPlace::LeftAlone { .. })));
+    let kept_away = health.begin(false).expect_err("nobody goes through");
+    assert!(
+        matches!(
+            kept_away,
+            NoPlace::LeftAlone {
+                by: RestsBy::Breaker,
+                ..
+            }
+        ),
+        "{kept_away:?}"
+    );
 
     let place = health.begin(true).expect("nothing else is left");
     drop(place);
@@ -84,7 +94,7 @@ fn switched_off_nothing_keeps_a_request_away() {
         None,
     );
     for _ in 0..10 {
-        health.note(Sign::Failing, false, None);
+        health.note(Sign::Failing, None, None);
     }
     assert!(is_fit(&health, &a));
     assert!(health.begin(false).is_ok());
@@ -108,11 +118,11 @@ fn one_request_that_fails_again_and_again_opens_no_breaker_and_different_ones_do
     let health = Health::new(settings(), [&a].into_iter(), None);
     let witness = |body: &[u8]| Some(Witness::of(tollgate_ledger::KeyId::new(1), body));
     for _ in 0..100 {
-        health.note(Sign::Failing, false, witness(b"poison"));
+        health.note(Sign::Failing, None, witness(b"poison"));
     }
     assert_eq!(health.breaker(), BreakerState::Closed);
 
-    health.note(Sign::Failing, false, witness(b"another"));
+    health.note(Sign::Failing, None, witness(b"another"));
 
     assert_eq!(health.breaker(), BreakerState::Open);
 }
@@ -149,7 +159,7 @@ fn streams_that_break_after_their_first_output_fail_in_a_row_until_one_ends() {
     let model = health.of_model(&a);
     let breaks = || {
         health.stream_began(&model, false);
-        health.stream_broke(Sign::Failing, false, None);
+        health.stream_broke(Sign::Failing, None, None);
     };
     for _ in 0..5 {
         breaks();
@@ -173,7 +183,7 @@ fn failures_among_streams_that_go_on_for_long_are_not_in_a_row() {
     let health = Health::new(settings(), [&a].into_iter(), None);
     let model = health.of_model(&a);
     for _ in 0..30 {
-        health.note(Sign::Failing, false, None);
+        health.note(Sign::Failing, None, None);
         health.stream_began(&model, false);
         health.stream_began(&model, false);
     }
@@ -191,14 +201,15 @@ fn a_probe_that_begins_to_answer_lets_others_through_until_it_breaks() {
     let model = health.of_model(&a);
     for _ in 0..2 {
         health.stream_began(&model, false);
-        health.stream_broke(Sign::Failing, false, None);
+        health.stream_broke(Sign::Failing, None, None);
     }
     let place = health.begin(false).expect("its time is over");
-    assert!(place.probe);
+    let probe = place.probe.as_ref().map(Probe::start);
+    assert!(probe.is_some());
 
-    health.stream_began(&model, place.probe);
+    health.stream_began(&model, probe.is_some());
     assert_eq!(health.breaker(), BreakerState::Closed);
-    health.stream_broke(Sign::Failing, place.probe, None);
+    health.stream_broke(Sign::Failing, probe, None);
 
     assert_ne!(health.breaker(), BreakerState::Closed);
 }
@@ -209,7 +220,7 @@ fn a_stream_that_began_before_the_breaker_opened_does_not_close_it_with_its_end(
     let health = Health::new(settings(), [&a].into_iter(), None);
     health.stream_began(&health.of_model(&a), false);
     for _ in 0..2 {
-        health.note(Sign::Failing, false, None);
+        health.note(Sign::Failing, None, None);
     }
 
     health.stream_ended();

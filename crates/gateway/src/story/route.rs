@@ -37,6 +37,8 @@ pub enum Why {
     BreakerOpen {
         left: Duration,
     },
+    /// Another request probes whether it is well again.
+    Probed,
     /// Its credential was refused, or its quota is used up.
     ChannelRests {
         left: Duration,
@@ -62,6 +64,7 @@ impl Why {
     pub fn of_rest(by: RestsBy, left: Duration) -> Self {
         match by {
             RestsBy::Breaker => Self::BreakerOpen { left },
+            RestsBy::Probe => Self::Probed,
             RestsBy::Channel => Self::ChannelRests { left },
             RestsBy::Model => Self::ModelRests { left },
         }
@@ -72,6 +75,7 @@ impl Why {
             Self::Pinned => "pinned",
             Self::Lacks(what) => what.as_str(),
             Self::BreakerOpen { .. } => "breaker_open",
+            Self::Probed => "probed",
             Self::ChannelRests { .. } => "channel_rests",
             Self::ModelRests { .. } => "model_rests",
             Self::Full => "full",
@@ -88,6 +92,7 @@ impl Why {
                 Some(left)
             }
             Self::Pinned
+            | Self::Probed
             | Self::Lacks(_)
             | Self::Full
             | Self::NotServed

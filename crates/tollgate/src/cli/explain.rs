@@ -241,6 +241,7 @@ fn state(channel: &ToldChannel) -> String {
         Some("pinned") => "the request's headers leave it out",
         Some("not_for_key") => "the API key may not use it",
         Some("breaker_open") => "breaker open",
+        Some("probed") => "another request probes whether it is well again",
         Some("channel_rests") => "credential or quota: resting",
         Some("model_rests") => "rate limit: resting",
         Some("full") => "as many attempts as it may have",

@@ -131,3 +131,46 @@ async fn a_channel_that_is_being_probed_is_the_last_resort_of_all_others() {
     }
     assert_eq!(forced, 5, "one of them is the probe");
 }
+
+#[tokio::test]
+async fn while_a_probe_hangs_there_is_no_other() {
+    let first = FakeProvider::start_with(accepts_and_says_nothing()).await;
+    let spare = FakeProvider::start_with(says("spare")).await;
+    let gate = setup()
+        .resilient()
+        .config("[routing]\nbreaker_failures = 2\nbreaker_open_ms = 200")
+        .channel(
+            Channel::to(&first)
+                .named("first")
+                .models([MODEL])
+                .set("first_byte_timeout_ms", "1500"),
+        )
+        .channel(
+            Channel::to(&spare)
+                .named("spare")
+                .models([MODEL])
+                .set("priority", "1"),
+        )
+        .start()
+        .await;
+    for number in 0..2 {
+        first.next(fails(500, "", "boom"));
+        assert_eq!(ask(&gate, number, None).await.text(), "spare");
+    }
+    while breaker(&gate, 0).await != "half_open" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    let spread = |number: usize| {
+        let gate = &gate;
+        async move {
+            tokio::time::sleep(Duration::from_millis(100) * number as u32).await;
+            gate.stream(&another(10 + number)).await.text().to_owned()
+        }
+    };
+    let texts = join_all((0..12).map(spread)).await;
+
+    assert_eq!(texts, ["spare"; 12]);
+    assert_eq!(first.requests().len(), 2 + 1);
+    assert_eq!(breaker(&gate, 0).await, "open", "for twice the time");
+}

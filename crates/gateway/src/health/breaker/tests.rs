@@ -1,7 +1,7 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::{Admitted, Breaker, BreakerState, WINDOW, WINDOW_LEAST};
-use crate::health::HealthSettings;
+use super::{Breaker, BreakerState, LONGEST_PROBE, Probe, WINDOW, WINDOW_LEAST};
+use crate::health::{HealthSettings, RestsBy};
 
 const OPEN: Duration = Duration::from_secs(10);
 
@@ -15,13 +15,25 @@ fn settings() -> HealthSettings {
 
 fn fail(breaker: &Breaker, now: u64, times: usize) {
     for _ in 0..times {
-        breaker.failed(now, &settings(), false);
+        breaker.failed(now, &settings(), None);
     }
+}
+
+fn probe(breaker: &Arc<Breaker>, now: u64) -> Probe {
+    let admitted = breaker.admits(now, OPEN).expect("a request may go through");
+    admitted.expect("it is a probe")
+}
+
+/// Who keeps a request away, and until when.
+fn kept_away(breaker: &Arc<Breaker>, now: u64) -> Option<(u64, RestsBy)> {
+    let kept_away = breaker.admits(now, OPEN).err();
+    assert_eq!(kept_away, breaker.keeps_away(now, OPEN), "both say the same");
+    kept_away
 }
 
 #[test]
 fn it_opens_after_so_many_failures_in_a_row() {
-    let breaker = Breaker::default();
+    let breaker = Arc::<Breaker>::default();
     fail(&breaker, 1, 2);
     breaker.succeeded(1);
     fail(&breaker, 1, 2);
@@ -30,12 +42,12 @@ fn it_opens_after_so_many_failures_in_a_row() {
     fail(&breaker, 1, 1);
 
     assert_eq!(breaker.state(1), BreakerState::Open);
-    assert_eq!(breaker.admits(1, OPEN), Err(OPEN));
+    assert_eq!(kept_away(&breaker, 1), Some((10_001, RestsBy::Breaker)));
 }
 
 #[test]
 fn it_opens_when_half_of_many_failed_and_not_when_half_of_few_did() {
-    let breaker = Breaker::default();
+    let breaker = Arc::<Breaker>::default();
     for attempt in 1..WINDOW_LEAST {
         match attempt % 2 {
             0 => breaker.succeeded(1),
@@ -56,12 +68,12 @@ fn it_opens_when_half_of_many_failed_and_not_when_half_of_few_did() {
 
 #[test]
 fn what_failed_long_ago_does_not_count() {
-    let breaker = Breaker::default();
+    let breaker = Arc::<Breaker>::default();
     for _ in 0..WINDOW_LEAST {
         fail(&breaker, 1, 1);
         breaker.succeeded(1);
     }
-    let breaker = Breaker::default();
+    let breaker = Arc::<Breaker>::default();
     for now in [1, WINDOW + 1] {
         for _ in 0..WINDOW_LEAST / 2 - 1 {
             fail(&breaker, now, 1);
@@ -73,55 +85,84 @@ fn what_failed_long_ago_does_not_count() {
 
 #[test]
 fn one_request_at_a_time_probes_it_and_its_success_closes_it() {
-    let breaker = Breaker::default();
+    let breaker = Arc::<Breaker>::default();
     fail(&breaker, 1, 3);
     assert_eq!(breaker.state(10_001), BreakerState::HalfOpen);
 
-    assert_eq!(breaker.admits(10_001, OPEN), Ok(Admitted { probe: true }));
+    let first = probe(&breaker, 10_001);
     assert_eq!(
-        breaker.admits(10_001, OPEN),
-        Err(OPEN),
-        "a second one has to wait"
+        kept_away(&breaker, 15_000),
+        Some((25_000, RestsBy::Probe)),
+        "a second one has to wait, however long the first one takes"
     );
-    breaker.succeeded(10_500);
+    assert_eq!(kept_away(&breaker, 60_000), Some((70_000, RestsBy::Probe)));
+    breaker.succeeded(60_500);
+    drop(first);
 
-    assert_eq!(breaker.state(10_500), BreakerState::Closed);
-    assert_eq!(breaker.admits(10_500, OPEN), Ok(Admitted { probe: false }));
+    assert_eq!(breaker.state(60_500), BreakerState::Closed);
+    let admitted = breaker.admits(60_500, OPEN);
+    assert!(matches!(admitted, Ok(None)), "{admitted:?}");
 }
 
 #[test]
-fn a_probe_that_never_ends_is_followed_by_another() {
-    let breaker = Breaker::default();
+fn a_probe_that_says_nothing_is_followed_by_another() {
+    let breaker = Arc::<Breaker>::default();
     fail(&breaker, 1, 3);
-    assert_eq!(breaker.admits(10_001, OPEN), Ok(Admitted { probe: true }));
-    assert_eq!(breaker.admits(20_000, OPEN), Err(Duration::from_millis(1)));
-    assert_eq!(breaker.admits(20_001, OPEN), Ok(Admitted { probe: true }));
+    drop(probe(&breaker, 10_001));
+    assert_eq!(kept_away(&breaker, 20_000), Some((20_001, RestsBy::Breaker)));
+    let _second = probe(&breaker, 20_001);
+}
+
+#[test]
+fn a_probe_that_never_ends_is_followed_by_another_and_both_double_the_time_once() {
+    let breaker = Arc::<Breaker>::default();
+    fail(&breaker, 1, 3);
+    let first = probe(&breaker, 10_001);
+    let end = 10_001 + LONGEST_PROBE;
+    assert!(kept_away(&breaker, end - 1).is_some());
+    let second = probe(&breaker, end);
+
+    for probe in [first, second] {
+        breaker.failed(end + 1_000, &settings(), Some(probe.start()));
+    }
+
+    assert_eq!(
+        kept_away(&breaker, end + 1_000),
+        Some((end + 21_000, RestsBy::Breaker))
+    );
+}
+
+#[test]
+fn others_that_fail_beside_a_probe_do_not_keep_it_open_longer() {
+    let breaker = Arc::<Breaker>::default();
+    fail(&breaker, 1, 3);
+    let probe = probe(&breaker, 10_001);
+    fail(&breaker, 12_000, 50);
+    breaker.failed(12_000, &settings(), Some(probe.start()));
+    fail(&breaker, 12_000, 50);
+    drop(probe);
+    assert_eq!(breaker.state(32_000), BreakerState::HalfOpen);
 }
 
 #[test]
 fn each_probe_that_fails_doubles_the_time_up_to_a_limit() {
-    let breaker = Breaker::default();
+    let breaker = Arc::<Breaker>::default();
     fail(&breaker, 1, 3);
     let mut now = 10_001;
     for expected in [20, 40, 80, 160, 300, 300] {
-        assert_eq!(
-            breaker.admits(now, OPEN),
-            Ok(Admitted { probe: true }),
-            "at {now}"
-        );
-        breaker.failed(now, &settings(), true);
+        let probe = probe(&breaker, now);
+        breaker.failed(now, &settings(), Some(probe.start()));
+        drop(probe);
         let next = now + expected * 1_000;
-        assert_eq!(
-            (breaker.admits(next - 1, OPEN), breaker.state(next)),
-            (Err(Duration::from_millis(1)), BreakerState::HalfOpen)
-        );
+        assert_eq!(kept_away(&breaker, next - 1), Some((next, RestsBy::Breaker)));
+        assert_eq!(breaker.state(next), BreakerState::HalfOpen);
         now = next;
     }
 }
 
 #[test]
 fn requests_that_were_under_way_when_it_opened_do_not_keep_it_open_longer() {
-    let breaker = Breaker::default();
+    let breaker = Arc::<Breaker>::default();
     fail(&breaker, 1, 3);
     fail(&breaker, 9_000, 50);
     assert_eq!(breaker.state(10_001), BreakerState::HalfOpen);
