@@ -24,7 +24,7 @@ use crate::{
     channel::Server,
     error::Failure,
     gate::Gate,
-    health::{Place, ProbeStart, Witness},
+    health::{ModelHealth, Place, ProbeStart, Witness},
     sandbox::EmbeddedStream,
     story::Followed,
 };
@@ -50,6 +50,7 @@ pub struct OpenStream {
 /// Who wants to know how a stream ends.
 pub struct Watch {
     pub channel: Arc<crate::channel::Channel>,
+    pub model: Arc<ModelHealth>,
     /// When the stream's attempt began, where it was a probe.
     pub probe: Option<ProbeStart>,
     /// Where its calls have none of their own.
@@ -58,12 +59,16 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// The stream broke: for the request nothing can be done any more, and for those to come as much as for one that
+    /// failed before its output.
     fn failed(&self, failure: &Failure) {
         let treatment = treatment(failure);
         let witness = treatment.blame.perhaps(|| self.witness);
-        self.channel
-            .health
-            .stream_broke(treatment.sign, self.probe, witness);
+        let health = &self.channel.health;
+        health.stream_broke(treatment.sign, self.probe, witness);
+        if let Some((scope, rest)) = treatment.rest {
+            health.rest(scope, &self.model, rest, witness);
+        }
     }
 
     fn ended(&self) {

@@ -175,6 +175,7 @@ impl Attempted {
                 health.stream_began(&server.health, probe.is_some() || *forced);
                 stream.watched_by(Watch {
                     channel: Arc::clone(&server.channel),
+                    model: Arc::clone(&server.health),
                     probe: probe.as_ref().map(Probe::start),
                     _place: place,
                     witness: witness(),

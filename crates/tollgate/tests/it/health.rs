@@ -6,7 +6,9 @@ use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Channel, Gate},
-    provider::{FakeProvider, answers_with, decides, fails, hangs_up, says, streams},
+    provider::{
+        FakeProvider, answers_with, chunk_text, decides, fails, hangs_up, says, streams, streams_raw,
+    },
 };
 
 use crate::stage::{MODEL, question, question_to, question_with, setup};
@@ -183,6 +185,31 @@ async fn a_channel_that_cuts_every_stream_after_its_first_output_is_left_alone()
 
     assert_eq!(said, ["Hel", "Hel", "Hel", "spare", "spare", "spare"]);
     assert_eq!((first.requests().len(), spare.requests().len()), (3, 3));
+}
+
+#[tokio::test]
+async fn a_limit_that_a_stream_meets_after_its_first_output_lets_its_channel_rest() {
+    for (code, model_alone) in [("rate_limit_exceeded", true), ("insufficient_quota", false)] {
+        let (first, spare, gate) = with_spare("").await;
+        let said = chunk_text(&json!({"role": "assistant", "content": "Hel"}), None, false);
+        let error = json!({"error": {"message": "no more", "code": code}});
+        let events = [said, error.to_string()].map(|event| format!("data: {event}\n\n"));
+        first.always(streams_raw(events).pauses(Duration::from_millis(100)));
+
+        let mut said = Vec::new();
+        for number in 0..4 {
+            said.push(gate.stream(&another(number)).await.text().to_owned());
+        }
+
+        assert_eq!(said, ["Hel", "spare", "spare", "spare"], "{code}");
+        assert_eq!((first.requests().len(), spare.requests().len()), (1, 3), "{code}");
+        let told = channels(&gate).await;
+        let rests = match model_alone {
+            true => &told[0]["models"][0]["rests_for_ms"],
+            false => &told[0]["rests_for_ms"],
+        };
+        assert_ne!(rests, 0, "{code}: {told}");
+    }
 }
 
 #[tokio::test]
