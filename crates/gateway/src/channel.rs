@@ -1,12 +1,18 @@
 //! Channels in use: settings and connections, found by model.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
+mod kept;
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use secrecy::ExposeSecret;
 use tollgate_catalog::{
     Catalog,
-    channel::{ChannelName, ChannelSettings, Proxy, Timeouts},
+    channel::{ChannelName, ChannelSettings, Timeouts},
     contract::ValidRequest,
     model::{Model, ModelId},
     openapi::openapi,
@@ -17,7 +23,7 @@ use tollgate_dialects::{Dialect, serving_for};
 
 use crate::{
     attempt::{entrance::Entrances, reasoning::ProviderAccount, send::ProviderClient},
-    health::{Fitness, Health, HealthSettings, ModelHealth},
+    health::{Fitness, Health, HealthSettings, ModelHealth, Places},
     metrics::Counts,
 };
 
@@ -119,6 +125,8 @@ pub struct Configured {
 #[derive(Debug, Default)]
 pub struct Channels {
     by_name: HashMap<ChannelName, Arc<Channel>>,
+    /// Those of the channels in use, and of others as long as calls of theirs are under way.
+    places: HashMap<ChannelName, Weak<Places>>,
     /// The servers of each model, by priority.
     by_model: HashMap<ModelId, Vec<Server>>,
     /// Models that the catalogue does not know and an operator named.
@@ -132,8 +140,7 @@ pub struct Channels {
 }
 
 impl Channels {
-    /// Builds the snapshot. A channel with the same settings as one `before` keeps its connections, and, while
-    /// its credential and models are the same too, what is known of its health.
+    /// Builds the snapshot. What a channel keeps of one of its name `before`, [`kept`] says; its places always.
     pub(crate) fn new(
         catalog: &Catalog,
         configured: Configured,
@@ -142,27 +149,27 @@ impl Channels {
     ) -> Self {
         let mut channels = Self {
             has_others: configured.has_others,
+            places: before.map(Self::places_in_use).unwrap_or_default(),
             ..Self::default()
         };
         for settings in configured.in_use {
-            let earlier = before
-                .and_then(|before| before.by_name.get(&settings.name))
-                .filter(|channel| same_connections(&channel.settings, &settings));
+            let earlier = before.and_then(|before| before.by_name.get(&settings.name));
             let clients = earlier
+                .filter(|channel| kept::connections(&channel.settings, &settings))
                 .map(|channel| channel.clients.clone())
                 .unwrap_or_else(|| clients_of(&settings));
-            let health = earlier
-                .filter(|channel| same_health(&channel.settings, &settings))
-                .map(|channel| Arc::clone(&channel.health))
-                .unwrap_or_else(|| {
-                    let models = settings.models.keys();
-                    Arc::new(Health::new(health.clone(), models, settings.concurrency))
-                });
+            let places = channels.places_of(&settings);
+            let health = match earlier.filter(|channel| kept::health(&channel.settings, &settings)) {
+                Some(channel) => channel
+                    .health
+                    .with_models(kept::models(&channel.settings, &settings), places),
+                None => Health::new(health.clone(), settings.models.keys(), places),
+            };
             let channel = Arc::new(Channel {
                 clients,
                 entrances: Entrances::of(&settings),
                 account: ProviderAccount::of(&settings),
-                health,
+                health: Arc::new(health),
                 settings,
             });
             for (id, serving) in &channel.settings.models {
@@ -196,6 +203,22 @@ impl Channels {
         unlisted.sort_unstable();
         channels.openapi = openapi(catalog, &unlisted).to_string().into();
         channels
+    }
+
+    /// The places of all calls that are under way or may be.
+    fn places_in_use(&self) -> HashMap<ChannelName, Weak<Places>> {
+        let mut places = self.places.clone();
+        places.retain(|_, places| places.strong_count() > 0);
+        places
+    }
+
+    /// The places of a channel with these settings.
+    fn places_of(&mut self, settings: &ChannelSettings) -> Arc<Places> {
+        let known = self.places.get(&settings.name).and_then(Weak::upgrade);
+        let places = known.unwrap_or_default();
+        places.limit_to(settings.concurrency);
+        self.places.insert(settings.name.clone(), Arc::downgrade(&places));
+        places
     }
 
     /// Whether none is in use.
@@ -261,31 +284,4 @@ fn clients_of(settings: &ChannelSettings) -> Vec<(Duration, ProviderClient)> {
         (limit, ProviderClient::new(&settings.base_url, limit, proxy))
     };
     connect_timeouts(settings).into_iter().map(client).collect()
-}
-
-fn same_connections(a: &ChannelSettings, b: &ChannelSettings) -> bool {
-    a.base_url == b.base_url && connect_timeouts(a) == connect_timeouts(b) && same_proxy(&a.proxy, &b.proxy)
-}
-
-fn same_proxy(a: &Option<Proxy>, b: &Option<Proxy>) -> bool {
-    let authorization = |proxy: &Proxy| {
-        proxy
-            .authorization
-            .as_ref()
-            .map(|value| value.expose_secret().to_owned())
-    };
-    let parts = |proxy: &Option<Proxy>| {
-        proxy
-            .as_ref()
-            .map(|proxy| (proxy.url.clone(), authorization(proxy)))
-    };
-    parts(a) == parts(b)
-}
-
-/// Whether what is known of the one holds for the other: a new credential may be a better one.
-fn same_health(a: &ChannelSettings, b: &ChannelSettings) -> bool {
-    a.api_key.expose_secret() == b.api_key.expose_secret()
-        && a.headers == b.headers
-        && a.concurrency == b.concurrency
-        && a.models.keys().eq(b.models.keys())
 }

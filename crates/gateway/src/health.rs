@@ -13,7 +13,6 @@ mod witness;
 
 use std::{
     collections::BTreeMap,
-    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -23,8 +22,7 @@ use tollgate_catalog::model::ModelId;
 use breaker::Breaker;
 pub use breaker::{BreakerState, Probe, ProbeStart};
 use history::History;
-pub use places::Place;
-use places::Places;
+pub use places::{Place, Places};
 use rest::Rest;
 use speed::Speed;
 pub use witness::Witness;
@@ -45,16 +43,35 @@ pub struct HealthSettings {
 #[derive(Debug)]
 pub struct Health {
     settings: HealthSettings,
+    known: Arc<Known>,
+    models: BTreeMap<ModelId, Arc<ModelHealth>>,
+    places: Arc<Places>,
+}
+
+/// What is known of the server that a channel asks, with its credential.
+#[derive(Debug)]
+struct Known {
     /// What moments count from.
     began: Instant,
     breaker: Arc<Breaker>,
     /// Of the whole channel: its credential or its quota.
     rest: Rest,
-    models: BTreeMap<ModelId, Arc<ModelHealth>>,
-    places: Arc<Places>,
     witnesses: Witnesses,
     /// That the whole channel should rest.
     suspicion: Suspicion,
+}
+
+impl Known {
+    /// Nothing, so it is believed to be well.
+    fn nothing() -> Self {
+        Self {
+            began: Instant::now(),
+            breaker: Arc::default(),
+            rest: Rest::default(),
+            witnesses: Witnesses::default(),
+            suspicion: Suspicion::default(),
+        }
+    }
 }
 
 /// Health of one model on one channel.
@@ -140,21 +157,36 @@ pub enum Sign {
 }
 
 impl Health {
-    /// A channel that is believed to be well. `models`: those it serves. `concurrency`: most calls at once.
+    /// A channel that is believed to be well. `models`: those it serves. `places`: those of its calls.
     pub fn new<'m>(
         settings: HealthSettings,
         models: impl Iterator<Item = &'m ModelId>,
-        concurrency: Option<NonZeroU32>,
+        places: Arc<Places>,
     ) -> Self {
         Self {
             settings,
-            began: Instant::now(),
-            breaker: Arc::default(),
-            rest: Rest::default(),
+            known: Arc::new(Known::nothing()),
             models: models.map(|model| (model.clone(), Arc::default())).collect(),
-            places: Arc::new(Places::new(concurrency)),
-            witnesses: Witnesses::default(),
-            suspicion: Suspicion::default(),
+            places,
+        }
+    }
+
+    /// The same channel with other models: what is known of it stays, and what is known of those models that are the
+    /// same there as before (`true`).
+    pub fn with_models<'m>(
+        &self,
+        models: impl Iterator<Item = (&'m ModelId, bool)>,
+        places: Arc<Places>,
+    ) -> Self {
+        let kept = |(model, is_same): (&ModelId, bool)| {
+            let before = self.models.get(model).filter(|_| is_same);
+            (model.clone(), before.map(Arc::clone).unwrap_or_default())
+        };
+        Self {
+            settings: self.settings.clone(),
+            known: Arc::clone(&self.known),
+            models: models.map(kept).collect(),
+            places,
         }
     }
 
@@ -168,12 +200,12 @@ impl Health {
         if !self.settings.enabled {
             return Fitness::Fit;
         }
-        let (channel, model) = (self.rest.until(), model.rest.until());
-        if channel.max(model).max(self.breaker.closed_until_probe()) == 0 {
+        let (channel, model) = (self.known.rest.until(), model.rest.until());
+        if channel.max(model).max(self.known.breaker.closed_until_probe()) == 0 {
             return Fitness::Fit;
         }
         let now = self.now();
-        let kept_away = self.breaker.keeps_away(now, self.settings.breaker_open);
+        let kept_away = self.known.breaker.keeps_away(now, self.settings.breaker_open);
         let rests = [(model, RestsBy::Model), (channel, RestsBy::Channel)];
         // Of two that end together the later one is told.
         let longest = kept_away.into_iter().chain(rests).max_by_key(|(until, _)| *until);
@@ -192,9 +224,9 @@ impl Health {
     /// `forced`: nothing else is left, so neither rest nor breaker counts.
     pub fn begin(&self, forced: bool) -> Result<Place, NoPlace> {
         let mut place = Places::take(&self.places).ok_or(NoPlace::Full)?;
-        if self.settings.enabled && !forced && self.breaker.closed_until_probe() != 0 {
+        if self.settings.enabled && !forced && self.known.breaker.closed_until_probe() != 0 {
             let now = self.now();
-            let admitted = self.breaker.admits(now, self.settings.breaker_open);
+            let admitted = self.known.breaker.admits(now, self.settings.breaker_open);
             place.probe = admitted.map_err(|(until, by)| NoPlace::LeftAlone {
                 left: Duration::from_millis(until.saturating_sub(now)),
                 by,
@@ -208,9 +240,9 @@ impl Health {
     pub fn note(&self, sign: Sign, probe: Option<ProbeStart>, witness: Option<Witness>) {
         let now = self.now();
         match sign {
-            Sign::Alive => self.breaker.succeeded(now),
-            Sign::Failing if witness.is_none_or(|witness| self.witnesses.hear(witness, now)) => {
-                self.breaker.failed(now, &self.settings, probe);
+            Sign::Alive => self.known.breaker.succeeded(now),
+            Sign::Failing if witness.is_none_or(|witness| self.known.witnesses.hear(witness, now)) => {
+                self.known.breaker.failed(now, &self.settings, probe);
             }
             Sign::Failing | Sign::Unknown => {}
         }
@@ -223,29 +255,29 @@ impl Health {
             return false;
         }
         let now = self.now();
-        self.witnesses.heard_lately(now) && self.witnesses.knows(request(), now)
+        self.known.witnesses.heard_lately(now) && self.known.witnesses.knows(request(), now)
     }
 
     /// Notes the first output of a stream: the provider is there, and knows credential and model. What becomes of the
     /// stream shows at its end. `although_open`: it was a probe, or was tried since nothing else was left.
     pub fn stream_began(&self, model: &ModelHealth, although_open: bool) {
-        self.breaker.stream_began(self.now(), although_open);
-        self.suspicion.clear();
+        self.known.breaker.stream_began(self.now(), although_open);
+        self.known.suspicion.clear();
         model.suspicion.clear();
     }
 
     /// Notes that a stream has come to its end.
     pub fn stream_ended(&self) {
-        self.breaker.stream_ended();
+        self.known.breaker.stream_ended();
     }
 
     /// Notes that a stream broke after its first output; the arguments are those of [`Health::note`].
     pub fn stream_broke(&self, sign: Sign, probe: Option<ProbeStart>, witness: Option<Witness>) {
         let now = self.now();
         match sign {
-            Sign::Alive => self.breaker.stream_ended(),
-            Sign::Failing if witness.is_none_or(|witness| self.witnesses.hear(witness, now)) => {
-                self.breaker.stream_broke(now, &self.settings, probe);
+            Sign::Alive => self.known.breaker.stream_ended(),
+            Sign::Failing if witness.is_none_or(|witness| self.known.witnesses.hear(witness, now)) => {
+                self.known.breaker.stream_broke(now, &self.settings, probe);
             }
             Sign::Failing | Sign::Unknown => {}
         }
@@ -254,7 +286,7 @@ impl Health {
     /// Notes an answer that is whole: nothing is the matter with the channel, nor with the model on it.
     pub fn answered(&self, model: &ModelHealth) {
         self.note(Sign::Alive, None, None);
-        self.suspicion.clear();
+        self.known.suspicion.clear();
         model.suspicion.clear();
     }
 
@@ -283,7 +315,7 @@ impl Health {
     pub fn rest(&self, scope: Scope, model: &ModelHealth, duration: Duration, witness: Option<Witness>) {
         let now = self.now();
         let suspicion = match scope {
-            Scope::Channel => &self.suspicion,
+            Scope::Channel => &self.known.suspicion,
             Scope::Model => &model.suspicion,
         };
         if witness.is_some_and(|witness| !suspicion.is_confirmed_by(witness, now)) {
@@ -291,19 +323,19 @@ impl Health {
         }
         let until = now + duration.as_millis() as Moment;
         match scope {
-            Scope::Channel => self.rest.extend(until),
+            Scope::Channel => self.known.rest.extend(until),
             Scope::Model => model.rest.extend(until),
         }
     }
 
     /// How the breaker stands at this moment.
     pub fn breaker(&self) -> BreakerState {
-        self.breaker.state(self.now())
+        self.known.breaker.state(self.now())
     }
 
     /// How long the whole channel rests; zero where it does not.
     pub fn rests_for(&self) -> Duration {
-        Duration::from_millis(self.rest.until().saturating_sub(self.now()))
+        Duration::from_millis(self.known.rest.until().saturating_sub(self.now()))
     }
 
     /// The models by their IDs: how long each rests, and how fast it answers.
@@ -322,7 +354,7 @@ impl Health {
 
     /// Now; never zero.
     fn now(&self) -> Moment {
-        self.began.elapsed().as_millis() as Moment + 1
+        self.known.began.elapsed().as_millis() as Moment + 1
     }
 }
 

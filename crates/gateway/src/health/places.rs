@@ -10,9 +10,10 @@ use std::{
 
 use super::Probe;
 
+/// They belong to a channel's name: whatever becomes of its settings, calls under way are under way.
 #[derive(Debug)]
 pub struct Places {
-    limit: u32,
+    limit: AtomicU32,
     taken: AtomicU32,
 }
 
@@ -24,18 +25,27 @@ pub struct Place {
     pub probe: Option<Probe>,
 }
 
-impl Places {
-    /// `limit`: most at once.
-    pub fn new(limit: Option<NonZeroU32>) -> Self {
+impl Default for Places {
+    /// As many as are wanted.
+    fn default() -> Self {
         Self {
-            limit: limit.map_or(u32::MAX, NonZeroU32::get),
+            limit: AtomicU32::new(u32::MAX),
             taken: AtomicU32::new(0),
         }
+    }
+}
+
+impl Places {
+    /// From now on there are so many at most; who has one keeps it.
+    pub fn limit_to(&self, limit: Option<NonZeroU32>) {
+        let limit = limit.map_or(u32::MAX, NonZeroU32::get);
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Takes a place, where one is free.
     pub fn take(places: &Arc<Self>) -> Option<Place> {
-        let one_more = |taken: u32| (taken < places.limit).then(|| taken + 1);
+        let limit = places.limit.load(Ordering::Relaxed);
+        let one_more = |taken: u32| (taken < limit).then(|| taken + 1);
         places
             .taken
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, one_more)

@@ -12,6 +12,12 @@ fn settings() -> HealthSettings {
     }
 }
 
+fn places(limit: Option<NonZeroU32>) -> Arc<Places> {
+    let places = Places::default();
+    places.limit_to(limit);
+    Arc::new(places)
+}
+
 fn models() -> [ModelId; 2] {
     ["a", "b"].map(ModelId::new)
 }
@@ -23,7 +29,7 @@ fn is_fit(health: &Health, model: &ModelId) -> bool {
 #[test]
 fn a_model_rests_alone_and_a_channel_with_all_its_models() {
     let [a, b] = models();
-    let health = Health::new(settings(), [&a, &b].into_iter(), None);
+    let health = Health::new(settings(), [&a, &b].into_iter(), places(None));
 
     health.rest(Scope::Model, &health.of_model(&a), Duration::from_secs(60), None);
     assert_eq!((is_fit(&health, &a), is_fit(&health, &b)), (false, true));
@@ -42,7 +48,7 @@ fn a_model_rests_alone_and_a_channel_with_all_its_models() {
 #[test]
 fn a_shorter_rest_does_not_end_a_longer_one() {
     let [a, b] = models();
-    let health = Health::new(settings(), [&a, &b].into_iter(), None);
+    let health = Health::new(settings(), [&a, &b].into_iter(), places(None));
     let model = health.of_model(&a);
     health.rest(Scope::Model, &model, Duration::from_secs(60), None);
     health.rest(Scope::Model, &model, Duration::from_millis(1), None);
@@ -55,7 +61,7 @@ fn a_shorter_rest_does_not_end_a_longer_one() {
 #[test]
 fn an_open_breaker_is_passed_by_who_has_nothing_else_and_closes_when_that_succeeds() {
     let [a, b] = models();
-    let health = Health::new(settings(), [&a, &b].into_iter(), None);
+    let health = Health::new(settings(), [&a, &b].into_iter(), places(None));
     health.note(Sign::Failing, None, None);
     health.note(Sign::Failing, None, None);
     assert_eq!(health.breaker(), BreakerState::Open);
@@ -86,7 +92,7 @@ fn switched_off_nothing_keeps_a_request_away() {
         enabled: false,
         ..settings()
     };
-    let health = Health::new(off, [&a, &b].into_iter(), None);
+    let health = Health::new(off, [&a, &b].into_iter(), places(None));
     health.rest(
         Scope::Channel,
         &health.of_model(&a),
@@ -103,7 +109,7 @@ fn switched_off_nothing_keeps_a_request_away() {
 #[test]
 fn a_full_channel_takes_nobody_until_one_has_gone() {
     let [a, _] = models();
-    let health = Health::new(settings(), [&a].into_iter(), NonZeroU32::new(1));
+    let health = Health::new(settings(), [&a].into_iter(), places(NonZeroU32::new(1)));
     let place = health.begin(false);
     assert!(place.is_ok());
     assert!(matches!(health.begin(true), Err(NoPlace::Full)));
@@ -115,7 +121,7 @@ fn a_full_channel_takes_nobody_until_one_has_gone() {
 #[test]
 fn one_request_that_fails_again_and_again_opens_no_breaker_and_different_ones_do() {
     let [a, _] = models();
-    let health = Health::new(settings(), [&a].into_iter(), None);
+    let health = Health::new(settings(), [&a].into_iter(), places(None));
     let witness = |body: &[u8]| Some(Witness::of(tollgate_ledger::KeyId::new(1), body));
     for _ in 0..100 {
         health.note(Sign::Failing, None, witness(b"poison"));
@@ -130,7 +136,7 @@ fn one_request_that_fails_again_and_again_opens_no_breaker_and_different_ones_do
 #[test]
 fn a_rest_that_one_request_may_have_caused_waits_for_another_to_say_the_same() {
     let [a, b] = models();
-    let health = Health::new(settings(), [&a, &b].into_iter(), None);
+    let health = Health::new(settings(), [&a, &b].into_iter(), places(None));
     let model = health.of_model(&a);
     let minute = Duration::from_secs(60);
     let witness = |body: &[u8]| Some(Witness::of(tollgate_ledger::KeyId::new(1), body));
@@ -155,7 +161,7 @@ fn a_rest_that_one_request_may_have_caused_waits_for_another_to_say_the_same() {
 #[test]
 fn streams_that_break_after_their_first_output_fail_in_a_row_until_one_ends() {
     let [a, _] = models();
-    let health = Health::new(settings(), [&a].into_iter(), None);
+    let health = Health::new(settings(), [&a].into_iter(), places(None));
     let model = health.of_model(&a);
     let breaks = || {
         health.stream_began(&model, false);
@@ -180,7 +186,7 @@ fn streams_that_break_after_their_first_output_fail_in_a_row_until_one_ends() {
 #[test]
 fn failures_among_streams_that_go_on_for_long_are_not_in_a_row() {
     let [a, _] = models();
-    let health = Health::new(settings(), [&a].into_iter(), None);
+    let health = Health::new(settings(), [&a].into_iter(), places(None));
     let model = health.of_model(&a);
     for _ in 0..30 {
         health.note(Sign::Failing, None, None);
@@ -197,7 +203,7 @@ fn a_probe_that_begins_to_answer_lets_others_through_until_it_breaks() {
         breaker_open: Duration::ZERO,
         ..settings()
     };
-    let health = Health::new(no_time, [&a].into_iter(), None);
+    let health = Health::new(no_time, [&a].into_iter(), places(None));
     let model = health.of_model(&a);
     for _ in 0..2 {
         health.stream_began(&model, false);
@@ -217,7 +223,7 @@ fn a_probe_that_begins_to_answer_lets_others_through_until_it_breaks() {
 #[test]
 fn a_stream_that_began_before_the_breaker_opened_does_not_close_it_with_its_end() {
     let [a, _] = models();
-    let health = Health::new(settings(), [&a].into_iter(), None);
+    let health = Health::new(settings(), [&a].into_iter(), places(None));
     health.stream_began(&health.of_model(&a), false);
     for _ in 0..2 {
         health.note(Sign::Failing, None, None);
@@ -226,4 +232,26 @@ fn a_stream_that_began_before_the_breaker_opened_does_not_close_it_with_its_end(
     health.stream_ended();
 
     assert_eq!(health.breaker(), BreakerState::Open);
+}
+
+#[test]
+fn what_is_known_of_a_channel_outlives_a_change_of_its_models() {
+    let [a, b] = models();
+    let health = Health::new(settings(), [&a].into_iter(), places(None));
+    let minute = Duration::from_secs(60);
+    health.rest(Scope::Model, &health.of_model(&a), minute, None);
+
+    let with_both = health.with_models([(&a, true), (&b, false)].into_iter(), places(None));
+    let renamed = health.with_models([(&a, false)].into_iter(), places(None));
+
+    assert_eq!((is_fit(&with_both, &a), is_fit(&with_both, &b)), (false, true));
+    assert!(is_fit(&renamed, &a), "it is another model there");
+    for _ in 0..2 {
+        health.note(Sign::Failing, None, None);
+    }
+    assert_eq!(
+        with_both.breaker(),
+        BreakerState::Open,
+        "requests under way tell both"
+    );
 }

@@ -29,7 +29,7 @@ fn choices(n: u32, stream: bool) -> Value {
     with(question_to(SINGLE), json!({"n": n, "stream": stream}))
 }
 
-async fn in_flight(gate: &Gate, channel: &str) -> String {
+pub async fn in_flight(gate: &Gate, channel: &str) -> String {
     let metrics = get_from_admin(gate, "/metrics").await;
     let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
     let start = format!("tollgate_channel_in_flight{{channel=\"{channel}\"}} ");

@@ -63,6 +63,7 @@ mod provider_request;
 mod reasoning_state;
 mod recordings;
 mod redis;
+mod reload;
 mod reserve;
 mod rolling_restart;
 mod routing;
