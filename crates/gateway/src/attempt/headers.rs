@@ -42,8 +42,8 @@ pub fn should_retry(headers: &HeaderMap) -> Option<bool> {
     }
 }
 
-/// How long a model has to rest whose provider says, with a good answer, that nothing is left of its rate
-/// limit. `None`: something is left, or nobody says.
+/// How long a model has to rest whose provider says that nothing is left of its rate limit. `None`: something is left,
+/// or nobody says.
 pub fn spent_until(headers: &HeaderMap, dialect: Dialect, now: impl Fn() -> Timestamp) -> Option<Duration> {
     let limits: &[(HeaderName, HeaderName)] = match dialect {
         Dialect::OpenaiChat | Dialect::OpenaiResponses => &OPENAI_LIMITS,
@@ -69,7 +69,7 @@ const OPENAI_LIMITS: [(HeaderName, HeaderName); 2] = [
         HeaderName::from_static("x-ratelimit-reset-tokens"),
     ),
 ];
-const ANTHROPIC_LIMITS: [(HeaderName, HeaderName); 2] = [
+const ANTHROPIC_LIMITS: [(HeaderName, HeaderName); 4] = [
     (
         HeaderName::from_static("anthropic-ratelimit-requests-remaining"),
         HeaderName::from_static("anthropic-ratelimit-requests-reset"),
@@ -77,6 +77,14 @@ const ANTHROPIC_LIMITS: [(HeaderName, HeaderName); 2] = [
     (
         HeaderName::from_static("anthropic-ratelimit-tokens-remaining"),
         HeaderName::from_static("anthropic-ratelimit-tokens-reset"),
+    ),
+    (
+        HeaderName::from_static("anthropic-ratelimit-input-tokens-remaining"),
+        HeaderName::from_static("anthropic-ratelimit-input-tokens-reset"),
+    ),
+    (
+        HeaderName::from_static("anthropic-ratelimit-output-tokens-remaining"),
+        HeaderName::from_static("anthropic-ratelimit-output-tokens-reset"),
     ),
 ];
 /// A limit fills up bit by bit, so nobody rests longer for it.

@@ -23,7 +23,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout, timeout_at};
 use tollgate_catalog::channel::Proxy;
-use tollgate_dialects::{ProviderRequest, UnaskedStream};
+use tollgate_dialects::{FaultKind, ProviderRequest, UnaskedStream};
 use url::Url;
 
 use connect::{Connector, Wire};
@@ -114,8 +114,9 @@ pub async fn send(
         SendError::Broken(error) => Failure::Broken(root_cause(&error)),
     })?;
     followed.head(response.status().as_u16());
+    let spent = spent_until(response.headers(), dialect, Timestamp::now);
     if response.status() == StatusCode::OK {
-        if let Some(rest) = spent_until(response.headers(), dialect, Timestamp::now) {
+        if let Some(rest) = spent {
             server
                 .channel
                 .health
@@ -128,7 +129,9 @@ pub async fn send(
     let should_retry = should_retry(response.headers());
     let body = read_error(response.into_body(), server.timeouts.idle.min(ERROR_BODY_TIME)).await;
     let mut fault = dialect.fault(status, &body);
-    fault.retry_after = fault.retry_after.or(wait);
+    // A refusal by a limit lasts until that is filled up, where nobody says it in other words.
+    let spent = spent.filter(|_| fault.kind == FaultKind::RateLimited);
+    fault.retry_after = fault.retry_after.or(wait).or(spent);
     fault.should_retry = should_retry;
     fault.status = Some(status);
     Err(private::failed(settings, fault))

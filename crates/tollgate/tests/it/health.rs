@@ -326,6 +326,24 @@ async fn a_provider_that_says_that_nothing_is_left_is_not_asked_for_more() {
 }
 
 #[tokio::test]
+async fn a_rate_limit_without_a_wait_lasts_until_what_is_left_of_it_is_more_than_nothing() {
+    let (provider, gate) = alone().await;
+    let headers = [
+        ("content-type", "application/json"),
+        ("x-ratelimit-remaining-requests", "0"),
+        ("x-ratelimit-reset-requests", "45s"),
+    ];
+    let error = json!({"error": {"message": "slow down", "code": "rate_limit_exceeded"}});
+    provider.next(answers_with(429, &headers, error.to_string()));
+
+    let answer = gate.post(&question()).await;
+
+    assert_eq!((answer.status, answer.header("retry-after")), (429, Some("45")));
+    let rest = channels(&gate).await[0]["models"][0]["rests_for_ms"].as_u64();
+    assert!((30_000..=45_000).contains(&rest.unwrap()), "{rest:?}");
+}
+
+#[tokio::test]
 async fn a_channel_takes_no_more_at_once_than_it_may() {
     let first = FakeProvider::start_with(streams(["Hel"]).then_stalls()).await;
     let spare = FakeProvider::start_with(says("spare")).await;

@@ -55,14 +55,31 @@ fn a_limit_of_which_nothing_is_left_is_read_in_each_form() {
             "{reset}"
         );
     }
-    let left = [
-        ("anthropic-ratelimit-requests-remaining", "0"),
-        ("anthropic-ratelimit-requests-reset", "2015-10-21T07:28:20Z"),
-    ];
-    assert_eq!(
-        spent(Dialect::AnthropicMessages, &left),
-        Some(Duration::from_secs(20))
-    );
+    for (remaining, reset) in [
+        (
+            "anthropic-ratelimit-requests-remaining",
+            "anthropic-ratelimit-requests-reset",
+        ),
+        (
+            "anthropic-ratelimit-tokens-remaining",
+            "anthropic-ratelimit-tokens-reset",
+        ),
+        (
+            "anthropic-ratelimit-input-tokens-remaining",
+            "anthropic-ratelimit-input-tokens-reset",
+        ),
+        (
+            "anthropic-ratelimit-output-tokens-remaining",
+            "anthropic-ratelimit-output-tokens-reset",
+        ),
+    ] {
+        let left = [(remaining, "0"), (reset, "2015-10-21T07:28:20Z")];
+        assert_eq!(
+            spent(Dialect::AnthropicMessages, &left),
+            Some(Duration::from_secs(20)),
+            "{remaining}"
+        );
+    }
 }
 
 #[test]
