@@ -110,7 +110,7 @@ async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement
 
 async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement) -> Response {
     let keep_alive = gate.settings.keep_alive;
-    let writer = stream::Writer::new(&asked.request, asked.head.clone(), asked.story.id.clone());
+    let writer = stream::Writer::new(&asked.request, asked.head.clone());
     let memory = gate.buffered.hold();
     // The future owns what is asked: its memory goes as soon as an answer has begun.
     let mut attempting: stream::Attempting = in_place(|| async move { attempt(&gate, &asked).await });

@@ -26,7 +26,6 @@ use crate::{
     buffered::Held,
     count::tally::Tally,
     error::{Failure, GateError},
-    request_id::RequestId,
     settle::Settlement,
     story::Finishes,
 };
@@ -50,11 +49,10 @@ pub struct Writer {
     choices: u32,
     ended: Finishes,
     unshown: BTreeSet<Unshown>,
-    id: RequestId,
 }
 
 impl Writer {
-    pub fn new(request: &ValidRequest, head: Head, id: RequestId) -> Self {
+    pub fn new(request: &ValidRequest, head: Head) -> Self {
         Self {
             chunks: None,
             head,
@@ -64,7 +62,6 @@ impl Writer {
             choices: request.n,
             ended: Finishes::default(),
             unshown: BTreeSet::new(),
-            id,
         }
     }
 
@@ -304,12 +301,6 @@ impl Streaming {
     }
 
     fn broken(self: Box<Self>, failure: Failure, out: BytesMut) -> Bytes {
-        tracing::warn!(
-            request_id = self.writer.id.as_str(),
-            outcome = outcome::label(&failure),
-            error = %outcome::for_log(&failure),
-            "stream broke after its first output"
-        );
         self.settlement.broke(&failure);
         self.fail(outcome::error_of(failure), out)
     }

@@ -139,17 +139,20 @@ impl Story {
         }
     }
 
-    /// The attempt that had answered broke after its first output.
+    /// The attempt that had answered broke after its first output. It is warned of.
     pub fn broke(&self, failure: &Failure) {
         let ended = self.since_arrival();
         let mut pages = self.pages();
-        let answering = |attempt: &&mut Attempt| attempt.outcome == Some(OK);
-        if let Some(attempt) = pages.attempts.iter_mut().rfind(answering) {
-            attempt.outcome = Some(label(failure));
-            attempt.error = Some(for_log(failure).to_string());
-            attempt.ended = Some(ended);
-            attempt.served.count_outcome(label(failure));
-        }
+        let answering = |attempt: &Attempt| attempt.outcome == Some(OK);
+        let Some(place) = pages.attempts.iter().rposition(answering) else {
+            return;
+        };
+        let attempt = &mut pages.attempts[place];
+        attempt.outcome = Some(label(failure));
+        attempt.error = Some(for_log(failure).to_string());
+        attempt.ended = Some(ended);
+        attempt.served.count_outcome(label(failure));
+        self.log_broken(place + 1, attempt);
     }
 }
 

@@ -1,11 +1,12 @@
 //! The lines of the log that tell of attempts, and of requests that were refused or got another's answer.
 //!
-//! An attempt that fails is warned of when it does. One that answered is told of in its request's line, where it is
-//! the only one; beside others it has a line of its own, so that each attempt has one.
+//! An attempt that fails is warned of when it does, be it after its first output. One that answered is told of in its
+//! request's line, where it is the only one; beside others, and where it came to no end, it has a line of its own, so that
+//! each attempt has one.
 
 use std::time::Duration;
 
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::{
     Story,
@@ -13,13 +14,14 @@ use super::{
 };
 
 impl Story {
-    /// Closes the attempts, since the request is over, and logs those that nobody was warned of, where there were
-    /// several. Gives how many there were. `answered`: there is a whole answer.
+    /// Closes the attempts, since the request is over, and logs those that nobody was warned of, unless it is the one
+    /// that the request's own line tells of. Gives how many there were. `answered`: there is a whole answer.
     pub fn log_attempts(&self, answered: bool, took: Duration) -> usize {
         let mut pages = self.pages();
         pages.close_attempts(took, answered);
         let attempts = pages.attempts.len();
-        if attempts > 1 {
+        let is_untold = |attempt: &Attempt| attempt.outcome == Some(CANCELLED) && attempt.output.is_none();
+        if attempts > 1 || pages.attempts.iter().any(is_untold) {
             for (number, attempt) in pages.attempts.iter().enumerate() {
                 // What is cancelled beside an answer lost a race, and has its line.
                 if !(answered && attempt.outcome == Some(CANCELLED)) {
@@ -28,6 +30,19 @@ impl Story {
             }
         }
         attempts
+    }
+
+    /// Warns of an attempt that broke after its first output.
+    pub(super) fn log_broken(&self, number: usize, attempt: &Attempt) {
+        warn!(
+            request_id = self.id.as_str(),
+            channel = %attempt.served.channel,
+            model = %attempt.served.model,
+            attempt = number,
+            outcome = attempt.outcome,
+            error = attempt.error,
+            "stream broke after its first output"
+        );
     }
 
     fn log_attempt(&self, number: usize, attempt: &Attempt) {

@@ -6,7 +6,7 @@ use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate},
-    provider::{FakeProvider, Turn, answer, answers, fails, says, speaks, streams},
+    provider::{FakeProvider, Turn, accepts_and_says_nothing, answer, answers, fails, says, speaks, streams},
 };
 
 use crate::{
@@ -48,6 +48,43 @@ pub async fn story(gate: &Gate, id: Option<&str>) -> Value {
 }
 
 const ID: &str = "x-tollgate-request-id";
+
+/// The line of the log with this message.
+async fn line(gate: &Gate, message: &str) -> String {
+    gate.logged(message).await;
+    let logs = gate.logs();
+    let line = logs.lines().find(|line| line.contains(message)).unwrap();
+    line.to_owned()
+}
+
+#[tokio::test]
+async fn the_log_tells_where_a_stream_broke_and_who_kept_a_client_waiting() {
+    let (first, spare, gate) = with_spare("").await;
+    first.next(fails(500, "", "boom"));
+    spare.next(streams(["Hel"]).then_closes());
+    gate.stream(&question()).await;
+
+    let broke = line(&gate, "stream broke after its first output").await;
+    for fact in [
+        "channel=spare",
+        "model=gpt-4o",
+        "attempt=2",
+        "outcome=",
+        "request_id=",
+    ] {
+        assert!(broke.contains(fact), "{fact}: {broke}");
+    }
+
+    first.next(accepts_and_says_nothing());
+    let asked = gate.send(gate.chat_request(gate.key(), question().to_string()));
+    let patience = Duration::from_millis(300);
+    assert!(tokio::time::timeout(patience, asked).await.is_err(), "it hangs");
+
+    let ended = line(&gate, "attempt ended").await;
+    for fact in ["channel=first", "attempt=1", "outcome=cancelled"] {
+        assert!(ended.contains(fact), "{fact}: {ended}");
+    }
+}
 
 #[tokio::test]
 async fn a_whole_answer_is_told_from_its_arrival_to_its_tokens() {
