@@ -152,6 +152,9 @@ pub enum GateError {
     RateLimited { retry_after: Option<Duration> },
     #[error("the providers of this model are overloaded; try again shortly")]
     Overloaded { retry_after: Option<Duration> },
+    /// By the operator's own limit, so no provider is overloaded.
+    #[error("the channels of this model have as many requests under way as they may have; try again shortly")]
+    ChannelsFull,
     /// Credential, quota, address or model name of a channel: the operator's trouble.
     #[error("the provider cannot be used at the moment; the operator can find the cause by the request ID")]
     Misconfigured,
@@ -318,6 +321,7 @@ impl GateError {
             Self::ContentFilter => row(StatusCode::BAD_REQUEST, INVALID, "content_filter"),
             Self::RateLimited { .. } => row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "rate_limit_exceeded"),
             Self::Overloaded { .. } => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "provider_overloaded"),
+            Self::ChannelsFull => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "channels_full"),
             Self::Misconfigured => row(StatusCode::BAD_GATEWAY, SERVER, "provider_unavailable"),
             Self::ProviderFailed { .. } => row(StatusCode::BAD_GATEWAY, SERVER, "provider_error"),
             Self::ProviderMalformed => row(StatusCode::BAD_GATEWAY, SERVER, "provider_malformed_answer"),
@@ -414,6 +418,7 @@ impl GateError {
             | Self::Database(_)
             | Self::NoLease(_)
             | Self::SandboxBusy
+            | Self::ChannelsFull
             | Self::ShutDown => Some(SHORTLY),
             Self::NoChannel { .. } => Some(Duration::from_secs(30)),
             _ => None,

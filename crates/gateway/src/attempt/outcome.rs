@@ -308,7 +308,7 @@ pub fn error_of(failure: Failure) -> GateError {
         Failure::Unsupported(unsupported) => GateError::Unsupported(unsupported),
         Failure::NotFetched(failed) => GateError::NotFetched(failed),
         Failure::Address => GateError::Misconfigured,
-        Failure::ChannelFull => GateError::Overloaded { retry_after: None },
+        Failure::ChannelFull => GateError::ChannelsFull,
         Failure::Connect(_) => GateError::Unreachable,
         Failure::FirstByteTimeout { .. }
         | Failure::IdleTimeout { .. }

@@ -366,7 +366,8 @@ async fn a_channel_takes_no_more_at_once_than_it_may() {
     let held_too = gate.open_stream(&question()).await;
     let answer = gate.post(&question()).await;
     assert_eq!(answer.status, 503);
-    assert!(answer.header("retry-after").is_some());
+    assert_eq!(answer.error_code().as_deref(), Some("channels_full"));
+    assert_eq!(answer.header("retry-after"), Some("1"));
 
     drop((held, held_too));
     first.always(says("first"));
