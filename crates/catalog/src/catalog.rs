@@ -125,14 +125,23 @@ impl Catalog {
     /// A model that only a channel names: the general contract, every modality, no known limits.
     pub fn unlisted_model(&self, id: &str, provider: &Provider) -> Model {
         Model {
-            id: ModelId::new(id),
             owner: provider.name.clone(),
+            servings: vec![Arc::new(Serving::unlisted(id, provider))],
+            ..self.unserved_model(id)
+        }
+    }
+
+    /// The same while no channel serves it.
+    pub fn unserved_model(&self, id: &str) -> Model {
+        Model {
+            id: ModelId::new(id),
+            owner: "".into(),
             token_factor: Self::TOKEN_FACTOR,
             contract: self.general.clone(),
             context: None,
             max_output: None,
             modalities: Modalities::ALL,
-            servings: vec![Arc::new(Serving::unlisted(id, provider))],
+            servings: Vec::new(),
         }
     }
 

@@ -49,7 +49,8 @@ pub fn check_limits(gate: &Gate) -> CheckLimits {
     }
 }
 
-/// The model of that ID: from the catalogue, or one that only a channel's configuration names.
+/// The model of that ID: from the catalogue, or one that only the configuration names, at a channel or as one that
+/// others are asked for.
 pub fn find_model(gate: &Gate, id: &str) -> Result<Arc<Model>, GateError> {
     if let Some(model) = gate.catalog.model(id) {
         return Ok(Arc::clone(model));
@@ -58,6 +59,7 @@ pub fn find_model(gate: &Gate, id: &str) -> Result<Arc<Model>, GateError> {
         .load()
         .unlisted_model(id)
         .cloned()
+        .or_else(|| unserved_model(gate, id))
         .ok_or_else(|| GateError::UnknownModel {
             model: id[..id.floor_char_boundary(SHOWN_ID)].to_owned(),
             nearest: gate
@@ -67,4 +69,11 @@ pub fn find_model(gate: &Gate, id: &str) -> Result<Arc<Model>, GateError> {
                 .map(str::to_owned)
                 .collect(),
         })
+}
+
+/// A model whose channels are switched off or gone, while the operator names others to fall back on.
+fn unserved_model(gate: &Gate, id: &str) -> Option<Arc<Model>> {
+    let mut fallbacks = gate.settings.routing.fallbacks.iter();
+    let others = fallbacks.find(|(model, _)| model.as_str() == id)?.1;
+    (!others.is_empty()).then(|| Arc::new(gate.catalog.unserved_model(id)))
 }

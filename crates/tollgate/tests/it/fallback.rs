@@ -69,6 +69,33 @@ async fn a_model_whose_channel_is_switched_off_is_answered_for_too() {
 }
 
 #[tokio::test]
+async fn a_model_of_ones_own_is_answered_for_while_it_has_no_channel() {
+    let provider = FakeProvider::start_with(says("other")).await;
+    let off = Channel::to(&provider)
+        .named("off")
+        .models(["my-model"])
+        .set("enabled", "false");
+    let channel = Channel::to(&provider).models([OTHER]);
+    let gate = setup()
+        .channel(off)
+        .channel(channel)
+        .config("[routing]\nfallbacks = { \"my-model\" = [\"gpt-4o-mini\"], \"gone\" = [\"gpt-4o-mini\"] }\n")
+        .start()
+        .await;
+    for model in ["my-model", "gone"] {
+        let answer = gate.post(&question_to(model)).await;
+
+        assert_eq!((answer.status, answer.text().as_str()), (200, "other"), "{model}");
+        assert_eq!(answer.json()["model"], model);
+        assert_eq!(answer.header("x-tollgate-model"), Some(OTHER), "{model}");
+        let wrong = gate.post(&with(question_to(model), json!({"n": "two"}))).await;
+        assert_eq!(wrong.status, 400, "{model}");
+    }
+    let unknown = gate.post(&question_to("nobodys-model")).await;
+    assert_eq!(unknown.error_code().as_deref(), Some("model_not_found"));
+}
+
+#[tokio::test]
 async fn while_the_model_answers_nothing_is_said_of_others() {
     let (_provider, gate) = stage().await;
 
