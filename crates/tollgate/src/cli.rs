@@ -124,6 +124,11 @@ fn load(file: &ConfigFile) -> Result<Config, ConfigErrors> {
     config::load(file, &Environment::of_process())
 }
 
+/// The same for a gate that runs by `running`.
+fn reload(file: &ConfigFile, running: &Config) -> Result<Config, ConfigErrors> {
+    config::reload(file, &Environment::of_process(), running)
+}
+
 /// The day by which models are said to end: UTC's, as the catalogue's dates are.
 fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()

@@ -59,10 +59,12 @@ pub use server::{CorsOrigins, ServerSettings};
 pub use warning::RETIREMENT_NOTICE_DAYS;
 
 use catalog::CatalogFile;
+use channels::Judges;
 use document::Document;
 use field_names::field_names;
 use mistake::{Mistake, Mistakes};
 use overrides::{Override, PREFIX};
+use routing::SpeedFloors;
 use source::{Place, Sources};
 
 /// The file that is read when none is named.
@@ -92,6 +94,9 @@ pub struct Config {
     pub reasoning_store: ReasoningStoreSettings,
     pub idempotency: IdempotencySettings,
     pub routing: RoutingSettings,
+    /// As the file has them; those in force are in the rules of the channels.
+    speed_floors: SpeedFloors,
+    /// The one in force.
     pub catalog: Arc<Catalog>,
     /// The operator's files that are part of the catalogue.
     catalog_files: Vec<CatalogFile>,
@@ -144,6 +149,7 @@ impl Config {
         fields.extend(reasoning_store::differences(stores.0, stores.1));
         fields.extend(idempotency::differences(&self.idempotency, &running.idempotency));
         fields.extend(routing::differences(&self.routing, &running.routing));
+        fields.extend(self.speed_floors.differences(running.speed_floors));
         if self.catalog_files != running.catalog_files {
             fields.push("catalog.files");
         }
@@ -159,8 +165,27 @@ impl Config {
     }
 }
 
-/// Reads the configuration.
+/// Reads the configuration for a start.
 pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, ConfigErrors> {
+    read_by(file, environment, None)
+}
+
+/// Reads the configuration for a gate that goes on running. Its channels are judged by what that gate began with, since
+/// it checks requests by the same: they would else be charged by one catalogue and checked by another.
+pub fn reload(
+    file: &ConfigFile,
+    environment: &Environment,
+    running: &Config,
+) -> Result<Config, ConfigErrors> {
+    read_by(file, environment, Some(&running.channel_rules))
+}
+
+/// `in_force`: what channels are judged by where a gate runs.
+fn read_by(
+    file: &ConfigFile,
+    environment: &Environment,
+    in_force: Option<&ChannelRules>,
+) -> Result<Config, ConfigErrors> {
     let (path, text) = read(file)?;
     let mut sources = match &path {
         Some(path) => Sources::of_file(path, text.clone()),
@@ -188,7 +213,7 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let reasoning_store = reasoning_store::resolve(document.table("reasoning_store", &mut mistakes));
     let idempotency = idempotency::resolve(document.table("idempotency", &mut mistakes), &mut mistakes);
     let routing_table = document.table("routing", &mut mistakes);
-    let floors = routing::SpeedFloors::of(&routing_table);
+    let speed_floors = SpeedFloors::of(&routing_table);
     let routing = routing::resolve(routing_table, &mut mistakes);
     let spool = spool::resolve(document.table("spool", &mut mistakes), &mut mistakes);
     let retention = retention::resolve(document.table("retention", &mut mistakes));
@@ -204,14 +229,24 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
     let catalog_files = catalog::read(document.table("catalog", &mut mistakes), &mut mistakes);
     let catalog = catalog_files
         .as_deref()
-        .and_then(|files| catalog::resolve(files, &mut mistakes));
+        .and_then(|files| catalog::resolve(files, &mut mistakes))
+        .map(Arc::new);
     let channel_tables = document.tables("channels", &mut mistakes);
     // Without a catalogue nothing can be said of the channels' providers and models.
-    let channels = catalog
-        .as_ref()
-        .map(|catalog| channels::resolve(channel_tables, catalog, environment, floors, &mut mistakes));
+    let judged = catalog.map(|written| {
+        let rules = in_force.cloned();
+        let rules =
+            rules.unwrap_or_else(|| ChannelRules::new(Arc::clone(&written), environment, speed_floors));
+        let judges = Judges {
+            catalog: rules.catalog(),
+            coming: in_force.map(|_| &*written),
+            floors: rules.floors(),
+        };
+        let channels = channels::resolve(channel_tables, judges, environment, &mut mistakes);
+        (channels, rules)
+    });
     mistakes.into_result()?;
-    let catalog = Arc::new(catalog.expect("a catalogue that is missing is a mistake"));
+    let (channels, channel_rules) = judged.expect("a catalogue that is missing is a mistake");
 
     Ok(Config {
         file: path,
@@ -224,11 +259,12 @@ pub fn load(file: &ConfigFile, environment: &Environment) -> Result<Config, Conf
         reasoning_store,
         idempotency,
         routing,
-        channel_rules: ChannelRules::new(Arc::clone(&catalog), environment, floors),
-        catalog,
+        speed_floors,
+        catalog: Arc::clone(channel_rules.catalog()),
+        channel_rules,
         sealing,
         catalog_files: catalog_files.expect("files that are missing are a mistake"),
-        channels: channels.expect("a catalogue that is missing is a mistake"),
+        channels,
         accounting,
         spool,
         retention,

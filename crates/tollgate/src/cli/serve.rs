@@ -63,7 +63,7 @@ pub async fn run(asked: Serve, file: &ConfigFile) -> Result<(), CliError> {
 /// Puts the channels of the file as it is now in the place of those in use. All or nothing: with
 /// any mistake in it, everything stays as it is.
 fn reload(file: &ConfigFile, running: &Running, config: &mut Config) {
-    let new = match cli::load(file) {
+    let new = match cli::reload(file, config) {
         Ok(new) => new,
         Err(errors) => {
             for mistake in errors.iter() {

@@ -85,11 +85,20 @@ pub struct Channels {
     pub warnings: Vec<Warning>,
 }
 
+/// What channels are judged by, beside the environment.
+#[derive(Clone, Copy)]
+pub struct Judges<'a> {
+    /// The catalogue in force.
+    pub catalog: &'a Catalog,
+    /// The one that will be in force after a restart, where a gate runs.
+    pub coming: Option<&'a Catalog>,
+    pub floors: SpeedFloors,
+}
+
 pub fn resolve(
     tables: Vec<Spanned<ChannelTable>>,
-    catalog: &Catalog,
+    judges: Judges<'_>,
     environment: &Environment,
-    floors: SpeedFloors,
     mistakes: &mut Mistakes<'_>,
 ) -> Channels {
     let proxies = Proxies::of(environment);
@@ -109,7 +118,7 @@ pub fn resolve(
             }
         }
         let enabled = table.enabled.unwrap_or(true);
-        let Some((settings, warnings)) = channel(table, start, catalog, (&proxies, floors), mistakes) else {
+        let Some((settings, warnings)) = channel(table, start, judges, &proxies, mistakes) else {
             continue;
         };
         if enabled {
@@ -126,20 +135,20 @@ pub fn resolve(
 fn channel(
     table: ChannelTable,
     start: usize,
-    catalog: &Catalog,
-    (proxies, floors): (&Proxies, SpeedFloors),
+    judges: Judges<'_>,
+    proxies: &Proxies,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<(ChannelSettings, Vec<Warning>)> {
     let name = channel_name(table.name, start, mistakes);
     let headers = headers::resolve(table.headers.unwrap_or_default(), &["authorization"], mistakes);
-    let provider = provider(table.provider, start, catalog, mistakes)?;
+    let provider = provider(table.provider, start, judges, mistakes)?;
     let base_url = base_url(table.base_url, start, &provider, mistakes);
     let proxy = base_url
         .as_ref()
         .and_then(|base_url| proxy::resolve(table.proxy, start, base_url, proxies, mistakes));
     let api_key = api_key(table.api_key, start, &provider, mistakes);
     let model_ids = table.model_ids.unwrap_or_default();
-    let mut served = models::resolve(table.models, model_ids, start, &provider, catalog, mistakes);
+    let mut served = models::resolve(table.models, model_ids, start, &provider, judges, mistakes);
     let prices = table.prices.unwrap_or_default();
     let all_priced = served
         .as_mut()
@@ -172,7 +181,7 @@ fn channel(
         proxy: proxy?,
         timeouts,
         model_timeouts: model_timeouts?,
-        speed_floor: floors.floor(table.speed_floor),
+        speed_floor: judges.floors.floor(table.speed_floor),
         concurrency: table.concurrency,
         headers: headers?,
         provider_files: table.provider_files.unwrap_or(false),
@@ -206,7 +215,7 @@ fn channel_name(
 fn provider(
     written: Option<Spanned<String>>,
     start: usize,
-    catalog: &Catalog,
+    Judges { catalog, coming, .. }: Judges<'_>,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<Arc<Provider>> {
     let Some(name) = written else {
@@ -214,6 +223,13 @@ fn provider(
         return None;
     };
     let provider = catalog.provider(name.get_ref());
+    let comes = coming.is_some_and(|coming| coming.provider(name.get_ref()).is_some());
+    if provider.is_none() && comes {
+        let start = name.span().start;
+        let what = format!("the provider `{}`", name.into_inner());
+        mistakes.add(start, Mistake::AfterRestart { what });
+        return None;
+    }
     if provider.is_none() {
         let known = catalog.providers().map(|provider| &*provider.name);
         let nearest = nearest(name.get_ref(), known).map(str::to_owned);

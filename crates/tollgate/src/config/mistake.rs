@@ -195,6 +195,8 @@ pub enum Mistake {
     ModelsMissing { provider: String },
     #[error("this channel does not serve a model `{model}`")]
     ModelNotServed { model: String, nearest: Option<String> },
+    #[error("{what} stands in what [catalog] files say now, which counts only after a restart")]
+    AfterRestart { what: String },
     /// A mistake in an operator's catalogue file, with its own place.
     #[error("{field}{}{problem}", if field.is_empty() { "" } else { ": " })]
     Catalog { field: String, problem: String },

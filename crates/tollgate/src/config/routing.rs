@@ -121,10 +121,11 @@ fn hedge(written: &Spanned<u8>, mistakes: &mut Mistakes<'_>) -> Option<NonZeroU8
 }
 
 /// The floor under the speed of streams, of channels that have none of their own.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpeedFloors {
-    tokens_per_second: u32,
-    window: Duration,
+    /// 0: any speed will do.
+    pub tokens_per_second: u32,
+    pub window: Duration,
 }
 
 impl SpeedFloors {
@@ -134,6 +135,19 @@ impl SpeedFloors {
             tokens_per_second: table.speed_floor.unwrap_or(0),
             window: Duration::from_millis(window),
         }
+    }
+
+    /// The fields that differ. None of them can change while the gate runs.
+    pub fn differences(self, running: Self) -> Vec<&'static str> {
+        let floor = self.tokens_per_second != running.tokens_per_second;
+        let window = self.window != running.window;
+        [
+            ("routing.speed_floor", floor),
+            ("routing.speed_window_ms", window),
+        ]
+        .into_iter()
+        .filter_map(|(field, differs)| differs.then_some(field))
+        .collect()
     }
 
     /// That of a channel which says so of its own.

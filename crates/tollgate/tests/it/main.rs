@@ -16,6 +16,7 @@ mod attempt_time;
 mod backup;
 mod body;
 mod breaker;
+mod channel_reload;
 mod chaos;
 mod cli;
 mod cli_accounts;

@@ -1,129 +1,162 @@
-//! What is known of a channel outlives a change of its settings, unless it is asked elsewhere or as somebody else.
+//! What a reload changes, and what it leaves as it was until the next start.
 
-use std::{fs, time::Duration};
+use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tollgate_testkit::{
     gate::{Channel, Gate, Signal},
-    provider::{FakeProvider, answers_with, says, streams},
+    provider::{FakeProvider, says},
 };
 
-use crate::{
-    concurrency::in_flight,
-    operator::Operator,
-    stage::{MODEL, get_from_admin, question, setup},
-};
+use crate::stage::{MODEL, question, question_to, setup, with};
 
-/// Has the gate take its configuration with this in place of that, and waits until it has.
-async fn reload_with(gate: &Gate, from: &str, to: &str) {
-    let path = gate.config_path();
-    let text = fs::read_to_string(&path).unwrap();
-    assert!(text.contains(from), "{text}");
-    fs::write(path, text.replace(from, to)).unwrap();
-    gate.signal(Signal::Reload);
-    gate.logged("configuration reloaded").await;
+/// A gate with a catalogue file of its own.
+struct Catalogued {
+    provider: FakeProvider,
+    gate: Gate,
+    file: PathBuf,
+    _dir: TempDir,
 }
 
-/// The first channel, as the gate sees it.
-async fn first_channel(gate: &Gate) -> Value {
-    get_from_admin(gate, "/admin/v1/channels").await.json()[0].clone()
+const HOUSE: &str = "house-7b";
+
+/// The file with a model of the house; `reads` has to be followed by a comma.
+fn catalog(reads: &str, upstream_id: &str, price: &str) -> String {
+    format!(
+        "[[provider]]\nname = \"lab\"\ntitle = \"Lab\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\
+         dialect = \"openai-chat\"\nabort_stops_billing = true\n\
+         [[model]]\nid = \"{HOUSE}\"\nowner = \"acme\"\ncontract = \"general\"\ncontext = 32768\n\
+         max_output = 8192\nreads = [{reads} \"text\"]\n\
+         [[model.serving]]\nprovider = \"lab\"\nupstream_id = \"{upstream_id}\"\n\
+         price = [{{ input = \"{price}\", output = \"{price}\" }}]\nsource = \"ours\"\n"
+    )
 }
 
-#[tokio::test]
-async fn calls_under_way_keep_their_places_whatever_changes() {
-    for (from, to) in [
-        ("models = [\"gpt-4o\"]", "models = [\"gpt-4o\", \"gpt-4o-mini\"]"),
-        ("weight = 7", "headers = { x-team = \"search\" }"),
-        ("api_key = \"before\"", "api_key = \"after\""),
-        ("concurrency = 2", "concurrency = 1"),
-    ] {
-        let provider = FakeProvider::start_with(streams(["Hel"]).then_stalls()).await;
-        let channel = Channel::to(&provider).models([MODEL]).api_key("before");
-        let channel = channel.set("weight", "7").set("concurrency", "2");
-        let gate = setup().channel(channel).start().await;
-        let held = [
-            gate.open_stream(&question()).await,
-            gate.open_stream(&question()).await,
-        ];
-
-        reload_with(&gate, from, to).await;
-
-        assert_eq!(in_flight(&gate, "fake").await, "2", "{to}");
-        assert_eq!(gate.post(&question()).await.status, 503, "{to}");
-        assert_eq!(provider.requests().len(), 2, "{to}");
-        drop(held);
-    }
-}
-
-#[tokio::test]
-async fn a_channel_that_rests_goes_on_resting_until_its_credential_changes() {
-    for (from, to, rests) in [
-        (
-            "models = [\"gpt-4o\"]",
-            "models = [\"gpt-4o\", \"gpt-4o-mini\"]",
-            true,
-        ),
-        ("weight = 7", "headers = { x-team = \"search\" }", true),
-        ("weight = 7", "concurrency = 3", true),
-        ("weight = 7", "headers = { x-goog-api-key = \"other\" }", false),
-        ("api_key = \"before\"", "api_key = \"after\"", false),
-    ] {
-        let provider = FakeProvider::start_with(says("well")).await;
-        let error = json!({"error": {"message": "slow down", "code": "rate_limit_exceeded"}});
-        provider.next(answers_with(
-            429,
-            &[("content-type", "application/json"), ("retry-after", "60")],
-            error.to_string(),
-        ));
-        let channel = Channel::to(&provider).models([MODEL]).api_key("before");
+impl Catalogued {
+    async fn start() -> Self {
+        let provider = FakeProvider::start_with(says("Hello")).await;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("own.toml");
+        fs::write(&file, catalog("\"image\",", "acme/one", "1")).unwrap();
         let gate = setup()
-            .resilient()
-            .channel(channel.set("weight", "7"))
+            .config(&format!("[catalog]\nfiles = [\"{}\"]\n", file.display()))
+            .channel(Channel::to(&provider).provider("lab"))
             .start()
             .await;
-        assert_eq!(gate.post(&question()).await.status, 429);
-        let rests_for = |channel: &Value| channel["models"][0]["rests_for_ms"].as_u64();
-        assert!(rests_for(&first_channel(&gate).await) > Some(50_000));
+        Self {
+            provider,
+            gate,
+            file,
+            _dir: dir,
+        }
+    }
 
-        reload_with(&gate, from, to).await;
-
-        let channel = first_channel(&gate).await;
-        assert_eq!(rests_for(&channel) > Some(0), rests, "{to}: {channel}");
+    /// What the provider was asked for last, whether a picture is read, and what a token costs.
+    async fn what_counts(&self) -> (Value, u16, String) {
+        let answer = self.gate.post(&question_to(HOUSE)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let asked = self.provider.requests().last().unwrap().json()["model"].clone();
+        let picture = json!({"messages": [{"role": "user", "content": [
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+        ]}]});
+        let with_picture = self.gate.post(&with(question_to(HOUSE), picture)).await;
+        let id = answer.header("x-tollgate-request-id").unwrap().to_owned();
+        let line = format!("request_id={id}");
+        self.gate.logged(&line).await;
+        let logs = self.gate.logs();
+        let line = logs
+            .lines()
+            .find(|log| log.contains(&line) && log.contains("request ended"))
+            .unwrap();
+        let charge = line
+            .split_whitespace()
+            .find(|field| field.starts_with("charge="))
+            .unwrap();
+        (asked, with_picture.status, charge.to_owned())
     }
 }
 
+async fn reload(gate: &Gate, told: &str) {
+    gate.signal(Signal::Reload);
+    gate.logged(told).await;
+}
+
 #[tokio::test]
-async fn a_change_by_the_admin_api_keeps_places_as_well() {
-    let provider = FakeProvider::start_with(streams(["Hel"]).then_stalls()).await;
+async fn a_changed_catalogue_file_changes_nothing_of_a_request_until_the_next_start() {
+    let mut stage = Catalogued::start().await;
+    let before = stage.what_counts().await;
+
+    fs::write(&stage.file, catalog("", "acme/two", "99")).unwrap();
+    reload(&stage.gate, "configuration reloaded").await;
+    let reloaded = stage.what_counts().await;
+    stage.gate.logged("catalog.files").await;
+    stage.gate.restart().await;
+    let started = stage.what_counts().await;
+
+    assert_eq!((&before.0, before.1), (&json!("acme/one"), 200));
+    assert_eq!(reloaded, before, "it would be half of one and half of the other");
+    assert_eq!((&started.0, started.1), (&json!("acme/two"), 400));
+    assert_ne!(started.2, before.2);
+}
+
+#[tokio::test]
+async fn what_a_catalogue_file_adds_can_be_called_after_the_next_start_alone() {
+    let stage = Catalogued::start().await;
+    let added = catalog("", "acme/one", "1").replace(HOUSE, "house-8b");
+    let (_, model) = added.split_once("[[model]]").unwrap();
+    let file = format!("{}[[model]]{model}", fs::read_to_string(&stage.file).unwrap());
+    fs::write(&stage.file, file).unwrap();
+
+    reload(&stage.gate, "configuration reloaded").await;
+    let of_catalogue = stage.gate.post(&question_to("house-8b")).await;
+    // Named by the channel, it would be called without its contract.
+    let path = stage.gate.config_path();
+    let named = fs::read_to_string(&path).unwrap().replace(
+        "provider = \"lab\"",
+        "provider = \"lab\"\nmodels = [\"house-7b\", \"house-8b\"]",
+    );
+    fs::write(&path, named).unwrap();
+    reload(&stage.gate, "nothing changed").await;
+    let named = stage.gate.post(&question_to("house-8b")).await;
+
+    for answer in [of_catalogue, named] {
+        assert_eq!(
+            answer.error_code().as_deref(),
+            Some("model_not_found"),
+            "{answer:?}"
+        );
+    }
+    let told =
+        "the model `house-8b` stands in what [catalog] files say now, which counts only after a restart";
+    assert!(stage.gate.logs().contains(told), "{}", stage.gate.logs());
+}
+
+#[tokio::test]
+async fn a_changed_floor_of_speed_is_named_and_counts_after_the_next_start() {
+    let provider = FakeProvider::start_with(says("Hello")).await;
     let gate = setup()
-        .env(
-            "TOLLGATE_SEALING_KEY",
-            "c2VhbGVkIHdpdGggdGhpcyBrZXkgb2YgMzIgYnl0ZXM=",
-        )
-        .config("[sandbox]\nenabled = false")
+        .config("[routing]\nspeed_floor = 0\n")
+        .channel(Channel::to(&provider).models([MODEL]))
         .start()
         .await;
-    let admin = Operator::admin(&gate).await;
-    let channel = json!({
-        "name": "main",
-        "provider": "openai-compatible",
-        "base_url": provider.base_url(),
-        "models": [MODEL],
-        "concurrency": 1,
-    });
-    admin.done("POST", "/channels", channel).await;
-    while gate.get("/v1/models").await.json()["data"] == json!([]) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let held = gate.open_stream(&question()).await;
+    let path = gate.config_path();
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(
+        &path,
+        text.replace("speed_floor = 0", "speed_floor = 500\nspeed_window_ms = 100"),
+    )
+    .unwrap();
 
-    let changed = json!({"models": [MODEL, "gpt-4o-mini"]});
-    admin.done("PATCH", "/channels/main", changed).await;
-    let count = |models: Value| models["data"].as_array().map(Vec::len);
-    while count(gate.get("/v1/models").await.json()) != Some(2) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    provider.always(
+        tollgate_testkit::provider::streams(std::iter::repeat_n("word ", 8))
+            .pauses(std::time::Duration::from_millis(80)),
+    );
+    reload(&gate, "configuration reloaded").await;
+    let stream = gate.stream(&question()).await;
 
-    assert_eq!(in_flight(&gate, "main").await, "1");
-    drop(held);
+    assert!(stream.has_done(), "{stream:?}");
+    for field in ["routing.speed_floor", "routing.speed_window_ms"] {
+        gate.logged(field).await;
+    }
 }

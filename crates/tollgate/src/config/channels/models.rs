@@ -8,6 +8,7 @@ use std::{
 use tollgate_catalog::{Catalog, channel::ChannelName, model::ModelId, provider::Provider, serving::Serving};
 use toml::Spanned;
 
+use super::Judges;
 use crate::config::{
     mistake::{Mistake, Mistakes},
     nearest::nearest,
@@ -50,11 +51,12 @@ pub fn resolve(
     model_ids: BTreeMap<Spanned<String>, Spanned<String>>,
     start: usize,
     provider: &Provider,
-    catalog: &Catalog,
+    judges: Judges<'_>,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<Served> {
+    let catalog = judges.catalog;
     let mut servings = match named {
-        Some(named) => these(named, provider, catalog, mistakes)?,
+        Some(named) => these(named, provider, judges, mistakes)?,
         None => all(provider, catalog),
     };
     if servings.is_empty() {
@@ -104,11 +106,12 @@ fn all(provider: &Provider, catalog: &Catalog) -> BTreeMap<ModelId, Arc<Serving>
 }
 
 /// Models that the operator names: any ID is taken, for the provider may have what the catalogue
-/// does not list.
+/// does not list. Not one that gets its contract and price with the next start: until then it would be called
+/// without them.
 fn these(
     named: Vec<Spanned<String>>,
     provider: &Provider,
-    catalog: &Catalog,
+    Judges { catalog, coming, .. }: Judges<'_>,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<BTreeMap<ModelId, Arc<Serving>>> {
     let mut servings = BTreeMap::new();
@@ -116,6 +119,13 @@ fn these(
     for id in named {
         if id.get_ref().is_empty() {
             mistakes.add(id.span().start, Mistake::ModelEmpty);
+            all_fit = false;
+            continue;
+        }
+        let is_in = |catalog: &Catalog| catalog.model(id.get_ref()).is_some();
+        if !is_in(catalog) && coming.is_some_and(is_in) {
+            let what = format!("the model `{}`", id.get_ref());
+            mistakes.add(id.span().start, Mistake::AfterRestart { what });
             all_fit = false;
             continue;
         }

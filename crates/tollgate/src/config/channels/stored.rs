@@ -11,7 +11,7 @@ use tollgate_admin::WrongSetting;
 use tollgate_catalog::{Catalog, channel::ChannelSettings};
 use toml::de::DeTable;
 
-use super::{ChannelTable, Proxies, channel};
+use super::{ChannelTable, Judges, Proxies, channel};
 use crate::config::{
     decode,
     environment::Environment,
@@ -53,6 +53,14 @@ impl ChannelRules {
             environment: environment.only(&Proxies::VARIABLES),
             floors,
         }
+    }
+
+    pub(in crate::config) fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    pub(in crate::config) fn floors(&self) -> SpeedFloors {
+        self.floors
     }
 
     /// The channel with these settings but without its secrets, which are sealed: it can be looked at, and nothing can
@@ -97,14 +105,13 @@ impl ChannelRules {
             decode::table("a channel", table.get_ref(), &BTreeSet::new(), &mut mistakes);
         let enabled = table.enabled.unwrap_or(true);
         let proxies = Proxies::of(&self.environment);
+        let judges = Judges {
+            catalog: &self.catalog,
+            coming: None,
+            floors: self.floors,
+        };
         // Past the last line, where a field is missing.
-        let found = channel(
-            table,
-            text.len(),
-            &self.catalog,
-            (&proxies, self.floors),
-            &mut mistakes,
-        );
+        let found = channel(table, text.len(), judges, &proxies, &mut mistakes);
         mistakes.into_result().map_err(|errors| {
             let first = errors.iter().next();
             let first = first.map(|error| match &error.mistake {
