@@ -292,22 +292,43 @@ async fn record(
                 claim.end(answer, ttl).await;
             }
         }
-        () = given_up(&gate, &tape, &fate) => {}
+        () = given_up(&gate, &tape, &fate, claim.as_ref()) => {}
         () = claimed => {}
     }
 }
 
 /// Waits until nobody wants the answer any more. One that is paid for to its end, read or not, waits for its client
 /// as long as it would be read on without one, and within the same bounds: the client would pay for another.
-async fn given_up(gate: &Arc<Gate>, tape: &Tape, fate: &Fate) {
-    tape.deserted(|| absence(gate, tape, fate)).await;
+async fn given_up(gate: &Arc<Gate>, tape: &Tape, fate: &Fate, claim: Option<&Claim>) {
+    tape.deserted(|| absence(gate, tape, fate, claim)).await;
 }
 
-/// How long nobody has to read an answer until it ends. After the linger its client is taken for gone, and the request's
-/// place is free.
-async fn absence(gate: &Arc<Gate>, tape: &Tape, fate: &Fate) {
+/// How long nobody has to read an answer until it ends. Who waits for it at another gate is there, and seen once the
+/// linger is over.
+async fn absence(gate: &Arc<Gate>, tape: &Tape, fate: &Fate, claim: Option<&Claim>) {
+    loop {
+        sleep(gate.replays.settings().linger).await;
+        if !is_awaited_elsewhere(claim).await {
+            goes_on_alone(gate, tape, fate).await;
+            if !is_awaited_elsewhere(claim).await {
+                return;
+            }
+        }
+        sleep(elsewhere::LOOK_EVERY).await;
+    }
+}
+
+async fn is_awaited_elsewhere(claim: Option<&Claim>) -> bool {
+    match claim {
+        Some(claim) => claim.is_awaited().await,
+        None => false,
+    }
+}
+
+/// Waits for as long as the answer goes on whose client is taken for gone: not at all, unless it is paid for anyway. The
+/// request's place is free then.
+async fn goes_on_alone(gate: &Arc<Gate>, tape: &Tape, fate: &Fate) {
     let linger = gate.replays.settings().linger;
-    sleep(linger).await;
     let Some(departure) = fate.departure.get() else {
         return;
     };

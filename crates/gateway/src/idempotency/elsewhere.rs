@@ -1,7 +1,8 @@
 //! Answers for a client's own retry that comes to another gate than its first try.
 //!
 //! Whoever is first claims the name in Redis and renews that while it answers; gates that find it claimed wait for the
-//! answer, which is there for all once it has ended. A gate that dies frees its names within seconds. While Redis is
+//! answer, which is there for all once it has ended, and leave a sign meanwhile, so that it goes on for them as it does for
+//! who reads it. A gate that dies frees its names within seconds. While Redis is
 //! away, or where an answer is too large for it, each gate knows of its own answers alone.
 
 use std::time::Duration;
@@ -29,7 +30,9 @@ const LIVES: Duration = Duration::from_secs(10);
 const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// How often it is looked whether another gate has answered: soon at first.
 const LOOK_FIRST: Duration = Duration::from_millis(50);
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How long the sign stands of who waits; it is given anew with each look.
+const WAITS: Duration = Duration::from_secs(1);
 /// The largest answer that other gates get; of a larger one they are told that it is not kept.
 const ANSWER_MAX: usize = 4 << 20;
 
@@ -121,6 +124,8 @@ impl ReplaysElsewhere {
             if began.elapsed() >= patience {
                 return Err(GateError::Deadline { limit: patience });
             }
+            // Where it fails, the next look may come early enough.
+            let _ = self.0.await_replay(&claim.name, WAITS).await;
             sleep(pause).await;
             pause = (pause * 2).min(LOOK_EVERY);
         }
@@ -135,6 +140,12 @@ impl Claim {
             // Where it fails, the next time may come early enough.
             let _ = self.redis.renew_replay(&self.name, &self.mark, LIVES).await;
         }
+    }
+
+    /// Whether anybody waits for the answer at another gate. While Redis is away nobody is seen.
+    pub async fn is_awaited(&self) -> bool {
+        let awaited = self.redis.is_replay_awaited(&self.name).await;
+        awaited.unwrap_or(false)
     }
 
     /// Gives the answer to all gates, for so long; `None`: it is not to be given again.

@@ -1,13 +1,16 @@
 //! Answers for a client's own retry that comes to another gate.
 //!
 //! Whoever answers a request that may come again claims its name first, with a mark that only lives while it is renewed;
-//! a gate that finds a mark waits for the answer. What the bytes say is the gateway's business.
+//! a gate that finds a mark waits for the answer, and says so, which dies as soon as it is not said again. What the bytes say is the gateway's business.
 
 use std::time::Duration;
 
 use redis::Script;
 
 use super::{LARGE_WITHIN, Redis, RedisAway, SMALL_WITHIN};
+
+/// The kind of name beside that of an answer, under which it is said that somebody waits for it.
+const AWAITED: &str = "replay-awaited";
 
 #[derive(Debug)]
 pub(super) struct ReplayScripts {
@@ -60,6 +63,36 @@ impl Redis {
             .large
             .call(SMALL_WITHIN, async |connection| {
                 call.invoke_async(connection).await
+            })
+            .await
+    }
+
+    /// Says for so long that somebody waits for what comes to stand under the name.
+    pub async fn await_replay(&self, name: &Name, lives: Duration) -> Result<(), RedisAway> {
+        let inner = &*self.0;
+        let key = inner.key(AWAITED, name);
+        inner
+            .small
+            .call(SMALL_WITHIN, async |connection| {
+                redis::cmd("SET")
+                    .arg(key)
+                    .arg(1)
+                    .arg("PX")
+                    .arg(millis(lives))
+                    .query_async(connection)
+                    .await
+            })
+            .await
+    }
+
+    /// Whether anybody has said so.
+    pub async fn is_replay_awaited(&self, name: &Name) -> Result<bool, RedisAway> {
+        let inner = &*self.0;
+        let key = inner.key(AWAITED, name);
+        inner
+            .small
+            .call(SMALL_WITHIN, async |connection| {
+                redis::cmd("EXISTS").arg(key).query_async(connection).await
             })
             .await
     }

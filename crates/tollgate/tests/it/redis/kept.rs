@@ -172,6 +172,52 @@ async fn a_stream_that_waits_for_another_gate_has_its_head_and_is_kept_alive() {
 }
 
 #[tokio::test]
+async fn an_answer_goes_on_for_a_retry_that_waits_at_another_gate() {
+    let Some(servers) = servers() else { return };
+    let slow = says("Hello").delays(Duration::from_secs(4));
+    let provider = FakeProvider::start_with(slow).await;
+    let brief = "[idempotency]\nlinger_ms = 500\n";
+    let setups = ["one", "two"].map(|name| servers.gate(&provider).config(brief).key_named(name));
+    let gates = servers.started(setups).await;
+    let key = gates[0].key();
+    for (asked_before, (name, body)) in [("whole", question()), ("streamed", streamed())]
+        .into_iter()
+        .enumerate()
+    {
+        let asked = ask(&gates[0], key, name, &body);
+        let lost = tokio::time::timeout(Duration::from_millis(300), asked).await;
+        assert!(lost.is_err(), "the answer was not to be there yet");
+
+        let back = ask(&gates[1], key, name, &body).await;
+
+        assert_eq!(back.status, 200, "{back:?}");
+        assert_eq!(provider.requests().len(), asked_before + 1, "it was bought twice");
+    }
+    assert_eq!(provider.cancellations(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_ends_once_the_retry_at_another_gate_has_gone_as_well() {
+    let Some(servers) = servers() else { return };
+    let provider = FakeProvider::start_with(accepts_and_says_nothing()).await;
+    let brief = "[idempotency]\nlinger_ms = 500\n";
+    let setups = ["one", "two"].map(|name| servers.gate(&provider).config(brief).key_named(name));
+    let gates = servers.started(setups).await;
+    let (key, body) = (gates[0].key(), question());
+    for (gate, patience) in [(&gates[0], 300), (&gates[1], 2_000)] {
+        let asked = ask(gate, key, "one", &body);
+        let patience = Duration::from_millis(patience);
+        assert!(tokio::time::timeout(patience, asked).await.is_err());
+    }
+    assert_eq!(provider.cancellations(), 0, "somebody was waiting");
+
+    provider.cancelled().await;
+
+    gates[0].logged("client_gone").await;
+    provider.request();
+}
+
+#[tokio::test]
 async fn what_failed_at_one_gate_is_tried_anew_at_another() {
     let Some(servers) = servers() else { return };
     let provider = FakeProvider::start_with(fails(500, "", "boom")).await;
