@@ -61,9 +61,14 @@ impl Abandoned {
         }
     }
 
+    /// Lets all of them go, those that come as well.
+    pub fn let_go(&self) {
+        self.closing.send_replace(true);
+    }
+
     /// Lets all of them go, and waits until they are settled.
     pub async fn close(&self) {
-        self.closing.send_replace(true);
+        self.let_go();
         let _ = self.places.acquire_many(self.most).await;
         self.places.close();
     }

@@ -211,16 +211,22 @@ where
     };
     let (reader, of) = match Replays::claim(&gate.replays, name, asked, &story.id)? {
         Claimed::First { recording, reader } => {
+            let under_way = gate.replays.carries();
             let fate = Arc::new(Fate::default());
             let carried = carry(Arc::clone(&fate));
-            tokio::spawn(record(
+            let recorded = record(
                 Arc::clone(gate),
                 Arc::clone(story),
                 recording,
                 carried,
                 fate,
                 claim,
-            ));
+            );
+            tokio::spawn(async move {
+                recorded.await;
+                // Only now: a shutdown waits for it.
+                drop(under_way);
+            });
             (reader, None)
         }
         Claimed::Repeat { reader, of, running } => {
@@ -292,7 +298,12 @@ async fn record(
                 claim.end(answer, ttl).await;
             }
         }
-        () = given_up(&gate, &tape, &fate, claim.as_ref()) => {}
+        () = given_up(&gate, &tape, &fate, claim.as_ref()) => {
+            drop(recording);
+            if let Some(claim) = claim {
+                claim.end(None, ttl).await;
+            }
+        }
         () = claimed => {}
     }
 }

@@ -4,6 +4,7 @@ mod connections;
 
 use std::{
     convert::Infallible,
+    future::ready,
     net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::{Arc, atomic::Ordering},
@@ -85,8 +86,13 @@ pub async fn serve(gate: Arc<Gate>, listener: TcpListener, shutdown: impl Future
         gate.is_leaving.store(true, Ordering::Relaxed);
         sleep(gate.settings.leave).await;
     };
+    let beside = async {
+        // Who has no client any more is not waited for, but one whose client may come back is.
+        gate.abandoned.let_go();
+        gate.replays.ended().await;
+    };
     let cut_off = || gate.cut_off.comes();
-    accept(listener, service, limits, shutdown, cut_off).await;
+    accept(listener, service, limits, shutdown, beside, cut_off).await;
     gate.abandoned.close().await;
     gate.counting.close().await;
 }
@@ -164,7 +170,7 @@ pub async fn serve_admin<A, F>(
             }
         })
     };
-    accept(listener, service, limits, shutdown, || {}).await;
+    accept(listener, service, limits, shutdown, ready(()), || {}).await;
 }
 
 /// Whether somebody on this machine asks for themselves, and presents nothing.

@@ -11,7 +11,10 @@ use std::{
 };
 
 use http_body_util::BodyExt;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 use tollgate_ledger::KeyId;
 
 use super::{
@@ -35,6 +38,8 @@ pub struct Replays {
     settings: IdempotencySettings,
     memory: Buffered,
     book: Mutex<Book>,
+    /// Each request that is carried for its readers has a receiver, and has ended when it drops that.
+    carried: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -76,11 +81,22 @@ impl Replays {
             memory: Buffered::new(settings.size),
             settings,
             book: Mutex::default(),
+            carried: watch::Sender::new(()),
         })
     }
 
     pub fn settings(&self) -> &IdempotencySettings {
         &self.settings
+    }
+
+    /// To be kept by who carries a request, until its end.
+    pub(super) fn carries(&self) -> watch::Receiver<()> {
+        self.carried.subscribe()
+    }
+
+    /// Waits until no request is carried, with a client or without.
+    pub async fn ended(&self) {
+        self.carried.closed().await;
     }
 
     /// Whether there is an answer of that name, or one on its way.

@@ -62,13 +62,14 @@ impl Limits {
     }
 }
 
-/// Accepts connections until `shutdown`, then waits for those that are open, for as long as the drain may take. Those
-/// that are left then are told so by `cut_off`, and have a moment for their last words.
+/// Accepts connections until `shutdown`, then waits for those that are open and for what goes on `beside` them, for as
+/// long as the drain may take. Those that are left then are told so by `cut_off`, and have a moment for their last words.
 pub(super) async fn accept<S>(
     listener: TcpListener,
     service: impl Fn(SocketAddr) -> S,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
+    beside: impl Future<Output = ()>,
     cut_off: impl FnOnce(),
 ) where
     S: hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible> + Send + 'static,
@@ -120,7 +121,12 @@ pub(super) async fn accept<S>(
     }
     drop(stage);
     stages.send_replace(Stage::Draining);
-    if timeout(limits.drain, stages.closed()).await.is_err() {
+    let ended = async {
+        stages.closed().await;
+        beside.await;
+    };
+    let mut ended = pin!(ended);
+    if timeout(limits.drain, ended.as_mut()).await.is_err() {
         warn!(
             limit_ms = limits.drain.as_millis() as u64,
             "drain limit reached; open requests are cut off"
@@ -128,7 +134,7 @@ pub(super) async fn accept<S>(
         cut_off();
         stages.send_replace(Stage::CutOff);
         // Whoever does not read even that is left behind.
-        let _ = timeout(LAST_WORDS, stages.closed()).await;
+        let _ = timeout(LAST_WORDS, ended).await;
     }
 }
 

@@ -202,6 +202,53 @@ async fn what_the_drain_cuts_off_ends_with_an_error_and_costs_nothing() {
     assert_eq!(charges, ["0.00", "0.00"], "{sums}");
 }
 
+/// A gate that is told to end while the client of a request that may come again is away.
+async fn ended_while_the_client_was_away(provider: &FakeProvider, tables: &str) -> (String, Value) {
+    let prices = "{ gpt-4o = { input = \"3\", output = \"15\" } }";
+    let channel = Channel::to(provider).models([PRICED]).set("prices", prices);
+    let mut gate = gate().config(tables).channel(channel).start().await;
+    let mut request = gate.chat_request(gate.key(), question_to(PRICED).to_string());
+    let name = HeaderValue::from_static("once");
+    request.headers_mut().insert("idempotency-key", name);
+    let lost = tokio::time::timeout(Duration::from_millis(300), gate.send(request)).await;
+    assert!(lost.is_err(), "the answer was not to be there yet");
+
+    gate.signal(Signal::Terminate);
+
+    assert_eq!(gate.ended().await, Some(0), "{}", gate.logs());
+    let logs = gate.logs();
+    let mut lines = logs.lines().filter(|line| line.contains("request ended"));
+    let line = lines.next().unwrap_or_else(|| panic!("it is not told: {logs}"));
+    let line = line.to_owned();
+    // As the next run finds it in the books.
+    gate.start_again().await;
+    let sums = gate.command(&["usage", "--json"]).await;
+    let sums: Value = serde_json::from_str(&sums.stdout).expect("JSON");
+    (line, sums[0]["charge"].clone())
+}
+
+#[tokio::test]
+async fn an_answer_whose_client_may_come_back_is_finished_before_the_gate_ends() {
+    let provider = FakeProvider::start_with(says("Hello").delays(Duration::from_secs(1))).await;
+
+    let (line, charge) = ended_while_the_client_was_away(&provider, "").await;
+
+    assert!(line.contains("outcome=ok"), "{line}");
+    assert_ne!(charge, "0.00", "it was all there");
+    assert_eq!(provider.cancellations(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_whose_client_may_come_back_is_cut_off_by_the_drain_and_costs_nothing() {
+    let provider = FakeProvider::start_with(accepts_and_says_nothing()).await;
+    let tables = "[limits]\ndrain_ms = 200\n[idempotency]\nlinger_ms = 60000\n";
+
+    let (line, charge) = ended_while_the_client_was_away(&provider, tables).await;
+
+    assert!(line.contains("outcome=shut_down"), "{line}");
+    assert_eq!(charge, "0.00");
+}
+
 #[tokio::test]
 async fn a_connection_that_was_accepted_has_its_first_request_answered() {
     let provider = FakeProvider::start_with(says("Hello")).await;
