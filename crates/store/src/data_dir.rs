@@ -1,15 +1,15 @@
 //! The data directory belongs to one serving process at a time.
 //!
-//! A lock of the operating system on `tollgate.lock`, which goes when its holder goes, however that
-//! comes about. The file stays behind and means nothing by itself. The command line does not take
-//! the lock: it works on the database beside a running gate.
+//! It is held by `tollgate.lock`. The command line does not take the lock: it works on the database
+//! beside a running gate.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Read, Write},
+    fs::{self, File},
+    io::{self, Write},
     path::{Path, PathBuf},
-    process,
 };
+
+use crate::lock_file::{LockFile, NotHeld};
 
 const LOCK_FILE: &str = "tollgate.lock";
 const GATE_FILE: &str = "gate.id";
@@ -18,8 +18,7 @@ const GATE_FILE: &str = "gate.id";
 #[derive(Debug)]
 #[must_use = "the directory is free again as soon as this is dropped"]
 pub struct DataDirLock {
-    /// Open for the sake of its lock.
-    _file: File,
+    _lock: LockFile,
     dir: PathBuf,
 }
 
@@ -33,29 +32,15 @@ impl DataDirLock {
             source,
         };
         fs::create_dir_all(dir).map_err(unusable)?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(dir.join(LOCK_FILE))
-            .map_err(unusable)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(DataDirError::InUse {
-                    dir: dir.to_owned(),
-                    holder: holder(&mut file),
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(unusable(source)),
-        }
-        // Only a courtesy to whoever is refused later.
-        file.set_len(0)
-            .and_then(|()| write!(file, "{}", process::id()))
-            .map_err(unusable)?;
+        let lock = LockFile::take(&dir.join(LOCK_FILE)).map_err(|error| match error {
+            NotHeld::InUse { holder } => DataDirError::InUse {
+                dir: dir.to_owned(),
+                holder,
+            },
+            NotHeld::Unusable(source) => unusable(source),
+        })?;
         Ok(Self {
-            _file: file,
+            _lock: lock,
             dir: dir.to_owned(),
         })
     }
@@ -97,13 +82,6 @@ pub(crate) fn gate_of(dir: &Path) -> io::Result<Option<String>> {
 
 fn is_gate(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// The process that says it holds the lock, where it can be read.
-fn holder(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.take(16).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
 }
 
 /// Why the data directory cannot be taken.

@@ -23,6 +23,7 @@ use sqlx::{
 use tokio::time;
 
 use self::connection::{Pool, closes_unended};
+pub use self::lock::{DatabaseLock, DatabaseLockError};
 use crate::{
     audit::Actor,
     error::{DatabaseFault, StoreError},
@@ -30,6 +31,7 @@ use crate::{
 };
 
 pub(crate) mod connection;
+mod lock;
 
 static OF_SQLITE: Migrator = sqlx::migrate!("src/migration/sqlite");
 static OF_POSTGRES: Migrator = sqlx::migrate!("src/migration/postgres");

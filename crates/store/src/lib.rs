@@ -17,6 +17,7 @@ mod error;
 mod installation;
 mod keys;
 mod leases;
+mod lock_file;
 mod operators;
 mod prices;
 pub mod redis;
@@ -39,7 +40,7 @@ pub use backup::{Backup, BackupError};
 pub use channels::{ChangeChannelError, ChannelsVersion, StoredChannel};
 pub use credit::{Credited, Discrepancy, LedgerEntry, NewCredit, Verified};
 pub use data_dir::{DataDirError, DataDirLock};
-pub use database::{OpenError, Store};
+pub use database::{DatabaseLock, DatabaseLockError, OpenError, Store};
 pub use error::{DatabaseFault, StoreError};
 pub use keys::{
     ChangeKeyError, CreateKeyError, ImportFault, Imported, ImportedKey, ListedKey, NewKey, NewText,

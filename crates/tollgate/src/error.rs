@@ -8,8 +8,8 @@ use tollgate_engine::pull::PullError;
 use tollgate_gateway::TelemetryError;
 use tollgate_store::{
     BackupError, ChangeAccountError, ChangeChannelError, ChangeKeyError, ChangeOperatorError,
-    CreateAccountError, CreateKeyError, CreateOperatorError, DataDirError, OpenError, SpoolError, StartError,
-    StoreError, sealed::SealError,
+    CreateAccountError, CreateKeyError, CreateOperatorError, DataDirError, DatabaseLockError, OpenError,
+    SpoolError, StartError, StoreError, sealed::SealError,
 };
 
 use crate::config::ConfigErrors;
@@ -21,6 +21,8 @@ pub enum CliError {
     Config(#[from] ConfigErrors),
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    DatabaseLock(#[from] DatabaseLockError),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -108,6 +110,11 @@ impl Diagnostic for CliError {
         let help = match self {
             Self::DataDir(DataDirError::InUse { .. }) => {
                 "one `tollgate serve` runs on a data directory; server.data_dir names another".to_owned()
+            }
+            Self::DatabaseLock(DatabaseLockError::InUse { .. }) => {
+                "one `tollgate serve` runs on a file, since each would give all of a budget out; several share a PostgreSQL, \
+                 which database.url names"
+                    .to_owned()
             }
             Self::CreateKey(CreateKeyError::NameTaken { name }) => {
                 format!("choose another name, or end that key first: tollgate keys revoke --name {name}")

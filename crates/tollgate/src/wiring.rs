@@ -1,4 +1,4 @@
-//! Puts the parts together: lock, store, engine, gate, listeners, in that order.
+//! Puts the parts together: locks, store, engine, gate, listeners, in that order.
 //!
 //! Whatever is taken is given back in the opposite order when [`Running`] ends.
 
@@ -11,7 +11,7 @@ use tollgate_admin::{Admin, AdminSettings};
 use tollgate_catalog::channel::ChannelSettings;
 use tollgate_engine::{Engine, EngineSettings, Presence};
 use tollgate_gateway::{Gate, GateSettings, SandboxPolicy, Stores, Telemetry, serve, serve_admin};
-use tollgate_store::{Applier, DataDirLock, Redis, Spool, Store, spool::OnDamage};
+use tollgate_store::{Applier, DataDirLock, DatabaseLock, Redis, Spool, Store, spool::OnDamage};
 use tracing::{info, warn};
 
 use crate::{
@@ -47,6 +47,7 @@ pub struct Running {
     store: Store,
     spool: Spool,
     applier: Applier,
+    _database_lock: DatabaseLock,
     _data_dir: DataDirLock,
 }
 
@@ -55,6 +56,8 @@ impl Running {
     /// database.
     pub async fn start(config: &Config, on_damage: OnDamage) -> Result<Self, CliError> {
         let data_dir = DataDirLock::take(&config.server.data_dir)?;
+        // Before anything in it is changed.
+        let database_lock = DatabaseLock::take(&config.database)?;
         let store = Store::open(&config.database).await?;
         let random = getrandom::u64().map_err(|error| CliError::Runtime(error.into()))?;
         let gate_name = data_dir.gate(random.to_be_bytes())?;
@@ -129,6 +132,7 @@ impl Running {
             store,
             spool,
             applier,
+            _database_lock: database_lock,
             _data_dir: data_dir,
         })
     }

@@ -44,21 +44,15 @@ fn moments() -> Script {
     })
 }
 
-/// Two gates with one database, each on a port that it keeps over a restart.
+/// Two gates that know the same key, each on a port that it keeps over a restart.
 struct Pair {
     gates: [Gate; 2],
     _provider: FakeProvider,
-    _database: TempDir,
 }
 
 async fn pair(leave: Duration) -> Pair {
     let provider = FakeProvider::start_with(moments()).await;
-    let folder = TempDir::new().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("shared.db").display());
-    let tables = format!(
-        "[database]\nurl = \"{url}\"\n[limits]\nleave_ms = {}\n",
-        leave.as_millis()
-    );
+    let tables = format!("[limits]\nleave_ms = {}\n", leave.as_millis());
     let start = async |name: &str| {
         setup()
             .config(&tables)
@@ -69,10 +63,16 @@ async fn pair(leave: Duration) -> Pair {
             .await
     };
     let gates = [start("one").await, start("two").await];
+    // A file of SQLite is one gate's, so each has its own.
+    let (key, of_both) = (gates[0].key(), gates[1].data_dir().join("key.csv"));
+    std::fs::write(&of_both, format!("name,key\none,{key}\n")).unwrap();
+    let imported = gates[1]
+        .command(&["keys", "import", of_both.to_str().unwrap()])
+        .await;
+    assert!(imported.success(), "{imported:?}");
     Pair {
         gates,
         _provider: provider,
-        _database: folder,
     }
 }
 

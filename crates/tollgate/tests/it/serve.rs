@@ -62,6 +62,24 @@ async fn a_second_gate_on_the_same_data_directory_is_refused() {
 }
 
 #[tokio::test]
+async fn a_second_gate_on_the_same_database_file_is_refused_and_commands_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("books.db");
+    let database = format!("[database]\nurl = \"sqlite://{}\"\n", file.display());
+    let first = gate().config(&database).start().await;
+    let beside = gate().config(&database).written();
+
+    let second = beside.command(&["serve"]).await;
+    let command = beside.command(&["keys", "create", "--name", "late"]).await;
+
+    assert_eq!((second.code, second.stdout.as_str()), (Some(1), ""), "{second:?}");
+    for told in [file.display().to_string(), format!("(process {})", first.id())] {
+        assert!(second.stderr.contains(&told), "{second:?}");
+    }
+    assert!(command.success(), "{command:?}");
+}
+
+#[tokio::test]
 async fn a_gate_that_was_killed_leaves_the_directory_free() {
     let mut first = gate().start().await;
     first.signal(Signal::Kill);
