@@ -110,6 +110,9 @@ pub enum Mistake {
     /// A variable for a channel that is not there.
     #[error("no channel has the name or position `{channel}`")]
     UnknownChannel { channel: String },
+    /// A variable that may be for one channel or for another.
+    #[error("`{channel}` may be {} or {}", both[0], both[1])]
+    AmbiguousChannel { channel: String, both: [String; 2] },
     /// `message` says what was expected; it is mostly the TOML library's.
     #[error("`{field}`: {message}")]
     WrongType { field: String, message: String },
@@ -238,6 +241,9 @@ impl Mistake {
                 "it is the channel's `proxy`, or else the environment's HTTPS_PROXY or ALL_PROXY; proxies that speak TLS or SOCKS are not supported"
                     .to_owned(),
             ),
+            Self::AmbiguousChannel { .. } => {
+                Some("a position that is no channel's name is clear, or rename one of them".to_owned())
+            }
             Self::Reference => Some("a plain `${` is written `$${`".to_owned()),
             _ => None,
         }

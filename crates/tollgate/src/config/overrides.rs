@@ -1,7 +1,8 @@
 //! Values from the environment over those of the file: `TOLLGATE__SERVER__LISTEN=0.0.0.0:8700`.
 //!
 //! A channel is named by its position from 0 (`TOLLGATE__CHANNELS__0__API_KEY`; the next free
-//! position adds a channel) or by its name in capitals, with `_` for every other character.
+//! position adds a channel) or by its name in capitals, with `_` for every other character. What could be
+//! two channels is none: the value may be a credential.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -97,18 +98,47 @@ fn channel_in<'r, 's>(
     let Some(DeValue::Array(channels)) = root.get_mut(CHANNELS).map(Spanned::get_mut) else {
         return Ok(None);
     };
-    let position = match channel.parse() {
-        Ok(position) => Some(position),
-        Err(_) => channels
-            .iter()
-            .position(|table| has_name(table.get_ref(), channel)),
-    };
+    let position = position(channels, channel)?;
     if position == Some(channels.len()) {
         channels.push(at(given, DeValue::Table(DeTable::new())));
     }
     let table = position.and_then(|position| channels.get_mut(position));
     table.map(as_table).ok_or_else(|| Mistake::UnknownChannel {
         channel: channel.to_owned(),
+    })
+}
+
+/// Where the channel stands of which this is the position or the name. `None`: nowhere.
+fn position(channels: &DeArray<'_>, channel: &str) -> Result<Option<usize>, Mistake> {
+    let by_position = channel
+        .parse()
+        .ok()
+        .filter(|position| *position <= channels.len());
+    let named = (0..channels.len()).filter(|position| {
+        let table = channels.get(*position).map(Spanned::get_ref);
+        table.is_some_and(|table| has_name(table, channel))
+    });
+    let named: Vec<usize> = named.filter(|position| Some(*position) != by_position).collect();
+    let by_name = |position: usize| {
+        let name = channels.get(position).and_then(|table| name(table.get_ref()));
+        format!("the channel named `{}`", name.unwrap_or_default())
+    };
+    let both = match (by_position, named.as_slice()) {
+        (position, []) => return Ok(position),
+        (None, [position]) => return Ok(Some(*position)),
+        (None, [first, second, ..]) => [by_name(*first), by_name(*second)],
+        (Some(position), [other, ..]) => {
+            let at = match channels.get(position).map(|table| name(table.get_ref())) {
+                Some(Some(name)) => format!("the channel at position {position}, `{name}`,"),
+                Some(None) => format!("the channel at position {position}"),
+                None => format!("a new channel at position {position}"),
+            };
+            [at, by_name(*other)]
+        }
+    };
+    Err(Mistake::AmbiguousChannel {
+        channel: channel.to_owned(),
+        both,
     })
 }
 
@@ -121,8 +151,11 @@ fn as_table<'r, 's>(value: &'r mut Spanned<DeValue<'s>>) -> Option<&'r mut DeTab
 
 /// Whether a channel's name, written as in a variable, is `wanted`.
 fn has_name(channel: &DeValue<'_>, wanted: &str) -> bool {
-    let name = channel.get("name").and_then(|name| name.get_ref().as_str());
-    name.is_some_and(|name| as_in_variables(name) == wanted)
+    name(channel).is_some_and(|name| as_in_variables(name) == wanted)
+}
+
+fn name<'c>(channel: &'c DeValue<'_>) -> Option<&'c str> {
+    channel.get("name").and_then(|name| name.get_ref().as_str())
 }
 
 fn as_in_variables(name: &str) -> String {

@@ -262,6 +262,42 @@ fn a_channel_is_found_by_its_name_or_position_and_the_next_position_adds_one() {
 }
 
 #[test]
+fn a_variable_that_may_be_for_two_channels_is_for_none() {
+    let two = |first: &str, second: &str| {
+        let named = |name: &str| CHANNEL.replace("\"one\"", &format!("\"{name}\""));
+        named(first) + &named(second)
+    };
+    for (first, second, variable, told) in [
+        (
+            "east-1",
+            "east.1",
+            "EAST_1",
+            "`east_1` may be the channel named `east-1` or the channel named `east.1`",
+        ),
+        (
+            "backup",
+            "0",
+            "0",
+            "`0` may be the channel at position 0, `backup`, or the channel named `0`",
+        ),
+        (
+            "2",
+            "spare",
+            "2",
+            "`2` may be a new channel at position 2 or the channel named `2`",
+        ),
+    ] {
+        let name = format!("TOLLGATE__CHANNELS__{variable}__API_KEY");
+        let mistakes = written(&two(first, second)).env(&name, "of-one").mistakes();
+
+        assert!(mistakes.contains(&name) && mistakes.contains(told), "{mistakes}");
+        assert!(!mistakes.contains("of-one"), "{mistakes}");
+    }
+    let same = written(&two("spare", "1")).env("TOLLGATE__CHANNELS__1__WEIGHT", "3");
+    assert_eq!(same.config().channels.enabled[1].weight, 3);
+}
+
+#[test]
 fn a_mistake_in_a_variable_names_the_variable() {
     let mistakes = written(CHANNEL)
         .env("TOLLGATE__SERVER__LISTEN", "here")
