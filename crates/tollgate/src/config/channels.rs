@@ -15,6 +15,7 @@ use tollgate_catalog::{
     price::Rates,
     provider::Provider,
 };
+use tollgate_gateway::SANDBOX;
 use toml::Spanned;
 use url::Url;
 
@@ -207,6 +208,10 @@ fn channel_name(
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     if !fits {
         mistakes.add(name.span().start, Mistake::ChannelName);
+        return None;
+    }
+    if name.get_ref() == SANDBOX {
+        mistakes.add(name.span().start, Mistake::ChannelNamedSandbox);
         return None;
     }
     Some(ChannelName::new(name.into_inner()))

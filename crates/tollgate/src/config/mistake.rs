@@ -155,6 +155,10 @@ pub enum Mistake {
     LogLevel,
     #[error("the name of a channel must be 1 to 64 of a-z, A-Z, 0-9, `-`, `_` and `.`")]
     ChannelName,
+    #[error(
+        "the name `sandbox` is that of the embedded model, in headers, metrics and usage; give the channel another"
+    )]
+    ChannelNamedSandbox,
     #[error("a channel named `{name}` stands at {first} already")]
     DuplicateChannel { name: String, first: Place },
     #[error("unknown provider `{name}`")]

@@ -117,6 +117,16 @@ format = "xml"
 }
 
 #[test]
+fn no_channel_has_the_name_of_the_embedded_model() {
+    let mistakes = written(&CHANNEL.replace("\"one\"", "\"sandbox\"")).mistakes();
+
+    assert!(
+        mistakes.starts_with("tollgate.toml:2:8: the name `sandbox` is that of the embedded model"),
+        "{mistakes}"
+    );
+}
+
+#[test]
 fn all_mistakes_of_the_channels_are_reported_at_once_with_their_places() {
     let mistakes = written(
         r#"

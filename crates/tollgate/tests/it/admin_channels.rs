@@ -152,6 +152,7 @@ async fn a_channel_is_judged_by_the_files_rules_and_no_reference_is_followed() {
     for (body, named) in [
         (with("name", json!("a b")), "name"),
         (with("name", Value::Null), "name"),
+        (with("name", json!("sandbox")), "name"),
         (with("provider", json!("opena")), "provider"),
         (with("provider", Value::Null), "provider"),
         (with("base_url", json!("ftp://host")), "base_url"),
