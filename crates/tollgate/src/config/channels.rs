@@ -55,7 +55,7 @@ pub struct ChannelTable {
     provider: Option<Spanned<String>>,
     base_url: Option<Spanned<String>>,
     api_key: Option<Spanned<String>>,
-    models: Option<Vec<Spanned<String>>>,
+    models: Option<Spanned<Vec<Spanned<String>>>>,
     model_ids: Option<BTreeMap<Spanned<String>, Spanned<String>>>,
     priority: Option<u32>,
     weight: Option<NonZeroU32>,

@@ -200,6 +200,11 @@ pub enum Mistake {
     ModelEmpty,
     #[error("the catalogue lists no model of provider `{provider}`: `models` is missing")]
     ModelsMissing { provider: String },
+    #[error(
+        "`models` is empty; without it the channel serves all that the catalogue lists of its provider, and \
+         `enabled = false` switches it off"
+    )]
+    ModelsEmpty,
     #[error("this channel does not serve a model `{model}`")]
     ModelNotServed { model: String, nearest: Option<String> },
     #[error("{what} stands in what [catalog] files say now, which counts only after a restart")]

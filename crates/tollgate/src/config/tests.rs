@@ -117,6 +117,16 @@ format = "xml"
 }
 
 #[test]
+fn an_empty_list_of_models_is_told_as_what_it_is_where_it_is() {
+    let mistakes = written(&format!("{CHANNEL}models = []\n")).mistakes();
+
+    assert!(
+        mistakes.starts_with("tollgate.toml:5:10: `models` is empty"),
+        "{mistakes}"
+    );
+}
+
+#[test]
 fn no_channel_has_the_name_of_the_embedded_model() {
     let mistakes = written(&CHANNEL.replace("\"one\"", "\"sandbox\"")).mistakes();
 

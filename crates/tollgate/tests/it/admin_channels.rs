@@ -162,6 +162,7 @@ async fn a_channel_is_judged_by_the_files_rules_and_no_reference_is_followed() {
         (with("prioritty", json!(1)), "prioritty"),
         (with("models", json!([""])), "models"),
         (with("models", Value::Null), "models"),
+        (with("models", json!([])), "models"),
         (with("api_key", json!("two\nlines")), "api_key"),
         (with("prices", json!({"gpt-4o": {"input": "x"}})), "prices"),
         (with("model_timeouts", json!({"other": {}})), "model_timeouts"),

@@ -47,7 +47,7 @@ impl Served {
 /// The named models, or else all that the catalogue says this provider serves. `None`: something
 /// is wrong, and was added to `mistakes`.
 pub fn resolve(
-    named: Option<Vec<Spanned<String>>>,
+    named: Option<Spanned<Vec<Spanned<String>>>>,
     model_ids: BTreeMap<Spanned<String>, Spanned<String>>,
     start: usize,
     provider: &Provider,
@@ -55,8 +55,12 @@ pub fn resolve(
     mistakes: &mut Mistakes<'_>,
 ) -> Option<Served> {
     let catalog = judges.catalog;
+    if let Some(named) = named.as_ref().filter(|named| named.get_ref().is_empty()) {
+        mistakes.add(named.span().start, Mistake::ModelsEmpty);
+        return None;
+    }
     let mut servings = match named {
-        Some(named) => these(named, provider, judges, mistakes)?,
+        Some(named) => these(named.into_inner(), provider, judges, mistakes)?,
         None => all(provider, catalog),
     };
     if servings.is_empty() {
