@@ -21,13 +21,14 @@ pub struct Serve {
 }
 
 pub async fn run(asked: Serve, file: &ConfigFile) -> Result<(), CliError> {
+    // First of all: one that comes while the gate starts would end it.
+    let mut signals = Signals::listen().map_err(CliError::Runtime)?;
     let mut config = cli::load(file)?;
     // A file that was there is not to be missing at a reload: it would be read as one without a channel.
     let found = config.file.clone().map(ConfigFile::Named);
     let file = found.as_ref().unwrap_or(file);
     let _log = logging::start(&config.log).map_err(CliError::Runtime)?;
     log_warnings(&config);
-    let mut signals = Signals::listen().map_err(CliError::Runtime)?;
     let on_damage = match asked.skip_damaged {
         true => OnDamage::SetAside,
         false => OnDamage::Refuse,

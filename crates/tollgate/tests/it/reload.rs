@@ -1,6 +1,11 @@
 //! What a reload changes, and what it leaves as it was until the next start.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs::{self, OpenOptions},
+    io::{BufRead as _, BufReader, Write as _},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -159,4 +164,42 @@ async fn a_changed_floor_of_speed_is_named_and_counts_after_the_next_start() {
     for field in ["routing.speed_floor", "routing.speed_window_ms"] {
         gate.logged(field).await;
     }
+}
+
+/// Its configuration is a pipe, so that it is known when it reads it and for how long.
+#[test]
+fn a_reload_that_is_asked_for_during_the_start_happens_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("tollgate.toml");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let mut running = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .arg("serve")
+        .current_dir(dir.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(running.stderr.take().unwrap()).lines();
+    let mut logged = |text: &str| log.find_map(|line| line.ok().filter(|line| line.contains(text)));
+    let signal = |name: &str| {
+        let sent = Command::new("kill")
+            .args([name, &running.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    };
+    let config: &[u8] = b"[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n";
+
+    let mut reads = OpenOptions::new().write(true).open(&pipe).unwrap();
+    signal("-HUP");
+    reads.write_all(config).unwrap();
+    drop(reads);
+    assert!(logged("gate is up").is_some(), "it was ended by the signal");
+    let mut reads_again = OpenOptions::new().write(true).open(&pipe).unwrap();
+    reads_again.write_all(config).unwrap();
+    drop(reads_again);
+
+    assert!(logged("configuration reloaded").is_some());
+    signal("-TERM");
+    running.wait().unwrap();
 }
