@@ -121,6 +121,13 @@ pub struct Configured {
     pub has_others: bool,
 }
 
+impl Configured {
+    /// Whether there is none, in use or not.
+    pub fn is_empty(&self) -> bool {
+        self.in_use.is_empty() && !self.has_others
+    }
+}
+
 /// All channels in use, as one snapshot.
 #[derive(Debug, Default)]
 pub struct Channels {

@@ -24,7 +24,7 @@ use tollgate_store::{ChannelsVersion, Store, StoreError, StoredChannel, StoredPr
 use tracing::{info, warn};
 
 use crate::{
-    config::{ChannelRules, Channels, Config, Resolved},
+    config::{ChannelRules, Channels, Config, Resolved, Sandbox},
     error::CliError,
 };
 
@@ -41,6 +41,8 @@ const TWICE: &str = "the configuration file has a channel of this name";
 pub struct ChannelBook {
     store: Store,
     keys: Arc<SealingKeys>,
+    /// As it was at the start.
+    sandbox: Sandbox,
     held: Mutex<Held>,
 }
 
@@ -81,6 +83,7 @@ impl ChannelBook {
         let book = Self {
             store,
             keys,
+            sandbox: config.sandbox,
             held: Mutex::new(Held {
                 file: config.channels.clone(),
                 rules: config.channel_rules.clone(),
@@ -130,12 +133,17 @@ impl ChannelBook {
     }
 
     /// Puts the file's channels as they are now in the place of those before. Fails, and changes nothing, where one name
-    /// is in the database as well.
+    /// is in the database as well, and where no channel is left and the embedded model would take their place: the file
+    /// may be one that is just being written.
     pub fn reload(&self, config: &Config, gate: &Gate) -> Result<usize, CliError> {
         let mut held = self.held();
         let merged = merge(&config.channels, &config.channel_rules, &held.stored, &self.keys);
         if let Some(name) = merged.twice {
             return Err(CliError::ChannelTwice { name });
+        }
+        let had_any = !held.file.is_empty();
+        if self.sandbox == Sandbox::Auto && had_any && merged.channels.is_empty() {
+            return Err(CliError::NoChannelLeft);
         }
         let count = merged.channels.in_use.len();
         gate.replace_channels(merged.channels);

@@ -120,7 +120,7 @@ impl Config {
         match self.sandbox {
             Sandbox::On => true,
             Sandbox::Off => false,
-            Sandbox::Auto => self.channels.enabled.is_empty() && self.channels.disabled.is_empty(),
+            Sandbox::Auto => self.channels.is_empty(),
         }
     }
 

@@ -77,6 +77,8 @@ pub enum CliError {
         "the channel `{name}` stands in the configuration file and in the database: one of them has to go"
     )]
     ChannelTwice { name: String },
+    #[error("no channel is left in the file, and the embedded model would answer in their place")]
+    NoChannelLeft,
     #[error("the secrets of the channel `{channel}` cannot be sealed anew: {cause}")]
     Sealed { channel: String, cause: SealError },
     #[error(transparent)]
@@ -146,6 +148,10 @@ impl Diagnostic for CliError {
             Self::NoGate(_) => "and the books have no record of the request; a running gate remembers more: tollgate serve".to_owned(),
             Self::ChannelTwice { .. } => {
                 "rename the one in the file, or delete the other by the admin API of a gate without it"
+                    .to_owned()
+            }
+            Self::NoChannelLeft => {
+                "where that is meant, start again; with [sandbox] enabled = false no channel is an answer too"
                     .to_owned()
             }
             Self::NoSuchChannel(_) => "the names are in: tollgate channels list".to_owned(),

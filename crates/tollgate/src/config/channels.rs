@@ -86,6 +86,13 @@ pub struct Channels {
     pub warnings: Vec<Warning>,
 }
 
+impl Channels {
+    /// Whether the file has none, in use or not.
+    pub fn is_empty(&self) -> bool {
+        self.enabled.is_empty() && self.disabled.is_empty()
+    }
+}
+
 /// What channels are judged by, beside the environment.
 #[derive(Clone, Copy)]
 pub struct Judges<'a> {

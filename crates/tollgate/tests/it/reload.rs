@@ -166,6 +166,51 @@ async fn a_changed_floor_of_speed_is_named_and_counts_after_the_next_start() {
     }
 }
 
+#[tokio::test]
+async fn a_reload_that_leaves_no_channel_does_not_put_the_embedded_model_in_their_place() {
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let gate = setup()
+        .channel(Channel::to(&provider).models([MODEL]))
+        .start()
+        .await;
+    let path = gate.config_path();
+    let text = fs::read_to_string(&path).unwrap();
+
+    // As in the moment in which a program writes it anew.
+    fs::write(&path, "").unwrap();
+    reload(&gate, "nothing changed").await;
+    let answer = gate.post(&question()).await;
+    fs::write(&path, text).unwrap();
+    reload(&gate, "configuration reloaded").await;
+
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (200, "Hello"),
+        "{answer:?}"
+    );
+    assert_eq!(answer.header("x-tollgate-channel"), Some("fake"));
+    assert!(gate.logs().contains("no channel is left"), "{}", gate.logs());
+}
+
+#[tokio::test]
+async fn where_the_sandbox_is_off_a_reload_may_leave_no_channel() {
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let gate = setup()
+        .config("[sandbox]\nenabled = false\n")
+        .channel(Channel::to(&provider).models([MODEL]))
+        .start()
+        .await;
+    let path = gate.config_path();
+    let text = fs::read_to_string(&path).unwrap();
+    let (without, _) = text.split_once("[[channels]]").unwrap();
+
+    fs::write(&path, without).unwrap();
+    reload(&gate, "configuration reloaded").await;
+
+    let answer = gate.post(&question()).await;
+    assert_eq!(answer.error_code().as_deref(), Some("no_channel"), "{answer:?}");
+}
+
 /// Its configuration is a pipe, so that it is known when it reads it and for how long.
 #[test]
 fn a_reload_that_is_asked_for_during_the_start_happens_after_it() {
