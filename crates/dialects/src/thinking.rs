@@ -89,7 +89,7 @@ pub fn beyond_limit(request: &ValidRequest, quirks: &Quirks) -> BeyondLimit {
             Thinking::On {
                 budget: Some(budget), ..
             },
-        ) => BeyondLimit::AtMost(taken.map_or(budget, |taken| budget.max(taken.min))),
+        ) => BeyondLimit::AtMost(within(budget, quirks)),
         _ => taken.map_or(BeyondLimit::Any, |taken| BeyondLimit::AtMost(taken.max)),
     }
 }
@@ -181,6 +181,29 @@ pub fn note_budget(request: &ValidRequest, asked: Thinking) -> Option<Note> {
         "thinking_budget"
     };
     Some(Note::Omitted(name.to_owned()))
+}
+
+/// The budget that the provider takes in the place of the client's, and a note where it is another one.
+pub fn budget_to_send(
+    request: &ValidRequest,
+    quirks: &Quirks,
+    asked: Thinking,
+    tokens: u64,
+) -> (u64, Option<Note>) {
+    let taken = within(tokens, quirks);
+    let note = note_budget(request, asked).filter(|_| taken != tokens);
+    let moved = note.map(|note| match note {
+        Note::Omitted(name) => Note::Moved(name),
+        other => other,
+    });
+    (taken, moved)
+}
+
+/// The nearest budget that the provider takes.
+pub fn within(tokens: u64, quirks: &Quirks) -> u64 {
+    quirks
+        .thinking_budget
+        .map_or(tokens, |taken| tokens.clamp(taken.min, taken.max))
 }
 
 pub fn no_switch_sent(request: &ValidRequest) -> bool {

@@ -10,7 +10,7 @@ use tollgate_catalog::{
 
 use crate::{
     request::Note,
-    thinking::{Decision, effort_to_send, note_budget, note_move, switch_sent},
+    thinking::{Decision, budget_to_send, effort_to_send, note_budget, note_move, switch_sent, within},
 };
 
 /// How Gemini is told to choose its own budget.
@@ -84,14 +84,8 @@ fn budget(request: &ValidRequest, quirks: &Quirks, asked: Thinking, notes: &mut 
         Thinking::On {
             budget: Some(tokens), ..
         } => {
-            let taken = within(tokens, quirks);
-            if taken != tokens {
-                let inside = note_budget(request, asked);
-                notes.extend(inside.map(|note| match note {
-                    Note::Omitted(name) => Note::Moved(name),
-                    other => other,
-                }));
-            }
+            let (taken, note) = budget_to_send(request, quirks, asked, tokens);
+            notes.extend(note);
             Some(tokens_sent(taken))
         }
         Thinking::On {
@@ -107,12 +101,6 @@ fn budget(request: &ValidRequest, quirks: &Quirks, asked: Thinking, notes: &mut 
             .map(|(_, tokens)| tokens)
             .or((!quirks.thinks_by_default).then_some(DYNAMIC)),
     }
-}
-
-fn within(tokens: u64, quirks: &Quirks) -> u64 {
-    quirks
-        .thinking_budget
-        .map_or(tokens, |taken| tokens.clamp(taken.min, taken.max))
 }
 
 fn tokens_sent(tokens: u64) -> i64 {

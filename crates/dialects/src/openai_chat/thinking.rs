@@ -10,7 +10,8 @@ use tollgate_chat::{edit::ObjectEdit, json::quote, object::Object};
 use crate::{
     request::Note,
     thinking::{
-        Decision, SWITCHES, effort_to_send, levels, no_switch_sent, note_budget, note_move, switch_sent,
+        Decision, SWITCHES, budget_to_send, effort_to_send, levels, no_switch_sent, note_budget, note_move,
+        switch_sent,
     },
 };
 
@@ -94,6 +95,8 @@ pub fn resolve(request: &ValidRequest, quirks: &Quirks, decision: Decision) -> R
             }
             if let Thinking::On { effort, budget } = asked {
                 if let Some(budget) = budget {
+                    let (budget, note) = budget_to_send(request, quirks, asked, budget);
+                    notes.extend(note);
                     send.push(("thinking_budget", budget.to_string()));
                 }
                 if effort.is_some() {

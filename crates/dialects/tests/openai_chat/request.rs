@@ -120,6 +120,21 @@ fn a_budget_that_cannot_be_told_is_noted() {
 }
 
 #[test]
+fn a_budget_beyond_what_is_taken_moves_to_the_most() {
+    let model = "kimi-k2.5";
+    for (asked, told, notes_of_it) in [
+        (81_920, 81_920, &[][..]),
+        (200_000, 81_920, &["moved:thinking_budget"][..]),
+    ] {
+        let members = json!({"enable_thinking": true, "thinking_budget": asked});
+        let request = encode(&valid(model, members), &serving(model, "dashscope")).unwrap();
+
+        assert_eq!(body(&request)["thinking_budget"], told);
+        assert_eq!(notes(&request), notes_of_it);
+    }
+}
+
+#[test]
 fn a_stop_string_goes_as_a_list_where_the_provider_wants_one() {
     let quirks = Quirks {
         stop_array: true,
