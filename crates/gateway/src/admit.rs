@@ -25,9 +25,20 @@ const LEASES_MAX: usize = 12;
 /// A place among the requests under way, and what is held of the limits. Dropping it gives the place back.
 #[derive(Debug)]
 pub struct Admission {
+    pub let_in: LetIn,
     _of_gate: OwnedSemaphorePermit,
     _of_key: Places,
     held: HeldOfLimits,
+}
+
+/// When a request was let in. Its money is that of this moment from then on: of which day it is held, at which price it
+/// is charged, and on which day the books have it. A client may take minutes for its body, so its arrival tells nothing
+/// of that.
+#[derive(Debug, Clone, Copy)]
+pub struct LetIn {
+    pub at: Timestamp,
+    /// So long after it arrived.
+    pub after: Duration,
 }
 
 /// What is held for a request until it is known what it used.
@@ -86,9 +97,13 @@ pub async fn admit(
         money: HeldMoney::default(),
         room: None,
     };
+    let let_in = LetIn {
+        at: Timestamp::now(),
+        after: story.arrived.elapsed(),
+    };
     let booked = match room(gate) {
         Ok(room) => {
-            let money = money::hold(gate, key, request, route, pin, story, Timestamp::now()).await;
+            let money = money::hold(gate, key, request, route, pin, story, let_in.at).await;
             money.map(|money| (room, money))
         }
         Err(full) => Err(full),
@@ -101,6 +116,7 @@ pub async fn admit(
         }
     }
     Ok(Admission {
+        let_in,
         _of_gate: of_gate,
         _of_key: places,
         held,

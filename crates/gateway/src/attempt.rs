@@ -23,6 +23,7 @@ mod tries;
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tollgate_catalog::{channel::ChannelName, contract::ValidRequest, model::Model};
 use tollgate_chat::{
@@ -68,6 +69,8 @@ pub struct Asked {
     pub caller: Caller,
     /// The channels that the request may go to, whatever the model.
     pub pin: Pin,
+    /// When it was let in, of which its prices are.
+    pub let_in: Timestamp,
     /// Where calls are left when the client goes; `None`: no provider wants that.
     pub departure: Option<Arc<Departure>>,
     /// The body's share of the memory.

@@ -14,6 +14,7 @@ use tollgate_ledger::{Charge, Multiplier, UsageRecord};
 use tollgate_store::WarmKey;
 
 use crate::{
+    admit::LetIn,
     count::tally::Tally,
     sandbox::SANDBOX,
     story::{Attempt, End, LostCalls, Pages, Story},
@@ -51,14 +52,14 @@ impl Bill {
         }
     }
 
-    /// The bill of a request that ended like this. `pages`: the story of the request, for who answered it;
+    /// The bill of a request that was let in at `at` and ended like this. `pages`: the story of the request, for who answered it;
     /// `tally`: what is known of its tokens.
-    pub fn of(end: &End, pages: &Pages, key: &WarmKey, held: Money, came: Timestamp, tally: &Tally) -> Self {
+    pub fn of(end: &End, pages: &Pages, key: &WarmKey, held: Money, at: Timestamp, tally: &Tally) -> Self {
         let nothing = Self {
             held,
             charge: Some(Money::ZERO),
             cost: Some(Money::ZERO),
-            lost_cost: lost_cost(end, pages, came, tally),
+            lost_cost: lost_cost(end, pages, at, tally),
             rates: None,
             estimated: end.usage_is_estimated,
             service_tier: end.service_tier.clone(),
@@ -80,11 +81,11 @@ impl Bill {
             usage,
             service_tier: end.service_tier.as_ref().map(ServiceTier::as_str),
         };
-        let at_standard_price = !price.has_price(&spent, came);
+        let at_standard_price = !price.has_price(&spent, at);
         if at_standard_price {
             spent.service_tier = None;
         }
-        let charged = Charge::of(price, &spent, came, key.multiplier).ok();
+        let charged = Charge::of(price, &spent, at, key.multiplier).ok();
         let is_paid = matches!(end.outcome, UsageRecord::OK | UsageRecord::CLIENT_GONE);
         let charged = charged.map(|charge| match is_paid {
             true => charge,
@@ -93,19 +94,20 @@ impl Bill {
         Self {
             charge: charged.map(|charge| charge.charge),
             cost: charged.map(|charge| charge.cost),
-            rates: price.version(&spent, came).cloned(),
+            rates: price.version(&spent, at).cloned(),
             at_standard_price,
             ..nothing
         }
     }
 
-    /// What is written down of it.
+    /// What is written down of it, of a request that took so long since its arrival.
     pub fn record<'a>(
         &'a self,
         story: &'a Story,
         end: &'a End,
         pages: &'a Pages,
         key: &'a WarmKey,
+        let_in: LetIn,
         took: Duration,
     ) -> Option<UsageRecord<'a>> {
         let answered = pages.paid();
@@ -125,11 +127,12 @@ impl Bill {
                 .map_or("", |attempt| attempt.served.channel.as_str())
                 .into(),
             service_tier: self.service_tier.as_ref().map(|tier| tier.as_str().into()),
-            started: story.id.arrival(),
-            duration: took,
-            first_output: end
-                .first_output
-                .map(|at| at.saturating_duration_since(story.arrived)),
+            started: let_in.at,
+            duration: took.saturating_sub(let_in.after),
+            first_output: end.first_output.map(|at| {
+                at.saturating_duration_since(story.arrived)
+                    .saturating_sub(let_in.after)
+            }),
             stream: pages.stream,
             outcome: Cow::Borrowed(end.outcome),
             usage: end.usage.unwrap_or_default(),
@@ -145,7 +148,7 @@ impl Bill {
 
 /// What calls cost that went out, and whose output nobody was given: what their providers counted of them, else the prompt
 /// of each.
-fn lost_cost(end: &End, pages: &Pages, came: Timestamp, tally: &Tally) -> Money {
+fn lost_cost(end: &End, pages: &Pages, at: Timestamp, tally: &Tally) -> Money {
     let counted = end.usage.and(pages.paid());
     let is_counted = |attempt: &Attempt| counted.is_some_and(|counted| std::ptr::eq(counted, attempt));
     let cost = |attempt: &Attempt| {
@@ -155,7 +158,7 @@ fn lost_cost(end: &End, pages: &Pages, came: Timestamp, tally: &Tally) -> Money 
                 usage,
                 service_tier: None,
             };
-            let charge = Charge::of(price, &spent, came, Multiplier::ONE).ok()?;
+            let charge = Charge::of(price, &spent, at, Multiplier::ONE).ok()?;
             Some(charge.cost.nanos())
         };
         let LostCalls {

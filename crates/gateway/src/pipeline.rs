@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::Request;
 use hyper::body::Incoming;
-use jiff::Timestamp;
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_chat::chunk::Head;
 use tollgate_store::WarmKey;
@@ -91,6 +90,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
     } = checked;
     let mut route = route(&gate, &request, key.key.id, &pin, &story)?;
     let admission = admit(&gate, &key, &request, &mut route, &pin, &story).await?;
+    let let_in = admission.let_in.at;
     let settlement = Settlement::arm(&gate, &key, &request, &story, admission, fate);
     let head = Head {
         id: [
@@ -102,7 +102,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
                 .unwrap_or_default(),
         ]
         .concat(),
-        created: Timestamp::now().as_second().max(0) as u64,
+        created: let_in.as_second().max(0) as u64,
         model: request.model.id.to_string(),
         system_fingerprint: None,
     };
@@ -113,6 +113,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         story,
         caller: Caller::of(&key),
         pin,
+        let_in,
         departure: settlement.departure(),
         _body: held,
     };

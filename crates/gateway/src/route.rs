@@ -204,13 +204,14 @@ pub fn may_fall_back(gate: &Gate, request: &ValidRequest) -> bool {
 
 /// What the operator wants asked where nobody answers `request`: the same of other models, each with its
 /// channels that are fit. A model that the key may not call, whose contract does not allow the request, or that nobody
-/// serves, is passed over.
+/// serves, is passed over; and so are channels without a price at `let_in`, where the request's money is counted.
 pub fn fallbacks<'a>(
     gate: &'a Gate,
     request: &'a ValidRequest,
     caller: &'a Caller,
     pin: &'a Pin,
     story: &'a Story,
+    let_in: Timestamp,
 ) -> impl Iterator<Item = (ValidRequest, Vec<Candidate>)> + 'a {
     models_behind(gate, request).filter_map(move |id| {
         let passed_over = |why| story.passes_over_model(id, why);
@@ -222,7 +223,7 @@ pub fn fallbacks<'a>(
         };
         candidates.truncate(fit_and_resting(&candidates).0.len());
         if caller.pays {
-            payable::keep(&mut candidates, &request, story);
+            payable::keep(&mut candidates, &request, story, let_in);
         }
         if candidates.is_empty() {
             passed_over(Why::NotServed);

@@ -20,7 +20,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     abandoned::Departure,
-    admit::{Admission, HeldOfLimits},
+    admit::{Admission, HeldOfLimits, LetIn},
     books::Bill,
     count::{Texts, tally::Tally},
     error::{Failure, GateError},
@@ -57,6 +57,7 @@ pub struct Settlement {
     admission: Option<Admission>,
     /// What its limits hold, until it is known what was used.
     held: HeldOfLimits,
+    let_in: LetIn,
 }
 
 impl Settlement {
@@ -74,7 +75,7 @@ impl Settlement {
         if let (Some(fate), Some(departure)) = (&fate, &departure) {
             fate.departs_by(departure);
         }
-        let held = admission.take_held();
+        let (held, let_in) = (admission.take_held(), admission.let_in);
         let admission = match &fate {
             None => Some(admission),
             // The request may go on without its client, who has the place back then.
@@ -97,6 +98,7 @@ impl Settlement {
             fate,
             departure,
             held,
+            let_in,
             admission,
         }
     }
@@ -261,6 +263,7 @@ impl Settlement {
             departure: None,
             admission: None,
             held: take(&mut self.held),
+            let_in: self.let_in,
         }
     }
 
@@ -343,10 +346,10 @@ impl Settlement {
             tokens.settle(used, self.gate.keys.now());
         }
         let (story, end, key) = (&self.story, &self.end, &self.key);
-        let came = story.id.arrival();
+        let let_in = self.let_in;
         let bill = story.read(|pages| {
-            let bill = Bill::of(end, pages, key, money.amount, came, &self.tally);
-            if let (Some(room), Some(record)) = (room, bill.record(story, end, pages, key, took)) {
+            let bill = Bill::of(end, pages, key, money.amount, let_in.at, &self.tally);
+            if let (Some(room), Some(record)) = (room, bill.record(story, end, pages, key, let_in, took)) {
                 // Where it is kept, the spool sees to.
                 room.append(&record);
             }
@@ -356,7 +359,7 @@ impl Settlement {
             self.gate.metrics.count_overrun();
         }
         for funds in key.funds() {
-            funds.spending.spend(bill.charge.unwrap_or_default(), came);
+            funds.spending.spend(bill.charge.unwrap_or_default(), let_in.at);
         }
         if let Some(usage) = end.usage.filter(|_| end.outcome == OK && key.is_held_to_limits()) {
             let choices = u64::from(self.choices.max(1));

@@ -1,10 +1,15 @@
 //! What one API key, or all keys of one account, have spent: ever, today and this month.
 //!
 //! All three are counted whether or not a budget bounds them, so that a budget that is set or changed later knows
-//! what was spent before it. A charge belongs to the day and month in which its request came.
+//! what was spent before it. A charge belongs to the day and month in which its request was let in, which may have
+//! ended when it is known: the one before is counted on beside the present one, for requests that were let in at its
+//! last moment and are still about to hold.
 //! Not here: what may be spent ([`crate::limits::funds`]).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use tollgate_catalog::money::Money;
@@ -36,6 +41,8 @@ struct Current {
     per: Period,
     span: Span,
     purse: Purse,
+    /// The same of the one that was counted before. `None`: it ended before this gate counted.
+    before: Option<(Span, Purse)>,
 }
 
 impl Spending {
@@ -55,6 +62,7 @@ impl Spending {
                 span: per.span(now, &zone),
                 per,
                 purse: purse(spent, is_shared),
+                before: None,
             })
         };
         Self {
@@ -66,35 +74,40 @@ impl Spending {
         }
     }
 
-    /// What requests that come `now` draw on.
-    pub fn purse(&self, per: Period, now: Timestamp) -> Purse {
+    /// What requests draw on that are let in at `at`: where that is of a time that nobody counts any more, what is
+    /// counted now.
+    pub fn purse(&self, per: Period, at: Timestamp) -> Purse {
+        let of = |current: &Mutex<Current>| {
+            let current = self.current(current, at);
+            current.purse_of(at).unwrap_or(&current.purse).clone()
+        };
         match per {
             Period::Total => self.ever.clone(),
-            Period::Day => self.current(&self.day, now).purse.clone(),
-            Period::Month => self.current(&self.month, now).purse.clone(),
+            Period::Day => of(&self.day),
+            Period::Month => of(&self.month),
         }
     }
 
-    /// Counts the charge of a request that came at `came`.
-    pub fn spend(&self, charge: Money, came: Timestamp) {
-        self.count(charge, came, Purse::spend);
+    /// Counts the charge of a request that was let in at `at`.
+    pub fn spend(&self, charge: Money, at: Timestamp) {
+        self.count(charge, at, Purse::spend);
     }
 
-    /// Counts the charge of a request that came to another gate at `came`.
-    pub fn spend_elsewhere(&self, charge: Money, came: Timestamp) {
-        self.count(charge, came, Purse::spend_elsewhere);
+    /// Counts the charge of a request that another gate let in at `at`.
+    pub fn spend_elsewhere(&self, charge: Money, at: Timestamp) {
+        self.count(charge, at, Purse::spend_elsewhere);
     }
 
-    fn count(&self, charge: Money, came: Timestamp, spend: impl Fn(&Purse, Money)) {
+    fn count(&self, charge: Money, at: Timestamp, spend: impl Fn(&Purse, Money)) {
         if charge == Money::ZERO {
             return;
         }
         spend(&self.ever, charge);
         for current in [&self.day, &self.month] {
-            let current = self.current(current, came);
+            let current = self.current(current, at);
             // Of an earlier day or month nobody asks any more.
-            if current.span.contains(came) {
-                spend(&current.purse, charge);
+            if let Some(purse) = current.purse_of(at) {
+                spend(purse, charge);
             }
         }
     }
@@ -103,10 +116,25 @@ impl Spending {
     fn current<'a>(&self, current: &'a Mutex<Current>, now: Timestamp) -> MutexGuard<'a, Current> {
         let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.span.until.is_some_and(|until| until <= now) {
-            current.span = current.per.span(now, &self.zone);
-            current.purse = purse(Money::ZERO, self.is_shared);
+            let next = (
+                current.per.span(now, &self.zone),
+                purse(Money::ZERO, self.is_shared),
+            );
+            let Current { span, purse, .. } = &mut *current;
+            let ended = (mem::replace(span, next.0), mem::replace(purse, next.1));
+            current.before = Some(ended);
         }
         current
+    }
+}
+
+impl Current {
+    /// What was let in at `at` draws on, as far back as that is known.
+    fn purse_of(&self, at: Timestamp) -> Option<&Purse> {
+        let before = self.before.as_ref().map(|(span, purse)| (span, purse));
+        let counted = [Some((&self.span, &self.purse)), before];
+        let mut counted = counted.into_iter().flatten();
+        counted.find_map(|(span, purse)| span.contains(at).then_some(purse))
     }
 }
 

@@ -29,7 +29,8 @@ pub struct UsageRecord<'a> {
     pub channel: Cow<'a, str>,
     /// The tier that answered, as the answer names it. `None`: the standard one.
     pub service_tier: Option<Cow<'a, str>>,
-    /// When the request came, in whole microseconds. It counts to this moment's day.
+    /// When the request was let in: its whole body was there. In whole microseconds. It counts to this moment's day, and
+    /// is charged what it costs then.
     pub started: Timestamp,
     /// Until the answer's end, in whole microseconds.
     pub duration: Duration,

@@ -42,7 +42,7 @@ pub struct HeldMoney {
     pub amount: Money,
 }
 
-/// Holds what the request may cost on the dearest of the channels that may be used, which are left in `route`.
+/// Holds, at the prices of `now`, what the request may cost on the dearest of the channels that may be used, which are left in `route`.
 /// Nothing is held for those whose money is not counted, nor for the embedded model.
 pub async fn hold(
     gate: &Gate,
@@ -60,22 +60,20 @@ pub async fn hold(
         return Ok(HeldMoney::default());
     }
     let has_channels = !candidates.is_empty();
-    payable::keep(candidates, request, story);
+    payable::keep(candidates, request, story, now);
     if has_channels && candidates.is_empty() {
         return Err(no_price(gate, request));
     }
-    // The moment whose prices are charged in the end.
-    let came = story.id.arrival();
     let mut amount = Money::ZERO;
     for candidate in candidates.iter() {
-        amount = amount.max(on(&candidate.server, key, request, came)?);
+        amount = amount.max(on(&candidate.server, key, request, now)?);
     }
     for (request, servers) in route::may_lead_to(gate, request, &key.key.settings.models, pin) {
         let payable = servers
             .iter()
-            .filter(|server| payable::is_payable(server, &request));
+            .filter(|server| payable::is_payable(server, &request, now));
         for server in payable {
-            amount = amount.max(on(server, key, &request, came)?);
+            amount = amount.max(on(server, key, &request, now)?);
         }
     }
     let holds = match funds::hold(&key.funds(), amount, now) {
@@ -127,7 +125,7 @@ fn no_price(gate: &Gate, request: &ValidRequest) -> GateError {
 }
 
 /// What is held for the request of one model on one channel; nothing where that may be used for nothing.
-fn on(server: &Server, key: &WarmKey, request: &ValidRequest, came: Timestamp) -> Result<Money, GateError> {
+fn on(server: &Server, key: &WarmKey, request: &ValidRequest, now: Timestamp) -> Result<Money, GateError> {
     let Some(price) = &server.serving.price else {
         return Ok(Money::ZERO);
     };
@@ -149,7 +147,7 @@ fn on(server: &Server, key: &WarmKey, request: &ValidRequest, came: Timestamp) -
         Reserve::Full => asked.full(),
     };
     let multiplier = key.multiplier;
-    reservation::most(price, tokens, came)
+    reservation::most(price, tokens, now)
         .and_then(|most| multiplier.of(most))
         .ok_or_else(|| GateError::NoMoney(funds::beyond_all_money(&key.funds())))
 }

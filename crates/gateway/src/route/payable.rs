@@ -12,10 +12,10 @@ use crate::{
     story::{Story, Why},
 };
 
-/// Leaves the channels of which it can be said what the request costs there.
-pub fn keep(candidates: &mut Vec<Candidate>, request: &ValidRequest, story: &Story) {
+/// Leaves the channels of which it can be said what the request costs there if it is let in `now`.
+pub fn keep(candidates: &mut Vec<Candidate>, request: &ValidRequest, story: &Story, now: Timestamp) {
     candidates.retain(|candidate| {
-        let is_payable = is_payable(&candidate.server, request);
+        let is_payable = is_payable(&candidate.server, request, now);
         if !is_payable {
             story.passes_over(&candidate.server.served, Why::NoPrice);
         }
@@ -23,12 +23,14 @@ pub fn keep(candidates: &mut Vec<Candidate>, request: &ValidRequest, story: &Sto
     });
 }
 
-/// Whether it can be said what the request costs there, or need not be.
-pub fn is_payable(server: &Server, request: &ValidRequest) -> bool {
+/// Whether it can be said what the request costs there if it is let in `now`, or need not be.
+pub fn is_payable(server: &Server, request: &ValidRequest, now: Timestamp) -> bool {
     server.channel.settings.allow_unpriced
-        || server.serving.price.as_ref().is_some_and(|price| {
-            price.holds(Timestamp::now()) && unpriced_field(server, price, request).is_none()
-        })
+        || server
+            .serving
+            .price
+            .as_ref()
+            .is_some_and(|price| price.holds(now) && unpriced_field(server, price, request).is_none())
 }
 
 /// A member of the request for which the provider asks money that the price does not tell.

@@ -44,13 +44,46 @@ fn a_new_day_and_a_new_month_begin_with_nothing_spent() {
 }
 
 #[test]
-fn a_request_that_came_yesterday_is_charged_to_yesterday() {
+fn a_request_that_was_let_in_yesterday_is_charged_to_yesterday() {
     let spending = spending();
     assert_eq!(spent(&spending, NEXT_DAY), [100, 0, 0]);
 
     spending.spend(nanos(3), at(NOON));
 
     assert_eq!(spent(&spending, NEXT_DAY), [103, 0, 0]);
+    assert_eq!(spent(&spending, NOON), [103, 53, 13]);
+}
+
+#[test]
+fn what_was_let_in_at_the_days_last_moment_holds_and_is_charged_on_that_day() {
+    // given a request of noon that holds only when others have begun the next day
+    let spending = spending();
+    spending.spend(nanos(5), at(NEXT_DAY));
+
+    let purse = spending.purse(Period::Day, at(NOON));
+    let hold = purse.hold(nanos(90), nanos(100)).expect("there is enough");
+    assert!(purse.hold(nanos(1), nanos(100)).is_err(), "noon's budget is held");
+    drop(hold);
+    spending.spend(nanos(90), at(NOON));
+
+    assert_eq!(spent(&spending, NOON), [195, 140, 100]);
+    assert_eq!(spent(&spending, NEXT_DAY), [195, 5, 5]);
+    assert!(
+        spending
+            .purse(Period::Day, at(NOON))
+            .hold(nanos(1), nanos(100))
+            .is_err(),
+        "what is spent of a day that has ended stays spent"
+    );
+}
+
+#[test]
+fn of_a_day_that_nobody_counted_the_present_one_is_held() {
+    let spending = spending();
+
+    let purse = spending.purse(Period::Day, at("2026-11-29T23:59:59Z"));
+
+    assert!(purse.is_same(&spending.purse(Period::Day, at(NOON))));
 }
 
 #[test]

@@ -46,12 +46,16 @@ const RENEW_EVERY: Duration = Duration::from_secs(60);
 /// When a gate stops to use a slice that it could not renew: minutes before others may have it, by their clocks.
 const TRUSTED_FOR: Duration = Duration::from_secs(COUNTS_FOR_SECONDS.cast_unsigned() - 5 * 60);
 
+/// Whose slice it is, for what time, and when that began.
+type Name = (Payer, Period, Date);
+
 #[derive(Debug)]
 pub(super) struct Leases {
     store: Store,
     gate: String,
     zone: TimeZone,
-    slices: Mutex<HashMap<(Payer, Period), Arc<Slice>>>,
+    /// By when their time began too: requests that were let in at a day's last moment hold of it when the next has begun.
+    slices: Mutex<HashMap<Name, Arc<Slice>>>,
     /// Whether amounts may have changed since slices were renewed.
     is_outdated: AtomicBool,
 }
@@ -352,35 +356,31 @@ impl Leases {
         Ok(granted)
     }
 
-    /// The slice of this purse: a new one where it was of another, such as yesterday's.
+    /// The slice of this purse: a new one where it was of another.
     fn slice(&self, payer: Payer, per: Period, purse: Purse, now: Timestamp) -> Arc<Slice> {
+        let today: Date = self.zone.to_datetime(now).date();
+        let since = first_day(per, today);
         let mut slices = self.locked();
         if let Some(slice) = slices
-            .get(&(payer, per))
+            .get(&(payer, per, since))
             .filter(|slice| slice.purse.is_same(&purse))
         {
             return Arc::clone(slice);
         }
-        let today: Date = self.zone.to_datetime(now).date();
-        let of = Of {
-            payer,
-            per,
-            since: first_day(per, today),
-        };
-        let slice = Arc::new(Slice::new(of, purse));
-        slices.insert((payer, per), Arc::clone(&slice));
+        let slice = Arc::new(Slice::new(Of { payer, per, since }, purse));
+        slices.insert((payer, per, since), Arc::clone(&slice));
         slice
     }
 
     fn forget(&self, slice: &Arc<Slice>) {
         let mut slices = self.locked();
-        let key = (slice.of.payer, slice.of.per);
+        let key = (slice.of.payer, slice.of.per, slice.of.since);
         if slices.get(&key).is_some_and(|listed| Arc::ptr_eq(listed, slice)) {
             slices.remove(&key);
         }
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashMap<(Payer, Period), Arc<Slice>>> {
+    fn locked(&self) -> MutexGuard<'_, HashMap<Name, Arc<Slice>>> {
         self.slices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -76,6 +76,7 @@ mod sandbox_sampling;
 mod secrecy;
 mod serve;
 mod service_tier;
+mod slow_body;
 mod speed_floor;
 mod stage;
 mod stop_text;
