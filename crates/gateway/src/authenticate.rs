@@ -9,7 +9,7 @@ use tollgate_store::WarmKey;
 
 use crate::{error::GateError, gate::Gate};
 
-/// Finds the key that the request brings. Fails where there is none, where it is none of ours, where it
+/// Finds the key that the request brings, as it is at this moment. Fails where there is none, where it is none of ours, where it
 /// may not be used now or from this address; and with [`GateError::Database`] when nobody can tell.
 pub async fn authenticate(
     gate: &Gate,
@@ -22,6 +22,27 @@ pub async fn authenticate(
         Some(key) => key,
         None => gate.keys.find(&hash).await?.ok_or(GateError::UnknownKey)?,
     };
+    may_be_used(&key, client)?;
+    Ok(key)
+}
+
+/// The key again as it is now, for a request that had to be waited for since: it may have been revoked, and its limits
+/// may have been changed. Asks no more than the first time, and nothing where no key has changed.
+pub async fn authenticate_again(
+    gate: &Gate,
+    headers: &HeaderMap,
+    client: IpAddr,
+    key: Arc<WarmKey>,
+) -> Result<Arc<WarmKey>, GateError> {
+    if !gate.keys.is_fresh(&key) {
+        return authenticate(gate, headers, client).await;
+    }
+    may_be_used(&key, client)?;
+    Ok(key)
+}
+
+/// Fails where the key may not be used now or from this address.
+fn may_be_used(key: &WarmKey, client: IpAddr) -> Result<(), GateError> {
     key.usable(Timestamp::now()).map_err(|reason| match reason {
         Unusable::Revoked => GateError::RevokedKey,
         Unusable::Replaced => GateError::ReplacedKey,
@@ -29,7 +50,7 @@ pub async fn authenticate(
         Unusable::Expired => GateError::ExpiredKey,
     })?;
     match key.key.settings.networks.permit(client) {
-        true => Ok(key),
+        true => Ok(()),
         false => Err(GateError::AddressNotAllowed { client }),
     }
 }

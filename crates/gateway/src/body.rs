@@ -2,7 +2,8 @@
 
 use std::{
     convert::Infallible,
-    pin::Pin,
+    future::poll_fn,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
 };
@@ -96,6 +97,8 @@ impl http_body::Body for Body {
 pub struct ReadBody {
     pub bytes: Bytes,
     pub held: Held,
+    /// Whether it was not all there when it was first asked for: as much time has passed as the client liked.
+    pub was_waited_for: bool,
 }
 
 /// Checks that the body is JSON and nobody compressed it.
@@ -127,12 +130,29 @@ pub fn check_headers(headers: &HeaderMap) -> Result<(), GateError> {
 
 /// Reads a whole body of at most `limit` bytes. Memory counts as it arrives, not as it is announced.
 pub async fn read(body: &mut Incoming, limit: usize, buffered: &Buffered) -> Result<ReadBody, GateError> {
-    tokio::time::timeout(TOTAL_LIMIT, read_pieces(body, limit, buffered))
-        .await
-        .unwrap_or(Err(GateError::BodyTimeout))
+    let mut reading = pin!(tokio::time::timeout(
+        TOTAL_LIMIT,
+        read_pieces(body, limit, buffered)
+    ));
+    let mut was_waited_for = false;
+    let read = poll_fn(|context| {
+        let read = reading.as_mut().poll(context);
+        was_waited_for |= read.is_pending();
+        read
+    });
+    let (bytes, held) = read.await.unwrap_or(Err(GateError::BodyTimeout))?;
+    Ok(ReadBody {
+        bytes,
+        held,
+        was_waited_for,
+    })
 }
 
-async fn read_pieces(body: &mut Incoming, limit: usize, buffered: &Buffered) -> Result<ReadBody, GateError> {
+async fn read_pieces(
+    body: &mut Incoming,
+    limit: usize,
+    buffered: &Buffered,
+) -> Result<(Bytes, Held), GateError> {
     let declared = body.size_hint().lower();
     if declared > limit as u64 {
         return Err(GateError::BodyTooLarge { limit });
@@ -164,7 +184,7 @@ async fn read_pieces(body: &mut Incoming, limit: usize, buffered: &Buffered) -> 
         }
     }
     let bytes = if rest.is_empty() { first } else { rest.freeze() };
-    Ok(ReadBody { bytes, held })
+    Ok((bytes, held))
 }
 
 /// Reads on what is left of a refused request's body, for a while and keeping nothing: most clients look

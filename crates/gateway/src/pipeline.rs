@@ -11,7 +11,7 @@ use tollgate_store::WarmKey;
 use crate::{
     admit::{admit, has_room},
     attempt::{Asked, caller::Caller},
-    authenticate::authenticate,
+    authenticate::{authenticate, authenticate_again},
     body::{self, Response},
     buffered::Held,
     error::GateError,
@@ -35,7 +35,7 @@ pub async fn chat_completions(
     http: &mut Request<Incoming>,
     story: &Arc<Story>,
 ) -> Result<Response, GateError> {
-    let key = authenticate(&gate, http.headers(), story.client).await?;
+    let mut key = authenticate(&gate, http.headers(), story.client).await?;
     story.asked_by(&key);
     let name = Name::of(http.headers(), key.key.id)?;
     // Who is given the answer of an earlier request needs no place.
@@ -44,6 +44,10 @@ pub async fn chat_completions(
     }
     body::check_headers(http.headers())?;
     let body = body::read(http.body_mut(), gate.settings.request_body_limit, &gate.buffered).await?;
+    if body.was_waited_for {
+        key = authenticate_again(&gate, http.headers(), story.client, key).await?;
+        story.asked_by(&key);
+    }
     let request = validate(&gate, &key.key, &body, story)?;
     story.wants_stream(request.stream);
     let checked = Checked {

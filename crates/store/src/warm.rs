@@ -199,6 +199,11 @@ impl WarmKeys {
         look_up.answer.get_or_init(|| shared.read(hash)).await.clone()
     }
 
+    /// Whether the key is as the tables have it, as far as that is known. Synchronous and fast.
+    pub fn is_fresh(&self, key: &WarmKey) -> bool {
+        self.shared.is_fresh(key)
+    }
+
     /// The time by which the meters of keys go: since these keys were first watched.
     pub fn now(&self) -> Duration {
         self.shared.began.elapsed()
@@ -254,8 +259,11 @@ struct Shared {
 
 impl Shared {
     fn get(&self, hash: &KeyHash) -> Option<Arc<WarmKey>> {
-        let fresh = self.version.load(Ordering::Acquire);
-        self.known.get(hash).filter(|key| key.version.0 == fresh)
+        self.known.get(hash).filter(|key| self.is_fresh(key))
+    }
+
+    fn is_fresh(&self, key: &WarmKey) -> bool {
+        key.version.0 == self.version.load(Ordering::Acquire)
     }
 
     /// Reads one key and keeps the answer.

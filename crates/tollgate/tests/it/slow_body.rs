@@ -11,7 +11,7 @@ use tollgate_testkit::{
 
 use crate::{
     credit::{eventually, run},
-    stage::{question, stage_with},
+    stage::{question, question_with, stage, stage_with},
     surface::CHAT,
 };
 
@@ -48,6 +48,11 @@ impl Half {
     }
 }
 
+fn assert_refused(answer: &str, status: u16, code: &str) {
+    let line = format!("HTTP/1.1 {status} ");
+    assert!(answer.starts_with(&line) && answer.contains(code), "{answer}");
+}
+
 #[tokio::test]
 async fn a_request_counts_to_the_moment_at_which_its_body_was_there() {
     let forgets = "[explain]\nkeep_minutes = 0";
@@ -80,4 +85,64 @@ async fn a_request_counts_to_the_moment_at_which_its_body_was_there() {
         took < 1_000,
         "{took} ms: the books' moment and duration do not belong together"
     );
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_while_the_body_comes_is_refused() {
+    let (provider, gate) = stage(says("Hello")).await;
+    let key = gate.create_key(&["--name", "late"]).await;
+    let half = Half::of(&gate, &key, &question()).await;
+    run(&gate, &["keys", "revoke", "--name", "late"]).await;
+    tokio::time::sleep(SLOW).await;
+
+    let answer = half.whole().await;
+
+    assert_refused(&answer, 401, "invalid_api_key");
+    assert!(provider.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_key_whose_time_ends_while_the_body_comes_is_refused() {
+    let (provider, gate) = stage(says("Hello")).await;
+    let key = gate.create_key(&["--name", "brief", "--expires-in", "2s"]).await;
+    let half = Half::of(&gate, &key, &question()).await;
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+
+    let answer = half.whole().await;
+
+    assert_refused(&answer, 401, "api_key_expired");
+    assert!(provider.requests().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_key_may_do_is_what_it_may_do_when_the_body_is_there() {
+    let prices = r#"{ gpt-4o = { input = "3", output = "15" } }"#;
+    let (provider, gate) = stage_with(says("Hello"), |channel| channel.set("prices", prices), "").await;
+    let change = [
+        ("models", "gpt-4o-mini", 403, "model_not_allowed"),
+        ("budget", "0.000001", 402, "budget_exceeded"),
+        ("allow-ip", "192.0.2.1", 403, "address_not_allowed"),
+    ];
+    let mut halves = Vec::new();
+    for (name, value, ..) in change {
+        let key = gate.create_key(&["--name", name]).await;
+        let half = Half::of(
+            &gate,
+            &key,
+            &question_with(serde_json::json!({"max_tokens": 100})),
+        )
+        .await;
+        run(
+            &gate,
+            &["keys", "update", "--name", name, &format!("--{name}"), value],
+        )
+        .await;
+        halves.push(half);
+    }
+    tokio::time::sleep(SLOW).await;
+
+    for (half, (_, _, status, code)) in halves.into_iter().zip(change) {
+        assert_refused(&half.whole().await, status, code);
+    }
+    assert!(provider.requests().is_empty());
 }
