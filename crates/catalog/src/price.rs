@@ -2,7 +2,7 @@
 //!
 //! A price is a list of rows, each complete in itself, with the conditions under which it holds
 //! (length of the prompt, service tier, hour and weekday, dates). The last row whose conditions all
-//! hold decides for the whole request. Where none holds the cost is unknown, which is never zero.
+//! hold decides for the whole call. Where none holds the cost is unknown, which is never zero.
 //! Not here: who pays, and when (`ledger`).
 
 use std::{fmt, sync::Arc};

@@ -121,21 +121,40 @@ impl Usage {
     /// Both together, class by class.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
+        self.with(other, u64::saturating_add)
+    }
+
+    /// What is left without `other`, class by class.
+    #[must_use]
+    pub fn less(self, other: Self) -> Self {
+        self.with(other, u64::saturating_sub)
+    }
+
+    /// The shares of `parts` that used all of it alike, one at least. Classes stay inside their totals.
+    pub fn shared_by(self, parts: u64) -> impl Iterator<Item = Self> {
+        let parts = parts.max(1);
+        (0..parts).map(move |part| {
+            let share = |all: u64, _| all / parts + u64::from(part < all % parts);
+            self.with(Self::default(), share)
+        })
+    }
+
+    fn with(self, other: Self, of: impl Fn(u64, u64) -> u64) -> Self {
         Self {
-            prompt: self.prompt.saturating_add(other.prompt),
-            completion: self.completion.saturating_add(other.completion),
-            cached: self.cached.saturating_add(other.cached),
-            cache_write: self.cache_write.saturating_add(other.cache_write),
-            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
-            prompt_audio: self.prompt_audio.saturating_add(other.prompt_audio),
-            cached_audio: self.cached_audio.saturating_add(other.cached_audio),
-            prompt_image: self.prompt_image.saturating_add(other.prompt_image),
-            prompt_video: self.prompt_video.saturating_add(other.prompt_video),
-            reasoning: self.reasoning.saturating_add(other.reasoning),
-            completion_audio: self.completion_audio.saturating_add(other.completion_audio),
-            completion_image: self.completion_image.saturating_add(other.completion_image),
-            accepted_prediction: self.accepted_prediction.saturating_add(other.accepted_prediction),
-            rejected_prediction: self.rejected_prediction.saturating_add(other.rejected_prediction),
+            prompt: of(self.prompt, other.prompt),
+            completion: of(self.completion, other.completion),
+            cached: of(self.cached, other.cached),
+            cache_write: of(self.cache_write, other.cache_write),
+            cache_write_1h: of(self.cache_write_1h, other.cache_write_1h),
+            prompt_audio: of(self.prompt_audio, other.prompt_audio),
+            cached_audio: of(self.cached_audio, other.cached_audio),
+            prompt_image: of(self.prompt_image, other.prompt_image),
+            prompt_video: of(self.prompt_video, other.prompt_video),
+            reasoning: of(self.reasoning, other.reasoning),
+            completion_audio: of(self.completion_audio, other.completion_audio),
+            completion_image: of(self.completion_image, other.completion_image),
+            accepted_prediction: of(self.accepted_prediction, other.accepted_prediction),
+            rejected_prediction: of(self.rejected_prediction, other.rejected_prediction),
         }
     }
 

@@ -5,10 +5,15 @@
 //! cost. Whoever leaves pays for what was produced until then.
 //! Not here: the arithmetic (`ledger`), and how records get into the database (`store`).
 
+mod calls;
+
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tollgate_catalog::{money::Money, price::Spent};
+use tollgate_catalog::{
+    money::Money,
+    price::{Price, Spent},
+};
 use tollgate_chat::{service_tier::ServiceTier, usage::Usage};
 use tollgate_ledger::{Charge, Multiplier, UsageRecord};
 use tollgate_store::WarmKey;
@@ -17,7 +22,7 @@ use crate::{
     admit::LetIn,
     count::tally::Tally,
     sandbox::SANDBOX,
-    story::{Attempt, End, LostCalls, Pages, Story},
+    story::{Attempt, Calls, End, Pages, Story},
 };
 
 /// What a request came to, in money.
@@ -77,13 +82,20 @@ impl Bill {
                 ..nothing
             };
         };
-        let mut spent = Spent {
-            usage,
-            service_tier: end.service_tier.as_ref().map(ServiceTier::as_str),
+        let counted = paid.map_or(&[][..], |attempt| &attempt.calls.counted);
+        let calls = calls::of(&usage, counted, tally.readings());
+        let service_tier = end.service_tier.as_ref().map(ServiceTier::as_str);
+        let spent_at = |service_tier| -> Vec<Spent<'_>> {
+            let spent = |usage: &Usage| Spent {
+                usage: *usage,
+                service_tier,
+            };
+            calls.iter().map(spent).collect()
         };
-        let at_standard_price = !price.has_price(&spent, at);
+        let mut spent = spent_at(service_tier);
+        let at_standard_price = !spent.iter().all(|spent| price.has_price(spent, at));
         if at_standard_price {
-            spent.service_tier = None;
+            spent = spent_at(None);
         }
         let charged = Charge::of(price, &spent, at, key.multiplier).ok();
         let is_paid = matches!(end.outcome, UsageRecord::OK | UsageRecord::CLIENT_GONE);
@@ -94,7 +106,7 @@ impl Bill {
         Self {
             charge: charged.map(|charge| charge.charge),
             cost: charged.map(|charge| charge.cost),
-            rates: price.version(&spent, at).cloned(),
+            rates: rates(price, &spent, at),
             at_standard_price,
             ..nothing
         }
@@ -146,6 +158,25 @@ impl Bill {
     }
 }
 
+/// The rates of all that was spent: more than one where prompts were of different lengths.
+fn rates(price: &Price, spent: &[Spent<'_>], at: Timestamp) -> Option<Arc<str>> {
+    let mut versions: Vec<&Arc<str>> = spent
+        .iter()
+        .filter_map(|spent| price.version(spent, at))
+        .collect();
+    versions.dedup();
+    match versions[..] {
+        [] => None,
+        [one] => Some(Arc::clone(one)),
+        _ => {
+            versions.sort();
+            versions.dedup();
+            let texts: Vec<&str> = versions.iter().map(|version| &***version).collect();
+            Some(texts.join(" and ").into())
+        }
+    }
+}
+
 /// What calls cost that went out, and whose output nobody was given: what their providers counted of them, else the prompt
 /// of each.
 fn lost_cost(end: &End, pages: &Pages, at: Timestamp, tally: &Tally) -> Money {
@@ -153,31 +184,26 @@ fn lost_cost(end: &End, pages: &Pages, at: Timestamp, tally: &Tally) -> Money {
     let is_counted = |attempt: &Attempt| counted.is_some_and(|counted| std::ptr::eq(counted, attempt));
     let cost = |attempt: &Attempt| {
         let price = attempt.serving.as_ref()?.price.as_ref()?;
-        let cost_of = |usage| {
-            let spent = Spent {
-                usage,
-                service_tier: None,
-            };
-            let charge = Charge::of(price, &spent, at, Multiplier::ONE).ok()?;
+        let spent = |usage: &Usage| Spent {
+            usage: *usage,
+            service_tier: None,
+        };
+        let cost_of = |spent: &[Spent<'_>]| {
+            let charge = Charge::of(price, spent, at, Multiplier::ONE).ok()?;
             Some(charge.cost.nanos())
         };
-        let LostCalls {
-            counted,
-            counted_calls,
-            mut uncounted_calls,
-        } = attempt.lost;
-        let mut nanos: i64 = 0;
-        match counted_calls {
-            0 => {}
-            _ if tally.believes(&counted) => nanos = cost_of(counted)?,
-            _ => uncounted_calls += counted_calls,
-        }
-        if uncounted_calls > 0 {
-            let prompt = cost_of(Usage {
+        let Calls { counted, uncounted } = &attempt.calls;
+        let believed = counted.iter().filter(|usage| tally.believes(usage));
+        let believed: Vec<Spent<'_>> = believed.map(spent).collect();
+        let uncounted = u64::from(*uncounted) + (counted.len() - believed.len()) as u64;
+        let mut nanos = cost_of(&believed)?;
+        if uncounted > 0 {
+            let prompt = Usage {
                 prompt: tally.about(),
                 ..Usage::default()
-            })?;
-            nanos = nanos.saturating_add(prompt.saturating_mul(uncounted_calls.into()));
+            };
+            let prompt = cost_of(&[spent(&prompt)])?;
+            nanos = nanos.saturating_add(prompt.saturating_mul(uncounted.cast_signed()));
         }
         Some(nanos)
     };

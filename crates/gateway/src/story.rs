@@ -26,7 +26,7 @@ use tollgate_dialects::Note;
 use tollgate_store::WarmKey;
 
 use crate::{books::Bill, error::GateError, request_id::RequestId};
-pub use attempt::{Attempt, AttemptMark, AttemptPen, Followed, LostCalls, OK};
+pub use attempt::{Attempt, AttemptMark, AttemptPen, Calls, Followed, OK};
 use route::Considered;
 pub use route::Why;
 
@@ -210,7 +210,9 @@ impl Story {
             let notes = end.notes.iter().map(|note| note.name().len()).sum::<usize>();
             notes + end.notes.capacity() * size_of::<Note>()
         });
+        let counted = |attempt: &Attempt| attempt.calls.counted.capacity();
         size_of::<Self>()
+            + pages.attempts.iter().map(counted).sum::<usize>() * size_of::<Usage>()
             + 2 * self.id.as_str().len()
             + end
             + pages.considered.capacity() * size_of::<Considered>()

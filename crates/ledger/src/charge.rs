@@ -27,23 +27,29 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// The money for an answer that was served at `at`.
+    /// The money for an answer that was served at `at`: of all that was `spent` for it, each priced by itself.
     ///
     /// Exact for every cost below some $700,000. Fails where the price has no row for the tier, the day and
     /// the length of the prompt, and on counts that no answer can have.
     pub fn of(
         price: &Price,
-        spent: &Spent<'_>,
+        spent: &[Spent<'_>],
         at: Timestamp,
         multiplier: Multiplier,
     ) -> Result<Self, CostUnknown> {
-        let dollars = price.exact_cost(spent, at)?;
+        let tokens = |spent: &Spent<'_>| spent.usage.prompt.max(spent.usage.completion);
+        let too_many = CostUnknown::TooManyTokens {
+            tokens: spent.iter().map(tokens).max().unwrap_or_default(),
+        };
+        let mut dollars = Decimal::ZERO;
+        for spent in spent {
+            let cost = price.exact_cost(spent, at)?;
+            dollars = dollars.checked_add(cost).ok_or_else(|| too_many.clone())?;
+        }
         let rounded = |dollars: Option<Decimal>| {
             dollars
                 .and_then(Money::from_dollars_rounded_up)
-                .ok_or(CostUnknown::TooManyTokens {
-                    tokens: spent.usage.prompt.max(spent.usage.completion),
-                })
+                .ok_or_else(|| too_many.clone())
         };
         Ok(Self {
             cost: rounded(Some(dollars))?,

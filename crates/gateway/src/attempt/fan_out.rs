@@ -108,12 +108,12 @@ async fn whole(call: &Call, shares: Vec<(Share, ProviderRequest)>) -> Result<Out
         return Err(Failure::AnswerTooLarge { limit });
     }
     held.grow_to(answer.json.len()).map_err(|_| Failure::MemoryFull)?;
-    followed.into_iter().for_each(Followed::handed_on);
+    // Each call is paid for by itself.
+    drop(followed);
     Ok(Outcome::Whole { answer, held })
 }
 
-/// The answer of one share, and what becomes of its count where another share fails: it is lost, and to be paid all the
-/// same.
+/// The answer of one share, and its count, which is to be paid where another share fails too.
 async fn answer_of(
     mut call: Call,
     share: Share,

@@ -138,6 +138,11 @@ impl Tally {
         self.readings = times.max(1);
     }
 
+    /// How often a provider reads the prompt.
+    pub fn readings(&self) -> u64 {
+        self.readings
+    }
+
     /// Takes what a stream says.
     pub fn hear(&mut self, event: &EventKind) {
         self.begun = true;

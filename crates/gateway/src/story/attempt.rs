@@ -44,18 +44,18 @@ pub struct Attempt {
     pub error: Option<String>,
     /// Whether it was read on when the client had gone, and is what the request is settled with.
     pub is_paid_for: bool,
-    /// Its calls that broke or were left, and that its provider may bill.
-    pub lost: LostCalls,
+    /// Its calls that its provider may bill, but for the one that gave an answer by itself. Where the attempt is not what
+    /// the request is settled with, they are lost.
+    pub calls: Calls,
 }
 
-/// Calls whose output nobody was given.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LostCalls {
-    /// What the provider has counted of those that it has counted, and how many these are.
-    pub counted: Usage,
-    pub counted_calls: u32,
+/// Calls of an attempt that broke, were left, or gave a part of an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// What the provider has counted of each that it has counted.
+    pub counted: Vec<Usage>,
     /// The others. Each of them has gone out with the prompt.
-    pub uncounted_calls: u32,
+    pub uncounted: u32,
 }
 
 /// The head of the provider's answer.
@@ -126,7 +126,7 @@ impl Story {
                 outcome: None,
                 error: None,
                 is_paid_for: false,
-                lost: LostCalls::default(),
+                calls: Calls::default(),
             });
         }
         AttemptPen {
@@ -241,7 +241,7 @@ impl AttemptMark {
     }
 }
 
-/// One call, and what its provider counts of it. Dropping it writes that down as lost.
+/// One call, and what its provider counts of it. Dropping it writes that down.
 #[derive(Debug)]
 pub struct Followed {
     mark: AttemptMark,
@@ -282,7 +282,7 @@ impl Followed {
         self.counted = usage.or(self.counted);
     }
 
-    /// Somebody is given its output, and has its count.
+    /// Somebody is given its output as the whole answer, and has its count.
     pub fn handed_on(mut self) {
         (self.counted, self.is_billed) = (None, false);
     }
@@ -291,13 +291,10 @@ impl Followed {
 impl Drop for Followed {
     fn drop(&mut self) {
         match self.counted {
-            Some(counted) => self.mark.write(|Attempt { lost, .. }| {
-                lost.counted = lost.counted.plus(counted);
-                lost.counted_calls += 1;
-            }),
+            Some(counted) => self.mark.write(|attempt| attempt.calls.counted.push(counted)),
             // Nobody asks anything for what never reached a provider.
             None if self.is_billed && *self.went_out.get_mut() => {
-                self.mark.write(|attempt| attempt.lost.uncounted_calls += 1);
+                self.mark.write(|attempt| attempt.calls.uncounted += 1);
             }
             None => {}
         }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use tollgate_catalog::price::{PerMillion, Rates};
+use tollgate_catalog::price::{Conditions, PerMillion, PriceRow, Rates};
 use tollgate_chat::usage::Usage;
 
 use super::*;
@@ -37,7 +37,7 @@ fn charged(input: &str, tokens: u64, times: &str) -> Charge {
     let spent = spent(tokens, 0);
     Charge::of(
         &price(input, "0"),
-        &spent,
+        &[spent],
         Timestamp::UNIX_EPOCH,
         times.parse().unwrap(),
     )
@@ -91,7 +91,7 @@ fn counts_that_no_answer_can_have_are_a_fault_and_no_charge() {
     for tokens in [u64::MAX, 1_000_000_000_001] {
         let charge = Charge::of(
             &price("1", "1"),
-            &spent(0, tokens),
+            &[spent(0, tokens)],
             Timestamp::UNIX_EPOCH,
             Multiplier::ONE,
         );
@@ -99,7 +99,7 @@ fn counts_that_no_answer_can_have_are_a_fault_and_no_charge() {
     }
     let beyond_all_money = Charge::of(
         &price("999999", "1"),
-        &spent(1_000_000_000_000, 0),
+        &[spent(1_000_000_000_000, 0)],
         Timestamp::UNIX_EPOCH,
         "1000".parse().unwrap(),
     );
@@ -114,4 +114,40 @@ fn a_multiplier_reads_back_as_it_was_written() {
     for text in ["", "-1", "1000.0001", "0.00001", "1e3", "+1", "1_0"] {
         assert_eq!(text.parse::<Multiplier>(), Err(NotMultiplier), "{text}");
     }
+}
+
+#[test]
+fn each_call_is_priced_by_the_length_of_its_own_prompt() {
+    let row = |above_prompt_tokens, input: &str| PriceRow {
+        when: Conditions {
+            above_prompt_tokens,
+            ..Conditions::default()
+        },
+        rates: price(input, "0").rows()[0].rates.clone(),
+    };
+    let tiered = Price::new(vec![row(0, "1"), row(1_000, "2")]);
+    let charged = |spent: &[Spent<'_>]| {
+        let charge = Charge::of(&tiered, spent, Timestamp::UNIX_EPOCH, Multiplier::ONE).unwrap();
+        charge.charge.nanos()
+    };
+
+    assert_eq!(charged(&[spent(1_500, 0)]), 3_000_000);
+    assert_eq!(charged(&[spent(750, 0), spent(750, 0)]), 1_500_000);
+    assert_eq!(charged(&[spent(500, 0), spent(1_001, 0)]), 2_502_000);
+}
+
+#[test]
+fn what_all_calls_cost_is_rounded_once() {
+    // given three costs of half a nano-dollar
+    let spent = [spent(1, 0); 3];
+
+    let charge = Charge::of(
+        &price("0.0005", "0"),
+        &spent,
+        Timestamp::UNIX_EPOCH,
+        Multiplier::ONE,
+    )
+    .unwrap();
+
+    assert_eq!(charge.charge.nanos(), 2);
 }

@@ -53,6 +53,7 @@ mod outage;
 mod pages;
 mod permissions;
 mod postgres;
+mod price_tiers;
 mod protocol_calls;
 mod protocol_end;
 mod protocol_error;
