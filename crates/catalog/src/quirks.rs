@@ -48,6 +48,8 @@ pub struct Quirks {
     pub reasoning_history: ReasoningHistory,
     /// Where images may come from.
     pub images: MediaSource,
+    /// Most tokens that the provider counts for one image, whatever its size; `None`: nobody says.
+    pub image_tokens_max: Option<u64>,
     /// Where videos may come from.
     pub videos: MediaSource,
     /// Whether `input_audio` parts are taken.
@@ -266,6 +268,7 @@ impl Default for Quirks {
                 .to_vec(),
             reasoning_history: ReasoningHistory::Pass,
             images: MediaSource::Any,
+            image_tokens_max: None,
             videos: MediaSource::Any,
             audio: true,
             files: true,

@@ -22,7 +22,7 @@ use tollgate_store::StoreError;
 
 pub use self::shown::{BLOT, shown_code};
 use self::{
-    limit::{limit_reached, no_price, too_little_money},
+    limit::{limit_reached, no_price, too_little_money, unbounded},
     shown::{shown, shown_param},
 };
 use crate::{
@@ -121,10 +121,8 @@ pub enum GateError {
     NoMoney(NoMoney),
     #[error("{}", no_price(model, field.as_deref()))]
     NoPrice { model: String, field: Option<String> },
-    #[error(
-        "this API key holds the most that a request can cost, which nobody knows of media named by URL; send them inline"
-    )]
-    UnboundedPrompt,
+    #[error("{}", unbounded(*by_url))]
+    UnboundedPrompt { by_url: bool },
     #[error(
         "the gate's books are at their limit of requests that are not in the database yet; try again shortly"
     )]
@@ -302,7 +300,7 @@ impl GateError {
             },
             Self::NoPrice { .. } => row(StatusCode::FORBIDDEN, PERMISSION, "model_price_missing"),
             Self::Query { .. } => row(StatusCode::BAD_REQUEST, INVALID, "invalid_query"),
-            Self::UnboundedPrompt => row(StatusCode::BAD_REQUEST, INVALID, "unbounded_prompt"),
+            Self::UnboundedPrompt { .. } => row(StatusCode::BAD_REQUEST, INVALID, "unbounded_prompt"),
             Self::NoRoom => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "spool_full"),
             Self::TooManyInFlight | Self::MemoryFull => {
                 row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "overloaded")
@@ -352,7 +350,7 @@ impl GateError {
             | Self::ChannelNotAllowed { .. } => (Some("model".to_owned()), None),
             Self::Query { param, .. } => (Some(param.clone()), None),
             Self::NoPrice { field, .. } => (Some(field.clone().unwrap_or_else(|| "model".to_owned())), None),
-            Self::UnboundedPrompt => (Some("messages".to_owned()), None),
+            Self::UnboundedPrompt { .. } => (Some("messages".to_owned()), None),
             Self::Unsupported(unsupported) => (Some(unsupported.param.clone()), None),
             Self::NotFetched(failed) => (Some(failed.param.clone()), None),
             Self::Refused { fault } => {

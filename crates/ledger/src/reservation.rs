@@ -24,8 +24,8 @@ pub struct HeldTokens {
 pub struct Request {
     /// The prompt, estimated.
     pub prompt_tokens: u64,
-    /// Bytes of everything that the provider reads: no text has more tokens than bytes.
-    pub prompt_bytes: u64,
+    /// The most tokens that the prompt can have: no text has more of them than bytes.
+    pub prompt_most: u64,
     /// What the client, the channel and the model allow an answer, thinking included.
     pub output_limit: u64,
     /// What answers came to of late.
@@ -48,10 +48,13 @@ impl Request {
         }
     }
 
-    /// The most that it can use.
+    /// The most that it can use. Never less than what is expected, which is what is charged where nobody counts.
     pub fn full(&self) -> HeldTokens {
         HeldTokens {
-            prompt: self.prompt_bytes.saturating_mul(self.readings),
+            prompt: self
+                .prompt_most
+                .max(self.prompt_tokens)
+                .saturating_mul(self.readings),
             output: self.output_limit.saturating_mul(self.choices),
         }
     }

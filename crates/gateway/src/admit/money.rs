@@ -1,6 +1,8 @@
 //! What is held of a budget or of credit before a request is sent.
 //!
-//! Not here: the arithmetic ([`tollgate_ledger::reservation`]), and what is charged at the end ([`crate::settle`]).
+//! Not here: the arithmetic ([`tollgate_ledger::reservation`]), the longest prompt ([`prompt`]), and what is charged at the end ([`crate::settle`]).
+
+mod prompt;
 
 use jiff::Timestamp;
 use tollgate_catalog::{contract::ValidRequest, money::Money, serving::Serving};
@@ -18,15 +20,12 @@ use tollgate_store::WarmKey;
 
 use crate::{
     channel::Server,
-    count::tally,
     error::GateError,
     gate::Gate,
     route::{self, Pin, Route, payable},
     story::Story,
 };
 
-/// Bytes that the gate may add to what the provider reads, in the client's stead.
-const ADDED_BYTES: u64 = 4_096;
 /// What an answer, or a thought, may have where neither the request nor the catalogue bounds it.
 const UNBOUNDED_OUTPUT: u64 = 1_000_000;
 
@@ -131,19 +130,20 @@ fn on(server: &Server, key: &WarmKey, request: &ValidRequest, now: Timestamp) ->
     };
     let choices = u64::from(request.n);
     let serving = serving_for(request, &server.serving);
+    let reserve = key.key.settings.reserve;
     let asked = Request {
-        prompt_tokens: request
-            .estimated_prompt_tokens()
-            .saturating_add(tally::MEDIUM.saturating_mul(u64::from(request.traits.media))),
-        prompt_bytes: (request.request.body().len() as u64).saturating_add(ADDED_BYTES),
+        prompt_tokens: prompt::expected(request),
+        prompt_most: match reserve {
+            Reserve::Expected => 0,
+            Reserve::Full => prompt::most(request, &serving)?,
+        },
         output_limit: most_output(request, &serving),
         output_expected: key.histories.of(&request.model.id).expected(),
         choices,
         readings: choices.div_ceil(u64::from(serving.quirks.n_max.max(1))),
     };
-    let tokens = match key.key.settings.reserve {
+    let tokens = match reserve {
         Reserve::Expected => asked.expected(),
-        Reserve::Full if names_media(request) => return Err(GateError::UnboundedPrompt),
         Reserve::Full => asked.full(),
     };
     let multiplier = key.multiplier;
@@ -162,10 +162,4 @@ fn most_output(request: &ValidRequest, serving: &Serving) -> u64 {
         BeyondLimit::Any => serving.context.or(model.context).unwrap_or(UNBOUNDED_OUTPUT),
     };
     limit.unwrap_or(UNBOUNDED_OUTPUT).saturating_add(thoughts)
-}
-
-/// Whether the prompt holds what the provider fetches, of which the request's bytes say nothing.
-fn names_media(request: &ValidRequest) -> bool {
-    let traits = &request.traits;
-    traits.image_urls || traits.video_urls || traits.file_urls || traits.provider_file.is_some()
 }

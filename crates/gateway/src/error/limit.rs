@@ -53,6 +53,18 @@ pub fn no_price(model: &str, field: Option<&str>) -> String {
     }
 }
 
+/// What the client reads where nobody can tell how long its prompt is.
+pub fn unbounded(by_url: bool) -> &'static str {
+    match by_url {
+        true => {
+            "this API key holds the most that a request can cost, which nobody knows of media named by URL; send them inline"
+        }
+        false => {
+            "this API key holds the most that a request can cost, which nobody knows of media for this model; leave them out, or ask the operator for the model's context"
+        }
+    }
+}
+
 fn owner_in_words(owner: Owner) -> &'static str {
     match owner {
         Owner::Key => "this API key",

@@ -27,7 +27,7 @@ const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 const REQUEST: Request = Request {
     prompt_tokens: 1_000,
-    prompt_bytes: 4_000,
+    prompt_most: 4_000,
     output_limit: 64_000,
     output_expected: 500,
     choices: 3,
@@ -55,6 +55,16 @@ fn what_is_expected_is_not_what_is_allowed() {
         ..REQUEST
     };
     assert_eq!(short.expected().output, 300, "no more than is allowed");
+}
+
+#[test]
+fn the_most_is_never_less_than_what_is_expected() {
+    let media = Request {
+        prompt_most: 900,
+        ..REQUEST
+    };
+
+    assert_eq!(media.full().prompt, media.expected().prompt);
 }
 
 #[test]

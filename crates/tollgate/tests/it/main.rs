@@ -67,6 +67,7 @@ mod recordings;
 mod redis;
 mod reload;
 mod reserve;
+mod reserve_media;
 mod rolling_restart;
 mod routing;
 mod sandbox;

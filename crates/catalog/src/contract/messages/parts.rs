@@ -235,8 +235,10 @@ impl MessageReader<'_> {
         let url = require_string(holder, "url", at, found)?;
         match Address::read(url, media) {
             Ok(address) => {
-                if address == Address::ProviderFile {
-                    self.note_provider_file();
+                match address {
+                    Address::ProviderFile => self.note_provider_file(),
+                    Address::Data if media == Media::Image => self.traits.image_bytes += url.len() as u64,
+                    Address::Data | Address::Http => {}
                 }
                 Some(address)
             }
