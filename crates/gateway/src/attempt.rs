@@ -52,6 +52,7 @@ use crate::{
     abandoned::Departure,
     buffered::Held,
     channel::Server,
+    count::tally,
     error::{AttemptFailure, Failure, GateError},
     gate::Gate,
     health::{Place, Probe, Witness},
@@ -148,7 +149,7 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, Unans
         head: asked.head.clone(),
         shape: shape_of(request),
         include_usage: request.include_usage,
-        estimated_prompt_tokens: request.estimated_prompt_tokens(),
+        estimated_prompt_tokens: tally::about(request),
     });
     let candidates = match &asked.route {
         Route::Sandbox => {

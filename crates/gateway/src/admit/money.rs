@@ -20,6 +20,7 @@ use tollgate_store::WarmKey;
 
 use crate::{
     channel::Server,
+    count::tally,
     error::GateError,
     gate::Gate,
     route::{self, Pin, Route, payable},
@@ -132,7 +133,7 @@ fn on(server: &Server, key: &WarmKey, request: &ValidRequest, now: Timestamp) ->
     let serving = serving_for(request, &server.serving);
     let reserve = key.key.settings.reserve;
     let asked = Request {
-        prompt_tokens: prompt::expected(request),
+        prompt_tokens: tally::about(request),
         prompt_most: match reserve {
             Reserve::Expected => 0,
             Reserve::Full => prompt::most(request, &serving)?,

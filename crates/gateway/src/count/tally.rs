@@ -32,10 +32,16 @@ pub const MEDIUM: u64 = 1_334;
 /// Bytes of a request up to which it is copied: a smaller one would keep the whole of what its connection read.
 const COPIED: usize = 64 * 1024;
 
+/// About how many tokens the prompt has: its text by bytes, and [`MEDIUM`] for each part that is none.
+pub fn about(request: &ValidRequest) -> u64 {
+    let media = MEDIUM.saturating_mul(u64::from(request.traits.media));
+    request.estimated_prompt_tokens().saturating_add(media)
+}
+
 /// The tokens of one request.
 #[derive(Debug)]
 pub struct Tally {
-    /// Of the prompt, by its bytes, and of what lies around each message; both without media.
+    /// Of the prompt's text, by its bytes, and of what lies around each message.
     about: u64,
     frames: u64,
     media: u64,
@@ -124,7 +130,7 @@ impl Tally {
 
     /// Tokens of the prompt, as the gate estimates them.
     pub fn about(&self) -> u64 {
-        self.about
+        self.about + self.media
     }
 
     /// Another model answers than was asked for.

@@ -43,6 +43,7 @@ mod key_import;
 mod key_limits;
 mod keys;
 mod kill;
+mod lost_media;
 mod metrics;
 mod money;
 mod notes;

@@ -7,12 +7,6 @@ use crate::{count::tally::MEDIUM, error::GateError};
 /// Bytes that the gate may add to what the provider reads, in the client's stead.
 const ADDED_BYTES: u64 = 4_096;
 
-/// What it will probably have.
-pub fn expected(request: &ValidRequest) -> u64 {
-    let media = MEDIUM.saturating_mul(u64::from(request.traits.media));
-    request.estimated_prompt_tokens().saturating_add(media)
-}
-
 /// The most that it can have. No text has more tokens than bytes; of media their bytes say nothing: a few hundred may be
 /// an image of a thousand tokens, or an hour of silence. Images have a bound of their own where the provider names one;
 /// and no prompt is longer than the model's context.
