@@ -158,6 +158,8 @@ pub struct Read {
     pub usage: Option<Usage>,
     /// Whether some of it is an estimate of the gate.
     pub is_estimated: bool,
+    /// Whether its provider broke off behind its end, before it had counted all of it.
+    pub cut_off: bool,
     /// Bytes that were said beyond what is in `usage`.
     pub said: u64,
     pub service_tier: Option<ServiceTier>,
@@ -387,6 +389,7 @@ impl Left {
         let read = Read {
             usage,
             is_estimated: self.is_estimated || reads.iter().any(|read| read.is_estimated),
+            cut_off: reads.iter().any(|read| read.cut_off),
             said: reads.iter().map(|read| read.said).sum(),
             service_tier,
             how,
@@ -536,6 +539,7 @@ async fn read_on<T: Send>(work: Work<T>, rest: fn(T, Deadline) -> Rest, deadline
     Read {
         usage: None,
         is_estimated: false,
+        cut_off: false,
         said: 0,
         service_tier: None,
         how,

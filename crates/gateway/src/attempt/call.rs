@@ -133,6 +133,7 @@ impl Call {
                 // What nobody counted has an estimate of its own, so that the sum of several calls is of all of them.
                 usage: Some(answer.usage),
                 is_estimated: answer.counted_by.is_estimate(),
+                cut_off: false,
                 said: 0,
                 service_tier: answer.service_tier,
                 how: How::Complete,

@@ -268,7 +268,7 @@ impl OpenStream {
             stream.begin_no_more();
         }
         let (mut usage, mut service_tier, mut bytes, mut said) = (None, None, 0, 0);
-        let mut is_estimated = false;
+        let (mut is_estimated, mut cut_off) = (false, false);
         let how = loop {
             match timeout_at(deadline.until, self.next()).await {
                 Err(_) => break How::Slow,
@@ -286,6 +286,7 @@ impl OpenStream {
                                 }
                             }
                             EventKind::UsageEstimated => is_estimated = true,
+                            EventKind::UsageCutOff => cut_off = true,
                             EventKind::Text { text, .. }
                             | EventKind::Refusal { text, .. }
                             | EventKind::Reasoning { text, .. }
@@ -303,6 +304,7 @@ impl OpenStream {
         Read {
             usage,
             is_estimated,
+            cut_off,
             said,
             service_tier,
             how,

@@ -205,6 +205,7 @@ impl Tally {
         }
         self.said.say_unkept(read.said);
         self.is_estimated |= read.is_estimated;
+        self.cut_off |= read.cut_off;
         // Where it did not come to its end, what was said after the last count is counted too.
         self.whole |= read.how == How::Complete;
     }

@@ -6,7 +6,7 @@ use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Channel, Gate, Signal},
-    provider::{FakeProvider, Script, Tokens, Turn, fails, says, speaks},
+    provider::{FakeProvider, Script, Tokens, Turn, chunk, fails, says, speaks, streams_events},
 };
 
 use crate::{
@@ -371,4 +371,28 @@ async fn where_one_of_several_calls_was_not_counted_the_sum_is_of_all_and_an_est
         assert_eq!(prompt, 9 + 6 + 9, "{told}");
         assert!(completion > 1 + 6 && is_estimated, "{told}");
     }
+}
+
+#[tokio::test]
+async fn what_was_said_is_paid_for_where_the_provider_broke_off_behind_its_end() {
+    // given a count that came with the first words, and a text that the gate ends itself
+    let mut first = chunk(json!({"content": "Hello "}), None);
+    first["usage"] = json!({"prompt_tokens": 100, "completion_tokens": 2, "total_tokens": 102});
+    let rest = "there, whoever you are, and whatever it is that you want STOP";
+    let script = streams_events([first, chunk(json!({"content": rest}), None)]).then_resets();
+    let provider = FakeProvider::start_with(script.pauses(GAP)).await;
+    let gate = setup()
+        .channel(Channel::of("ark", &provider).models([SINGLE]))
+        .start()
+        .await;
+    let asked = with(question_to(SINGLE), json!({"stop": "STOP"}));
+    let mut open = gate.open_stream(&asked).await;
+    open.next_event().await.unwrap();
+
+    drop(open);
+
+    let (prompt, completion) = settled_with(&gate).await;
+    let completion: u64 = completion.parse().unwrap();
+    assert_eq!(prompt, "100");
+    assert!(completion > 10, "{completion}: most of it came behind the count");
 }
