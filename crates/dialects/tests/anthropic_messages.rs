@@ -20,4 +20,5 @@ mod anthropic_messages {
     mod thinking;
     mod tools;
     mod turn_begins;
+    mod unions;
 }

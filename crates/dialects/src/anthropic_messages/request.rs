@@ -46,6 +46,9 @@ pub fn encode(
     let called_before = messages
         .iter()
         .any(|message| matches!(message, Message::Assistant(turn) if !turn.calls.is_empty()));
+    if !tools::carries_answer(&plan) {
+        plan.ask_without_tool(request, quirks)?;
+    }
     let mut notes = Vec::new();
     let max_tokens = max_tokens(request, quirks, &mut notes);
     let said = thinking::say(

@@ -45,6 +45,16 @@ pub struct Tool<'a> {
     pub mark: Option<Mark>,
 }
 
+/// Whether the tool whose arguments are the answer, where there is one, can say all that its schema does: a choice at
+/// the top of it cannot be said, and arguments that fit what is left would be no answer.
+pub fn carries_answer(plan: &Plan) -> bool {
+    let FormatPlan::Tool { schema, .. } = &plan.format else {
+        return true;
+    };
+    // What is wrong with it is told where it is written.
+    json_schema::arguments(schema).map_or(true, |arguments| arguments.lost.is_empty())
+}
+
 /// What is offered. `called_before`: the history has calls. `format`: what the schema of the answer
 /// takes of the provider's limits for schemas.
 pub fn offer<'a>(
@@ -66,7 +76,6 @@ pub fn offer<'a>(
         offer.tools.push(Tool {
             name: names.of(name),
             description: None,
-            // What it lacks is looked at in the answer.
             input_schema: input_schema.schema.into_owned().into(),
             strict: false,
             mark: None,

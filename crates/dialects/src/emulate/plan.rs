@@ -220,6 +220,19 @@ impl Plan {
         Ok(())
     }
 
+    /// For a dialect that finds that a tool of its provider carries this schema only in part: what is called would
+    /// not be what is asked for. Fails as [`plan`] does.
+    pub fn ask_without_tool(&mut self, request: &ValidRequest, quirks: &Quirks) -> Result<(), Unsupported> {
+        let FormatPlan::Tool { schema, .. } = &self.format else {
+            return Ok(());
+        };
+        let schema = schema.clone();
+        self.emulated.content_tool = None;
+        self.tool_choice = thinking::choice_to_send(request, quirks);
+        self.thinking = thinking::decide(request, quirks, None);
+        self.ask_for_schema_in_words(&schema)
+    }
+
     /// Some providers refuse the format `json_object` where the prompt does not speak of JSON.
     fn say_json(&mut self, request: &ValidRequest, quirks: &Quirks) {
         if quirks.json_object_needs_word && !speaks_of_json(request) {

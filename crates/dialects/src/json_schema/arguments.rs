@@ -1,20 +1,24 @@
 //! Schemas of arguments for a provider that takes all of JSON Schema but demands an object at the top, with
 //! no choice between schemas there, in the words of draft 2020-12.
 
+mod overlay;
+
 use std::borrow::Cow;
 
 use tollgate_chat::json::{Json, Number};
 
+use self::overlay::Overlay;
 use super::{
     SIZE_LIMIT,
     keywords::is_annotation,
-    reference::{is_outside, resolve},
+    reference::resolve,
     tree::{Members, get, set, take, walk},
     write,
 };
 
 /// Ways to put schemas together, which the provider does not take at the top.
 const COMBINED: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+const TOO_LARGE: &str = "the schema is too large";
 
 /// A schema of arguments in that form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,17 +44,12 @@ pub fn arguments(schema: &str) -> Result<Arguments<'_>, &'static str> {
     if !follow_reference(root, &whole) {
         lost.push("$ref");
     }
+    let mut overlay = Overlay::new(&whole);
     for name in COMBINED {
         let Some(Json::Array(schemas)) = take(root, name) else {
             continue;
         };
-        if schemas.iter().any(|schema| refers_outside(schema, &whole)) {
-            return Err(
-                "the schema is put together at its top with something outside of itself or by a name; use \
-                 references such as `#/$defs/name`",
-            );
-        }
-        if !combine(root, schemas, &whole, name == "allOf") {
+        if !overlay.lay(root, schemas, name == "allOf")? {
             lost.push(name);
         }
     }
@@ -67,7 +66,7 @@ pub fn arguments(schema: &str) -> Result<Arguments<'_>, &'static str> {
     }
     let schema = match tree == before {
         true => Cow::Borrowed(schema),
-        false => Cow::Owned(write::to_text(&tree, SIZE_LIMIT).ok_or("the schema is too large")?),
+        false => Cow::Owned(write::to_text(&tree, SIZE_LIMIT).ok_or(TOO_LARGE)?),
     };
     Ok(Arguments { schema, lost })
 }
@@ -118,77 +117,4 @@ fn follow_reference<'a>(root: &mut Members<'a>, whole: &Json<'a>) -> bool {
 
 fn target<'a>(schema: &Members<'a>, whole: &Json<'a>) -> Option<Json<'a>> {
     resolve(whole, get(schema, "$ref")?.as_str()?).cloned()
-}
-
-/// Whether a schema, or the definition that it stands for, is a reference to the outside.
-fn refers_outside(schema: &Json<'_>, whole: &Json<'_>) -> bool {
-    let reference = |schema: &Json<'_>| schema.get("$ref").and_then(Json::as_str).map(str::to_owned);
-    let Some(first) = reference(schema) else {
-        return false;
-    };
-    let next = resolve(whole, &first).and_then(reference);
-    is_outside(&first) || next.is_some_and(|next| is_outside(&next))
-}
-
-/// Lays schemas that were combined at the top over each other: all their properties, and required what
-/// all of them require, or any where every one of them holds. Returns whether that says all that they did.
-fn combine<'a>(root: &mut Members<'a>, schemas: Vec<Json<'a>>, whole: &Json<'a>, all_hold: bool) -> bool {
-    // Of several, one has to hold: which properties come together is not said any more.
-    let mut says_all = all_hold || schemas.len() == 1;
-    let mut properties = match take(root, "properties") {
-        Some(Json::Object(properties)) => properties,
-        _ => Vec::new(),
-    };
-    let mut required: Option<Vec<Json<'a>>> = None;
-    for schema in schemas {
-        let Json::Object(mut schema) = schema else {
-            says_all &= schema == Json::Bool(true);
-            continue;
-        };
-        if let Some(Json::Object(target)) = target(&schema, whole) {
-            says_all &= schema
-                .iter()
-                .all(|(name, _)| name == "$ref" || is_annotation(name));
-            schema = target;
-        }
-        let own = match take(&mut schema, "required") {
-            Some(Json::Array(own)) => own,
-            _ => Vec::new(),
-        };
-        required = Some(match required {
-            None => own,
-            Some(mut held) if all_hold => {
-                held.extend(own);
-                held
-            }
-            Some(held) => held.into_iter().filter(|name| own.contains(name)).collect(),
-        });
-        if let Some(Json::Object(own)) = take(&mut schema, "properties") {
-            for (name, value) in own {
-                match get(&properties, &name) {
-                    None => properties.push((name, value)),
-                    Some(first) => says_all &= *first == value,
-                }
-            }
-        }
-        let is_object = |value: &Json<'_>| value.as_str() == Some("object");
-        let says_no_more = |(name, value): &(Cow<'_, str>, Json<'_>)| {
-            is_annotation(name) || (name == "type" && is_object(value))
-        };
-        says_all &= schema.iter().all(says_no_more);
-    }
-    set(root, "properties", Json::Object(properties));
-    let mut together = match take(root, "required") {
-        Some(Json::Array(held)) => held,
-        _ => Vec::new(),
-    };
-    for name in required.unwrap_or_default() {
-        if !together.contains(&name) {
-            together.push(name);
-        }
-    }
-    if !together.is_empty() {
-        set(root, "required", Json::Array(together));
-    }
-    says_all
 }
