@@ -155,7 +155,11 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                 }
                 "required" => self.required(value, members, &mut out)?,
                 "items" | "prefixItems" => self.items(name, value, depth, &mut out)?,
-                "additionalProperties" => self.additional(value, depth, &mut out)?,
+                "additionalProperties" => self.additional(value, members, depth, &mut out)?,
+                "unevaluatedProperties" if self.subset.closed_objects => {
+                    self.additional(value, members, depth, &mut out)?;
+                }
+                "patternProperties" if !self.takes(name) => self.by_pattern(value, members)?,
                 "anyOf" | "oneOf" if choices.is_none() => {
                     choices = value.as_array().filter(|choices| !choices.is_empty());
                     if name == "oneOf" && choices.is_some() && self.subset.losses == Losses::Described {

@@ -296,6 +296,7 @@ fn a_schema_that_the_provider_cannot_say_is_asked_for_in_words_and_checked() {
         json!({"type": "object", "additionalProperties": {"type": "integer"}}),
         json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a", "b"]}),
         json!({"type": "object", "properties": {"a": {"$ref": "#"}}}),
+        json!({"type": "object", "patternProperties": {"^[a-z]{2}$": {"type": "string"}}, "additionalProperties": false}),
         json!({"$ref": "#/$defs/A", "$defs": {"A": {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}}}}),
         json!({"allOf": [{"type": "object", "properties": {"a": {}}}, {"type": "object", "properties": {"b": {}}}]}),
     ] {

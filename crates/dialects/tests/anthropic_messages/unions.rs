@@ -123,6 +123,19 @@ fn a_choice_that_is_open_leaves_the_whole_open() {
 }
 
 #[test]
+fn a_strict_tool_is_not_held_to_a_choice_whose_members_have_no_names() {
+    let [create, ..] = variants();
+    let map = json!({"type": "object", "patternProperties": {"^x": {"type": "string"}}, "additionalProperties": false});
+    let members = tool(json!({"oneOf": [create, map]}), true);
+    let tool = sent(SONNET, members)["tools"][0].take();
+    assert_eq!(tool.get("strict"), None);
+    assert_eq!(
+        tool["input_schema"]["patternProperties"],
+        json!({"^x": {"type": "string"}})
+    );
+}
+
+#[test]
 fn choices_that_grow_beyond_bounds_are_refused() {
     let mut definitions = serde_json::Map::new();
     for at in 0..8 {

@@ -143,9 +143,12 @@ impl<'a> Rewriter<'_, 'a> {
         Ok(())
     }
 
+    /// What may be there beside the members that are named. Names by pattern that cannot be said take it along: what
+    /// fits one of them is none of the others.
     pub(super) fn additional(
         &mut self,
         value: &Json<'a>,
+        members: &Members<'a>,
         depth: usize,
         out: &mut Members<'a>,
     ) -> Result<(), Unclean> {
@@ -160,6 +163,12 @@ impl<'a> Rewriter<'_, 'a> {
                 }
             };
         }
+        if *value != Json::Bool(true) && names_by_pattern(members) && !self.takes("patternProperties") {
+            if !matches!(value, Json::Bool(_)) || self.takes("additionalProperties") {
+                self.lose("additionalProperties");
+            }
+            return Ok(());
+        }
         match value {
             Json::Bool(_) if self.takes("additionalProperties") => {
                 out.push((Cow::Borrowed("additionalProperties"), value.clone()));
@@ -172,6 +181,14 @@ impl<'a> Rewriter<'_, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// Where objects are closed, members that are named by a pattern alone could never be there.
+    pub(super) fn by_pattern(&mut self, value: &Json<'a>, members: &Members<'a>) -> Result<(), Unclean> {
+        if self.subset.closed_objects && names_by_pattern(members) {
+            self.bend("patternProperties")?;
+        }
+        self.lose_limit("patternProperties", value)
     }
 
     /// A bound that is itself left out. Older drafts have a flag beside `minimum` instead of a number.
@@ -250,6 +267,10 @@ impl<'a> Rewriter<'_, 'a> {
         }
         Ok(())
     }
+}
+
+fn names_by_pattern(members: &Members<'_>) -> bool {
+    matches!(get(members, "patternProperties"), Some(Json::Object(named)) if !named.is_empty())
 }
 
 fn whole(value: i64) -> Number {

@@ -100,3 +100,42 @@ fn what_is_no_limit_and_cannot_be_said_makes_the_schema_another_and_is_refused()
         assert!(unsayable(&schema), "{schema}");
     }
 }
+
+/// Closed, it would have none of the members that it is for, and `{}` would be all that fits.
+#[test]
+fn an_object_whose_members_are_named_by_a_pattern_cannot_be_closed() {
+    let map = json!({"type": "object", "patternProperties": {"^[a-z]{2}$": {"type": "string"}}, "additionalProperties": false});
+    let mut beside = map.clone();
+    beside["properties"] = json!({"a": {"type": "string"}});
+    let within = json!({"type": "object", "properties": {"names": map}, "required": ["names"]});
+    for schema in [&map, &beside, &within] {
+        assert!(unsayable(schema), "{schema}");
+    }
+    let none = json!({"type": "object", "properties": {"a": {"type": "string"}}, "patternProperties": {}});
+    assert!(!unsayable(&none));
+    let named = json!({"a": {"type": "string"}});
+    let unevaluated =
+        |more: Value| json!({"type": "object", "properties": named, "unevaluatedProperties": more});
+    assert!(unsayable(&unevaluated(json!({"type": "integer"}))));
+    assert_eq!(
+        cleaned(&unevaluated(json!(true)), &CLOSED).1,
+        ["additionalProperties"]
+    );
+    assert_eq!(
+        cleaned(&unevaluated(json!(false)), &CLOSED).1,
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn what_names_by_pattern_leave_to_others_goes_with_them() {
+    let schema = |more: Value| json!({"type": "object", "patternProperties": {"^x": {"type": "string"}}, "additionalProperties": more});
+    for more in [json!(false), json!({"type": "integer"})] {
+        let (cleaned, lost) = cleaned(&schema(more), &JSON);
+        assert_eq!(cleaned, json!({"type": "object"}));
+        assert_eq!(lost, ["additionalProperties", "patternProperties"]);
+    }
+    let (open, lost) = cleaned(&schema(json!(true)), &JSON);
+    assert_eq!(open, json!({"type": "object", "additionalProperties": true}));
+    assert_eq!(lost, ["patternProperties"]);
+}
