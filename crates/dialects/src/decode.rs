@@ -114,7 +114,11 @@ impl Dialect {
     ) -> Result<Vec<EventKind>, Fault> {
         let events = match self {
             Self::OpenaiChat => {
-                openai_chat::replay::events(&openai_chat::answer::decode(body, quirks, presentation)?)?
+                let answer = openai_chat::answer::decode(body, quirks, presentation)?;
+                let mut events = openai_chat::replay::events(&answer)?;
+                // Behind the start, before anything is said.
+                events.splice(1..1, openai_chat::details::of_answer(body, quirks));
+                events
             }
             Self::OpenaiResponses => openai_responses::answer::events(body, undo.json)?,
             Self::AnthropicMessages => {
@@ -218,7 +222,9 @@ fn decode_chat(
     if keeps_thoughts(quirks) {
         let mut collector = TurnCollector::of_thoughts(before);
         // What has no event has no thoughts that would be missed.
-        for event in openai_chat::replay::events(&answer).unwrap_or_default() {
+        let told = openai_chat::replay::events(&answer).unwrap_or_default();
+        let details = openai_chat::details::of_answer(body, quirks);
+        for event in details.into_iter().chain(told) {
             collector.take(&event);
         }
         turns = collector.finish();

@@ -4,6 +4,7 @@
 //! edited members only, so nothing that we do not know gets lost.
 
 pub mod answer;
+pub mod details;
 pub mod fault;
 mod finish;
 mod message;

@@ -35,6 +35,7 @@ use self::{
 };
 use super::{
     answer::{PRIVATE_MEMBERS, drop_foreign_tier},
+    details::{self, Details},
     fault, finish,
     message::{self, set_if_different, set_text_if_different},
     shape, usage,
@@ -55,6 +56,8 @@ pub struct Decoder {
     /// What sorts the content of a new choice, where there is something to sort.
     think_tags: Option<ThinkTags>,
     keeps_state: bool,
+    /// Whether thoughts go back as the items that they came as.
+    keeps_details: bool,
     legacy_functions: bool,
     started: bool,
     tier: AnsweringTier,
@@ -76,6 +79,7 @@ struct Choice {
     tags: Option<ThinkTags>,
     told: Told,
     ending: Ending,
+    details: Details,
 }
 
 impl Decoder {
@@ -87,6 +91,7 @@ impl Decoder {
             excludes_reasoning: quirks.usage_excludes_reasoning,
             think_tags: quirks.think_tags.then(|| ThinkTags::of(quirks)),
             keeps_state: quirks.foreign_state,
+            keeps_details: details::are_kept(quirks),
             legacy_functions: quirks.legacy_functions,
             started: false,
             tier: AnsweringTier::default(),
@@ -354,6 +359,9 @@ impl Decoder {
             (false, Some(position)) => edit.remove(position),
             (false, None) => {}
         }
+        if self.keeps_details {
+            state.details.take(&delta);
+        }
         let reasoning = message::unify_reasoning(&delta, self.keeps_state, &mut edit)?;
         let (reasoning, content) = message::unify_content(&delta, reasoning, &mut edit)?;
         state.told.content(content.as_deref());
@@ -511,6 +519,8 @@ impl Choice {
         let is_cut = self.ending.reason().is_some_and(FinishReason::cuts);
         self.calls.end(index, is_cut, events)?;
         self.function.end(index, is_cut, presentation, events)?;
+        let state = self.details.state();
+        events.extend(state.map(|state| Event::new(EventKind::State { choice, state })));
         let (has_calls, has_function) = (self.calls.any(), self.function.came());
         events.extend(self.ending.finish(index, has_calls, has_function));
         Ok(())

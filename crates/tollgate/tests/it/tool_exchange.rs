@@ -2,6 +2,7 @@
 //! back that providers ask for: over two turns and more, whole and streamed, with what the gate keeps,
 //! with what the client sends, and when both are lost. The providers refuse what the real ones refuse.
 
+mod items;
 mod kept_by_client;
 mod lost;
 mod order;

@@ -10,7 +10,7 @@ use tollgate_chat::{
 use super::{MessageEditor, nulls};
 use crate::{
     conversation::{self, Message, without_signature},
-    openai_chat::message::STATE,
+    openai_chat::{details, message::STATE},
 };
 
 /// Thoughts as text; the second is what some hosts call it.
@@ -99,7 +99,8 @@ impl<'a> MessageEditor<'_, 'a> {
         }
     }
 
-    /// As in [`Self::thoughts_as_text`], in the form of a detail; a turn that called nothing goes without.
+    /// As in [`Self::thoughts_as_text`], in the form of details; a turn that called nothing goes without. Those that
+    /// the gate kept go as they came, also where the client sends their text.
     ///
     /// Details that another family's provider gave go: it alone can read them.
     fn thoughts_as_details(&mut self) {
@@ -119,6 +120,8 @@ impl<'a> MessageEditor<'_, 'a> {
             if own.len() < details.len() {
                 self.edit.set("reasoning_details", format!("[{}]", own.join(",")));
             }
+        } else if let Some(kept) = self.kept_details(text.as_deref()) {
+            self.edit.set("reasoning_details", kept);
         } else if let Some(text) =
             (text.or_else(|| self.kept_thoughts())).or_else(|| calls_tools(self.message).then(stand_in))
         {
@@ -129,8 +132,25 @@ impl<'a> MessageEditor<'_, 'a> {
         }
     }
 
+    /// The details that came with this turn, as a JSON array. `own`: the client's text of its thoughts, a JSON string;
+    /// where it is another, that counts.
+    fn kept_details(&self, own: Option<&str>) -> Option<String> {
+        let text = |json: &str| serde_json::from_str::<String>(json).ok();
+        let is_same = |own: &str| {
+            let kept = self.kept_thoughts();
+            kept.is_some_and(|kept| kept == own || text(&kept) == text(own))
+        };
+        own.is_none_or(is_same).then(|| self.kept(details::NAME))?
+    }
+
     /// The thoughts that came with this turn, as a JSON string.
     fn kept_thoughts(&self) -> Option<String> {
+        self.kept("reasoning_content")
+            .filter(|text| text.starts_with('"') && text != "\"\"")
+    }
+
+    /// A member of the state that came with this turn.
+    fn kept(&self, name: &str) -> Option<String> {
         let turn = self.turns.iter().find_map(|message| match message {
             Message::Assistant(turn) if turn.at == self.at => Some(turn),
             _ => None,
@@ -138,7 +158,7 @@ impl<'a> MessageEditor<'_, 'a> {
         let state = self.rules.context.states.of(turn)?;
         state.pieces.iter().find_map(|piece| {
             let piece = Object::parse(&piece.json).ok()?;
-            said(&piece, "reasoning_content").map(str::to_owned)
+            piece.present(name).map(str::to_owned)
         })
     }
 }
