@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
 use crate::conversation::{Message, PartKind};
@@ -60,9 +61,14 @@ impl Before {
     /// calls of the turn may have been left out since.
     pub(super) fn binding_of_call(self, id: &str, name: &str, arguments: &str) -> Binding {
         let before = if is_drawn(id, name) { Self::default() } else { self };
-        // Spaces and order may change on the way through a client.
-        let arguments = serde_json::from_str::<serde_json::Value>(arguments)
-            .map_or_else(|_| arguments.trim().to_owned(), |value| value.to_string());
+        // Spaces, order and the spelling of numbers may change on the way through a client.
+        let arguments = serde_json::from_str::<Value>(arguments).map_or_else(
+            |_| arguments.trim().to_owned(),
+            |mut value| {
+                spell_numbers(&mut value);
+                value.to_string()
+            },
+        );
         let arguments = if arguments.is_empty() { "{}" } else { &*arguments };
         let mut hash = Sha256::new();
         hash.update(before.0);
@@ -71,6 +77,27 @@ impl Before {
             hash.update(said);
         }
         Binding(hash.finalize().into())
+    }
+}
+
+/// Gives numbers that are the same one spelling. They are where they are the same in 64 bits: many clients know no
+/// other numbers, and write `1.0` as `1` and a long integer as the nearest that they have.
+fn spell_numbers(value: &mut Value) {
+    /// Up to here each whole number is one of 64 bits.
+    const WHOLE_LIMIT: f64 = 9_007_199_254_740_992.0;
+
+    match value {
+        Value::Number(number) => {
+            let Some(float) = number.as_f64() else { return };
+            if float.fract() == 0.0 && float.abs() <= WHOLE_LIMIT {
+                *number = (float as i64).into();
+            } else if let Some(nearest) = Number::from_f64(float) {
+                *number = nearest;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(spell_numbers),
+        Value::Object(members) => members.values_mut().for_each(spell_numbers),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 

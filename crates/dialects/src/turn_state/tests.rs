@@ -252,3 +252,38 @@ fn a_call_whose_id_is_drawn_is_known_whatever_became_of_the_history() {
         }
     }
 }
+
+/// Clients read arguments and write them anew: one whose numbers are all of 64 bits has one spelling for each.
+#[test]
+fn a_call_whose_numbers_are_spelled_otherwise_is_the_same_call() {
+    let called = |arguments: &str| EventKind::ToolCall {
+        choice: 0,
+        index: 0,
+        id: Some("call-1".to_owned()),
+        name: Some("f".to_owned()),
+        arguments: arguments.to_owned(),
+    };
+    let asked = |arguments: &str| json!({"tool_calls": [{"id": "call-1", "type": "function", "function": {"name": "f", "arguments": arguments}}]});
+    for (made, sent_back, is_same) in [
+        (r#"{"x": 1.0}"#, r#"{"x":1}"#, true),
+        (r#"{"x": [1e2, {"y": -0.0}]}"#, r#"{"x":[100,{"y":0}]}"#, true),
+        (
+            r#"{"x": 12345678901234567890}"#,
+            r#"{"x":12345678901234567000}"#,
+            true,
+        ),
+        (
+            r#"{"x": 123456789012345678901234}"#,
+            r#"{"x":1.2345678901234568e+23}"#,
+            true,
+        ),
+        (r#"{"x": 0.10}"#, r#"{"x":0.1}"#, true),
+        (r#"{"x": 1.5}"#, r#"{"x":1}"#, false),
+        (r#"{"x": 1.0}"#, r#"{"x":"1"}"#, false),
+        (r#"{"x": 9007199254740991}"#, r#"{"x":9007199254740990}"#, false),
+    ] {
+        let kept = collect([called(made), state(0, Place::Start, "s")]);
+        let expected = is_same.then_some(1);
+        assert_eq!(found(&kept, asked(sent_back)), expected, "{made} {sent_back}");
+    }
+}
