@@ -5,6 +5,7 @@
 //! out here.
 
 mod assistant;
+mod file_type;
 mod parts;
 mod tools;
 
@@ -19,6 +20,7 @@ use tollgate_chat::{
 use crate::{request::Note, turn_state::Before};
 
 pub use assistant::{Assistant, Call, without_signature};
+pub use file_type::OF_NO_TYPE;
 pub use parts::{File, Part, PartKind, Source, Spot};
 pub use tools::{Tool, tools};
 

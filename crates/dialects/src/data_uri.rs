@@ -23,6 +23,34 @@ pub fn join(media_type: &str, base64: &str) -> String {
     format!("data:{media_type};base64,{base64}")
 }
 
+/// Decodes base64, standard or for URLs, with or without padding; white space is left out.
+pub fn decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut held, mut bits) = (0_u32, 0);
+    for byte in text
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=')
+    {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        held = (held << 6) | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits) as u8);
+            held &= (1 << bits) - 1;
+        }
+    }
+    // Six bits alone are no byte.
+    (bits < 6).then_some(bytes)
+}
+
 fn parts(text: &str) -> Option<(&str, &str)> {
     let scheme = text
         .get(..5)

@@ -6,7 +6,8 @@ use tollgate_catalog::quirks::{MediaSource, Quirks};
 
 use super::blocks::{Block, Source};
 use crate::{
-    conversation::{self, File, PartKind},
+    conversation::{self, File, OF_NO_TYPE, PartKind},
+    data_uri,
     request::{Context, Unsupported},
 };
 
@@ -74,11 +75,14 @@ impl<'a> Media<'a> {
             return Ok(document(data, title));
         }
         if !is_text(&kind) {
-            return refuse(
-                "the provider of this model takes files of type PDF and plain text only; convert this one",
-            );
+            return refuse(match &*kind {
+                "" => OF_NO_TYPE,
+                _ => {
+                    "the provider of this model takes files of type PDF and plain text only; convert this one"
+                }
+            });
         }
-        let text = decode_base64(&base64).and_then(|bytes| String::from_utf8(bytes).ok());
+        let text = data_uri::decode(&base64).and_then(|bytes| String::from_utf8(bytes).ok());
         match text {
             Some(text) if !text.trim().is_empty() => Ok(document(Source::PlainText(text), title)),
             Some(_) => refuse("the file is empty; leave the part out"),
@@ -179,32 +183,4 @@ fn kind_of_file(media_type: &str, filename: Option<&str>) -> String {
 fn is_text(kind: &str) -> bool {
     let known = ["application/json", "application/xml", "application/yaml"];
     kind.starts_with("text/") || known.contains(&kind)
-}
-
-/// Decodes base64, standard or for URLs, with or without padding; white space is left out.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut held, mut bits) = (0_u32, 0);
-    for byte in text
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=')
-    {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        held = (held << 6) | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((held >> bits) as u8);
-            held &= (1 << bits) - 1;
-        }
-    }
-    // Six bits alone are no byte.
-    (bits < 6).then_some(bytes)
 }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use tollgate_chat::object::{Object, items};
 
-use super::text;
+use super::{file_type, text};
 use crate::data_uri;
 
 /// A part, and the marker that asks the provider to cache the prompt up to it.
@@ -71,6 +71,7 @@ pub enum PartKind<'a> {
 pub enum Source<'a> {
     /// In the request, as base64.
     Data {
+        /// Empty where the client named none and a file's bytes tell none.
         media_type: Cow<'a, str>,
         base64: Cow<'a, str>,
     },
@@ -155,20 +156,22 @@ fn read_part<'a>(part: &Object<'a>, spot: Spot) -> Option<Part<'a>> {
     })
 }
 
-/// `file_data` is a data URI, bare base64 of a PDF, or a URL.
+/// `file_data` is a data URI, bare base64, or a URL. Where nothing tells its type, that is empty.
 fn file<'a>(file: &Object<'a>) -> Option<File<'a>> {
+    let filename = text(file, "filename");
+    let typed = |base64: Cow<'a, str>| Source::Data {
+        media_type: Cow::Borrowed(file_type::of(&base64, filename.as_deref()).unwrap_or_default()),
+        base64,
+    };
     let data = text(file, "file_data").map(|data| match source(data) {
-        Source::Stored(base64) => Source::Data {
-            media_type: Cow::Borrowed("application/pdf"),
-            base64,
-        },
+        // No base64 has a colon.
+        Source::Stored(address) if address.contains("://") => Source::Stored(address),
+        Source::Stored(base64) => typed(base64),
+        Source::Data { media_type, base64 } if media_type.is_empty() => typed(base64),
         known => known,
     });
     let source = data.or_else(|| text(file, "file_id").map(Source::Stored))?;
-    Some(File {
-        source,
-        filename: text(file, "filename"),
-    })
+    Some(File { source, filename })
 }
 
 /// Tells data from an address.

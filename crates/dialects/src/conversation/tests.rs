@@ -120,7 +120,13 @@ fn a_file_is_data_an_address_or_a_reference() {
             json!({"file_data": "data:text/plain;base64,AAAA"}),
             data("text/plain", "AAAA"),
         ),
-        (json!({"file_data": "AAAA"}), data(pdf, "AAAA")),
+        (json!({"file_data": "AAAA"}), data("", "AAAA")),
+        (json!({"file_data": "JVBERi0xLjc="}), data(pdf, "JVBERi0xLjc=")),
+        (json!({"file_data": "SGVsbG8="}), data("text/plain", "SGVsbG8=")),
+        (
+            json!({"file_data": "data:;base64,SGVsbG8="}),
+            data("text/plain", "SGVsbG8="),
+        ),
         (
             json!({"file_data": "https://a.example/b.pdf"}),
             Source::Url("https://a.example/b.pdf".into()),
@@ -130,6 +136,10 @@ fn a_file_is_data_an_address_or_a_reference() {
             Source::Url("HTTPS://a.example".into()),
         ),
         (json!({"file_id": "file-1"}), Source::Stored("file-1".into())),
+        (
+            json!({"file_data": "gs://bucket/a.pdf"}),
+            Source::Stored("gs://bucket/a.pdf".into()),
+        ),
     ] {
         let expected = File {
             source,
@@ -262,4 +272,32 @@ fn what_no_validation_has_seen_is_passed_over_and_never_a_panic() {
         (odd.parts.len(), odd.calls.len(), odd.thinking_blocks.len()),
         (0, 0, 0)
     );
+}
+
+#[test]
+fn a_file_without_a_type_is_what_its_bytes_and_its_name_say() {
+    let kind = |filename: &str, base64: &str| {
+        let file = json!({"filename": filename, "file_data": base64});
+        match part(json!({"type": "file", "file": file})).kind {
+            PartKind::File(File {
+                source: Source::Data { media_type, .. },
+                ..
+            }) => media_type.into_owned(),
+            other => panic!("{other:?}"),
+        }
+    };
+    // 3,072 bytes are looked at, and the last character that fits is cut off.
+    let long = format!("YWFh{}", "YWHDqcOp".repeat(700));
+    for (filename, base64, expected) in [
+        ("notes.txt", "SGVsbG8=", "text/plain"),
+        ("notes.txt", "JVBERi0xLjc=", "application/pdf"),
+        ("a.PDF", "AAAA", "application/pdf"),
+        ("a.png", "iVBORw0KGgo=", ""),
+        ("notes.txt", "/w==", ""),
+        ("notes.txt", "SGVs\nbG8=", "text/plain"),
+        ("notes", &long, "text/plain"),
+        ("empty", "", ""),
+    ] {
+        assert_eq!(kind(filename, base64), expected, "{filename} {base64:.20}");
+    }
 }

@@ -6,7 +6,7 @@ use tollgate_catalog::quirks::{MediaSource, Quirks};
 
 use super::body::{Part, VideoMetadata};
 use crate::{
-    conversation::{File, PartKind, Source, Spot},
+    conversation::{File, OF_NO_TYPE, PartKind, Source, Spot},
     request::{Fetched, Note, Unsupported},
 };
 
@@ -98,6 +98,10 @@ impl<'a> Media<'a> {
             PartKind::Audio { data, .. } if data.contains(':') => Err(refused(at, "input_audio by URL")),
             PartKind::Audio { data, format } => Ok(Part::blob(audio_type(format), data.clone())),
             PartKind::File(_) if !self.quirks.files => Err(refused(at, "file")),
+            PartKind::File(File {
+                source: Source::Data { media_type, .. },
+                ..
+            }) if media_type.is_empty() => Err(Unsupported::new(at.to_string(), OF_NO_TYPE)),
             PartKind::File(File { source, .. }) => {
                 self.source(at, source, "application/pdf", self.quirks.file_urls, "file")
             }

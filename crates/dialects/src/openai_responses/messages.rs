@@ -96,6 +96,9 @@ impl Writer<'_> {
     }
 
     fn message(&mut self, message: &Message<'_>) -> Result<(), Unsupported> {
+        if self.parts.leave_out_name(message.parts()) {
+            self.notes.push(Note::Omitted("file.filename".to_owned()));
+        }
         match message {
             Message::System { at, developer, parts } => {
                 let content = self.parts.content(*at, parts, Vec::new())?;

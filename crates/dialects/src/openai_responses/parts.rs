@@ -6,7 +6,7 @@ use tollgate_catalog::quirks::{MediaSource, Quirks};
 use tollgate_chat::json::quote;
 
 use crate::{
-    conversation::{File, Part, PartKind, Source},
+    conversation::{File, OF_NO_TYPE, Part, PartKind, Source},
     data_uri,
     request::{Context, Unsupported},
 };
@@ -82,6 +82,9 @@ impl Parts<'_> {
             Source::Url(url) => {
                 let _ = write!(json, "\"file_url\":{}", quote(&url));
             }
+            Source::Data { media_type, .. } if media_type.is_empty() => {
+                return Err(Unsupported::new(param, OF_NO_TYPE));
+            }
             Source::Data { media_type, base64 } => {
                 // Bytes without a name are refused.
                 let name = file.filename.as_deref().unwrap_or(default_name(&media_type));
@@ -97,6 +100,16 @@ impl Parts<'_> {
         }
         json.push('}');
         Ok(json)
+    }
+
+    /// Whether some file's name is left out: one at an address has no place for it.
+    pub fn leave_out_name(&self, parts: &[Part<'_>]) -> bool {
+        parts.iter().any(|part| match &part.kind {
+            PartKind::File(file) if file.filename.is_some() => {
+                matches!(self.inlined(&file.source), Source::Url(_))
+            }
+            _ => false,
+        })
     }
 
     /// A source, or the bytes that were fetched from it.

@@ -249,6 +249,25 @@ fn media_that_the_model_does_not_take_are_refused_by_their_path() {
 }
 
 #[test]
+fn a_file_that_came_as_bare_base64_is_what_it_is() {
+    let file = |name: &str, data: &str| {
+        let part = json!({"type": "file", "file": {"filename": name, "file_data": data}});
+        json!({"messages": [{"role": "user", "content": [part]}]})
+    };
+    let source = |name: &str, data: &str| {
+        let block = sent(SONNET, file(name, data))["messages"][0]["content"][0].take();
+        block["source"].clone()
+    };
+    assert_eq!(
+        source("notes.txt", "SGVsbG8="),
+        json!({"type": "text", "media_type": "text/plain", "data": "Hello"})
+    );
+    assert_eq!(source("a", "JVBERi0=")["media_type"], "application/pdf");
+    let refusal = refused(SONNET, file("a.bin", "AAAA"));
+    assert!(refusal.problem.contains("data URI"), "{}", refusal.problem);
+}
+
+#[test]
 fn sound_and_video_are_refused_by_their_path() {
     // The catalogue says that no Claude reads them; a model that an operator adds may claim otherwise.
     let provider = super::fixtures::CATALOG.provider("anthropic").unwrap();

@@ -88,6 +88,23 @@ fn media_go_inline_and_addresses_only_where_google_reads_them() {
 }
 
 #[test]
+fn a_file_that_came_as_bare_base64_is_what_it_is() {
+    let kind = |data: &str| {
+        let file = json!({"type": "file", "file": {"filename": "notes.txt", "file_data": data}});
+        let request = valid(
+            "gemini-2.5-flash",
+            json!({"messages": [{"role": "user", "content": [file]}]}),
+        );
+        let encoded = encode_knowing(&request, &serving("gemini-2.5-flash"), &alone());
+        encoded.map(|encoded| body(&encoded)["contents"][0]["parts"][0]["inlineData"]["mimeType"].take())
+    };
+    assert_eq!(kind("SGVsbG8=").unwrap(), "text/plain");
+    assert_eq!(kind("JVBERi0=").unwrap(), "application/pdf");
+    let refusal = kind("AAAA").unwrap_err();
+    assert!(refusal.problem.contains("data URI"), "{}", refusal.problem);
+}
+
+#[test]
 fn what_lies_in_googles_storage_is_the_operators_and_passes_only_where_they_allow_it() {
     let stored = "https://generativelanguage.googleapis.com/v1beta/files/abc";
     let request = |url: &str| {

@@ -354,6 +354,17 @@ fn a_file_has_a_name_where_it_comes_as_bytes() {
         part(file(json!({"file_data": data, "filename": "a.pdf"})))["filename"],
         "a.pdf"
     );
+    let text = part(file(json!({"file_data": "SGVsbG8=", "filename": "notes.txt"})));
+    assert_eq!(text["file_data"], "data:text/plain;base64,SGVsbG8=");
+    let refused = encode("gpt-5-codex", file(json!({"file_data": "AAAA"}))).unwrap_err();
+    assert!(refused.problem.contains("data URI"), "{}", refused.problem);
+    let url = json!({"file_data": "https://a.example/b.pdf", "filename": "b.pdf"});
+    let encoded = encode("gpt-5-codex", file(url)).unwrap();
+    assert_eq!(
+        body(&encoded)["input"][0]["content"][0],
+        json!({"type": "input_file", "file_url": "https://a.example/b.pdf"})
+    );
+    assert_eq!(encoded.notes[0].to_string(), "omitted:file.filename");
     let refused = encode("gpt-5-codex", file(json!({"file_id": "file-1"}))).unwrap_err();
     assert_eq!(
         refused.param, "messages[0].content[0]",
