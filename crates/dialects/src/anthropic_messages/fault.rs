@@ -131,11 +131,12 @@ impl Said {
 /// Whether a block of the conversation is refused for its thought: a signature that does not fit, a thought
 /// that is not as it was, or one that is missing (wire notes, section 3).
 fn is_about_thoughts(message: &str) -> bool {
-    const WORDS: [&str; 4] = [
+    const WORDS: [&str; 5] = [
         "`signature` in `thinking`",
         "`data` in `redacted_thinking`",
         "`thinking` or `redacted_thinking`",
         "thinking.signature",
+        "each thinking block must contain thinking",
     ];
     message.starts_with("messages.") && WORDS.iter().any(|words| message.contains(words))
 }

@@ -114,8 +114,12 @@ fn refused(message: &str) -> FaultKind {
         "corrupted thought signature",
         "invalid thought signature",
         "thought signature is not valid",
+        "is missing a thought_signature",
     ];
-    if about_signatures.iter().any(|words| lower.contains(words)) {
+    let is_no_base64 = lower.starts_with("invalid value at 'contents[")
+        && lower.contains(".thought_signature'")
+        && lower.contains("base64 decoding failed");
+    if is_no_base64 || about_signatures.iter().any(|words| lower.contains(words)) {
         return FaultKind::StateRefused;
     }
     let starts = |beginning: &str| {

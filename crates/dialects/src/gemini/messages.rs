@@ -147,6 +147,9 @@ impl<'a> Writer<'a, '_> {
             true => Signatures::default(),
             false => Signatures::of(assistant, self.states.of(assistant)),
         };
+        if signatures.sent_none {
+            note(self.notes, Note::Omitted("messages.reasoning".to_owned()));
+        }
         let mut said = self.parts(assistant.at, &assistant.parts)?;
         let mut images = signatures.on_images;
         for (index, part) in said

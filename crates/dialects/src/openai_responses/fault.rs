@@ -44,7 +44,8 @@ fn told_apart(mut fault: Fault) -> Fault {
 }
 
 /// Whether items of earlier turns are refused: encrypted content that cannot be read, a thought without the
-/// item that it led to, an item that comes twice or is not stored (wire notes, section 2).
+/// item that it led to or an item without its thought, one that comes twice or is not stored (wire notes,
+/// section 2).
 fn is_about_thoughts(fault: &Fault) -> bool {
     let code = fault.code.as_deref();
     let message = fault.message.to_ascii_lowercase();
@@ -55,6 +56,7 @@ fn is_about_thoughts(fault: &Fault) -> bool {
             "item ",
             "of type 'reasoning' was provided without its required following item",
         )
+        || says("item ", "was provided without its required 'reasoning' item")
         || says("item with id 'rs_", "not found")
         || says("duplicate item found with id", "")
 }

@@ -44,6 +44,7 @@ fn a_thought_that_is_not_taken_back_is_told_apart() {
         "messages.1.content.0: Invalid `signature` in `thinking` block",
         "messages.5.content.2: Invalid `data` in `redacted_thinking` block",
         "messages.1.content.0.thinking.signature: Field required",
+        "messages.1.content.0.thinking: each thinking block must contain thinking",
         "messages.3.content.1: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be \
          modified. These blocks must remain as they were in the original response.",
         "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`.",

@@ -209,6 +209,10 @@ fn a_signature_that_is_not_taken_back_is_told_apart() {
         "Corrupted thought signature.",
         "Invalid thought signature.",
         "Unable to submit request because Thought signature is not valid..",
+        "Function call is missing a thought_signature in functionCall parts. This is required for tools to work \
+         correctly, and missing thought_signature may lead to degraded model performance. Additional data, function \
+         call `default_api:f`, position 2.",
+        "Invalid value at 'contents[1].parts[0].thought_signature' (TYPE_BYTES), Base64 decoding failed for \"not it!\"",
     ] {
         assert_eq!(
             kind(400, "INVALID_ARGUMENT", message),

@@ -302,6 +302,35 @@ fn clients_may_send_signatures_in_every_form_that_they_know() {
     );
 }
 
+/// The provider would refuse the request, and each later one of the conversation.
+#[test]
+fn what_is_sent_as_a_signature_and_is_no_base64_is_left_out() {
+    let googles = assistant(
+        "a",
+        json!({"extra_content": {"google": {"thought_signature": "not base64!"}}}),
+    );
+    let openrouters = assistant(
+        "a",
+        json!({"reasoning_details": [
+            {"type": "reasoning.encrypted", "data": "n\u{f6}", "id": "a", "format": "google-gemini-v1"}]}),
+    );
+    let litellms = assistant("a__thought__not base64!", json!({}));
+    for (message, id) in [
+        (googles, "a"),
+        (openrouters, "a"),
+        (litellms, "a__thought__not base64!"),
+    ] {
+        let sent = sent_signatures(MODEL, message.clone(), id);
+        assert_eq!(sent, [json!("skip_thought_signature_validator")], "{message}");
+        let messages = json!([
+            {"role": "user", "content": "go"}, message, {"role": "tool", "tool_call_id": id, "content": "1"},
+        ]);
+        let request = valid(MODEL, json!({"messages": messages}));
+        let request = encode_knowing(&request, &serving(MODEL), &alone()).unwrap();
+        assert_eq!(notes(&request), ["omitted:messages.reasoning"]);
+    }
+}
+
 #[test]
 fn state_of_another_family_never_goes_out() {
     let foreign = assistant(

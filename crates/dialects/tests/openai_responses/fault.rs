@@ -199,6 +199,14 @@ fn an_item_of_an_earlier_turn_that_is_not_taken_back_is_told_apart() {
         ),
         (
             None,
+            "Item 'msg_1' of type 'message' was provided without its required 'reasoning' item: 'rs_1'.",
+        ),
+        (
+            None,
+            "Item 'fc_1' was provided without its required 'reasoning' item: 'rs_1'.",
+        ),
+        (
+            None,
             "Item with id 'rs_1' not found. Items are not persisted when `store` is set to false.",
         ),
         (

@@ -8,6 +8,7 @@ use tollgate_chat::{event::Place, object::Object};
 use super::super::body::Part;
 use crate::{
     conversation::Assistant,
+    data_uri,
     turn_state::{TurnState, order::Order},
 };
 
@@ -37,30 +38,47 @@ pub(super) struct Signatures {
     pub made: Vec<usize>,
     /// How everything followed each other, with the signatures of texts and those that stood by themselves.
     pub order: Option<Order>,
+    /// Whether the client sent something in their place that is none: they are bytes in base64, and the provider
+    /// would refuse the request as it stands.
+    pub sent_none: bool,
 }
 
 impl Signatures {
     /// What the client sent counts alone; `state` where it sent nothing.
     pub fn of(turn: &Assistant<'_>, state: Option<&TurnState>) -> Self {
-        let sent = Self::sent(turn);
-        if sent != Self::default() {
-            return sent;
-        }
-        state.map(|state| Self::kept(turn, state)).unwrap_or_default()
+        let mut sent = Self::sent(turn);
+        let sent_none = std::mem::take(&mut sent.sent_none);
+        let mut signatures = match sent == Self::default() {
+            true => state.map(|state| Self::kept(turn, state)).unwrap_or_default(),
+            false => sent,
+        };
+        signatures.sent_none = sent_none;
+        signatures
     }
 
     fn sent(turn: &Assistant<'_>) -> Self {
         let mut sent = Self::default();
         for (index, call) in turn.calls.iter().enumerate() {
-            if let Some(signature) = &call.signature {
-                sent.on_calls.insert(index, signature.to_string());
-            }
+            let signature = call
+                .signature
+                .as_deref()
+                .and_then(|signature| sent.signature(signature));
+            sent.on_calls
+                .extend(signature.map(|signature| (index, signature)));
         }
-        sent.on_text = turn.signature.as_deref().map(str::to_owned);
+        let on_text = turn.signature.as_deref();
+        sent.on_text = on_text.and_then(|signature| sent.signature(signature));
         for detail in &turn.reasoning_details {
             sent.take_detail(detail, turn);
         }
         sent
+    }
+
+    /// What a client sent as a signature, if it can be one.
+    fn signature(&mut self, text: &str) -> Option<String> {
+        let is_one = data_uri::decode(text).is_some();
+        self.sent_none |= !is_one;
+        is_one.then(|| text.to_owned())
     }
 
     /// An item of `reasoning_details` (OpenRouter's form): encrypted, of Google's format, with the ID of
@@ -71,7 +89,8 @@ impl Signatures {
         if !word("format").starts_with("google-gemini") || word("type") != "reasoning.encrypted" {
             return;
         }
-        let Some(signature) = detail.read::<String>("data").filter(|data| !data.is_empty()) else {
+        let data = detail.read::<String>("data").filter(|data| !data.is_empty());
+        let Some(signature) = data.and_then(|data| self.signature(&data)) else {
             return;
         };
         let id = word("id");
