@@ -105,13 +105,13 @@ pub fn turns<'a>(
         results: Vec::new(),
         between: Vec::new(),
         carried: Vec::new(),
+        last_own: 0,
         out: Turns::default(),
     };
-    let last = messages.len().saturating_sub(1);
     for message in messages {
         writer.message(message)?;
     }
-    writer.end(last);
+    writer.end();
     Ok(writer.out)
 }
 
@@ -127,6 +127,8 @@ struct Writer<'a, 'n> {
     between: Vec<(usize, Vec<Block<'a>>)>,
     /// Media that may not stand where they came: they open the user's next turn.
     carried: Vec<Block<'a>>,
+    /// The index of the last message of the model's own.
+    last_own: usize,
     out: Turns<'a>,
 }
 
@@ -256,6 +258,7 @@ impl<'a> Writer<'a, '_> {
         }
         let blocks = earlier.blocks(said, calls);
         if !blocks.is_empty() {
+            self.last_own = at;
             self.push(Role::Assistant, blocks);
         }
         self.carry(at, images)
@@ -357,8 +360,7 @@ impl<'a> Writer<'a, '_> {
         Ok((blocks, of_nothing))
     }
 
-    /// The end of the messages; `last` is the index of the last one.
-    fn end(&mut self, last: usize) {
+    fn end(&mut self) {
         self.put_results();
         self.put_carried();
         self.put_between();
@@ -381,7 +383,7 @@ impl<'a> Writer<'a, '_> {
                 },
             );
         }
-        self.end_with_user(last);
+        self.end_with_user();
         for turn in &mut self.out.turns {
             // Legal where the exchange is over; one that goes on begins with a thought, or has no budget.
             if self.setting.thoughts_first && !turn.begins_with_thought() {
@@ -395,7 +397,7 @@ impl<'a> Writer<'a, '_> {
 
     /// A turn of the model's at the end is one that it is to carry on. Where it does not take that, it
     /// is asked to in words.
-    fn end_with_user(&mut self, last: usize) {
+    fn end_with_user(&mut self) {
         let Some(turn) = self
             .out
             .turns
@@ -406,7 +408,8 @@ impl<'a> Writer<'a, '_> {
         };
         if !self.setting.prefill {
             self.push(Role::User, vec![Block::text(CARRY_ON)]);
-            self.out.notes.push(Note::Emulated(format!("messages[{last}]")));
+            let at = self.last_own;
+            self.out.notes.push(Note::Emulated(format!("messages[{at}]")));
         } else if let Some(Block::Text { text, .. }) = turn.blocks.last_mut() {
             // White space at the very end is refused.
             *text = text.trim_end().to_owned().into();

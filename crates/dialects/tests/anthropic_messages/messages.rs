@@ -216,6 +216,19 @@ fn an_answer_that_the_client_began_is_carried_on() {
 }
 
 #[test]
+fn the_answer_that_is_carried_on_is_named_whatever_stands_behind_it() {
+    let system = json!({"role": "system", "content": "c"});
+    let messages = json!([
+        {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, system, system,
+    ]);
+    let notes = notes(SONNET, json!({"messages": messages}));
+    assert_eq!(
+        notes,
+        ["moved:messages[2]", "moved:messages[3]", "emulated:messages[1]"]
+    );
+}
+
+#[test]
 fn a_message_that_says_nothing_is_still_a_turn() {
     let messages = json!([
         {"role": "user", "content": "a"},
