@@ -56,12 +56,12 @@ impl<'r, 'a> Rewriter<'r, 'a> {
 
     /// The whole schema, with the definitions that it still refers to.
     pub fn root(&mut self) -> Result<Json<'a>, Unclean> {
-        let mut members = self.schema(self.root, 0)?;
+        let mut members = self.schema("false", self.root, 0)?;
         let mut definitions = Members::new();
         while let Some(name) = self.used.get(definitions.len()).cloned() {
             let target = self.definition(&name);
             let cleaned = match target {
-                Some(target) => self.schema(target, 1)?,
+                Some(target) => self.schema("$ref", target, 1)?,
                 None => Members::new(),
             };
             definitions.push((Cow::Owned(name), Json::Object(cleaned)));
@@ -99,7 +99,8 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         self.subset.keywords.contains(&keyword)
     }
 
-    fn schema(&mut self, node: &Json<'a>, depth: usize) -> Result<Members<'a>, Unclean> {
+    /// A schema that stands under that keyword.
+    fn schema(&mut self, keyword: &str, node: &Json<'a>, depth: usize) -> Result<Members<'a>, Unclean> {
         self.spend(1)?;
         match node {
             Json::Object(members) if depth > DEPTH_LIMIT => {
@@ -108,7 +109,7 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             }
             Json::Object(members) => self.object(members, depth),
             Json::Bool(false) => {
-                self.bend("false")?;
+                self.bend(keyword)?;
                 Ok(Members::new())
             }
             // `true`, and what is no schema: anything goes.

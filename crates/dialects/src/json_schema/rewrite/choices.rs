@@ -82,7 +82,7 @@ impl<'a> Rewriter<'_, 'a> {
             if !self.subset.type_lists && is_null(choice) {
                 nullable = true;
             } else {
-                cleaned.push(self.schema(choice, depth + 1)?);
+                cleaned.push(self.schema("anyOf", choice, depth + 1)?);
             }
         }
         self.around.named = named;

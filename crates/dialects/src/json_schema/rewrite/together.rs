@@ -24,10 +24,15 @@ pub(super) struct Around {
 }
 
 impl<'a> Rewriter<'_, 'a> {
-    /// A schema of another value: of a member, or of an item.
-    pub(super) fn inner(&mut self, node: &Json<'a>, depth: usize) -> Result<Members<'a>, Unclean> {
+    /// A schema of another value under that keyword: of a member, or of an item.
+    pub(super) fn inner(
+        &mut self,
+        keyword: &str,
+        node: &Json<'a>,
+        depth: usize,
+    ) -> Result<Members<'a>, Unclean> {
         let around = std::mem::take(&mut self.around);
-        let cleaned = self.schema(node, depth);
+        let cleaned = self.schema(keyword, node, depth);
         self.around = around;
         cleaned
     }
@@ -61,7 +66,7 @@ impl<'a> Rewriter<'_, 'a> {
         let beside = self.copy(members, |name| name != "allOf")?;
         let mut whole = self.object(&beside, depth)?;
         for part in parts {
-            let part = self.schema(part, depth + 1)?;
+            let part = self.schema("allOf", part, depth + 1)?;
             self.merge(&mut whole, part, depth)?;
         }
         self.around = around;
@@ -128,7 +133,7 @@ impl<'a> Rewriter<'_, 'a> {
             }
         } else {
             self.inside.push(reference.to_owned());
-            let target = self.schema(target, depth + 1);
+            let target = self.schema("$ref", target, depth + 1);
             self.inside.pop();
             target?
         };

@@ -72,7 +72,8 @@ impl<'a> Rewriter<'_, 'a> {
         };
         let mut out = Members::with_capacity(properties.len());
         for (name, schema) in properties {
-            out.push((name.clone(), Json::Object(self.inner(schema, depth + 1)?)));
+            let schema = self.inner("properties", schema, depth + 1)?;
+            out.push((name.clone(), Json::Object(schema)));
         }
         Ok(Json::Object(out))
     }
@@ -118,7 +119,7 @@ impl<'a> Rewriter<'_, 'a> {
     ) -> Result<(), Unclean> {
         let Json::Array(places) = value else {
             if name == "items" {
-                let items = Json::Object(self.inner(value, depth + 1)?);
+                let items = Json::Object(self.inner("items", value, depth + 1)?);
                 match get(out, "items") {
                     None => self.put("items", items, out),
                     Some(_) => self.lose("items"),
@@ -129,7 +130,7 @@ impl<'a> Rewriter<'_, 'a> {
         if self.takes("prefixItems") {
             let mut cleaned = Vec::with_capacity(places.len());
             for place in places {
-                cleaned.push(Json::Object(self.inner(place, depth + 1)?));
+                cleaned.push(Json::Object(self.inner("prefixItems", place, depth + 1)?));
             }
             out.push((Cow::Borrowed("prefixItems"), Json::Array(cleaned)));
             return Ok(());
@@ -176,7 +177,7 @@ impl<'a> Rewriter<'_, 'a> {
             // Whoever cannot say it adds no properties that nobody named.
             Json::Bool(_) => {}
             _ => {
-                let schema = Json::Object(self.inner(value, depth + 1)?);
+                let schema = Json::Object(self.inner("additionalProperties", value, depth + 1)?);
                 self.put("additionalProperties", schema, out);
             }
         }

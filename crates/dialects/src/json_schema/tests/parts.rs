@@ -64,10 +64,10 @@ fn what_constrains_and_cannot_be_said_is_told_once_and_remarks_are_not() {
         [
             "additionalProperties",
             "enum",
-            "false",
             "not",
             "pattern",
             "patternProperties",
+            "properties",
             "required"
         ]
     );

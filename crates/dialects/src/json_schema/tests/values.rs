@@ -112,6 +112,12 @@ fn bounds_are_kept_as_far_as_they_can_be_said() {
 #[test]
 fn items_by_place_become_any_of_them_where_places_are_not_taken() {
     let schema = json!({"type": "array", "items": [{"type": "string"}, {"type": "integer"}]});
+    let no_more = json!({"type": "array", "prefixItems": [{"type": "string"}], "items": false});
+    assert_eq!(
+        cleaned(&no_more, &JSON).1,
+        ["items"],
+        "its own name, not its value"
+    );
     let by_place = json!({"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}]});
     assert_eq!(whole(&schema, &JSON), by_place);
     let (any, lost) = cleaned(&schema, &OPEN_API);
