@@ -461,7 +461,7 @@ fn a_refusal_is_text_where_the_provider_has_no_place_for_it() {
         text_part_arrays: false,
         ..Quirks::default()
     };
-    assert_eq!(earlier(strings, parts).0, json!("Well.\nno"));
+    assert_eq!(earlier(strings, parts), (json!("Well.\nno"), moved.clone()));
     let beside = json!({"content": [{"type": "text", "text": "Well."}], "refusal": "no"});
     let (_, notes) = earlier(Quirks::default(), beside);
     assert_eq!(notes, ["omitted:messages.refusal"]);

@@ -37,6 +37,7 @@ impl<'a> MessageEditor<'_, 'a> {
             && let Some(text) = joined_text(&parts)
         {
             self.lost_mark |= self.rules.traits.cache_control && parts.iter().any(|part| is_marked(part));
+            self.moved_refusal |= parts.iter().any(|part| is_refusal(part));
             self.edit.set("content", self.with_instructions(text));
             return Ok(());
         }
@@ -214,6 +215,10 @@ impl<'a> MessageEditor<'_, 'a> {
 
 fn is_image(part: &str) -> bool {
     Object::parse(part).is_ok_and(|part| part.get("type") == Some("\"image_url\""))
+}
+
+fn is_refusal(part: &str) -> bool {
+    Object::parse(part).is_ok_and(|part| part.get("type") == Some("\"refusal\""))
 }
 
 /// Whether a part bears a mark for the prompt cache.
