@@ -33,6 +33,52 @@ impl Conversation {
     }
 }
 
+/// What one message says. A text alone in a list of parts is that text, and marks for the prompt cache say
+/// nothing: who sets them moves them from turn to turn, and is the one who wants to stay.
+#[derive(Default)]
+struct Said {
+    length: u64,
+    telling: Vec<u8>,
+}
+
+impl Said {
+    fn take(&mut self, content: &str) {
+        let parts = content.starts_with('[').then(|| member_items(content).ok());
+        let Some(parts) = parts.flatten() else {
+            self.text(content);
+            return;
+        };
+        for part in parts {
+            match Object::parse_member(part) {
+                Ok(part) if part.get("type") == Some("\"text\"") => {
+                    self.text(part.get("text").unwrap_or_default());
+                }
+                Ok(part) => {
+                    let members = part.members().iter();
+                    for member in members.filter(|member| member.name != "cache_control") {
+                        self.add(&member.name);
+                        self.add(member.value);
+                    }
+                }
+                Err(_) => self.add(part),
+            }
+        }
+    }
+
+    /// A JSON string, as the client has escaped it.
+    fn text(&mut self, json: &str) {
+        let inner = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'));
+        self.add(inner.unwrap_or(json));
+    }
+
+    fn add(&mut self, said: &str) {
+        self.length += said.len() as u64;
+        let room = TELLING_BYTES - self.telling.len();
+        self.telling
+            .extend_from_slice(&said.as_bytes()[..said.len().min(room)]);
+    }
+}
+
 /// The conversation of a request that came with this key.
 pub fn conversation(request: &ValidRequest, key: KeyId) -> Conversation {
     let mut hash = Sha256::new().chain_update(key.to_string());
@@ -55,10 +101,10 @@ pub fn conversation(request: &ValidRequest, key: KeyId) -> Conversation {
             Some("\"user\"") => true,
             _ => continue,
         };
-        let content = message.get("content").unwrap_or_default();
-        let telling = &content.as_bytes()[..content.len().min(TELLING_BYTES)];
-        hash.update((content.len() as u64).to_be_bytes());
-        hash.update(telling);
+        let mut said = Said::default();
+        said.take(message.get("content").unwrap_or_default());
+        hash.update(said.length.to_be_bytes());
+        hash.update(&said.telling);
         if is_user {
             break;
         }

@@ -51,6 +51,32 @@ async fn the_turns_of_a_conversation_stay_on_one_channel() {
     }
 }
 
+/// Those who set marks for the prompt cache move them from turn to turn, and are just those who want to stay.
+#[tokio::test]
+async fn a_conversation_stays_on_its_channel_however_its_text_is_packed_and_marked() {
+    let (_providers, gate) = pair("", [1, 1]).await;
+    let mark = json!({"type": "ephemeral"});
+
+    for number in 0..12 {
+        let text = format!("Question {number}\n\"quoted\"");
+        let asked = |system: Value, user: Value| {
+            let messages = json!([{"role": "system", "content": system}, {"role": "user", "content": user}]);
+            json!({"model": MODEL, "messages": messages})
+        };
+        let part = |text: &str| json!({"type": "text", "text": text});
+        let marked = |text: &str| json!({"type": "text", "text": text, "cache_control": mark});
+        let first = gate.post(&asked(json!("Be brief."), json!(text))).await.text();
+        for (system, user) in [
+            (json!([part("Be brief.")]), json!([part(&text)])),
+            (json!([marked("Be brief.")]), json!(text)),
+            (json!([part("Be brief.")]), json!([marked(&text)])),
+        ] {
+            let next = gate.post(&asked(system.clone(), user.clone())).await;
+            assert_eq!(next.text(), first, "{system} {user}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn conversations_are_shared_out_by_weight_and_a_prompt_cache_key_decides_alone() {
     let (_providers, gate) = pair("", [1, 3]).await;
