@@ -75,7 +75,14 @@ impl Attempts<'_> {
         let has_last_resort = !behind.resting.is_empty() || !self.left_alone.is_empty();
         // What other models fail with is not about what the client asked for.
         let failures = std::mem::take(&mut self.failures);
-        let models = route::fallbacks(self.gate, request, &asked.caller, &asked.pin, &asked.story, asked.let_in);
+        let models = route::fallbacks(
+            self.gate,
+            request,
+            &asked.caller,
+            &asked.pin,
+            &asked.story,
+            asked.let_in,
+        );
         let mut models = models.peekable();
         while let Some((request, candidates)) = models.next() {
             self.has_more_behind = models.peek().is_some() || has_last_resort;
