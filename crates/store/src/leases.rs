@@ -18,6 +18,9 @@ use crate::{
 /// How long a slice counts that its gate says nothing of: longer than a database may be away, during which gates go on
 /// with what they hold. What a gate holds that is gone for good is nobody's for as long.
 pub(crate) const COUNTS_FOR_SECONDS: i64 = 70 * 60;
+/// How long after that it is remembered what a gate held and what was booked of it, for a gate that comes back with
+/// charges that are not in the books.
+const REMEMBERED_FOR_SECONDS: i64 = 30 * 24 * 3_600;
 
 /// Who has a balance or a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +53,9 @@ pub(crate) struct Asked {
     /// All that was granted so far and is to be kept, as its row counts. `None`: the gate holds nothing, and has no
     /// charge that is not booked.
     pub(crate) granted: Option<i64>,
+    /// What is free of that or held by requests; below zero after an overrun. It counts where the row is gone, and
+    /// nobody knows any more what was booked.
+    pub(crate) holds: Money,
     /// What a request needs beyond that: so much at least is granted, or nothing. `None`: nothing is asked for.
     pub(crate) need: Option<Money>,
 }
@@ -59,6 +65,8 @@ pub(crate) struct Asked {
 pub(crate) struct Granted {
     /// All that was granted so far, as its row counts now.
     pub(crate) granted: i64,
+    /// All of it that was booked.
+    pub(crate) booked: i64,
     /// What is new of it; `None`: there was not as much.
     pub(crate) given: Option<Money>,
     /// What is not spent, whoever holds it.
@@ -156,25 +164,33 @@ impl Store {
         transaction
             .query(
                 "INSERT INTO leases (owner, owner_id, per, since, gate, granted_nanos, booked_nanos, ends_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                  ON CONFLICT (owner, owner_id, per, since, gate) DO UPDATE SET
                      granted_nanos = excluded.granted_nanos, ends_at = excluded.ends_at",
             )
             .bind(owner)
             .bind(id)
             .bind(per)
-            .bind(since)
+            .bind(since.clone())
             .bind(gate.to_owned())
             .bind(granted.granted)
+            .bind(granted.booked)
             .bind(now.saturating_add(COUNTS_FOR_SECONDS))
             .execute()
             .await?;
+        // Of a time that still goes on, what is not booked may come yet, and has to find what it was granted.
         transaction
-            .query("DELETE FROM leases WHERE owner = $1 AND owner_id = $2 AND per = $3 AND ends_at <= $4")
+            .query(
+                "DELETE FROM leases
+                 WHERE owner = $1 AND owner_id = $2 AND per = $3 AND ends_at <= $4
+                   AND (granted_nanos <= booked_nanos OR since < $5 OR ends_at <= $6)",
+            )
             .bind(owner)
             .bind(id)
             .bind(per)
             .bind(now)
+            .bind(since)
+            .bind(now.saturating_sub(REMEMBERED_FOR_SECONDS))
             .execute()
             .await?;
         transaction.commit().await?;
@@ -194,7 +210,10 @@ impl Store {
 
 impl Row {
     fn grant(&self, asked: Asked) -> Granted {
-        let booked = self.booked.unwrap_or(0);
+        let booked = self.booked.unwrap_or_else(|| match asked.granted {
+            Some(granted) => granted.saturating_sub(asked.holds.nanos()),
+            None => 0,
+        });
         let kept = asked.granted.unwrap_or(booked);
         let bounds = [self.of_budget, self.of_balance];
         let need = asked.need.unwrap_or(Money::ZERO).nanos();
@@ -211,6 +230,7 @@ impl Row {
         let given = asked.need.and_then(|need| slice(Money::from_nanos(there), need));
         Granted {
             granted: kept.saturating_add(given.map_or(0, Money::nanos)),
+            booked,
             given,
             unspent: Money::from_nanos(unspent),
             is_over: there < 0,

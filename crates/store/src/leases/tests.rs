@@ -9,7 +9,7 @@ use crate::{
     AccountSettings, ChangeAccountError,
     accounts::tests::new_account,
     spool::{Position, record::tests::record},
-    test_database::store,
+    test_database::{store, tamper},
     usage::apply::tests::book,
 };
 
@@ -34,8 +34,36 @@ async fn account(store: &Store, credit: i64) -> Of {
 fn need(granted: Option<i64>, need: i64) -> Asked {
     Asked {
         granted,
+        holds: Money::ZERO,
         need: Some(nanos(need)),
     }
+}
+
+fn keeps(granted: i64) -> Asked {
+    Asked {
+        granted: Some(granted),
+        holds: Money::ZERO,
+        need: None,
+    }
+}
+
+/// Books 1,500 of the account.
+async fn charge(store: &Store, of: Of, number: u32) {
+    let Payer::Account(id) = of.payer else {
+        panic!("it is an account")
+    };
+    let mut charged = record(number);
+    charged.account = id;
+    let place = Position {
+        segment: 1,
+        offset: u64::from(number),
+    };
+    store.apply_usage(&book(), &[charged], place).await.unwrap();
+}
+
+async fn rows(store: &Store) -> i64 {
+    let rows = store.pool.query("SELECT count(*) FROM leases").fetch_scalar();
+    rows.await.unwrap()
 }
 
 async fn ask(store: &Store, gate: &str, of: Of, asked: Asked) -> Granted {
@@ -57,11 +85,7 @@ async fn what_one_gate_holds_no_other_gets() {
     assert_eq!((none.given, none.is_over), (None, false));
 
     // The first gives back what it does not use.
-    let kept = Asked {
-        granted: Some(first.granted - 60),
-        need: None,
-    };
-    ask(&store, "one", of, kept).await;
+    ask(&store, "one", of, keeps(first.granted - 60)).await;
     let more = ask(&store, "two", of, need(Some(second.granted), 60)).await;
     assert_eq!(more.given, Some(nanos(60)));
 }
@@ -85,18 +109,9 @@ async fn what_a_silent_gate_held_is_granted_to_others_after_its_time() {
 async fn what_is_booked_of_a_slice_is_held_no_longer_and_not_there_any_more() {
     let (_dir, store) = store().await;
     let of = account(&store, 2_000).await;
-    let Payer::Account(id) = of.payer else {
-        panic!("it is an account")
-    };
     let held = ask(&store, "gate-1", of, need(None, 2_000)).await;
-    let mut charged = record(1);
-    charged.account = id;
 
-    let place = Position {
-        segment: 1,
-        offset: 1,
-    };
-    store.apply_usage(&book(), &[charged], place).await.unwrap();
+    charge(&store, of, 1).await;
 
     // 1,500 of the 2,000 are charged. The rest is held by the gate until it says otherwise.
     let other = ask(&store, "gate-2", of, need(None, 1)).await;
@@ -104,13 +119,70 @@ async fn what_is_booked_of_a_slice_is_held_no_longer_and_not_there_any_more() {
         (other.given, other.unspent, other.is_over),
         (None, nanos(500), false)
     );
-    let kept = Asked {
-        granted: Some(held.granted - 500),
-        need: None,
-    };
-    ask(&store, "gate-1", of, kept).await;
+    ask(&store, "gate-1", of, keeps(held.granted - 500)).await;
     let other = ask(&store, "gate-2", of, need(None, 500)).await;
     assert_eq!(other.given, Some(nanos(500)));
+}
+
+#[tokio::test]
+async fn what_is_still_to_be_booked_is_remembered_after_its_time_and_nothing_else_is() {
+    let (_dir, store) = store().await;
+    let of = account(&store, 4_000).await;
+    let of_day = Of {
+        per: Period::Day,
+        since: date(1970, 1, 1),
+        ..of
+    };
+    let next_day = Of {
+        since: date(1970, 1, 2),
+        ..of_day
+    };
+    let later = Timestamp::from_second(COUNTS_FOR_SECONDS).unwrap();
+    let much_later = Timestamp::from_second(COUNTS_FOR_SECONDS + REMEMBERED_FOR_SECONDS).unwrap();
+    ask(&store, "gone", of_day, need(None, 100)).await;
+    ask(&store, "gate-1", of, need(None, 1_500)).await;
+    charge(&store, of, 1).await;
+    ask(&store, "gone", of, need(None, 100)).await;
+    assert_eq!(rows(&store).await, 3);
+
+    store
+        .lease("gate-2", next_day, need(None, 1), later)
+        .await
+        .unwrap();
+    assert_eq!(rows(&store).await, 3, "one new, and that of another day is gone");
+    store.lease("gate-2", of, need(None, 1), later).await.unwrap();
+    assert_eq!(
+        rows(&store).await,
+        3,
+        "one new, and the one of which all is booked is gone"
+    );
+    store
+        .lease("gate-2", of, need(None, 1), much_later)
+        .await
+        .unwrap();
+    assert_eq!(rows(&store).await, 2);
+}
+
+#[tokio::test]
+async fn a_gate_whose_row_is_gone_holds_what_it_says_and_no_more() {
+    let (_dir, store) = store().await;
+    let of = account(&store, 2_000).await;
+    let first = ask(&store, "one", of, need(None, 800)).await;
+    tamper(&store, "DELETE FROM leases").await;
+
+    let holds = Asked {
+        holds: nanos(300),
+        ..keeps(first.granted)
+    };
+    let kept = ask(&store, "one", of, holds).await;
+    assert_eq!(
+        kept.granted, first.granted,
+        "it goes on counting from where it was"
+    );
+
+    assert_eq!(ask(&store, "two", of, need(None, 1_701)).await.given, None);
+    let given = ask(&store, "two", of, need(None, 1_700)).await.given;
+    assert_eq!(given, Some(nanos(1_700)));
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! This gate's slices of balances and budgets, where other gates spend of them too.
 //!
 //! A request that finds its slice used up asks the database for more ([`Leases::ask`]); before that happens to many, a
-//! task does ([`Leases::look_after`]), which also says that slices are still held, and gives back what is not used. What
-//! one slice is asked for, one asks at a time, and who waited for an answer that was no takes it for their own.
+//! task does ([`Leases::look_after`]), which also says that slices are still held, gives back what is not used, and
+//! forgets a slice of which nothing is held and everything is in the books. What one slice is asked for, one asks at a
+//! time, and who waited for an answer that was no takes it for their own.
 //! Not here: what a request holds of a slice (`tollgate_ledger::purse`), and how slices stand in the database
 //! ([`crate::leases`]).
 
@@ -71,7 +72,8 @@ struct Slice {
 
 #[derive(Debug)]
 struct Known {
-    /// What its row in the database counts more than `granted` does. `None`: it was never asked for.
+    /// What its row in the database counts more than `granted` does. `None`: it was never asked for, or nothing was left
+    /// of it and everything was booked.
     row: Option<i64>,
     /// All that was granted, of which the purse has used a part.
     granted: i64,
@@ -144,6 +146,18 @@ impl Slice {
         self.purse.lease().map_or(Money::ZERO, Lease::free)
     }
 
+    /// What is free of it or held by requests.
+    fn holds(&self) -> Money {
+        // In this order, so that what a request takes meanwhile is rather counted twice than not at all.
+        let free = self.free().nanos();
+        Money::from_nanos(free.saturating_add(self.held()))
+    }
+
+    fn held(&self) -> i64 {
+        let (used, spent) = (self.purse.used(), self.purse.spent());
+        used.nanos().saturating_sub(spent.nanos()).max(0)
+    }
+
     /// Takes out what is free, so that nobody here uses it any more.
     fn empty(&self, _turn: &SemaphorePermit<'_>) {
         if let Some(lease) = self.purse.lease() {
@@ -151,6 +165,18 @@ impl Slice {
             known.granted -= lease.empty().nanos();
             known.seen = lease.free();
         }
+    }
+
+    /// Begins anew where nothing is held of it and its row says that everything is booked: there is nothing any more
+    /// that a row has to count, however long nobody speaks of it.
+    fn begin_anew(&self, granted: &Granted, _turn: &SemaphorePermit<'_>) -> bool {
+        let unbooked = granted.granted.saturating_sub(granted.booked);
+        let is_done = self.held() == 0 && unbooked <= self.free().nanos().min(0);
+        if is_done {
+            let mut known = self.known();
+            (known.row, known.granted) = (None, 0);
+        }
+        is_done
     }
 
     /// Uses no more of a slice that others may soon have.
@@ -268,17 +294,26 @@ impl Leases {
                 is_low,
                 is_old,
             } = slice.known().look(free);
-            let is_held = slice.purse.used() > slice.purse.spent();
-            if is_idle && free > Money::ZERO {
+            let is_held = slice.held() > 0;
+            let is_known = slice.known().row.is_some();
+            // What is on its way to the books need not be asked for twice a second.
+            let may_be_done = !is_held && slice.known().renewed.elapsed() >= IDLE_AFTER;
+            if is_idle && free <= Money::ZERO && (!is_known || slice.purse.is_unshared()) {
+                drop(turn);
+                self.forget(slice);
+            } else if is_idle && is_known && (free > Money::ZERO || may_be_done) {
                 if !answers {
                     // While the database is away, what is leased is all that there is.
                     self.store.ping().await?;
                     answers = true;
                 }
                 slice.empty(&turn);
-                self.exchange(&slice, &turn, None).await?;
-            } else if is_idle && slice.purse.is_unshared() {
-                self.forget(&slice);
+                let granted = self.exchange(&slice, &turn, None).await?;
+                let is_done = granted.is_none_or(|granted| slice.begin_anew(&granted, &turn));
+                drop(turn);
+                if is_done {
+                    self.forget(slice);
+                }
             } else if !is_idle && is_low {
                 let began = Instant::now();
                 let short = self.grow(&slice, &turn, Money::ZERO).await?;
@@ -331,6 +366,7 @@ impl Leases {
     ) -> Result<Option<Granted>, StoreError> {
         let asked = Asked {
             granted: slice.known().in_its_row(),
+            holds: slice.holds(),
             need,
         };
         let began = Instant::now();
@@ -372,10 +408,13 @@ impl Leases {
         slice
     }
 
-    fn forget(&self, slice: &Arc<Slice>) {
+    /// Removes a slice, unless somebody is about to ask for more of it.
+    fn forget(&self, slice: Arc<Slice>) {
         let mut slices = self.locked();
         let key = (slice.of.payer, slice.of.per, slice.of.since);
-        if slices.get(&key).is_some_and(|listed| Arc::ptr_eq(listed, slice)) {
+        // Here and in the list: whoever asks has it from the list, which is locked.
+        let is_unused = Arc::strong_count(&slice) == 2;
+        if is_unused && slices.get(&key).is_some_and(|listed| Arc::ptr_eq(listed, &slice)) {
             slices.remove(&key);
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     accounts::tests::new_account,
     keys::tests::{new_key, text},
     spool::record::tests::record,
-    test_database::{TestDatabase, store},
+    test_database::{TestDatabase, store, tamper},
     usage::apply::{Book, tests::place},
     warm::Books,
 };
@@ -76,6 +76,42 @@ fn slice(keys: &WarmKeys) -> Arc<Slice> {
 
 fn free(keys: &WarmKeys) -> i64 {
     slice(keys).purse.lease().unwrap().free().nanos()
+}
+
+/// Spends what a record is charged, in a request that held so much.
+async fn spend(keys: &WarmKeys, key: &Arc<WarmKey>, held: i64) {
+    let held = hold(keys, key, held).await.unwrap();
+    for funds in key.funds() {
+        funds.spending.spend(nanos(1_500), Timestamp::now());
+    }
+    drop(held);
+}
+
+/// Gates whose slices are as they are left, and do not change by themselves.
+async fn left_alone(gates: [&WarmKeys; 2]) {
+    for keys in gates {
+        keys.taken_lessee().unwrap().abort();
+    }
+}
+
+/// Ends the time of what a gate holds, by the clock of the others.
+async fn outlive(store: &Store, gate: &str) {
+    tamper(
+        store,
+        &format!("UPDATE leases SET ends_at = 1 WHERE gate = '{gate}'"),
+    )
+    .await;
+}
+
+/// Looks as if nothing had been used for a while.
+async fn look_when_idle(keys: &WarmKeys) {
+    leases(keys).look().await.unwrap();
+    for slice in leases(keys).locked().values() {
+        let mut known = slice.known();
+        known.quiet_since -= IDLE_AFTER;
+        known.renewed -= IDLE_AFTER;
+    }
+    leases(keys).look().await.unwrap();
 }
 
 async fn charge(store: &Store, gate: &str, key: &WarmKey, number: u32) {
@@ -194,10 +230,8 @@ async fn what_is_not_used_is_kept_while_the_database_is_away_until_others_may_ha
     assert!(leases(&keys).look().await.is_err());
     assert_eq!(free(&keys), 100);
     slice(&keys).known().renewed -= TRUSTED_FOR;
-    assert!(
-        leases(&keys).look().await.is_ok(),
-        "there is nothing left to give back"
-    );
+    // Whether or not it can tell anybody.
+    let _ = leases(&keys).look().await;
     assert_eq!(free(&keys), 0);
 }
 
@@ -265,6 +299,64 @@ async fn what_was_charged_and_booked_is_neither_lost_nor_there_twice() {
     assert_eq!(hold(&a, &at_a, 1_500).await.unwrap_err(), Short::Spent);
     assert_eq!(hold(&b, &at_b, 1_500).await.unwrap_err(), Short::Spent);
     assert_eq!(store.account("team").await.unwrap().balance, Money::ZERO);
+}
+
+#[tokio::test]
+async fn a_gate_that_was_quiet_for_long_comes_back_with_nothing_that_it_does_not_hold() {
+    let (_dir, store) = with_credit(4_500).await;
+    let (a, b) = (keys_of("a", &store), keys_of("b", &store));
+    let (at_a, at_b) = (key(&a).await, key(&b).await);
+    left_alone([&a, &b]).await;
+    spend(&a, &at_a, 1_500).await;
+    charge(&store, "a", &at_a, 0).await;
+
+    outlive(&store, "a").await;
+    drop(hold(&b, &at_b, 10).await.unwrap());
+    drop(hold(&a, &at_a, 10).await.unwrap());
+
+    let rest = 3_000 - free(&a);
+    assert!(
+        hold(&b, &at_b, rest).await.is_ok(),
+        "what the first gate ever spent is held by no request"
+    );
+}
+
+#[tokio::test]
+async fn a_gate_that_was_cut_off_for_long_still_holds_what_it_has_not_booked() {
+    let (_dir, store) = with_credit(4_500).await;
+    let (a, b) = (keys_of("a", &store), keys_of("b", &store));
+    let (at_a, at_b) = (key(&a).await, key(&b).await);
+    left_alone([&a, &b]).await;
+    spend(&a, &at_a, 1_500).await;
+
+    outlive(&store, "a").await;
+    drop(hold(&b, &at_b, 10).await.unwrap());
+    drop(hold(&a, &at_a, 10).await.unwrap());
+    charge(&store, "a", &at_a, 0).await;
+
+    let rest = 3_000 - free(&a);
+    assert_eq!(hold(&b, &at_b, rest + 1).await.unwrap_err(), Short::Held);
+    assert!(hold(&b, &at_b, rest).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_slice_is_forgotten_when_nothing_is_held_and_everything_is_in_the_books() {
+    let (_dir, store) = with_credit(4_500).await;
+    let (a, b) = (keys_of("a", &store), keys_of("b", &store));
+    let (at_a, at_b) = (key(&a).await, key(&b).await);
+    left_alone([&a, &b]).await;
+    spend(&a, &at_a, 1_500).await;
+
+    look_when_idle(&a).await;
+    assert_eq!(leases(&a).locked().len(), 1, "its charge is still to be booked");
+    charge(&store, "a", &at_a, 0).await;
+    look_when_idle(&a).await;
+    assert_eq!(leases(&a).locked().len(), 0);
+
+    spend(&a, &at_a, 1_500).await;
+    charge(&store, "a", &at_a, 1).await;
+    let rest = 1_500 - free(&a);
+    assert!(hold(&b, &at_b, rest).await.is_ok(), "it begins anew with nothing");
 }
 
 #[tokio::test]
