@@ -67,8 +67,10 @@ pub(crate) struct Granted {
     pub(crate) granted: i64,
     /// All of it that was booked.
     pub(crate) booked: i64,
-    /// What is new of it; `None`: there was not as much.
+    /// What is new of it and was there; `None`: there was not as much.
     pub(crate) given: Option<Money>,
+    /// What is new of it beside that: as much as overruns took that are in the books.
+    pub(crate) made_up: Money,
     /// What is not spent, whoever holds it.
     pub(crate) unspent: Money,
     /// Whether gates hold more than there is, since the amount was lowered or overrun.
@@ -216,7 +218,9 @@ impl Row {
         });
         let kept = asked.granted.unwrap_or(booked);
         let bounds = [self.of_budget, self.of_balance];
-        let need = asked.need.unwrap_or(Money::ZERO).nanos();
+        // An overrun in the books lowered what is there, so it is not to be had once more.
+        let overrun = booked.saturating_sub(kept).max(0);
+        let need = asked.need.map(|need| need.nanos().saturating_sub(overrun));
         let held = self
             .held_elsewhere
             .saturating_add(kept.saturating_sub(booked).max(0));
@@ -225,13 +229,16 @@ impl Row {
             .into_iter()
             .flatten()
             .min()
-            .unwrap_or_else(|| held.saturating_add(need));
+            .unwrap_or_else(|| held.saturating_add(need.unwrap_or(0).max(0)));
         let there = unspent.saturating_sub(held);
-        let given = asked.need.and_then(|need| slice(Money::from_nanos(there), need));
+        let given = need.and_then(|need| slice(Money::from_nanos(there), Money::from_nanos(need)));
+        let made_up = given.map_or(0, |_| overrun);
+        let new = given.map_or(0, Money::nanos).saturating_add(made_up);
         Granted {
-            granted: kept.saturating_add(given.map_or(0, Money::nanos)),
+            granted: kept.saturating_add(new),
             booked,
             given,
+            made_up: Money::from_nanos(made_up),
             unspent: Money::from_nanos(unspent),
             is_over: there < 0,
         }

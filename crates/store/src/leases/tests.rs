@@ -125,6 +125,28 @@ async fn what_is_booked_of_a_slice_is_held_no_longer_and_not_there_any_more() {
 }
 
 #[tokio::test]
+async fn an_overrun_that_is_booked_is_made_up_for_and_not_taken_of_what_is_there() {
+    let (_dir, store) = store().await;
+    let of = account(&store, 2_000).await;
+    let first = ask(&store, "gate-1", of, need(None, 100)).await;
+    assert_eq!(first.given, Some(nanos(250)));
+    charge(&store, of, 1).await;
+
+    // 1,250 more than it had are spent, and 500 are left.
+    let none = ask(&store, "gate-1", of, need(Some(first.granted), 1_250 + 501)).await;
+    assert_eq!((none.given, none.granted), (None, first.granted));
+    let more = ask(&store, "gate-1", of, need(Some(first.granted), 1_250 + 500)).await;
+
+    assert_eq!((more.given, more.made_up), (Some(nanos(500)), nanos(1_250)));
+    assert_eq!(more.granted, first.granted + 1_750);
+    assert_eq!(
+        ask(&store, "gate-2", of, need(None, 1)).await.given,
+        None,
+        "all of it is held"
+    );
+}
+
+#[tokio::test]
 async fn what_is_still_to_be_booked_is_remembered_after_its_time_and_nothing_else_is() {
     let (_dir, store) = store().await;
     let of = account(&store, 4_000).await;

@@ -379,15 +379,16 @@ impl Leases {
         let granted = answer?;
         known.renewed = began;
         if let (Some(granted), Some(lease)) = (granted, slice.purse.lease()) {
-            let given = granted.given.unwrap_or_default();
+            let given = granted.given.unwrap_or_default().nanos();
+            let new = Money::from_nanos(given.saturating_add(granted.made_up.nanos()));
             if known.row.is_none() {
                 // Nothing is held of it yet, and what was spent is in the books.
                 let free = lease.free();
                 lease.add_money(Money::from_nanos(free.nanos().saturating_neg()));
             }
-            known.granted = known.granted.saturating_add(given.nanos());
+            known.granted = known.granted.saturating_add(new.nanos());
             known.row = Some(granted.granted.saturating_sub(known.granted));
-            lease.add_money(given);
+            lease.add_money(new);
         }
         Ok(granted)
     }

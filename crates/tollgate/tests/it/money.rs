@@ -134,6 +134,26 @@ async fn whose_credit_is_spent_is_told_so_and_sent_nowhere() {
 }
 
 #[tokio::test]
+async fn what_an_overrun_leaves_can_be_spent() {
+    let prices = r#"{ gpt-4o = { input = "0", output = "100" } }"#;
+    let long = used(10, 12_000);
+    let (provider, gate) = stage_with(long, |channel| channel.set("prices", prices), "").await;
+    let key = key_with_credit(&gate, "1.50").await;
+    // 4,096 tokens are held for an answer of which nothing is known.
+    assert_eq!(gate.post_with(&key, &question()).await.status, 200);
+    balance_becomes(&gate, "0.30").await;
+
+    provider.always(used(10, 100));
+    let short = question_with(json!({"max_tokens": 100}));
+    for _ in 0..5 {
+        let answer = gate.post_with(&key, &short).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    balance_becomes(&gate, "0.25").await;
+}
+
+#[tokio::test]
 async fn a_budget_bounds_one_key_alone() {
     let (_provider, gate) = priced(used(1_000, 100)).await;
     let small = gate

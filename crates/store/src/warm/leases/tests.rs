@@ -360,6 +360,42 @@ async fn a_slice_is_forgotten_when_nothing_is_held_and_everything_is_in_the_book
 }
 
 #[tokio::test]
+async fn an_overrun_that_is_in_the_books_is_not_asked_for_again() {
+    let (_dir, store) = with_credit(2_000).await;
+    let keys = keys_of("a", &store);
+    let key = key(&keys).await;
+    keys.taken_lessee().unwrap().abort();
+    spend(&keys, &key, 100).await;
+    charge(&store, "a", &key, 0).await;
+    assert_eq!(free(&keys), 250 - 1_500);
+
+    let first = hold(&keys, &key, 100).await;
+    let all = hold(&keys, &key, 400).await;
+
+    assert!(first.is_ok() && all.is_ok(), "there are 500: {first:?}, {all:?}");
+    assert_eq!(hold(&keys, &key, 1).await.unwrap_err(), Short::Held);
+}
+
+#[tokio::test]
+async fn an_overrun_that_is_not_in_the_books_is_kept_for_them() {
+    let (_dir, store) = with_credit(2_000).await;
+    let (a, b) = (keys_of("a", &store), keys_of("b", &store));
+    let (at_a, at_b) = (key(&a).await, key(&b).await);
+    left_alone([&a, &b]).await;
+    spend(&a, &at_a, 100).await;
+
+    let _held = hold(&a, &at_a, 100).await.unwrap();
+    assert_eq!(
+        hold(&b, &at_b, 401).await.unwrap_err(),
+        Short::Held,
+        "the rest is spent, which the books do not know yet"
+    );
+    charge(&store, "a", &at_a, 0).await;
+    assert_eq!(hold(&b, &at_b, 401).await.unwrap_err(), Short::Held);
+    assert!(hold(&b, &at_b, 400).await.is_ok());
+}
+
+#[tokio::test]
 async fn credit_that_is_given_is_there_at_once() {
     let (_dir, store) = with_credit(100).await;
     let keys = keys_of("a", &store);
