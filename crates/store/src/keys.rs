@@ -271,8 +271,8 @@ impl Store {
         Ok(key)
     }
 
-    /// Gives a key another text. The one that was the newest works until `before_ends`; those before it
-    /// end as they were to.
+    /// Gives a key another text. The one that was the newest works until `before_ends`; those before it end as they were
+    /// to, and no later than that: whoever has it may have them too.
     pub async fn rotate_key(
         &self,
         name: &str,
@@ -283,7 +283,7 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         let before = key_to_change(&mut transaction, name).await?;
         transaction
-            .query("UPDATE api_key_texts SET ends_at = $2 WHERE key_id = $1 AND ends_at IS NULL")
+            .query("UPDATE api_key_texts SET ends_at = $2 WHERE key_id = $1 AND (ends_at IS NULL OR ends_at > $2)")
             .bind(before.id.get())
             .bind(before_ends.as_second())
             .execute()

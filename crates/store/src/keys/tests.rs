@@ -163,12 +163,32 @@ async fn a_rotated_key_is_found_by_both_texts_and_a_leaked_one_ends_at_once() {
         let (_, found) = store.find_key(&text(seed).hash()).await.unwrap();
         ends.push(found.unwrap().text_ends);
     }
-    assert_eq!(ends, [Some(at(9_000)), Some(at(3_000)), None]);
+    assert_eq!(
+        ends,
+        [Some(at(3_000)), Some(at(3_000)), None],
+        "whoever has the leaked one may have the one before it too"
+    );
     assert_eq!(rotated.prefix, text(3).prefix());
     let listed = store.keys().await.unwrap();
     assert_eq!(listed.len(), 1, "it is one key");
     assert_eq!(listed[0].key.prefix, text(3).prefix());
-    assert_eq!(listed[0].replaced_until, Some(at(9_000)));
+    assert_eq!(listed[0].replaced_until, Some(at(3_000)));
+}
+
+#[tokio::test]
+async fn another_rotation_never_lengthens_the_time_of_earlier_texts() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("app", &text(1))).await.unwrap();
+
+    for (seed, now, until) in [(2, 2_000, 3_000), (3, 2_500, 9_000)] {
+        store
+            .rotate_key("app", text_of(seed), at(now), at(until))
+            .await
+            .unwrap();
+    }
+
+    let (_, first) = store.find_key(&text(1).hash()).await.unwrap();
+    assert_eq!(first.unwrap().text_ends, Some(at(3_000)));
 }
 
 #[tokio::test]

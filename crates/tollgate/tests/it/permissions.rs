@@ -364,6 +364,11 @@ async fn a_rotated_key_works_with_both_texts_until_the_overlap_ends() {
     assert_eq!(leaked.error_code().as_deref(), Some("invalid_api_key"));
     let message = leaked.error_message().unwrap();
     assert!(message.contains("took this one's place"), "{message}");
+    assert_eq!(
+        gate.post_with(&first, &question()).await.status,
+        401,
+        "nor does the one before it work any longer"
+    );
     let third = rotated.stdout.trim();
     assert_eq!(gate.post_with(third, &question()).await.status, 200);
 }
