@@ -228,14 +228,14 @@ async fn dispatch(
         MODELS | USAGE | "/openapi.json" | "/healthz" | "/readyz" if method != Method::GET => {
             Err(wrong_method(request.method(), path, "GET"))
         }
-        MODELS => models::list(&gate, request.headers(), story.client).await,
+        MODELS => models::list(&gate, request.headers(), story).await,
         USAGE => usage::usage(&gate, request.headers(), request.uri().query(), story).await,
         "/openapi.json" => Ok(openapi::openapi(&gate)),
         "/healthz" => Ok(health::healthz()),
         "/readyz" => Ok(health::readyz(&gate).await),
         _ => match path.strip_prefix("/v1/models/").filter(|id| !id.is_empty()) {
             Some(_) if method != Method::GET => Err(wrong_method(request.method(), path, "GET")),
-            Some(model) => models::one(&gate, request.headers(), story.client, model).await,
+            Some(model) => models::one(&gate, request.headers(), story, model).await,
             None => Err(GateError::UnknownRoute {
                 method: method.to_string(),
                 path: path.to_owned(),

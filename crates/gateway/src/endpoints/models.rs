@@ -1,6 +1,6 @@
 //! `/v1/models`: what can be called with this key.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::borrow::Cow;
 
 use http::{HeaderMap, StatusCode};
 use tollgate_catalog::{channel::ChannelName, listing, model::Model};
@@ -14,13 +14,15 @@ use crate::{
     error::GateError,
     gate::Gate,
     sandbox::SANDBOX,
+    story::Story,
     validate::{find_model, permit},
 };
 
 /// All models that some channel serves, and with the sandbox on the whole catalogue; of these, what the
 /// key may call.
-pub async fn list(gate: &Gate, headers: &HeaderMap, client: IpAddr) -> Result<Response, GateError> {
-    let key = authenticate(gate, headers, client).await?;
+pub async fn list(gate: &Gate, headers: &HeaderMap, story: &Story) -> Result<Response, GateError> {
+    let key = authenticate(gate, headers, story.client).await?;
+    story.asked_by(&key);
     let settings = &key.key.settings;
     let channels = gate.channels.load();
     let models = gate
@@ -37,8 +39,9 @@ pub async fn list(gate: &Gate, headers: &HeaderMap, client: IpAddr) -> Result<Re
 }
 
 /// One model, if it can be called; `id` as it stands in the path.
-pub async fn one(gate: &Gate, headers: &HeaderMap, client: IpAddr, id: &str) -> Result<Response, GateError> {
-    let key = authenticate(gate, headers, client).await?;
+pub async fn one(gate: &Gate, headers: &HeaderMap, story: &Story, id: &str) -> Result<Response, GateError> {
+    let key = authenticate(gate, headers, story.client).await?;
+    story.asked_by(&key);
     let id = &*decoded(id);
     let model = find_model(gate, id)?;
     permit(&key.key, &model)?;

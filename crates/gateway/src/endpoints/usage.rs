@@ -31,6 +31,7 @@ pub async fn usage(
     story: &Story,
 ) -> Result<Response, GateError> {
     let key = authenticate(gate, headers, story.client).await?;
+    story.asked_by(&key);
     let now = Timestamp::now();
     let today = gate.settings.time_zone.to_datetime(now).date();
     let asked = Asked::read(query.unwrap_or_default(), today)?;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Answer, Gate},
@@ -36,6 +37,11 @@ fn wait(answer: &Answer) -> u64 {
     let (seconds, millis) = (number("retry-after"), number("retry-after-ms"));
     assert_eq!(seconds, millis.div_ceil(1_000));
     millis
+}
+
+async fn get(gate: &Gate, key: &str, path: &str) -> Answer {
+    let request = Request::get(path).header("authorization", format!("Bearer {key}"));
+    gate.send(request.body(String::new()).unwrap()).await
 }
 
 async fn account(gate: &Gate, args: &[&str]) {
@@ -93,10 +99,21 @@ async fn every_answer_of_a_limited_key_tells_and_no_answer_of_another() {
 
     let good = gate.post_with(&key, &question()).await;
     let bad = gate.post_with(&key, &wrong).await;
+    let mut others = Vec::new();
+    for path in [
+        "/v1/models",
+        "/v1/models/none-such",
+        "/v1/usage",
+        "/v1/usage?from=x",
+    ] {
+        others.push(get(&gate, &key, path).await);
+    }
     let unlimited = gate.post(&question()).await;
 
     assert_eq!((good.status, bad.status), (200, 400));
-    for answer in [&good, &bad] {
+    let statuses: Vec<u16> = others.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200, 404, 200, 400]);
+    for answer in [&good, &bad].into_iter().chain(&others) {
         assert_eq!(told(answer, "requests").0, 100);
         assert_eq!(told(answer, "tokens").0, 100_000);
         let reset = answer.header("x-ratelimit-reset-requests").unwrap();
