@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tollgate_catalog::contract::ValidRequest;
+use tollgate_dialects::serving_for;
 use tollgate_ledger::limits::{self, Expected, HeldTokens, Places, Refusal, Taken};
 use tollgate_store::{WarmKey, spool::Room};
 
@@ -158,24 +159,20 @@ impl Admission {
     }
 }
 
-/// What the request will probably use. A provider that gives fewer choices at once reads the prompt for
-/// each of its answers.
+/// What the request will probably use, on the channel where that is most. A provider that gives fewer choices at once
+/// reads the prompt for each of its answers, and one whose limit does not count thoughts may think beyond it.
 fn expected(key: &WarmKey, request: &ValidRequest, route: &Route) -> Expected {
     let choices = u64::from(request.n);
-    let readings = match route {
-        Route::Channels(candidates) => candidates
-            .iter()
-            .map(|candidate| choices.div_ceil(u64::from(candidate.server.serving.quirks.n_max.max(1))))
-            .max()
-            .unwrap_or(1),
-        Route::Sandbox => 1,
-    };
-    let output = key
-        .histories
-        .of(&request.model.id)
-        .expected()
-        .min(request.max_tokens.unwrap_or(u64::MAX))
-        .min(request.model.max_output.unwrap_or(u64::MAX));
+    let said = request.max_tokens.or(request.model.max_output);
+    let (mut readings, mut limit) = (1, said.unwrap_or(u64::MAX));
+    if let Route::Channels(candidates) = route {
+        for candidate in candidates.iter() {
+            let serving = serving_for(request, &candidate.server.serving);
+            readings = readings.max(choices.div_ceil(u64::from(serving.quirks.n_max.max(1))));
+            limit = limit.max(money::most_output(request, &serving));
+        }
+    }
+    let output = key.histories.of(&request.model.id).expected().min(limit);
     Expected {
         prompt: request.estimated_prompt_tokens().saturating_mul(readings),
         output: output.saturating_mul(choices),

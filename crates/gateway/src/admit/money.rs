@@ -154,7 +154,7 @@ fn on(server: &Server, key: &WarmKey, request: &ValidRequest, now: Timestamp) ->
 }
 
 /// The most that one choice can have, thoughts included.
-fn most_output(request: &ValidRequest, serving: &Serving) -> u64 {
+pub(super) fn most_output(request: &ValidRequest, serving: &Serving) -> u64 {
     let model = &request.model;
     let limit = request.max_tokens.or(model.max_output);
     let thoughts = match beyond_limit(request, &serving.quirks) {

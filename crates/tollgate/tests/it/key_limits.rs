@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
-    gate::{Answer, Gate},
+    gate::{Answer, Channel, Gate},
     provider::{FakeProvider, answer, answers, says, streams},
 };
 
-use crate::stage::{question, question_with, stage, with};
+use crate::stage::{question, question_to, question_with, setup, stage, with};
 
 /// Whole numbers in the headers that tell of a limit on `what`: the limit, and what is left.
 fn told(answer: &Answer, what: &str) -> (u64, u64) {
@@ -195,7 +195,17 @@ fn long_question() -> Value {
 
 /// A stream that has begun, with this key.
 async fn open_stream(gate: &Gate, key: &str) -> tollgate_testkit::gate::RawConnection {
-    let body = with(long_question(), json!({"stream": true})).to_string();
+    let (raw, seen) = opened(gate, key, &long_question()).await;
+    assert!(
+        seen.contains("x-ratelimit-remaining-tokens: "),
+        "a stream tells as well: {seen}"
+    );
+    raw
+}
+
+/// The stream that this request opens, and what came of it so far.
+async fn opened(gate: &Gate, key: &str, asked: &Value) -> (tollgate_testkit::gate::RawConnection, String) {
+    let body = with(asked.clone(), json!({"stream": true})).to_string();
     let mut raw = gate.raw().await;
     let request = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: gate\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -203,12 +213,49 @@ async fn open_stream(gate: &Gate, key: &str) -> tollgate_testkit::gate::RawConne
     );
     raw.write(request.as_bytes()).await;
     let seen = raw.read_until(b"Hel", Duration::from_secs(5)).await;
-    let seen = String::from_utf8_lossy(&seen).into_owned();
+    (raw, String::from_utf8_lossy(&seen).into_owned())
+}
+
+#[tokio::test]
+async fn thoughts_that_no_limit_of_the_request_bounds_are_expected_too() {
+    let provider = FakeProvider::start_with(streams(["Hel"]).then_stalls()).await;
+    let gate = setup()
+        .channel(Channel::of("dashscope", &provider).models(["qwen3-32b"]))
+        .start()
+        .await;
+    let mut left = Vec::new();
+
+    for (name, members) in [
+        ("thinks", json!({"enable_thinking": true})),
+        ("hardly", json!({"thinking_budget": 200})),
+        ("not", json!({"enable_thinking": false})),
+    ] {
+        let key = gate
+            .create_key(&["--name", name, "--tokens-per-minute", "100000"])
+            .await;
+        let asked = with(with(question_to("qwen3-32b"), json!({"max_tokens": 10})), members);
+        let (_open, seen) = opened(&gate, &key, &asked).await;
+        let told = seen
+            .lines()
+            .find_map(|line| line.strip_prefix("x-ratelimit-remaining-tokens: "));
+        left.push(
+            told.and_then(|told| told.parse::<u32>().ok())
+                .expect("it is told"),
+        );
+    }
+
+    let [thinks, hardly, not] = left[..] else {
+        panic!("{left:?}")
+    };
     assert!(
-        seen.contains("x-ratelimit-remaining-tokens: "),
-        "a stream tells as well: {seen}"
+        (99_950..100_000).contains(&not),
+        "a short prompt and ten tokens: {left:?}"
     );
-    raw
+    assert!(
+        (99_750..99_800).contains(&hardly),
+        "200 more of thoughts: {left:?}"
+    );
+    assert!(thinks <= 99_000, "as much as answers have mostly: {left:?}");
 }
 
 #[tokio::test]
