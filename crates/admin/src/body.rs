@@ -7,7 +7,11 @@ use bytes::Bytes;
 use http::header;
 use serde::de::DeserializeOwned;
 
-use crate::{error::AdminError, server::Shared};
+use crate::{
+    error::AdminError,
+    field::{OBJECT, Object},
+    server::Shared,
+};
 
 /// A body that is this.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -33,7 +37,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AdminError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let Object(value) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let param = match error.path().to_string().as_str() {
             "." => String::new(),
             path => path.to_owned(),
@@ -75,7 +79,10 @@ pub(crate) fn from_serde(param: String, problem: &str) -> AdminError {
         };
         return AdminError::value(param, "is required");
     }
-    AdminError::value(param, problem)
+    match param.is_empty() && problem.ends_with(OBJECT) {
+        true => AdminError::NotObject,
+        false => AdminError::value(param, problem),
+    }
 }
 
 #[cfg(test)]
@@ -126,6 +133,13 @@ mod tests {
             ),
         ] {
             assert_eq!(read::<Outer>(body.as_bytes()).unwrap_err().to_string(), told);
+        }
+        for body in ["[]", r#"["a"]"#, "null", "5", r#""a""#] {
+            let error = read::<Outer>(body.as_bytes()).unwrap_err().to_string();
+            assert_eq!(
+                error, "the body is not an object: its fields stand in `{}`",
+                "{body}"
+            );
         }
         for body in ["", "{", r#"{"name": "a"} more"#] {
             let error = read::<Outer>(body.as_bytes()).unwrap_err();

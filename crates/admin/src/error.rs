@@ -51,6 +51,8 @@ pub(crate) enum AdminError {
     BodyUnreadable,
     #[error("the body is not JSON: {0}")]
     NotJson(String),
+    #[error("the body is not an object: its fields stand in `{{}}`")]
+    NotObject,
     #[error("`{param}`: {problem}")]
     Value { param: String, problem: String },
     #[error("`{param}` is not known here: {problem}")]
@@ -119,7 +121,7 @@ impl AdminError {
                 "unsupported_content_type",
             ),
             Self::BodyUnreadable => row(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "body_too_large"),
-            Self::NotJson(_) => row(StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
+            Self::NotJson(_) | Self::NotObject => row(StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
             Self::Value { .. } => row(StatusCode::BAD_REQUEST, INVALID, "invalid_value"),
             Self::UnknownField { .. } => row(StatusCode::BAD_REQUEST, INVALID, "unknown_field"),
             Self::NotFound { .. } => row(StatusCode::NOT_FOUND, INVALID, "not_found"),

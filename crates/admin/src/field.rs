@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData, str::FromStr};
 use jiff::Timestamp;
 use serde::{
     Deserialize, Deserializer,
-    de::{self, Visitor},
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
 /// A value that is written as text, such as an amount of money.
@@ -29,6 +29,33 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
         }
 
         deserializer.deserialize_str(AsText(PhantomData))
+    }
+}
+
+/// Fields with their names. Without this a list would do for them, in their order.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+/// What is expected where an [`Object`] is.
+pub(crate) const OBJECT: &str = "an object with its fields in `{}`";
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(OBJECT)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData))
     }
 }
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::{
     ErrorShown,
-    limits::{LimitsChange, LimitsShown},
+    limits::{LimitsChange, LimitsShown, limits},
     ok,
 };
 use crate::{
@@ -68,7 +68,7 @@ pub(crate) struct AccountCreate {
     #[serde(default, deserialize_with = "set")]
     #[schema(value_type = String, example = "1.15")]
     price_multiplier: Option<Text<Multiplier>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "limits")]
     limits: LimitsChange,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct AccountUpdate {
     #[serde(default, deserialize_with = "set")]
     #[schema(value_type = String, example = "1.15")]
     price_multiplier: Option<Text<Multiplier>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "limits")]
     limits: LimitsChange,
 }
 

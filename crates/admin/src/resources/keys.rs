@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     ErrorShown, answer,
-    limits::{LimitsChange, LimitsShown},
+    limits::{LimitsChange, LimitsShown, limits},
     ok,
 };
 use crate::{
@@ -146,7 +146,7 @@ pub(crate) struct KeyCreate {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Vec<String>>, example = json!(["10.0.0.0/8"]))]
     allow_ip: Option<Option<Vec<String>>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "limits")]
     limits: LimitsChange,
     /// What is held of a budget for a request: `expected` or `full`.
     #[serde(default, deserialize_with = "set")]
@@ -183,7 +183,7 @@ pub(crate) struct KeyUpdate {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Vec<String>>)]
     allow_ip: Option<Option<Vec<String>>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "limits")]
     limits: LimitsChange,
     #[serde(default, deserialize_with = "set")]
     #[schema(value_type = String)]

@@ -2,14 +2,14 @@
 
 use std::num::NonZeroU32;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{Budget, Limits, PerMinute, Period};
 use utoipa::ToSchema;
 
 use crate::{
     error::AdminError,
-    field::{Text, given, set},
+    field::{Object, Text, given, set},
 };
 
 /// Bounds; null: there is none.
@@ -65,7 +65,7 @@ pub(crate) struct LimitsChange {
     concurrency: Option<Option<NonZeroU32>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<BudgetChange>)]
-    budget: Option<Option<BudgetChange>>,
+    budget: Option<Option<Object<BudgetChange>>>,
 }
 
 /// What is left out of it stays; a new budget's time is `total`.
@@ -79,6 +79,17 @@ pub(crate) struct BudgetChange {
     #[serde(default, deserialize_with = "set")]
     #[schema(value_type = String, example = "month")]
     per: Option<Text<Period>>,
+}
+
+/// Limits to change. Null might mean to take all of them away, and is too much for a slip.
+pub(super) fn limits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LimitsChange, D::Error> {
+    match Option::<Object<LimitsChange>>::deserialize(deserializer)? {
+        Some(Object(limits)) => Ok(limits),
+        None => Err(de::Error::custom(
+            "null is none of its values; null at a limit takes that one away, such as {\"concurrency\": null}, and \
+             without `limits` all stay",
+        )),
+    }
 }
 
 impl LimitsChange {
@@ -97,7 +108,7 @@ impl LimitsChange {
         match &self.budget {
             None => {}
             Some(None) => limits.budget = None,
-            Some(Some(budget)) => limits.budget = Some(budget.over(limits.budget)?),
+            Some(Some(Object(budget))) => limits.budget = Some(budget.over(limits.budget)?),
         }
         Ok(())
     }

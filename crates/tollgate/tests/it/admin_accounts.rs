@@ -227,6 +227,33 @@ async fn what_is_wrong_with_a_write_names_its_field_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_no_object_is_told_what_to_write_instead() {
+    let (_provider, gate) = start().await;
+    let admin = Operator::admin(&gate).await;
+
+    for (body, told) in [
+        (json!([]), "the body is not an object: its fields stand in `{}`"),
+        (
+            json!({"limits": null}),
+            "`limits`: null is none of its values; null at a limit takes that one away, such as {\"concurrency\": null}, \
+             and without `limits` all stay",
+        ),
+        (
+            json!({"limits": [600]}),
+            "`limits`: invalid type: sequence, expected an object with its fields in `{}`",
+        ),
+        (
+            json!({"limits": {"budget": "25.00"}}),
+            "`limits.budget`: invalid type: string \"25.00\", expected an object with its fields in `{}`",
+        ),
+    ] {
+        let answer = admin.ask("PATCH", "/keys/test", Some(&body)).await;
+        assert_eq!(answer.status, 400, "{body}: {answer:?}");
+        assert_eq!(answer.error_message().as_deref(), Some(told), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_there_or_there_already_is_said() {
     let (_provider, gate) = start().await;
     let admin = Operator::admin(&gate).await;
