@@ -234,7 +234,9 @@ impl From<CreateKeyError> for AdminError {
 impl From<ChangeKeyError> for AdminError {
     fn from(error: ChangeKeyError) -> Self {
         match error {
-            ChangeKeyError::NoSuchKey { name } => Self::NotFound { what: "key", name },
+            ChangeKeyError::NoSuchKey { name } | ChangeKeyError::NoKeyCalled { word: name } => {
+                Self::NotFound { what: "key", name }
+            }
             error @ ChangeKeyError::NoSuchAccount { .. } => Self::value("account", error),
             ChangeKeyError::Store(error) => Self::Database(error),
         }

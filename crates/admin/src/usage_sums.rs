@@ -11,6 +11,10 @@ pub struct UsageRow {
     pub day: Option<String>,
     pub account: Option<String>,
     pub key: Option<String>,
+    /// Its number, which no other key has; names of revoked keys are free again.
+    pub key_id: Option<i64>,
+    /// How its text begins.
+    pub key_prefix: Option<String>,
     pub model: Option<String>,
     /// Empty: no channel answered.
     pub channel: Option<String>,
@@ -41,6 +45,8 @@ impl From<&UsageGroup> for UsageRow {
             day: group.day.map(|day| day.to_string()),
             account: group.account.as_ref().map(|account| name(&account.name)),
             key: group.key.as_ref().map(|key| name(&key.name)),
+            key_id: group.key.as_ref().map(|key| key.id.get()),
+            key_prefix: group.key.as_ref().and_then(|key| key.prefix.clone()),
             model: group.model.clone(),
             channel: group.channel.clone(),
             requests: sums.requests,

@@ -54,6 +54,7 @@ pub use retention::Retention;
 pub use spool::{Applier, Spool, SpoolError, StartError};
 pub use url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use usage::{
-    Mischarge, MiscountedAccount, Named, StoredUsage, UsageBy, UsageFilter, UsageGroup, UsageOf, UsageSums,
+    KeyCalled, Mischarge, MiscountedAccount, Named, NamedKey, StoredUsage, UsageBy, UsageFilter, UsageGroup,
+    UsageOf, UsageSums,
 };
 pub use warm::{WarmKey, WarmKeys};

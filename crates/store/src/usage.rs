@@ -12,7 +12,10 @@ use tollgate_ledger::{AccountId, KeyId, RequestId, UsageRecord};
 use self::row::{RecordRow, SumRow};
 use crate::{database::Store, error::StoreError};
 
+pub use self::called::KeyCalled;
+
 pub(crate) mod apply;
+mod called;
 pub(crate) mod elsewhere;
 mod row;
 
@@ -28,6 +31,7 @@ pub struct StoredUsage {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UsageFilter {
     pub of: UsageOf,
+    pub key: Option<KeyCalled>,
     pub model: Option<String>,
     pub channel: Option<String>,
     /// First day, in the time zone of the books.
@@ -60,14 +64,24 @@ pub struct UsageBy {
 pub struct UsageGroup {
     pub day: Option<Date>,
     pub account: Option<Named<AccountId>>,
-    pub key: Option<Named<KeyId>>,
+    pub key: Option<NamedKey>,
     pub model: Option<String>,
     /// Empty: no channel answered.
     pub channel: Option<String>,
     pub sums: UsageSums,
 }
 
-/// An account or a key.
+/// A key, revoked or not. Its name may be another one's too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedKey {
+    pub id: KeyId,
+    /// `None`: it is not in this database.
+    pub name: Option<String>,
+    /// How its newest text begins; `None`: likewise.
+    pub prefix: Option<String>,
+}
+
+/// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named<I> {
     pub id: I,
@@ -114,7 +128,7 @@ pub struct MiscountedAccount {
 macro_rules! select_sums {
     ($whose:literal) => {
         concat!(
-            "SELECT sums.*, accounts.name AS account_name, api_keys.name AS key_name
+            "SELECT sums.*, accounts.name AS account_name, api_keys.name AS key_name, texts.prefix AS key_prefix
              FROM (
                  SELECT CASE WHEN $1 = 1 THEN day END AS day,
                         CASE WHEN $2 = 1 THEN account_id END AS account_id,
@@ -144,10 +158,13 @@ macro_rules! select_sums {
                  WHERE ",
             $whose,
             " AND day BETWEEN $7 AND $8 AND ($9 IS NULL OR model = $9) AND ($10 IS NULL OR channel = $10)
+                     AND ($12 IS NULL OR key_id IN (SELECT id FROM api_keys WHERE name = $12))
+                     AND ($13 IS NULL OR key_id IN (SELECT key_id FROM api_key_texts WHERE prefix = $13))
                  GROUP BY 1, 2, 3, 4, 5
              ) AS sums
              LEFT JOIN accounts ON accounts.id = sums.account_id
              LEFT JOIN api_keys ON api_keys.id = sums.key_id
+             LEFT JOIN api_key_texts AS texts ON texts.key_id = sums.key_id AND texts.ends_at IS NULL
              ORDER BY sums.day, sums.account_id, sums.key_id, sums.model, sums.channel
              LIMIT $11"
         )
@@ -190,6 +207,8 @@ impl Store {
             .bind(filter.model.as_deref())
             .bind(filter.channel.as_deref())
             .bind(i64::from(most))
+            .bind(filter.key.as_ref().and_then(KeyCalled::name))
+            .bind(filter.key.as_ref().and_then(KeyCalled::prefix))
             .fetch_all()
             .await?;
         rows.into_iter().map(SumRow::read).collect()

@@ -121,7 +121,7 @@ impl Diagnostic for CliError {
             Self::CreateKey(CreateKeyError::NameTaken { name }) => {
                 format!("choose another name, or end that key first: tollgate keys revoke --name {name}")
             }
-            Self::ChangeKey(ChangeKeyError::NoSuchKey { .. }) => {
+            Self::ChangeKey(ChangeKeyError::NoSuchKey { .. } | ChangeKeyError::NoKeyCalled { .. }) => {
                 "the names are in: tollgate keys list".to_owned()
             }
             Self::CreateKey(CreateKeyError::NoSuchAccount { .. })

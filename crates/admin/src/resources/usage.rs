@@ -35,7 +35,7 @@ pub(crate) struct UsageQuery {
     by: Option<Text<By>>,
     /// Only what this account's keys used.
     account: Option<String>,
-    /// Only what this key used.
+    /// Only what the keys of this name used, revoked ones too; or the key with this prefix.
     key: Option<String>,
     /// Only of this model.
     model: Option<String>,
@@ -119,16 +119,16 @@ pub(crate) struct UsageShown {
         (status = "4XX", body = ErrorShown)))]
 pub(crate) async fn get(reader: Reader, Query(asked): Query<UsageQuery>) -> Result<Response, AdminError> {
     let store = reader.store();
-    let of = match (&asked.account, &asked.key) {
+    let (of, key) = match (&asked.account, &asked.key) {
         (Some(_), Some(_)) => {
             return Err(AdminError::value(
                 "key",
                 "stands beside `account`; name one of them",
             ));
         }
-        (Some(account), None) => UsageOf::Account(store.account(account).await?.id),
-        (None, Some(key)) => UsageOf::Key(store.key(key).await?.key.id),
-        (None, None) => UsageOf::Everyone,
+        (Some(account), None) => (UsageOf::Account(store.account(account).await?.id), None),
+        (None, Some(key)) => (UsageOf::Everyone, Some(store.key_called(key).await?)),
+        (None, None) => (UsageOf::Everyone, None),
     };
     let zone = &reader.shared.settings.time_zone;
     let until = asked.until.map(|Text(Day(day))| day);
@@ -136,6 +136,7 @@ pub(crate) async fn get(reader: Reader, Query(asked): Query<UsageQuery>) -> Resu
     let from = asked.from.map(|Text(Day(day))| day);
     let filter = UsageFilter {
         of,
+        key,
         model: asked.model,
         channel: asked.channel,
         from: Some(from.unwrap_or_else(|| until.saturating_sub((DAYS - 1).days()))),

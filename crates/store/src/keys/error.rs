@@ -18,6 +18,8 @@ pub enum CreateKeyError {
 pub enum ChangeKeyError {
     #[error("there is no key named `{name}` that is not revoked already")]
     NoSuchKey { name: String },
+    #[error("no key has or had the name or the prefix `{word}`")]
+    NoKeyCalled { word: String },
     #[error("there is no account named `{name}`")]
     NoSuchAccount { name: String },
     #[error(transparent)]

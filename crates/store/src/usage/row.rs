@@ -8,7 +8,7 @@ use tollgate_catalog::money::Money;
 use tollgate_chat::usage::Usage;
 use tollgate_ledger::{AccountId, KeyId, RequestId, UsageRecord};
 
-use super::{Named, StoredUsage, UsageGroup, UsageSums};
+use super::{Named, NamedKey, StoredUsage, UsageGroup, UsageSums};
 use crate::error::StoreError;
 
 /// Tokens of one class that are counted at most in a row: more than any answer has, and few enough that no sum
@@ -199,6 +199,7 @@ pub(super) struct SumRow {
     account_name: Option<String>,
     key_id: Option<i64>,
     key_name: Option<String>,
+    key_prefix: Option<String>,
     model: Option<String>,
     channel: Option<String>,
     requests: i64,
@@ -227,9 +228,10 @@ impl SumRow {
                 id: AccountId::new(id),
                 name: self.account_name,
             }),
-            key: self.key_id.map(|id| Named {
+            key: self.key_id.map(|id| NamedKey {
                 id: KeyId::new(id),
                 name: self.key_name,
+                prefix: self.key_prefix,
             }),
             model: self.model,
             channel: self.channel,

@@ -167,6 +167,14 @@ async fn only_what_was_asked_for_is_added_up() {
             "{filter:?}"
         );
     }
+    let of_bot = UsageFilter {
+        key: Some(store.key_called("bot").await.unwrap()),
+        ..all.clone()
+    };
+    assert_eq!(
+        charges(&store, &of_bot, UsageBy::default()).await,
+        [charged(|number| bit(number, 0))]
+    );
     let nothing = UsageFilter {
         model: Some("none".to_owned()),
         ..all
@@ -315,4 +323,46 @@ async fn each_query_finds_its_rows_by_an_index() {
             "{query}: {plan:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn keys_that_had_one_name_are_told_apart_and_found_together_or_each_by_its_prefix() {
+    let (_dir, store) = sixteen().await;
+    store.revoke_key("app", came(0)).await.unwrap();
+    store.revoke_key("bot", came(0)).await.unwrap();
+    let taken_again = store.create_key(new_key("bot", &text(3))).await.unwrap();
+    let mut record = record(99);
+    record.key = taken_again.id;
+    record.charge = Some(Money::from_nanos(7));
+    store.apply_usage(&book(), &[record], place(2)).await.unwrap();
+    let by_key = UsageBy {
+        key: true,
+        ..UsageBy::default()
+    };
+    let found = async |word: &str| {
+        let filter = UsageFilter {
+            key: Some(store.key_called(word).await.unwrap()),
+            ..UsageFilter::default()
+        };
+        let groups = store.usage(&filter, by_key, 10).await.unwrap();
+        let rows = groups.into_iter().map(|group| {
+            let key = group.key.unwrap();
+            (key.id.get(), key.prefix.unwrap(), group.sums.charge.nanos())
+        });
+        rows.collect::<Vec<_>>()
+    };
+    let prefix = |seed| text(seed).prefix().to_string();
+    let app = (1, prefix(1), charged(|number| !bit(number, 0)));
+    let bot = (2, prefix(2), charged(|number| bit(number, 0)));
+    let other_bot = (3, prefix(3), 7);
+
+    assert_eq!(found("app").await, [app], "nobody has its name now");
+    assert_eq!(found("bot").await, [bot.clone(), other_bot.clone()]);
+    assert_eq!(found(&bot.1).await, [bot.clone()]);
+    assert_eq!(found(&format!("{}…", other_bot.1)).await, [other_bot]);
+    let error = store.key_called("none").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no key has or had the name or the prefix `none`"
+    );
 }

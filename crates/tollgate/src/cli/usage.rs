@@ -23,7 +23,7 @@ pub struct Usage {
     /// Only what this account's keys used
     #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "key")]
     account: Option<String>,
-    /// Only what this key used
+    /// Only what the keys of this name used, revoked ones too; or the key whose text begins like this
     #[arg(long, value_name = "NAME", value_parser = name)]
     key: Option<String>,
     /// Only of this model, by its public ID
@@ -66,25 +66,26 @@ pub async fn run(asked: Usage, config: &Config) -> Result<(), CliError> {
 }
 
 async fn groups(asked: &Usage, store: &Store) -> Result<Vec<UsageGroup>, CliError> {
-    let of = match (&asked.account, &asked.key) {
+    let (of, key) = match (&asked.account, &asked.key) {
         (Some(account), _) => {
             let account = store.account(account).await.map_err(|error| match error {
                 ChangeAccountError::Store(error) => CliError::from(error),
                 error => CliError::from(error),
             })?;
-            UsageOf::Account(account.id)
+            (UsageOf::Account(account.id), None)
         }
         (None, Some(key)) => {
-            let key = store.key(key).await.map_err(|error| match error {
+            let key = store.key_called(key).await.map_err(|error| match error {
                 ChangeKeyError::Store(error) => CliError::from(error),
                 error => CliError::from(error),
             })?;
-            UsageOf::Key(key.key.id)
+            (UsageOf::Everyone, Some(key))
         }
-        (None, None) => UsageOf::Everyone,
+        (None, None) => (UsageOf::Everyone, None),
     };
     let filter = UsageFilter {
         of,
+        key,
         model: asked.model.clone(),
         channel: asked.channel.clone(),
         from: asked.from,
@@ -93,12 +94,20 @@ async fn groups(asked: &Usage, store: &Store) -> Result<Vec<UsageGroup>, CliErro
     Ok(store.usage(&filter, asked.by, ROWS_MAX).await?)
 }
 
+/// A key's name, and how its text begins: another key may have had the name.
+fn key(name: &str, row: &UsageRow) -> String {
+    match &row.key_prefix {
+        Some(prefix) if !prefix.is_empty() => format!("{name} ({prefix}…)"),
+        _ => name.to_owned(),
+    }
+}
+
 fn table(rows: &[UsageRow], by: UsageBy) -> Result<(), CliError> {
     let whose = |row: &UsageRow| {
         let parts = [
             (by.day, row.day.clone()),
             (by.account, row.account.clone()),
-            (by.key, row.key.clone()),
+            (by.key, row.key.as_ref().map(|name| key(name, row))),
             (by.model, row.model.clone()),
             (by.channel, row.channel.clone()),
         ];

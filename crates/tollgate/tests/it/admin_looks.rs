@@ -55,6 +55,8 @@ async fn usage_is_added_up_as_on_the_command_line() {
     for (member, value) in [
         ("account", json!("default")),
         ("key", json!("test")),
+        ("key_id", json!(1)),
+        ("key_prefix", json!(gate.key()[..9])),
         ("model", json!(MODEL)),
         ("day", Value::Null),
         ("prompt_tokens", json!(2_000)),
@@ -86,6 +88,18 @@ async fn usage_is_added_up_as_on_the_command_line() {
         );
     }
     assert_eq!(refusal(&admin.get("/usage?account=nobody").await).0, 404);
+    assert_eq!(refusal(&admin.get("/usage?key=nobody").await).0, 404);
+
+    // Its name is free again, and what it used is still found.
+    gate.command(&["keys", "revoke", "--name", "test"]).await;
+    gate.create_key(&["--name", "test"]).await;
+    for word in ["test", &gate.key()[..9]] {
+        let found = admin.get(&format!("/usage?key={word}")).await.json();
+        assert_eq!(found["data"], used["data"], "{word}");
+        let printed = gate.command(&["usage", "--key", word]).await;
+        let named = format!("test ({}…)", &gate.key()[..9]);
+        assert!(printed.stdout.contains(&named), "{printed:?}");
+    }
 }
 
 #[tokio::test]
