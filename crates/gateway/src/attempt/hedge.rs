@@ -112,7 +112,7 @@ fn begin_next<'a>(
         let next = tries.beside(&trial.gate.retries)?;
         match trial.place(next) {
             Ok(place) => break (next, place),
-            Err(none) => lost.push(none),
+            Err(why) => lost.push(trial.has_no_place(next, why)),
         }
     };
     let others_remain = tries.others_remain();

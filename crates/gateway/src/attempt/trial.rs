@@ -72,14 +72,22 @@ impl Trial<'_> {
         others_remain: bool,
         media: &mut Media,
     ) -> Result<Attempted, Lost> {
-        let place = self.place(candidate)?;
+        let place = match self.place(candidate) {
+            Ok(place) => place,
+            Err(why) => return Err(self.has_no_place(candidate, why)),
+        };
         self.with_place(candidate, place, others_remain, media).await
     }
 
     /// A place on that channel; dropping it gives it back.
-    pub fn place(&self, candidate: usize) -> Result<Place, Lost> {
+    pub fn place(&self, candidate: usize) -> Result<Place, NoPlace> {
         let Candidate { server, forced } = &self.candidates[candidate];
-        server.channel.health.begin(*forced).map_err(|why| Lost {
+        server.channel.health.begin(*forced)
+    }
+
+    /// What becomes of a try that found no place.
+    pub fn has_no_place(&self, candidate: usize, why: NoPlace) -> Lost {
+        Lost {
             candidate,
             probe: None,
             by: match why {
@@ -87,7 +95,7 @@ impl Trial<'_> {
                 NoPlace::LeftAlone { left, by } => LostBy::LeftAlone { left, by },
             },
             notes: Vec::new(),
-        })
+        }
     }
 
     /// As [`Self::on`], with a place there.

@@ -96,11 +96,9 @@ async fn left_alone(gates: [&WarmKeys; 2]) {
 
 /// Ends the time of what a gate holds, by the clock of the others.
 async fn outlive(store: &Store, gate: &str) {
-    tamper(
-        store,
-        &format!("UPDATE leases SET ends_at = 1 WHERE gate = '{gate}'"),
-    )
-    .await;
+    let now = Timestamp::now().as_second();
+    let text = format!("UPDATE leases SET ends_at = {now} WHERE gate = '{gate}'");
+    tamper(store, &text).await;
 }
 
 /// Looks as if nothing had been used for a while.
@@ -459,7 +457,7 @@ fn a_new_day_has_a_slice_of_its_own() {
         let payer = Payer::Key(KeyId::new(1));
 
         let slice = leases.slice(payer, Period::Day, first.clone(), day(10));
-        let same = leases.slice(payer, Period::Day, first, day(10));
+        let same = leases.slice(payer, Period::Day, first.clone(), day(10));
         let next = leases.slice(payer, Period::Day, second, day(11));
         let other = leases.slice(
             Payer::Account(AccountId::new(1)),
@@ -472,6 +470,9 @@ fn a_new_day_has_a_slice_of_its_own() {
         assert_eq!(slice.of.since.to_string(), "1970-01-11");
         assert_eq!(next.of.since.to_string(), "1970-01-12");
         assert!(!Arc::ptr_eq(&next, &other));
-        assert_eq!(leases.locked().len(), 2);
+        // Who was let in at the first day's last moment holds of its slice still.
+        let late = leases.slice(payer, Period::Day, first, day(10));
+        assert!(Arc::ptr_eq(&slice, &late));
+        assert_eq!(leases.locked().len(), 3);
     });
 }
