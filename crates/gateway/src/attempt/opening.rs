@@ -40,7 +40,7 @@ pub struct OpenStream {
     source: Source,
     /// The share of the memory of an answer that came whole.
     _memory: Option<Held>,
-    watch: Option<Watch>,
+    watch: Option<Box<Watch>>,
     /// Where it is left when the client goes; `None`: it is cancelled.
     parting: Option<Arc<Parting>>,
     /// What its provider counts, until somebody has it who is given the answer.
@@ -315,7 +315,7 @@ impl OpenStream {
     pub fn watched_by(&mut self, watch: Watch) {
         match self.source {
             Source::Ended => watch.ended(),
-            _ => self.watch = Some(watch),
+            _ => self.watch = Some(Box::new(watch)),
         }
     }
 }
