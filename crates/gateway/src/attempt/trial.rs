@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_dialects::{Note, Presentation};
 
-use super::{Asked, Attempted, Outcome, fetch::Media, opening::Watch, try_channel};
+use super::{Asked, Attempted, Outcome, asking::try_channel, fetch::Media, open_stream::Watch};
 use crate::{
     channel::Server,
     error::Failure,
