@@ -21,7 +21,9 @@ pub(crate) enum Figure {
     /// Milliseconds.
     LatencyP50,
     LatencyP99,
-    /// The same, of such a key while the database is stopped.
+    /// The same, of such a key at a gate with PostgreSQL and Redis.
+    SharedP99,
+    /// The same, while the database is stopped.
     OutageP99,
     /// The same, while Redis does not answer.
     HangP99,

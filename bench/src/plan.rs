@@ -13,6 +13,8 @@ pub(crate) enum Load {
     Paced,
     /// Requests at a low rate: latency.
     Open,
+    /// The same of a gate with PostgreSQL and Redis: as they are in use, and while one of them is gone.
+    Outages,
 }
 
 /// One run. Everything in it has an end.

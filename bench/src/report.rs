@@ -40,7 +40,7 @@ struct Row {
     judged: Judged,
 }
 
-const ROWS: [Row; 18] = [
+const ROWS: [Row; 19] = [
     row(
         Figure::SyncCpu,
         "CPU for a request",
@@ -71,6 +71,13 @@ const ROWS: [Row; 18] = [
     ),
     row(Figure::LatencyP50, "latency p50", "ms", 3, Judged::Not),
     row(Figure::LatencyP99, "latency p99", "ms", 3, Judged::AddsLess(1.0)),
+    row(
+        Figure::SharedP99,
+        "latency p99 with limits, PostgreSQL and Redis",
+        "ms",
+        3,
+        Judged::AddsLess(1.0),
+    ),
     row(
         Figure::OutageP99,
         "latency p99 with limits, while the database is stopped",

@@ -79,8 +79,10 @@ struct Round<'a> {
 
 impl Round<'_> {
     async fn run(&self, figures: &mut Figures) -> Result<(), BenchError> {
-        if let Some(load) = self.plan.only {
-            return self.only(load, figures).await;
+        match self.plan.only {
+            Some(Load::Outages) => return self.outages(figures).await,
+            Some(load) => return self.only(load, figures).await,
+            None => {}
         }
         // Memory first: what large requests leave behind is another figure.
         tokio::time::sleep(SETTLING).await;
@@ -122,7 +124,7 @@ impl Round<'_> {
             match load {
                 Load::Closed => self.sync(target, figures).await?,
                 Load::Paced => self.paced(target, figures).await?,
-                Load::Open => self.latency(target, figures).await?,
+                Load::Open | Load::Outages => self.latency(target, figures).await?,
             }
         }
         Ok(())
@@ -215,10 +217,16 @@ impl Round<'_> {
             self.outage(figures, Figure::OutageP99, &tables, || database.stop())
                 .await?;
         }
-        if let (Some(database), Some(redis)) = (Postgres::start(unmeasured), Redis::start(unmeasured)) {
-            let tables = format!("{}[redis]\nurl = \"{}\"\n", table(&database), redis.url());
-            self.outage(figures, Figure::HangP99, &tables, || redis.hang())
-                .await?;
+        for (figure, hangs) in [(Figure::SharedP99, false), (Figure::HangP99, true)] {
+            if let (Some(database), Some(redis)) = (Postgres::start(unmeasured), Redis::start(unmeasured)) {
+                let tables = format!("{}[redis]\nurl = \"{}\"\n", table(&database), redis.url());
+                let strike = || {
+                    if hangs {
+                        redis.hang();
+                    }
+                };
+                self.outage(figures, figure, &tables, strike).await?;
+            }
         }
         Ok(())
     }
