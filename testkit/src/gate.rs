@@ -82,6 +82,11 @@ impl Gate {
         self.setup.data_dir()
     }
 
+    /// The variable by which the gate finds its database, where that is not the file in [`Self::data_dir`].
+    pub fn database(&self) -> Option<(&str, &str)> {
+        self.setup.database()
+    }
+
     /// What the gate wrote to standard error so far.
     pub fn logs(&self) -> String {
         self.process.logs()

@@ -11,6 +11,8 @@ use crate::postgres::database_of_a_test;
 use crate::provider::FakeProvider;
 use crate::redis::redis_of_a_test;
 
+const DATABASE_URL: &str = "TOLLGATE__DATABASE__URL";
+
 /// A gate to be started: the binary, its configuration, its environment.
 pub struct GateSetup {
     binary: PathBuf,
@@ -105,7 +107,7 @@ impl GateSetup {
         }
         let names_database = self.tables.contains("[database]");
         if let Some(url) = (!names_database).then(database_of_a_test).flatten() {
-            environment.insert(0, ("TOLLGATE__DATABASE__URL".to_owned(), url));
+            environment.insert(0, (DATABASE_URL.to_owned(), url));
         }
         let names_redis = self.tables.contains("[redis]");
         if let Some(url) = (!names_redis).then(redis_of_a_test).flatten() {
@@ -158,6 +160,13 @@ impl Written {
     /// The folder with the database; the gate makes it.
     pub fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
+    }
+
+    /// The variable by which it finds its database, where that is not the file in [`Self::data_dir`].
+    pub fn database(&self) -> Option<(&str, &str)> {
+        let mut environment = self.environment.iter();
+        let (name, url) = environment.find(|(name, _)| name == DATABASE_URL)?;
+        Some((name, url))
     }
 
     /// The folder that holds all of it, in which commands run.

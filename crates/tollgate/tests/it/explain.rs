@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
-    gate::{Answer, Channel, Gate},
-    provider::{FakeProvider, Turn, accepts_and_says_nothing, answer, answers, fails, says, speaks, streams},
+    gate::{Channel, Gate},
+    provider::{FakeProvider, Turn, answer, answers, fails, says, speaks, streams},
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A gate with two channels, the second of them to be tried where the first fails.
-async fn with_spare(tables: &str) -> (FakeProvider, FakeProvider, Gate) {
+pub async fn with_spare(tables: &str) -> (FakeProvider, FakeProvider, Gate) {
     let first = FakeProvider::start_with(says("first")).await;
     let spare = FakeProvider::start_with(says("spare")).await;
     let gate = setup()
@@ -47,44 +47,7 @@ pub async fn story(gate: &Gate, id: Option<&str>) -> Value {
     panic!("the story is not there");
 }
 
-const ID: &str = "x-tollgate-request-id";
-
-/// The line of the log with this message.
-async fn line(gate: &Gate, message: &str) -> String {
-    gate.logged(message).await;
-    let logs = gate.logs();
-    let line = logs.lines().find(|line| line.contains(message)).unwrap();
-    line.to_owned()
-}
-
-#[tokio::test]
-async fn the_log_tells_where_a_stream_broke_and_who_kept_a_client_waiting() {
-    let (first, spare, gate) = with_spare("").await;
-    first.next(fails(500, "", "boom"));
-    spare.next(streams(["Hel"]).then_closes());
-    gate.stream(&question()).await;
-
-    let broke = line(&gate, "stream broke after its first output").await;
-    for fact in [
-        "channel=spare",
-        "model=gpt-4o",
-        "attempt=2",
-        "outcome=",
-        "request_id=",
-    ] {
-        assert!(broke.contains(fact), "{fact}: {broke}");
-    }
-
-    first.next(accepts_and_says_nothing());
-    let asked = gate.send(gate.chat_request(gate.key(), question().to_string()));
-    let patience = Duration::from_millis(300);
-    assert!(tokio::time::timeout(patience, asked).await.is_err(), "it hangs");
-
-    let ended = line(&gate, "attempt ended").await;
-    for fact in ["channel=first", "attempt=1", "outcome=cancelled"] {
-        assert!(ended.contains(fact), "{fact}: {ended}");
-    }
-}
+pub const ID: &str = "x-tollgate-request-id";
 
 #[tokio::test]
 async fn a_whole_answer_is_told_from_its_arrival_to_its_tokens() {
@@ -531,55 +494,6 @@ async fn a_request_that_the_gate_has_forgotten_is_told_from_the_books() {
         ["books", "test", "default", "0.0045", "in=3 out=15"],
         "{told}"
     );
-}
-
-#[tokio::test]
-async fn every_request_and_every_attempt_has_a_line_of_the_log_with_the_requests_id() {
-    let (first, _spare, gate) = with_spare("").await;
-    first.next(fails(500, "", "boom"));
-
-    let detour = gate.post(&question()).await;
-    let plain = gate.post(&question()).await;
-    let refused = gate.post(&question_with(json!({"temperature": 9}))).await;
-
-    gate.logged("request refused").await;
-    let logs = gate.logs();
-    let lines = |answer: &Answer| -> Vec<&str> {
-        let id = format!("request_id={} ", answer.header(ID).unwrap());
-        logs.lines().filter(|line| line.contains(&id)).collect()
-    };
-    let [failed, ended, request] = lines(&detour)[..] else {
-        panic!("three lines: {:?}", lines(&detour));
-    };
-    assert!(
-        failed.contains("WARN") && failed.contains("attempt failed"),
-        "{failed}"
-    );
-    assert!(
-        failed.contains("channel=first") && failed.contains("attempt=1"),
-        "{failed}"
-    );
-    assert!(
-        ended.contains("attempt ended") && ended.contains("channel=spare"),
-        "{ended}"
-    );
-    assert!(ended.contains("attempt=2 outcome=ok"), "{ended}");
-    assert!(
-        request.contains("request ended") && request.contains("attempts=2"),
-        "{request}"
-    );
-    let [only] = lines(&plain)[..] else {
-        panic!("one line: {:?}", lines(&plain));
-    };
-    assert!(
-        only.contains("request ended") && !only.contains("attempts="),
-        "{only}"
-    );
-    let [refusal] = lines(&refused)[..] else {
-        panic!("one line: {:?}", lines(&refused));
-    };
-    let told = "model=gpt-4o status=400 outcome=decimal_above_max_value param=temperature";
-    assert!(refusal.contains(told), "{refusal}");
 }
 
 #[tokio::test]

@@ -43,6 +43,8 @@ mod key_import;
 mod key_limits;
 mod keys;
 mod kill;
+mod log_lines;
+mod lost_cost;
 mod lost_media;
 mod metrics;
 mod money;

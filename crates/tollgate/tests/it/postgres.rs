@@ -54,12 +54,25 @@ fn gate_with_prices(server: &Postgres, provider: &FakeProvider, prices: &str) ->
 }
 
 /// Tests whose promises do not depend on which database it is.
-const ON_BOTH: [&str; 6] = [
+const ON_BOTH: [&str; 19] = [
+    "abandoned::",
     "admin",
     "cli_accounts::",
+    "counting::",
+    "documented_limits::",
+    "key_import::",
     "key_limits::",
     "keys::",
+    "kill::",
+    "lost_",
     "money::",
+    "permissions::",
+    "price_tiers::",
+    "reserve",
+    "service_tier::",
+    "slow_body::",
+    "stored_channels::",
+    "unpriced::",
     "usage::",
 ];
 

@@ -55,7 +55,9 @@ async fn gate() -> (FakeProvider, Gate) {
 fn run(folder: &Folder, gate: &Gate, args: &[&str]) -> Output {
     let data_dir = gate.data_dir();
     let data_dir = data_dir.to_str().unwrap();
-    folder.run_with(args, &[("TOLLGATE__SERVER__DATA_DIR", data_dir)])
+    let mut environment = vec![("TOLLGATE__SERVER__DATA_DIR", data_dir)];
+    environment.extend(gate.database());
+    folder.run_with(args, &environment)
 }
 
 fn models(listed: &Output) -> Vec<Value> {
