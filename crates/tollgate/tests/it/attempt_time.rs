@@ -7,7 +7,7 @@ use tollgate_testkit::{
     provider::{DumbPort, FakeProvider, Script, accepts_and_says_nothing, answers_with, says, streams_raw},
 };
 
-use crate::stage::{MODEL, get_from_admin, question, setup};
+use crate::stage::{MODEL, get_from_admin, question, setup, spare_to};
 
 /// Bytes of a whole answer that never comes to its end.
 fn drips() -> Script {
@@ -34,12 +34,7 @@ async fn stage(
     let gate = setup()
         .config(limits)
         .channel(change(Channel::to(&first).named("first").models([MODEL])))
-        .channel(
-            Channel::to(&spare)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&spare))
         .start()
         .await;
     (first, spare, gate)

@@ -18,7 +18,7 @@ use tollgate_testkit::{
 
 use crate::{
     explain::story,
-    stage::{MODEL, get_from_admin, question_with, setup},
+    stage::{MODEL, get_from_admin, question_with, setup, spare_to},
 };
 
 /// A question that is like no other.
@@ -103,12 +103,7 @@ async fn a_channel_that_is_being_probed_is_the_last_resort_of_all_others() {
                 .models([MODEL])
                 .set("total_timeout_ms", "600"),
         )
-        .channel(
-            Channel::to(&spare)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&spare))
         .start()
         .await;
     assert_eq!(ask(&gate, 0, Some("spare")).await.status, 502);
@@ -145,12 +140,7 @@ async fn while_a_probe_hangs_there_is_no_other() {
                 .models([MODEL])
                 .set("first_byte_timeout_ms", "1500"),
         )
-        .channel(
-            Channel::to(&spare)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&spare))
         .start()
         .await;
     for number in 0..2 {

@@ -12,7 +12,7 @@ use tollgate_testkit::{
 use crate::{
     command::Folder,
     credit::eventually,
-    stage::{MODEL, get_from_admin, question, question_with, setup, stage, stage_with},
+    stage::{MODEL, get_from_admin, question, question_with, setup, spare_to, stage, stage_with},
 };
 
 /// A gate with two channels, the second of them to be tried where the first fails.
@@ -22,12 +22,7 @@ pub async fn with_spare(tables: &str) -> (FakeProvider, FakeProvider, Gate) {
     let gate = setup()
         .config(tables)
         .channel(Channel::to(&first).named("first").models([MODEL]))
-        .channel(
-            Channel::to(&spare)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&spare))
         .start()
         .await;
     (first, spare, gate)
@@ -191,12 +186,7 @@ async fn a_channel_that_rests_is_told_with_the_reason() {
     let gate = setup()
         .resilient()
         .channel(Channel::to(&first).named("first").models([MODEL]))
-        .channel(
-            Channel::to(&spare)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&spare))
         .start()
         .await;
     gate.post(&question()).await;

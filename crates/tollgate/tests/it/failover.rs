@@ -13,7 +13,7 @@ use tollgate_testkit::{
 };
 
 use crate::{
-    stage::{MODEL, question, question_to, setup, with},
+    stage::{MODEL, question, question_to, setup, spare_to, with},
     stream_end::{assert_broken, impatient, whole_stream},
 };
 
@@ -23,12 +23,7 @@ async fn whatever_fails_before_the_first_output_is_made_good_by_the_next_channel
     let second = FakeProvider::start_with(says("second")).await;
     let gate = setup()
         .channel(impatient(Channel::to(&first).models([MODEL])))
-        .channel(
-            Channel::to(&second)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&second))
         .start()
         .await;
     let body = whole_stream();
@@ -90,12 +85,7 @@ async fn a_provider_that_nobody_runs_is_passed_over() {
     let second = FakeProvider::start_with(says("second")).await;
     let gate = setup()
         .channel(Channel::at(&nobody_listens().await).models([MODEL]))
-        .channel(
-            Channel::to(&second)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&second))
         .start()
         .await;
 
@@ -125,12 +115,7 @@ async fn after_output_no_other_channel_is_asked() {
     let second = FakeProvider::start_with(says("second")).await;
     let gate = setup()
         .channel(Channel::to(&first).models([MODEL]))
-        .channel(
-            Channel::to(&second)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&second))
         .start()
         .await;
 
@@ -155,12 +140,7 @@ async fn an_error_whose_text_has_no_end_is_not_listened_to_for_long() {
     let gate = setup()
         .config("[limits]\nrequest_deadline_ms = 10000")
         .channel(impatient(Channel::to(&first).models([MODEL])))
-        .channel(
-            Channel::to(&second)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&second))
         .start()
         .await;
 
@@ -182,12 +162,7 @@ async fn a_port_that_takes_connections_and_speaks_no_tls_is_given_up_like_one_th
                 .models([MODEL])
                 .set("connect_timeout_ms", "300"),
         )
-        .channel(
-            Channel::to(&second)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&second))
         .start()
         .await;
 
@@ -211,12 +186,7 @@ async fn what_the_client_did_wrong_is_not_tried_elsewhere() {
     let second = FakeProvider::start_with(says("second")).await;
     let gate = setup()
         .channel(Channel::to(&first).models([MODEL]))
-        .channel(
-            Channel::to(&second)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&second))
         .start()
         .await;
 

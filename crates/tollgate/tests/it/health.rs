@@ -11,7 +11,7 @@ use tollgate_testkit::{
     },
 };
 
-use crate::stage::{MODEL, question, question_to, question_with, setup};
+use crate::stage::{MODEL, question, question_to, question_with, setup, spare_to};
 
 /// A gate as it is by default, in front of this provider, with a spare channel behind it.
 async fn with_spare(routing: &str) -> (FakeProvider, FakeProvider, Gate) {
@@ -21,12 +21,7 @@ async fn with_spare(routing: &str) -> (FakeProvider, FakeProvider, Gate) {
         .resilient()
         .config(&format!("[routing]\n{routing}"))
         .channel(Channel::to(&first).named("first").models([MODEL]))
-        .channel(
-            Channel::to(&spare)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&spare))
         .start()
         .await;
     (first, spare, gate)

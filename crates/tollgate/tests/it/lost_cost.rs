@@ -15,8 +15,9 @@ use tollgate_testkit::{
 
 use crate::{
     credit::{eventually, key_with_credit, run},
+    explain::{ID, story},
     money::{PRICES, balance_becomes, streams_of, used},
-    stage::{MODEL, get_from_admin, question, question_to, question_with, setup, with},
+    stage::{MODEL, question, question_to, question_with, setup, with},
 };
 
 #[tokio::test]
@@ -44,12 +45,7 @@ async fn an_attempt_whose_output_nobody_is_given_is_the_operators_cost() {
 
     assert_eq!(answer.status, 200);
     balance_becomes(&gate, "0.9955").await;
-    let id = answer
-        .header("x-tollgate-request-id")
-        .expect("every answer has one");
-    let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
-        .await
-        .json();
+    let told = story(&gate, answer.header(ID)).await;
     // 5,000 bytes and a message's frame are 1,254 tokens.
     assert_eq!(told["bill"]["lost_cost"], "0.003762", "{told}");
     assert_eq!(told["bill"]["cost"], "0.0045");
@@ -78,12 +74,7 @@ async fn an_attempt_that_broke_costs_the_operator_what_its_provider_counted() {
 
     let answer = gate.post(&question()).await;
 
-    let id = answer
-        .header("x-tollgate-request-id")
-        .expect("every answer has one");
-    let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
-        .await
-        .json();
+    let told = story(&gate, answer.header(ID)).await;
     assert_eq!(told["bill"]["lost_cost"], "0.009", "{told}");
     assert_eq!(told["bill"]["cost"], "0.0045", "{told}");
 }
@@ -113,12 +104,7 @@ async fn answers_that_are_lost_with_another_choice_cost_the_operator_what_they_w
     let answer = gate.post(&with(question_to(model), json!({"n": 3}))).await;
 
     assert_eq!(answer.header("x-tollgate-channel"), Some("second"));
-    let id = answer
-        .header("x-tollgate-request-id")
-        .expect("every answer has one");
-    let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
-        .await
-        .json();
+    let told = story(&gate, answer.header(ID)).await;
     assert_eq!(told["bill"]["lost_cost"], "0.009", "{told}");
 }
 
@@ -147,12 +133,7 @@ async fn streams_that_are_lost_with_another_choice_cost_the_operator_what_they_w
     let answer = gate.stream(&with(question_to(model), json!({"n": 4}))).await;
 
     assert_eq!(answer.header("x-tollgate-channel"), Some("second"));
-    let id = answer
-        .header("x-tollgate-request-id")
-        .expect("every answer has one");
-    let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
-        .await
-        .json();
+    let told = story(&gate, answer.header(ID)).await;
     assert_eq!(
         told["bill"]["lost_cost"], "0.0135",
         "three times 1,000 and 100\n{told}"
@@ -190,12 +171,7 @@ async fn each_call_that_is_lost_without_a_count_costs_the_operator_its_prompt() 
             .await;
 
         assert_eq!(answer.header("x-tollgate-channel"), Some("second"));
-        let id = answer
-            .header("x-tollgate-request-id")
-            .expect("every answer has one");
-        let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
-            .await
-            .json();
+        let told = story(&gate, answer.header(ID)).await;
         // 5,000 bytes and a message's frame are 1,254 tokens: $0.003762. An answer of 1,000 and 100 is $0.0045.
         let cost = match first_answers {
             false => "0.011286",
@@ -231,12 +207,7 @@ async fn a_stream_that_broke_before_its_first_word_costs_what_it_had_counted() {
     let answer = gate.stream(&question_to("claude-sonnet-4-6")).await;
 
     assert_eq!(answer.text(), "Hello");
-    let id = answer
-        .header("x-tollgate-request-id")
-        .expect("every answer has one");
-    let told = get_from_admin(&gate, &format!("/admin/v1/requests/{id}"))
-        .await
-        .json();
+    let told = story(&gate, answer.header(ID)).await;
     assert_eq!(told["bill"]["lost_cost"], "0.009015", "{told}");
 }
 

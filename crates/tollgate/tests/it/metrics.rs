@@ -9,7 +9,7 @@ use tollgate_testkit::{
     provider::{FakeProvider, accepts_and_says_nothing, answers_with, fails, says, streams},
 };
 
-use crate::stage::{MODEL, get_from_admin, question, question_to, question_with, setup, stage};
+use crate::stage::{MODEL, get_from_admin, question, question_to, question_with, setup, spare_to, stage};
 
 async fn page(gate: &Gate) -> String {
     let answer = get_from_admin(gate, "/metrics").await;
@@ -209,12 +209,7 @@ async fn tokens_attempts_and_times_are_counted_by_channel_and_model() {
     provider.next(fails(500, "", "boom"));
     let gate = setup()
         .channel(Channel::to(&provider).named("first").models([MODEL]))
-        .channel(
-            Channel::to(&spare)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&spare))
         .start()
         .await;
 

@@ -7,7 +7,7 @@ use tollgate_testkit::{
     provider::{FakeProvider, Script, answers_with, fails, hangs_up, says, streams_events},
 };
 
-use crate::stage::{MODEL, question, question_to, setup, stage, stage_of};
+use crate::stage::{MODEL, question, question_to, setup, spare_to, stage, stage_of};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
@@ -287,12 +287,7 @@ async fn the_client_hears_what_waiting_mends_before_what_only_the_operator_can()
     let second = FakeProvider::start_with(fails(401, "invalid_api_key", "no")).await;
     let gate = setup()
         .channel(Channel::to(&first).models([MODEL]))
-        .channel(
-            Channel::to(&second)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&second))
         .start()
         .await;
 

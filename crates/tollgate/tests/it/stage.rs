@@ -60,6 +60,14 @@ pub async fn cancelling_gate_to(provider: &FakeProvider, preset: &str, model: &s
     setup().channel(channel).config(limits).start().await
 }
 
+/// A channel that is asked where those before it fail.
+pub fn spare_to(provider: &FakeProvider) -> Channel {
+    Channel::to(provider)
+        .named("spare")
+        .models([MODEL])
+        .set("priority", "1")
+}
+
 /// What the operators' listener says.
 pub async fn get_from_admin(gate: &Gate, path: &str) -> Answer {
     gate.send_to_admin(Request::get(path).body(String::new()).unwrap())

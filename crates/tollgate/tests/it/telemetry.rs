@@ -12,7 +12,7 @@ use tollgate_testkit::{
 
 use crate::{
     command::Folder,
-    stage::{MODEL, get_from_admin, question, question_to, question_with, setup},
+    stage::{MODEL, get_from_admin, question, question_to, question_with, setup, spare_to},
 };
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -27,12 +27,7 @@ async fn gate(collector: &FakeCollector, lines: &str) -> (FakeProvider, FakeProv
             "[telemetry]\nendpoint = \"{endpoint}\"\ninterval_ms = 200\n{lines}"
         ))
         .channel(Channel::to(&first).named("first").models([MODEL]))
-        .channel(
-            Channel::to(&spare)
-                .named("spare")
-                .models([MODEL])
-                .set("priority", "1"),
-        )
+        .channel(spare_to(&spare))
         .start()
         .await;
     (first, spare, gate)
