@@ -13,6 +13,7 @@ use tollgate_store::{WarmKey, spool::Room};
 
 pub use self::money::HeldMoney;
 use crate::{
+    count::tally,
     error::GateError,
     gate::Gate,
     route::{Pin, Route},
@@ -175,6 +176,7 @@ fn expected(key: &WarmKey, request: &ValidRequest, route: &Route) -> Expected {
     let output = key.histories.of(&request.model.id).expected().min(limit);
     Expected {
         prompt: request.estimated_prompt_tokens().saturating_mul(readings),
+        media: tally::media(request).saturating_mul(readings),
         output: output.saturating_mul(choices),
     }
 }

@@ -34,8 +34,12 @@ const COPIED: usize = 64 * 1024;
 
 /// About how many tokens the prompt has: its text by bytes, and [`MEDIUM`] for each part that is none.
 pub fn about(request: &ValidRequest) -> u64 {
-    let media = MEDIUM.saturating_mul(u64::from(request.traits.media));
-    request.estimated_prompt_tokens().saturating_add(media)
+    request.estimated_prompt_tokens().saturating_add(media(request))
+}
+
+/// About how many of them are of images, videos and files.
+pub fn media(request: &ValidRequest) -> u64 {
+    MEDIUM.saturating_mul(u64::from(request.traits.media))
 }
 
 /// The tokens of one request.
@@ -97,7 +101,7 @@ impl Tally {
         Self {
             about: request.estimated_prompt_tokens(),
             frames: 4 * u64::from(request.traits.count),
-            media: MEDIUM * u64::from(request.traits.media),
+            media: media(request),
             request: kept,
             said: Said::new(counting.hold()),
             bytes,

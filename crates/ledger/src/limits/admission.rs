@@ -76,7 +76,10 @@ pub struct Bounded<'a> {
 /// Tokens that a request will probably use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Expected {
+    /// Of the prompt's text.
     pub prompt: u64,
+    /// Of images, videos and files: nobody knows before how many these are, so they alone make no request too large.
+    pub media: u64,
     pub output: u64,
 }
 
@@ -203,7 +206,8 @@ impl Bounded<'_> {
             return Err(self.refusal(Limit::TokensPerMinute, limit.get(), None));
         }
         let answer = expected.output.min(most / MOST_OF_ANSWER);
-        let held = expected.prompt.saturating_add(answer).min(most);
+        let prompt = expected.prompt.saturating_add(expected.media);
+        let held = prompt.saturating_add(answer).min(most);
         let taken = self.meters.tokens.take(held, limit, now);
         taken.map_err(|full| self.full(Limit::TokensPerMinute, limit.get(), full))
     }

@@ -259,6 +259,33 @@ async fn thoughts_that_no_limit_of_the_request_bounds_are_expected_too() {
 }
 
 #[tokio::test]
+async fn images_count_as_soon_as_they_are_asked_about_and_make_no_request_too_large() {
+    let (provider, gate, key) = key_with(&["--tokens-per-minute", "10000"]).await;
+    provider.always(streams(["Hel"]).then_stalls());
+    let image = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}});
+    let asked = |images: usize| {
+        question_with(
+            json!({"messages": [{"role": "user", "content": vec![&image; images]}], "max_tokens": 10}),
+        )
+    };
+
+    let (_open, seen) = opened(&gate, &key, &asked(3)).await;
+
+    // Of an image of a megapixel, what a provider says at most.
+    let left = 10_000 - 3 * 1_334;
+    let told = seen
+        .lines()
+        .find_map(|line| line.strip_prefix("x-ratelimit-remaining-tokens: "));
+    let told: u32 = told.and_then(|told| told.parse().ok()).expect("it is told");
+    assert!((left - 50..left + 50).contains(&told), "{told}");
+
+    let few = ["--name", "few", "--tokens-per-minute", "1000"];
+    let key = gate.create_key(&few).await;
+    let (_open, seen) = opened(&gate, &key, &asked(2)).await;
+    assert!(seen.starts_with("HTTP/1.1 200"), "{seen}");
+}
+
+#[tokio::test]
 async fn an_agent_that_always_asks_for_the_longest_answer_is_not_refused_for_it() {
     let (_provider, gate, key) = key_with(&["--tokens-per-minute", "1000"]).await;
     let long = question_with(json!({"max_tokens": 16_000}));

@@ -38,7 +38,15 @@ impl Case {
     }
 
     fn admit(&self, prompt: u64, output: u64) -> Result<Taken, Refusal> {
-        admit(&self.owners(), Expected { prompt, output }, NOW)
+        admit(
+            &self.owners(),
+            Expected {
+                prompt,
+                media: 0,
+                output,
+            },
+            NOW,
+        )
     }
 
     /// What is left of requests and of tokens.

@@ -75,7 +75,7 @@ impl Gates {
         let (_, keys, key) = &self.gates[gate];
         let expected = Expected {
             prompt: tokens,
-            output: 0,
+            ..Expected::default()
         };
         admit(&key.owners(), expected, keys.now())
     }
