@@ -29,8 +29,10 @@ pub struct UsageRow {
     pub cached_tokens: u64,
     pub cache_write_tokens: u64,
     pub cache_write_1h_tokens: u64,
+    pub prompt_audio_tokens: u64,
     pub completion_tokens: u64,
     pub reasoning_tokens: u64,
+    pub completion_image_tokens: u64,
     /// What clients were charged.
     pub charge: String,
     /// What providers ask of the operator, lost attempts included.
@@ -57,8 +59,10 @@ impl From<&UsageGroup> for UsageRow {
             cached_tokens: sums.usage.cached,
             cache_write_tokens: sums.usage.cache_write,
             cache_write_1h_tokens: sums.usage.cache_write_1h,
+            prompt_audio_tokens: sums.usage.prompt_audio,
             completion_tokens: sums.usage.completion,
             reasoning_tokens: sums.usage.reasoning,
+            completion_image_tokens: sums.usage.completion_image,
             charge: sums.charge.to_string(),
             cost: sums.cost.to_string(),
         }

@@ -106,7 +106,7 @@ impl Bill {
         Self {
             charge: charged.map(|charge| charge.charge),
             cost: charged.map(|charge| charge.cost),
-            rates: rates(price, &spent, at),
+            rates: rates(price, &spent, at).map(|rates| paid_at(rates, key.multiplier)),
             at_standard_price,
             ..nothing
         }
@@ -174,6 +174,15 @@ fn rates(price: &Price, spent: &[Spent<'_>], at: Timestamp) -> Option<Arc<str>> 
             let texts: Vec<&str> = versions.iter().map(|version| &***version).collect();
             Some(texts.join(" and ").into())
         }
+    }
+}
+
+/// Before the rates stands how many times them the account pays, where that is not once: a charge can then be worked out
+/// again from what is kept.
+fn paid_at(rates: Arc<str>, multiplier: Multiplier) -> Arc<str> {
+    match multiplier == Multiplier::ONE {
+        true => rates,
+        false => format!("times={multiplier} {rates}").into(),
     }
 }
 

@@ -38,18 +38,22 @@ pub(crate) struct RecordShown {
     served_model: String,
     provider: String,
     channel: String,
+    /// The tier that answered; null: the standard one.
+    service_tier: Option<String>,
     stream: bool,
     outcome: String,
     prompt_tokens: u64,
     cached_tokens: u64,
     cache_write_tokens: u64,
     cache_write_1h_tokens: u64,
+    prompt_audio_tokens: u64,
     completion_tokens: u64,
     reasoning_tokens: u64,
+    completion_image_tokens: u64,
     /// Whether the gate counted the tokens.
     estimated: bool,
-    /// The rates that it was charged by.
-    #[schema(example = "in=3 out=15")]
+    /// The rates that it was charged by, after how many times that the account paid, where that was not once.
+    #[schema(example = "times=1.2 in=3 out=15")]
     price_version: Option<String>,
     held: String,
     charge: Option<String>,
@@ -66,6 +70,8 @@ impl From<StoredUsage> for RecordShown {
             cache_write,
             cache_write_1h,
             reasoning,
+            prompt_audio,
+            completion_image,
             ..
         } = record.usage;
         let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
@@ -81,14 +87,17 @@ impl From<StoredUsage> for RecordShown {
             served_model: record.served_model.into_owned(),
             provider: record.provider.into_owned(),
             channel: record.channel.into_owned(),
+            service_tier: record.service_tier.map(|tier| tier.into_owned()),
             stream: record.stream,
             outcome: record.outcome.into_owned(),
             prompt_tokens: prompt,
             cached_tokens: cached,
             cache_write_tokens: cache_write,
             cache_write_1h_tokens: cache_write_1h,
+            prompt_audio_tokens: prompt_audio,
             completion_tokens: completion,
             reasoning_tokens: reasoning,
+            completion_image_tokens: completion_image,
             estimated: record.estimated,
             price_version: record.price_version.map(|version| version.into_owned()),
             held: record.held.to_string(),

@@ -170,8 +170,11 @@ struct Row<'a> {
     failed_requests: u64,
     prompt_tokens: u64,
     cached_tokens: u64,
+    cache_write_tokens: u64,
+    prompt_audio_tokens: u64,
     completion_tokens: u64,
     reasoning_tokens: u64,
+    completion_image_tokens: u64,
     charge: String,
 }
 
@@ -186,8 +189,11 @@ impl<'a> Row<'a> {
             failed_requests: sums.failed,
             prompt_tokens: sums.usage.prompt,
             cached_tokens: sums.usage.cached,
+            cache_write_tokens: sums.usage.cache_write,
+            prompt_audio_tokens: sums.usage.prompt_audio,
             completion_tokens: sums.usage.completion,
             reasoning_tokens: sums.usage.reasoning,
+            completion_image_tokens: sums.usage.completion_image,
             charge: charge.to_string(),
         }
     }

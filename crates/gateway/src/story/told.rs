@@ -84,8 +84,15 @@ pub struct ToldUsage {
     pub cached_tokens: u64,
     pub cache_write_tokens: u64,
     pub cache_write_1h_tokens: u64,
+    #[serde(default)]
+    pub prompt_audio_tokens: u64,
+    /// Those of them that are among the cached ones.
+    #[serde(default)]
+    pub cached_audio_tokens: u64,
     pub completion_tokens: u64,
     pub reasoning_tokens: u64,
+    #[serde(default)]
+    pub completion_image_tokens: u64,
 }
 
 /// Amounts are in dollars.
@@ -103,7 +110,7 @@ pub struct ToldBill {
     /// What attempts may cost the operator beside that, whose output nobody was given; estimated.
     #[serde(default)]
     pub lost_cost: Option<String>,
-    /// In dollars per million tokens.
+    /// In dollars per million tokens, after how many `times` that the account pays, where that is not once.
     pub rates: Option<String>,
     /// Whether the gate counted the tokens.
     pub estimated: bool,
@@ -331,8 +338,11 @@ impl ToldUsage {
             cached_tokens: usage.cached,
             cache_write_tokens: usage.cache_write,
             cache_write_1h_tokens: usage.cache_write_1h,
+            prompt_audio_tokens: usage.prompt_audio,
+            cached_audio_tokens: usage.cached_audio,
             completion_tokens: usage.completion,
             reasoning_tokens: usage.reasoning,
+            completion_image_tokens: usage.completion_image,
         }
     }
 }

@@ -145,8 +145,14 @@ fn summary(story: &ToldStory) -> String {
         let prompt = parts(&[
             (usage.cached_tokens, "cached"),
             (usage.cache_write_tokens, "written to the cache"),
+            (usage.cache_write_1h_tokens, "of those for an hour"),
+            (usage.prompt_audio_tokens, "of audio"),
+            (usage.cached_audio_tokens, "of audio from the cache"),
         ]);
-        let completion = parts(&[(usage.reasoning_tokens, "reasoning")]);
+        let completion = parts(&[
+            (usage.reasoning_tokens, "reasoning"),
+            (usage.completion_image_tokens, "of images"),
+        ]);
         let (read, written) = (usage.prompt_tokens, usage.completion_tokens);
         lines.push((
             "tokens",

@@ -14,6 +14,7 @@ mod admin_tags;
 mod answer;
 mod attempt_time;
 mod backup;
+mod bill;
 mod body;
 mod breaker;
 mod channel_reload;

@@ -38,7 +38,7 @@ pub struct Recorded {
     charge: Option<String>,
     cost: Option<String>,
     lost_cost: String,
-    /// In dollars per million tokens, as they were then.
+    /// In dollars per million tokens, as they were then, after how many `times` that the account paid, where that is not once.
     rates: Option<String>,
     first_output_ms: Option<u64>,
     duration_ms: u64,
@@ -50,8 +50,10 @@ struct RecordedUsage {
     cached_tokens: u64,
     cache_write_tokens: u64,
     cache_write_1h_tokens: u64,
+    prompt_audio_tokens: u64,
     completion_tokens: u64,
     reasoning_tokens: u64,
+    completion_image_tokens: u64,
 }
 
 impl Recorded {
@@ -88,8 +90,10 @@ impl Recorded {
                 cached_tokens: usage.cached,
                 cache_write_tokens: usage.cache_write,
                 cache_write_1h_tokens: usage.cache_write_1h,
+                prompt_audio_tokens: usage.prompt_audio,
                 completion_tokens: usage.completion,
                 reasoning_tokens: usage.reasoning,
+                completion_image_tokens: usage.completion_image,
             },
             estimated: record.estimated,
             held: record.held.to_string(),
@@ -164,8 +168,11 @@ impl Recorded {
             (usage.prompt_tokens, "prompt"),
             (usage.cached_tokens, "of them cached"),
             (usage.cache_write_tokens, "written to the cache"),
+            (usage.cache_write_1h_tokens, "of those for an hour"),
+            (usage.prompt_audio_tokens, "of audio"),
             (usage.completion_tokens, "completion"),
             (usage.reasoning_tokens, "of them reasoning"),
+            (usage.completion_image_tokens, "of them of images"),
         ];
         let always = |class: &str| matches!(class, "prompt" | "completion");
         let shown = parts
