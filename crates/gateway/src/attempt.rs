@@ -349,7 +349,7 @@ impl Attempts<'_> {
         let treatment = outcome::treatment(&failure);
         let health = &server.channel.health;
         let witness = treatment.blame.perhaps(|| self.asked.witness());
-        health.note(treatment.sign, lost.probe.as_ref().map(Probe::start), witness);
+        health.note(treatment.sign, lost.probe.as_ref().map(Probe::standing), witness);
         if let Some((scope, rest)) = treatment.rest {
             health.rest(scope, &server.health, rest, witness);
         }

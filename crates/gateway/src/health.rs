@@ -20,7 +20,7 @@ use std::{
 use tollgate_catalog::model::ModelId;
 
 use breaker::Breaker;
-pub use breaker::{BreakerState, Probe, ProbeStart};
+pub use breaker::{BreakerState, Probe, Standing};
 use history::History;
 pub use places::{Place, Places};
 use rest::Rest;
@@ -235,9 +235,9 @@ impl Health {
         Ok(place)
     }
 
-    /// Notes how an attempt ended. `probe`: when it began, where it was one ([`Place::probe`]). `witness`: the request, where a failure
-    /// may be its own fault; then it counts once in a while.
-    pub fn note(&self, sign: Sign, probe: Option<ProbeStart>, witness: Option<Witness>) {
+    /// Notes how an attempt ended. `probe`: its standing, where it was one ([`Place::probe`]). `witness`: the request,
+    /// where a failure may be its own fault; then it counts once in a while.
+    pub fn note(&self, sign: Sign, probe: Option<Standing>, witness: Option<Witness>) {
         let now = self.now();
         match sign {
             Sign::Alive => self.known.breaker.succeeded(now),
@@ -259,9 +259,9 @@ impl Health {
     }
 
     /// Notes the first output of a stream: the provider is there, and knows credential and model. What becomes of the
-    /// stream shows at its end. `although_open`: it was a probe, or was tried since nothing else was left.
-    pub fn stream_began(&self, model: &ModelHealth, although_open: bool) {
-        self.known.breaker.stream_began(self.now(), although_open);
+    /// stream shows at its end. `although_open`: it was a probe (`probe`), or was tried since nothing else was left.
+    pub fn stream_began(&self, model: &ModelHealth, although_open: bool, probe: Option<Standing>) {
+        self.known.breaker.stream_began(self.now(), although_open, probe);
         self.known.suspicion.clear();
         model.suspicion.clear();
     }
@@ -272,7 +272,7 @@ impl Health {
     }
 
     /// Notes that a stream broke after its first output; the arguments are those of [`Health::note`].
-    pub fn stream_broke(&self, sign: Sign, probe: Option<ProbeStart>, witness: Option<Witness>) {
+    pub fn stream_broke(&self, sign: Sign, probe: Option<Standing>, witness: Option<Witness>) {
         let now = self.now();
         match sign {
             Sign::Alive => self.known.breaker.stream_ended(),

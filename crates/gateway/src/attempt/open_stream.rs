@@ -14,7 +14,7 @@ use crate::{
     abandoned::{Deadline, How, Parting, Read},
     buffered::Held,
     error::Failure,
-    health::{ModelHealth, Place, ProbeStart, Witness},
+    health::{ModelHealth, Place, Standing, Witness},
     sandbox::EmbeddedStream,
     story::Followed,
 };
@@ -37,8 +37,8 @@ pub struct OpenStream {
 pub struct Watch {
     pub channel: Arc<crate::channel::Channel>,
     pub model: Arc<ModelHealth>,
-    /// When the stream's attempt began, where it was a probe.
-    pub probe: Option<ProbeStart>,
+    /// What the stream's attempt is as a probe, where it was one.
+    pub probe: Option<Standing>,
     /// Where its calls have none of their own.
     pub _place: Option<Place>,
     pub witness: Witness,

@@ -157,8 +157,8 @@ impl Trial<'_> {
             Err(_) => {
                 // Most of the time went by here.
                 if began.elapsed() > self.gate.settings.request_deadline / 2 {
-                    let start = probe.as_ref().map(Probe::start);
-                    health.note(Sign::Failing, start, Some(self.asked.witness()));
+                    let standing = probe.as_ref().map(Probe::standing);
+                    health.note(Sign::Failing, standing, Some(self.asked.witness()));
                 }
                 Err(lost(probe, LostBy::Late, notes))
             }
@@ -180,11 +180,12 @@ impl Attempted {
         match &mut self.outcome {
             Outcome::Whole { .. } => health.answered(&server.health),
             Outcome::Stream(stream) => {
-                health.stream_began(&server.health, probe.is_some() || *forced);
+                let standing = probe.as_ref().map(Probe::standing);
+                health.stream_began(&server.health, standing.is_some() || *forced, standing);
                 stream.watched_by(Watch {
                     channel: Arc::clone(&server.channel),
                     model: Arc::clone(&server.health),
-                    probe: probe.as_ref().map(Probe::start),
+                    probe: standing,
                     _place: place,
                     witness: witness(),
                 });

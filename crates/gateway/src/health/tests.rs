@@ -164,14 +164,14 @@ fn streams_that_break_after_their_first_output_fail_in_a_row_until_one_ends() {
     let health = Health::new(settings(), [&a].into_iter(), places(None));
     let model = health.of_model(&a);
     let breaks = || {
-        health.stream_began(&model, false);
+        health.stream_began(&model, false, None);
         health.stream_broke(Sign::Failing, None, None);
     };
     for _ in 0..5 {
         breaks();
         // Answers of other kinds say nothing of streams.
         health.answered(&model);
-        health.stream_began(&model, false);
+        health.stream_began(&model, false, None);
         health.stream_ended();
     }
     assert_eq!(health.breaker(), BreakerState::Closed);
@@ -190,8 +190,8 @@ fn failures_among_streams_that_go_on_for_long_are_not_in_a_row() {
     let model = health.of_model(&a);
     for _ in 0..30 {
         health.note(Sign::Failing, None, None);
-        health.stream_began(&model, false);
-        health.stream_began(&model, false);
+        health.stream_began(&model, false, None);
+        health.stream_began(&model, false, None);
     }
     assert_eq!(health.breaker(), BreakerState::Closed);
 }
@@ -206,14 +206,14 @@ fn a_probe_that_begins_to_answer_lets_others_through_until_it_breaks() {
     let health = Health::new(no_time, [&a].into_iter(), places(None));
     let model = health.of_model(&a);
     for _ in 0..2 {
-        health.stream_began(&model, false);
+        health.stream_began(&model, false, None);
         health.stream_broke(Sign::Failing, None, None);
     }
     let place = health.begin(false).expect("its time is over");
-    let probe = place.probe.as_ref().map(Probe::start);
+    let probe = place.probe.as_ref().map(Probe::standing);
     assert!(probe.is_some());
 
-    health.stream_began(&model, probe.is_some());
+    health.stream_began(&model, probe.is_some(), probe);
     assert_eq!(health.breaker(), BreakerState::Closed);
     health.stream_broke(Sign::Failing, probe, None);
 
@@ -224,7 +224,7 @@ fn a_probe_that_begins_to_answer_lets_others_through_until_it_breaks() {
 fn a_stream_that_began_before_the_breaker_opened_does_not_close_it_with_its_end() {
     let [a, _] = models();
     let health = Health::new(settings(), [&a].into_iter(), places(None));
-    health.stream_began(&health.of_model(&a), false);
+    health.stream_began(&health.of_model(&a), false, None);
     for _ in 0..2 {
         health.note(Sign::Failing, None, None);
     }

@@ -13,7 +13,7 @@ use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate},
-    provider::{FakeProvider, Script, accepts_and_says_nothing, decides, fails, says},
+    provider::{FakeProvider, Script, accepts_and_says_nothing, decides, fails, says, streams},
 };
 
 use crate::{
@@ -163,4 +163,68 @@ async fn while_a_probe_hangs_there_is_no_other() {
     assert_eq!(texts, ["spare"; 12]);
     assert_eq!(first.requests().len(), 2 + 1);
     assert_eq!(breaker(&gate, 0).await, "open", "for twice the time");
+}
+
+/// A gate with one channel whose breaker has opened and lets a probe through.
+async fn half_open() -> (FakeProvider, Gate) {
+    let provider = FakeProvider::start_with(says("well")).await;
+    let gate = setup()
+        .resilient()
+        .config("[routing]\nretries = 0\nbreaker_failures = 3\nbreaker_open_ms = 300")
+        .channel(Channel::to(&provider).models([MODEL]))
+        .start()
+        .await;
+    for number in 0..3 {
+        provider.next(fails(500, "", "boom"));
+        assert_eq!(ask(&gate, number, None).await.status, 502);
+    }
+    while breaker(&gate, 0).await != "half_open" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    (provider, gate)
+}
+
+#[tokio::test]
+async fn a_stream_that_was_a_probe_and_breaks_among_many_that_end_opens_no_breaker() {
+    let (provider, gate) = half_open().await;
+    let pause = Duration::from_millis(400);
+    provider.next(streams(["Hel", "lo", " there"]).pauses(pause).then_resets());
+    let mut probe = gate.open_stream(&another(10)).await;
+    probe.next_event().await.expect("its first output");
+    assert_eq!(breaker(&gate, 0).await, "closed");
+
+    for number in 20..30 {
+        assert_eq!(gate.stream(&another(number)).await.text(), "well");
+    }
+    let probe = probe.rest().await;
+
+    assert!(probe.error_code().is_some(), "it broke");
+    assert_eq!(
+        breaker(&gate, 0).await,
+        "closed",
+        "the channel has long been well"
+    );
+}
+
+#[tokio::test]
+async fn a_probe_that_fails_after_others_were_answered_opens_no_breaker() {
+    let (provider, gate) = half_open().await;
+    provider.next(fails(500, "", "boom").delays(Duration::from_millis(1500)));
+
+    let probe = ask(&gate, 10, None);
+    let others = async {
+        provider.received(3 + 1).await;
+        for number in 20..30 {
+            assert_eq!(ask(&gate, number, None).await.text(), "well");
+        }
+        assert_eq!(breaker(&gate, 0).await, "closed");
+    };
+    let (probe, ()) = tokio::join!(probe, others);
+
+    assert_eq!(probe.status, 502);
+    assert_eq!(
+        breaker(&gate, 0).await,
+        "closed",
+        "the channel has long been well"
+    );
 }

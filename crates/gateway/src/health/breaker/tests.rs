@@ -1,6 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{Breaker, BreakerState, LONGEST_PROBE, Probe, WINDOW, WINDOW_LEAST};
+use super::{
+    Breaker, BreakerState, LONGEST_PROBE, Probe,
+    window::{WINDOW, WINDOW_LEAST},
+};
 use crate::health::{HealthSettings, RestsBy};
 
 const OPEN: Duration = Duration::from_secs(10);
@@ -123,7 +126,7 @@ fn a_probe_that_never_ends_is_followed_by_another_and_both_double_the_time_once(
     let second = probe(&breaker, end);
 
     for probe in [first, second] {
-        breaker.failed(end + 1_000, &settings(), Some(probe.start()));
+        breaker.failed(end + 1_000, &settings(), Some(probe.standing()));
     }
 
     assert_eq!(
@@ -138,7 +141,7 @@ fn others_that_fail_beside_a_probe_do_not_keep_it_open_longer() {
     fail(&breaker, 1, 3);
     let probe = probe(&breaker, 10_001);
     fail(&breaker, 12_000, 50);
-    breaker.failed(12_000, &settings(), Some(probe.start()));
+    breaker.failed(12_000, &settings(), Some(probe.standing()));
     fail(&breaker, 12_000, 50);
     drop(probe);
     assert_eq!(breaker.state(32_000), BreakerState::HalfOpen);
@@ -151,7 +154,7 @@ fn each_probe_that_fails_doubles_the_time_up_to_a_limit() {
     let mut now = 10_001;
     for expected in [20, 40, 80, 160, 300, 300] {
         let probe = probe(&breaker, now);
-        breaker.failed(now, &settings(), Some(probe.start()));
+        breaker.failed(now, &settings(), Some(probe.standing()));
         drop(probe);
         let next = now + expected * 1_000;
         assert_eq!(kept_away(&breaker, next - 1), Some((next, RestsBy::Breaker)));
@@ -166,4 +169,76 @@ fn requests_that_were_under_way_when_it_opened_do_not_keep_it_open_longer() {
     fail(&breaker, 1, 3);
     fail(&breaker, 9_000, 50);
     assert_eq!(breaker.state(10_001), BreakerState::HalfOpen);
+}
+
+/// A breaker that is probed, and the probe.
+fn probed() -> (Arc<Breaker>, Probe) {
+    let breaker = Arc::<Breaker>::default();
+    fail(&breaker, 1, 3);
+    let probe = probe(&breaker, 10_001);
+    (breaker, probe)
+}
+
+#[test]
+fn a_stream_that_was_a_probe_and_breaks_opens_it_for_longer_until_a_stream_has_ended() {
+    for ended in [false, true] {
+        let (breaker, probe) = probed();
+        let standing = Some(probe.standing());
+        breaker.stream_began(10_100, true, standing);
+        drop(probe);
+        // What begins says nothing of how such streams end.
+        breaker.stream_began(10_200, false, None);
+        if ended {
+            breaker.stream_ended();
+        }
+
+        breaker.stream_broke(22_000, &settings(), standing);
+
+        match ended {
+            true => assert_eq!(breaker.state(22_000), BreakerState::Closed),
+            false => assert_eq!(kept_away(&breaker, 22_000), Some((42_000, RestsBy::Breaker))),
+        }
+    }
+}
+
+#[test]
+fn whoever_answers_beside_a_probe_takes_its_place() {
+    let (breaker, probe) = probed();
+    breaker.succeeded(11_000);
+
+    breaker.failed(16_000, &settings(), Some(probe.standing()));
+
+    assert_eq!(breaker.state(16_000), BreakerState::Closed);
+    let (breaker, probe) = probed();
+    breaker.stream_began(11_000, true, None);
+    breaker.failed(16_000, &settings(), Some(probe.standing()));
+    assert_eq!(
+        breaker.state(16_000),
+        BreakerState::Closed,
+        "a last resort that begins to answer is an answer"
+    );
+}
+
+#[test]
+fn the_end_of_a_stream_from_before_it_opened_leaves_the_probe_its_say() {
+    let (breaker, probe) = probed();
+    breaker.stream_ended();
+
+    breaker.failed(11_000, &settings(), Some(probe.standing()));
+
+    assert_eq!(kept_away(&breaker, 11_000), Some((31_000, RestsBy::Breaker)));
+}
+
+#[test]
+fn a_probe_of_an_earlier_time_that_it_was_open_does_not_open_it_for_longer() {
+    let (breaker, first) = probed();
+    let standing = Some(first.standing());
+    breaker.stream_began(10_100, true, standing);
+    drop(first);
+    fail(&breaker, 11_000, 3);
+    assert_eq!(kept_away(&breaker, 11_000), Some((21_000, RestsBy::Breaker)));
+
+    breaker.stream_broke(12_000, &settings(), standing);
+
+    assert_eq!(kept_away(&breaker, 12_000), Some((21_000, RestsBy::Breaker)));
 }
