@@ -22,7 +22,8 @@ pub struct UnaskedStream<'a> {
 
 #[derive(Debug)]
 enum Kind {
-    /// The first bytes do not tell yet.
+    /// The first bytes do not tell yet: fewer than a line of events begins with, and none of the white space before them,
+    /// of which a provider may send any amount while the request waits there.
     Unknown(Vec<u8>),
     /// A whole answer, as was asked for: its bytes say nothing of its end.
     Whole,
@@ -44,15 +45,18 @@ impl<'a> UnaskedStream<'a> {
     /// it has ended, or cannot be read on.
     pub fn ends_with(&mut self, bytes: &Bytes, limit: usize) -> bool {
         if let Kind::Unknown(first) = &mut self.kind {
-            if first.is_empty() && bytes.trim_ascii_start().first() == Some(&b'{') {
+            let come = match first.is_empty() {
+                true => bytes.trim_ascii_start(),
+                false => &bytes[..],
+            };
+            if first.is_empty() && come.first() == Some(&b'{') {
                 self.kind = Kind::Whole;
                 return false;
             }
-            first.extend_from_slice(bytes);
-            let seen = first.trim_ascii_start();
+            first.extend_from_slice(come);
             if LINES
                 .iter()
-                .any(|line| line.len() > seen.len() && line.starts_with(seen))
+                .any(|line| line.len() > first.len() && line.starts_with(first))
             {
                 return false;
             }
@@ -84,3 +88,6 @@ impl<'a> UnaskedStream<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
