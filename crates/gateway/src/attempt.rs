@@ -34,9 +34,11 @@ use tollgate_chat::{
     chunk::{AnswerShape, Head},
 };
 use tollgate_dialects::{Note, Presentation};
-use tracing::warn;
 
-pub use self::{asking::try_channel, open_stream::OpenStream};
+pub use self::{
+    asking::{Failed, try_channel},
+    open_stream::OpenStream,
+};
 use self::{
     caller::Caller,
     fetch::Media,
@@ -171,7 +173,6 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, Unans
         failures: Vec::new(),
         late: Vec::new(),
         left_alone: Vec::new(),
-        made: 0,
         deadline,
         has_more_behind: falls_back || !resting.is_empty(),
     };
@@ -223,8 +224,6 @@ struct Attempts<'a> {
     late: Vec<Note>,
     /// Channels of the model that the client asked for which came to be left alone after its route was made.
     left_alone: Vec<LeftAlone>,
-    /// Attempts that have failed, whatever the model.
-    made: usize,
     deadline: Instant,
     /// Whether somebody is asked beyond the channels that are being tried.
     has_more_behind: bool,
@@ -311,8 +310,21 @@ impl Attempts<'_> {
         lost: Lost,
         tries: &mut Tries<'_>,
     ) -> Option<Verdict> {
+        let server = &candidates[lost.candidate].server;
         let failure = match lost.by {
-            LostBy::Failure(failure) => failure,
+            LostBy::Failed(Failed { failure, attempt }) => {
+                self.asked.story.log_failed(attempt, &server.served, &failure);
+                failure
+            }
+            LostBy::Full => {
+                tries.skipped(lost.candidate, &self.gate.retries);
+                self.asked.story.passes_over(&server.served, Why::Full);
+                // What failed before says more to the client than that there is no place now.
+                if !self.failures.is_empty() {
+                    return None;
+                }
+                Failure::ChannelFull
+            }
             LostBy::Late => {
                 self.late = lost.notes;
                 return None;
@@ -321,31 +333,10 @@ impl Attempts<'_> {
                 tries.skipped(lost.candidate, &self.gate.retries);
                 let is_repeated = tries.is_repeating();
                 let why = Why::of_rest(by, left);
-                self.leaves_alone(request, &candidates[lost.candidate].server, why, is_repeated);
+                self.leaves_alone(request, server, why, is_repeated);
                 return None;
             }
         };
-        if matches!(failure, Failure::ChannelFull) {
-            tries.skipped(lost.candidate, &self.gate.retries);
-            let served = &candidates[lost.candidate].server.served;
-            self.asked.story.passes_over(served, Why::Full);
-            // What failed before says more to the client than that there is no place now.
-            if !self.failures.is_empty() {
-                return None;
-            }
-        }
-        self.made += 1;
-        let server = &candidates[lost.candidate].server;
-        let channel = &server.channel.settings.name;
-        warn!(
-            request_id = self.asked.story.id.as_str(),
-            %channel,
-            model = %request.model.id,
-            attempt = self.made,
-            outcome = outcome::label(&failure),
-            error = %outcome::for_log(&failure),
-            "attempt failed"
-        );
         let treatment = outcome::treatment(&failure);
         let health = &server.channel.health;
         let witness = treatment.blame.perhaps(|| self.asked.witness());
@@ -355,7 +346,7 @@ impl Attempts<'_> {
         }
         tries.failed(lost.candidate, treatment.verdict, outcome::advised_wait(&failure));
         self.failures.push(AttemptFailure {
-            channel: channel.clone(),
+            channel: server.channel.settings.name.clone(),
             failure,
             notes: lost.notes,
         });

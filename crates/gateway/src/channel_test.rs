@@ -132,6 +132,7 @@ async fn ask(gate: &Arc<Gate>, model: &ModelId, server: &Server) -> Result<(), T
         story: &story,
     };
     let told = (&mut media, &mut Vec::new());
-    try_channel(gate, asker, &request, server, &presentation, told, None).await?;
+    let tried = try_channel(gate, asker, &request, server, &presentation, told, None).await;
+    tried.map_err(|failed| failed.failure)?;
     Ok(())
 }

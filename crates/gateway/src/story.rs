@@ -55,6 +55,8 @@ pub struct Pages {
     pub stream: bool,
     considered: Vec<Considered>,
     pub attempts: Vec<Attempt>,
+    /// Attempts that there have been, those that found no place included.
+    begun: usize,
     /// Entries that found no place.
     left_out: u32,
     pub end: Option<End>,

@@ -19,6 +19,14 @@ use super::{
 };
 use crate::{channel::Server, error::Failure, gate::Gate, story::AttemptPen};
 
+/// Why an attempt came to nothing.
+#[derive(Debug)]
+pub struct Failed {
+    pub failure: Failure,
+    /// Which of the request's attempts it was, from 1.
+    pub attempt: usize,
+}
+
 /// Translates the request, sends it, and reads until its outcome is known. Where the
 /// provider gives fewer choices at once than the client wants, it is asked several times; where it refuses what
 /// earlier turns thought, it is asked once more without that. `limit`: how long all of it may take. `notes`: what is
@@ -31,7 +39,7 @@ pub async fn try_channel(
     presentation: &Arc<Presentation>,
     (media, notes): (&mut Media, &mut Vec<Note>),
     limit: Option<Duration>,
-) -> Result<Attempted, Failure> {
+) -> Result<Attempted, Failed> {
     let server = server.for_request(request);
     let mut pen = asker.story.attempt(&server);
     let written = (&mut pen, &mut *notes);
@@ -42,6 +50,7 @@ pub async fn try_channel(
             .await
             .unwrap_or(Err(Failure::TotalTimeout { limit })),
     };
+    let attempt = pen.number();
     match &tried {
         Ok(_) => pen.answered(),
         Err(failure) => pen.failed(failure),
@@ -50,7 +59,7 @@ pub async fn try_channel(
     if matches!(tried, Err(Failure::Unsupported(_) | Failure::NotFetched(_))) {
         notes.clear();
     }
-    tried
+    tried.map_err(|failure| Failed { failure, attempt })
 }
 
 async fn ask_channel(

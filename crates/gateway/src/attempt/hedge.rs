@@ -73,8 +73,8 @@ pub async fn race(
         let ended = match tried {
             Err(failed) if !running.is_empty() => {
                 next_is_due = match &failed.by {
-                    LostBy::Failure(failure) => treatment(failure).verdict != Verdict::GiveUp,
-                    LostBy::LeftAlone { .. } => true,
+                    LostBy::Failed(failed) => treatment(&failed.failure).verdict != Verdict::GiveUp,
+                    LostBy::Full | LostBy::LeftAlone { .. } => true,
                     LostBy::Late => false,
                 };
                 lost.push(failed);

@@ -6,10 +6,14 @@ use tokio::time::{Instant, timeout_at};
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_dialects::{Note, Presentation};
 
-use super::{Asked, Attempted, Outcome, asking::try_channel, fetch::Media, open_stream::Watch};
+use super::{
+    Asked, Attempted, Outcome,
+    asking::{Failed, try_channel},
+    fetch::Media,
+    open_stream::Watch,
+};
 use crate::{
     channel::Server,
-    error::Failure,
     gate::Gate,
     health::{NoPlace, Place, Probe, RestsBy, Sign, Witness},
     route::Candidate,
@@ -42,7 +46,9 @@ pub struct Lost {
 
 /// What a try came to nothing by.
 pub enum LostBy {
-    Failure(Failure),
+    Failed(Failed),
+    /// Nothing was sent: no place was free there.
+    Full,
     /// The request's time is over.
     Late,
     /// Nothing was sent: the channel is to be left alone for so long, which was not so when the route was made.
@@ -91,7 +97,7 @@ impl Trial<'_> {
             candidate,
             probe: None,
             by: match why {
-                NoPlace::Full => LostBy::Failure(Failure::ChannelFull),
+                NoPlace::Full => LostBy::Full,
                 NoPlace::LeftAlone { left, by } => LostBy::LeftAlone { left, by },
             },
             notes: Vec::new(),
@@ -153,7 +159,7 @@ impl Trial<'_> {
                 let witness = || Witness::roughly(self.asked.caller.key, self.request.request.body());
                 Ok(attempted.at(&self.candidates[candidate], probe, place, witness))
             }
-            Ok(Err(failure)) => Err(lost(probe, LostBy::Failure(failure), notes)),
+            Ok(Err(failed)) => Err(lost(probe, LostBy::Failed(failed), notes)),
             Err(_) => {
                 // Most of the time went by here.
                 if began.elapsed() > self.gate.settings.request_deadline / 2 {

@@ -90,6 +90,8 @@ pub struct AttemptPen {
 #[derive(Debug, Clone)]
 pub struct AttemptMark {
     story: Arc<Story>,
+    /// Which of the request's attempts it is, from 1.
+    number: usize,
     /// `None`: the story has no place left.
     place: Option<usize>,
 }
@@ -108,7 +110,8 @@ impl Story {
     fn begin_attempt(self: &Arc<Self>, served: &Arc<Served>, serving: Option<&Arc<Serving>>) -> AttemptPen {
         let began = self.since_arrival();
         let mut pages = self.pages();
-        let place = pages.attempts.len();
+        pages.begun += 1;
+        let (number, place) = (pages.begun, pages.attempts.len());
         let place = pages.has_place(place).then_some(place);
         if place.is_some() {
             if pages.attempts.is_empty() {
@@ -132,6 +135,7 @@ impl Story {
         AttemptPen {
             mark: AttemptMark {
                 story: Arc::clone(self),
+                number,
                 place,
             },
             served: Arc::clone(served),
@@ -323,13 +327,19 @@ impl AttemptPen {
         });
     }
 
-    /// It failed, and the same channel is asked in another way.
+    /// Which of the request's attempts it is, from 1, in the log as in the story.
+    pub fn number(&self) -> usize {
+        self.mark.number
+    }
+
+    /// It failed, and the same channel is asked in another way. It is warned of.
     pub fn again(&mut self, failure: &Failure) {
         let last = &self.mark;
         let serving = last.place.and_then(|place| {
             let pages = last.story.pages();
             pages.attempts.get(place)?.serving.clone()
         });
+        last.story.log_failed(last.number, &self.served, failure);
         let next = last.story.begin_attempt(&self.served, serving.as_ref());
         std::mem::replace(self, next).failed(failure);
     }

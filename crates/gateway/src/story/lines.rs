@@ -12,6 +12,11 @@ use super::{
     Story,
     attempt::{Attempt, CANCELLED},
 };
+use crate::{
+    attempt::outcome::{for_log, label},
+    channel::Served,
+    error::Failure,
+};
 
 impl Story {
     /// Closes the attempts, since the request is over, and logs those that nobody was warned of, unless it is the one
@@ -19,7 +24,7 @@ impl Story {
     pub fn log_attempts(&self, answered: bool, took: Duration) -> usize {
         let mut pages = self.pages();
         pages.close_attempts(took, answered);
-        let attempts = pages.attempts.len();
+        let attempts = pages.begun;
         let is_untold = |attempt: &Attempt| attempt.outcome == Some(CANCELLED) && attempt.output.is_none();
         if attempts > 1 || pages.attempts.iter().any(is_untold) {
             for (number, attempt) in pages.attempts.iter().enumerate() {
@@ -30,6 +35,19 @@ impl Story {
             }
         }
         attempts
+    }
+
+    /// Warns of an attempt that failed before it answered.
+    pub fn log_failed(&self, number: usize, served: &Served, failure: &Failure) {
+        warn!(
+            request_id = self.id.as_str(),
+            channel = %served.channel,
+            model = %served.model,
+            attempt = number,
+            outcome = label(failure),
+            error = %for_log(failure),
+            "attempt failed"
+        );
     }
 
     /// Warns of an attempt that broke after its first output.

@@ -127,6 +127,27 @@ fn an_attempt_that_breaks_after_its_first_output_has_failed() {
 }
 
 #[test]
+fn attempts_have_the_numbers_of_their_places_in_the_story() {
+    let story = story();
+    let channel = served("a");
+    let refused = Failure::Connect("refused".to_owned());
+    let first = story.attempt_embedded(&channel);
+    assert_eq!(first.number(), 1);
+    first.failed(&refused);
+    let mut second = story.attempt_embedded(&channel);
+    assert_eq!(second.number(), 2);
+
+    second.again(&refused);
+
+    assert_eq!(second.number(), 3, "it is asked once more");
+    second.answered();
+    story.ends(ended("ok"));
+    let told = story.told();
+    let outcomes: Vec<_> = told.attempts.iter().map(|told| told.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["no_connection", "no_connection", "ok"]);
+}
+
+#[test]
 fn the_head_of_an_answer_that_is_read_on_is_not_the_attempts() {
     let story = story();
     let pen = story.attempt_embedded(&served("a"));

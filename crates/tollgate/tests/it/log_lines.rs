@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_testkit::{
-    gate::{Answer, Gate},
-    provider::{accepts_and_says_nothing, fails, streams},
+    gate::{Answer, Channel, Gate},
+    provider::{FakeProvider, accepts_and_says_nothing, fails, says, streams},
 };
 
 use crate::{
-    explain::{ID, with_spare},
-    stage::{question, question_with},
+    explain::{ID, story, with_spare},
+    stage::{MODEL, question, question_with, setup},
 };
 
 /// The line of the log with this message.
@@ -97,4 +97,54 @@ async fn every_request_and_every_attempt_has_a_line_of_the_log_with_the_requests
     };
     let told = "model=gpt-4o status=400 outcome=decimal_above_max_value param=temperature";
     assert!(refusal.contains(told), "{refusal}");
+}
+
+#[tokio::test]
+async fn the_log_and_explain_number_attempts_alike_and_a_channel_without_a_place_is_none() {
+    let full = FakeProvider::start_with(accepts_and_says_nothing()).await;
+    let fails = FakeProvider::start_with(fails(500, "", "boom")).await;
+    let answers = FakeProvider::start_with(says("well")).await;
+    let channel = |provider, name: &'static str, priority: &str| {
+        let channel = Channel::to(provider).named(name).models([MODEL]);
+        channel.set("priority", priority)
+    };
+    let gate = setup()
+        .channel(channel(&full, "full", "0").set("concurrency", "1"))
+        .channel(channel(&fails, "fails", "1"))
+        .channel(channel(&answers, "answers", "2"))
+        .start()
+        .await;
+    let hangs = gate.chat_request(gate.key(), question().to_string());
+
+    let (answer, _) = tokio::join!(
+        async {
+            full.received(1).await;
+            gate.post(&question()).await
+        },
+        tokio::time::timeout(Duration::from_millis(700), gate.send(hangs)),
+    );
+
+    let told = story(&gate, answer.header(ID)).await;
+    let channels: Vec<_> = told["attempts"].as_array().unwrap().iter().collect();
+    assert_eq!(channels.len(), 2);
+    assert_eq!(
+        (&channels[0]["channel"], &channels[1]["channel"]),
+        (&json!("fails"), &json!("answers"))
+    );
+    let id = format!("request_id={} ", answer.header(ID).unwrap());
+    let logs = gate.logs();
+    let lines: Vec<&str> = logs.lines().filter(|line| line.contains(&id)).collect();
+    let [failed, ended, request] = lines[..] else {
+        panic!("three lines: {lines:#?}");
+    };
+    assert!(
+        failed.contains("attempt failed") && failed.contains("channel=fails"),
+        "{failed}"
+    );
+    assert!(failed.contains("attempt=1 "), "{failed}");
+    assert!(
+        ended.contains("channel=answers") && ended.contains("attempt=2 outcome=ok"),
+        "{ended}"
+    );
+    assert!(request.contains("attempts=2"), "{request}");
 }
