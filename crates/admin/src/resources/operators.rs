@@ -267,7 +267,7 @@ pub(crate) async fn create_token(
     Ok(answer(StatusCode::CREATED, &shown))
 }
 
-/// End the use of an operator's token, which is named by how it begins.
+/// End the use of an operator's token, which is named by how it begins. The last thing that an admin comes in with stays.
 #[utoipa::path(delete, path = "/operators/{name}/tokens/{prefix}", tag = "operators",
     operation_id = "revoke_operator_token", params(("name" = String, Path), ("prefix" = String, Path)),
     responses((status = 200, body = OperatorShown), (status = "4XX", body = ErrorShown)))]
@@ -278,7 +278,7 @@ pub(crate) async fn revoke_token(
     let prefix = KeyPrefix::from_stored(prefix);
     writer
         .store
-        .revoke_operator_token(&name, &prefix, Timestamp::now())
+        .revoke_operator_token_unless_last(&name, &prefix, Timestamp::now())
         .await?;
     let listed = writer.store.operator(&name).await?;
     Ok(ok(&OperatorShown::from(listed)))

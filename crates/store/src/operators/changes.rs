@@ -29,7 +29,7 @@ impl From<&Operator> for OperatorSettings {
 
 impl Operator {
     /// Whether they may change things.
-    fn is_admin_in_use(&self) -> bool {
+    pub(super) fn is_admin_in_use(&self) -> bool {
         self.enabled && self.role == Role::Admin
     }
 }
@@ -53,7 +53,7 @@ impl Store {
             if settings != OperatorSettings::from(&before) {
                 (after.role, after.enabled) = (settings.role, settings.enabled);
                 if before.is_admin_in_use() && !after.is_admin_in_use() {
-                    another_admin(&mut transaction, &before).await?;
+                    another_admin(&mut transaction, &before, now).await?;
                 }
                 transaction
                     .query("UPDATE operators SET role = $2, enabled = $3 WHERE id = $1")
@@ -137,7 +137,7 @@ impl Store {
         may(&OperatorSettings::from(&operator))?;
         let writing = async {
             if operator.is_admin_in_use() {
-                another_admin(&mut transaction, &operator).await?;
+                another_admin(&mut transaction, &operator, now).await?;
             }
             self.write_removal(&mut transaction, &operator, now).await?;
             transaction.commit().await?;
@@ -182,23 +182,49 @@ impl Store {
     }
 }
 
-/// Fails where there is no admin in use but this one.
+/// Fails where there is no admin in use but this one. Who has neither a password nor a token is none, though they be
+/// switched on: they cannot come in. Neither is who has a session alone, for that ends.
 async fn another_admin(
     transaction: &mut Transaction,
     operator: &Operator,
+    now: Timestamp,
 ) -> Result<(), ChangeOperatorError> {
-    let others: i64 = transaction
-        .query(
-            "SELECT count(*) FROM operators
-             WHERE removed_at IS NULL AND enabled = 1 AND role = 'admin' AND id <> $1",
-        )
-        .bind(operator.id.get())
-        .fetch_scalar()
-        .await?;
-    match others {
-        0 => Err(ChangeOperatorError::LastAdmin {
+    let in_use = admins_who_come_in(transaction, now).await?;
+    match in_use.iter().any(|id| *id != operator.id.get()) {
+        true => Ok(()),
+        false => Err(ChangeOperatorError::LastAdmin {
             name: operator.name.clone(),
         }),
-        _ => Ok(()),
     }
+}
+
+/// Fails where no admin is in use any more, since this one has lost the last thing to come in with.
+pub(super) async fn some_admin(
+    transaction: &mut Transaction,
+    operator: &Operator,
+    now: Timestamp,
+) -> Result<(), ChangeOperatorError> {
+    match admins_who_come_in(transaction, now).await?.is_empty() {
+        false => Ok(()),
+        true => Err(ChangeOperatorError::LastAdmin {
+            name: operator.name.clone(),
+        }),
+    }
+}
+
+/// The numbers of those who are in use and have a password or a token.
+async fn admins_who_come_in(transaction: &mut Transaction, now: Timestamp) -> Result<Vec<i64>, sqlx::Error> {
+    let rows: Vec<(i64,)> = transaction
+        .query(
+            "SELECT id FROM operators
+             WHERE removed_at IS NULL AND enabled = 1 AND role = 'admin'
+               AND (password_hash IS NOT NULL OR id IN (
+                   SELECT operator_id FROM operator_tokens
+                   WHERE kind = 'token' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)
+               ))",
+        )
+        .bind(now.as_second())
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde_json::json;
 use tollgate_ledger::{KeyHash, KeyPrefix};
 
-use super::{ChangeOperatorError, Operator, OperatorId, OperatorRow, operator_to_change};
+use super::{
+    ChangeOperatorError, Operator, OperatorId, OperatorRow, changes::some_admin, operator_to_change,
+};
 use crate::{
     audit::{Change, Resource},
     database::{Store, connection::Transaction},
@@ -130,7 +132,35 @@ impl Store {
         now: Timestamp,
     ) -> Result<Operator, ChangeOperatorError> {
         let mut transaction = self.pool.begin().await?;
-        let operator = operator_to_change(&mut transaction, name).await?;
+        let operator = self.write_revocation(&mut transaction, name, prefix, now).await?;
+        transaction.commit().await?;
+        Ok(operator)
+    }
+
+    /// As [`Self::revoke_operator_token`], unless no admin would be left who can come in.
+    pub async fn revoke_operator_token_unless_last(
+        &self,
+        name: &str,
+        prefix: &KeyPrefix,
+        now: Timestamp,
+    ) -> Result<Operator, ChangeOperatorError> {
+        let mut transaction = self.pool.begin().await?;
+        let operator = self.write_revocation(&mut transaction, name, prefix, now).await?;
+        if operator.is_admin_in_use() {
+            some_admin(&mut transaction, &operator, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(operator)
+    }
+
+    async fn write_revocation(
+        &self,
+        transaction: &mut Transaction,
+        name: &str,
+        prefix: &KeyPrefix,
+        now: Timestamp,
+    ) -> Result<Operator, ChangeOperatorError> {
+        let operator = operator_to_change(transaction, name).await?;
         let revoked = transaction
             .query(
                 "UPDATE operator_tokens SET revoked_at = $3
@@ -154,8 +184,7 @@ impl Store {
             before: Some(json!({ "prefix": prefix.as_str() })),
             after: None,
         };
-        self.write_down(&mut transaction, change).await?;
-        transaction.commit().await?;
+        self.write_down(transaction, change).await?;
         Ok(operator)
     }
 

@@ -292,3 +292,51 @@ async fn what_cannot_be_of_an_operator_names_its_field() {
         assert_eq!(admin.get(path).await.status, 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn an_admin_who_cannot_come_in_does_not_stand_in_for_the_last_one() {
+    let gate = gate().await;
+    let admin = Operator::admin(&gate).await;
+    let ghost = json!({"name": "ghost", "role": "admin"});
+    admin.done("POST", "/operators", ghost).await;
+    // Another had a token once.
+    made(&admin, &gate, "ben", "admin").await;
+    let tokens = admin.seen("/operators/ben/tokens").await;
+    let prefix = tokens["data"][0]["prefix"].as_str().unwrap().to_owned();
+    let revoked = admin.delete(&format!("/operators/ben/tokens/{prefix}")).await;
+    assert_eq!(revoked.status, 200, "one of two may go");
+
+    let own = admin.seen("/operators/anna/tokens").await;
+    let own = own["data"][0]["prefix"].as_str().unwrap().to_owned();
+    let own = format!("/operators/anna/tokens/{own}");
+    for path in ["/operators/anna", own.as_str()] {
+        let refused = admin.delete(path).await;
+        assert_eq!(refusal(&refused), (409, "last_admin".to_owned()), "{path}");
+    }
+    for change in [json!({"role": "viewer"}), json!({"enabled": false})] {
+        let refused = admin.patch("/operators/anna", change.clone()).await;
+        assert_eq!(refusal(&refused), (409, "last_admin".to_owned()), "{change}");
+    }
+
+    // With a password ben can come in, and all of it may go.
+    admin
+        .done("PATCH", "/operators/ben", json!({"password": PASSWORD}))
+        .await;
+    assert_eq!(admin.delete(&own).await.status, 200);
+    assert_eq!(sign_in(&gate, "ben", PASSWORD).await.0, 201);
+}
+
+#[tokio::test]
+async fn the_command_line_revokes_the_last_token_too() {
+    let gate = gate().await;
+    let admin = Operator::admin(&gate).await;
+    let own = admin.seen("/operators/anna/tokens").await;
+    let prefix = own["data"][0]["prefix"].as_str().unwrap();
+
+    let revoked = gate
+        .command(&["operators", "token", "--name", "anna", "--revoke", prefix])
+        .await;
+
+    assert!(revoked.success(), "{revoked:?}");
+    assert_eq!(admin.get("/accounts").await.status, 401);
+}
