@@ -118,7 +118,8 @@ impl Attempts<'_> {
         let forced = |LeftAlone { server, .. }| Candidate { server, forced: true };
         let mut candidates = behind.resting.to_vec();
         candidates.extend(new.into_iter().map(forced));
-        candidates.sort_by_key(|candidate| match candidate.server.fitness() {
+        // A rest may end meanwhile, and an order has to know one answer of each.
+        candidates.sort_by_cached_key(|candidate| match candidate.server.fitness() {
             Fitness::Fit => Duration::ZERO,
             Fitness::Resting { left, .. } => left,
         });
