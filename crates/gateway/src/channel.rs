@@ -142,7 +142,7 @@ pub struct Channels {
     pub(crate) any_bills_on: bool,
     /// Whether there are others, which are switched off or cannot be used.
     has_others: bool,
-    /// `/openapi.json`.
+    /// `/openapi.json` for anybody: the models of the catalogue.
     pub(crate) openapi: Bytes,
 }
 
@@ -206,9 +206,7 @@ impl Channels {
         for servers in channels.by_model.values_mut() {
             servers.sort_by_key(|server| server.channel.settings.priority);
         }
-        let mut unlisted: Vec<&str> = channels.unlisted.keys().map(ModelId::as_str).collect();
-        unlisted.sort_unstable();
-        channels.openapi = openapi(catalog, &unlisted).to_string().into();
+        channels.openapi = openapi(catalog, &[]).to_string().into();
         channels
     }
 

@@ -230,7 +230,7 @@ async fn dispatch(
         }
         MODELS => models::list(&gate, request.headers(), story).await,
         USAGE => usage::usage(&gate, request.headers(), request.uri().query(), story).await,
-        "/openapi.json" => Ok(openapi::openapi(&gate)),
+        "/openapi.json" => Ok(openapi::openapi(&gate, request.headers(), story).await),
         "/healthz" => Ok(health::healthz()),
         "/readyz" => Ok(health::readyz(&gate).await),
         _ => match path.strip_prefix("/v1/models/").filter(|id| !id.is_empty()) {

@@ -61,7 +61,7 @@ pub async fn one(gate: &Gate, headers: &HeaderMap, story: &Story, id: &str) -> R
 }
 
 /// Whether the key may use a channel of the model. One without channels is the sandbox's.
-fn is_reached(channels: &Channels, allowed: &AllowedChannels, model: &Model) -> bool {
+pub(super) fn is_reached(channels: &Channels, allowed: &AllowedChannels, model: &Model) -> bool {
     let servers = channels.servers(&model.id);
     let mut names = servers.iter().map(|server| &server.channel.settings.name);
     match servers.is_empty() {

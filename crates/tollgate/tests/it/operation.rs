@@ -382,3 +382,36 @@ async fn an_answer_says_which_channel_gave_it_and_how_it_is_to_be_read() {
         .await;
     assert!(head.body.is_empty());
 }
+
+#[tokio::test]
+async fn models_of_channels_alone_are_in_the_contract_of_who_may_call_them() {
+    let provider = FakeProvider::start().await;
+    let gate = setup()
+        .channel(Channel::to(&provider).models([MODEL, "house-secret", "house-open"]))
+        .start()
+        .await;
+    let all = gate.key().to_owned();
+    let some = gate
+        .create_key(&["--name", "some", "--models", "gpt-4o,house-open"])
+        .await;
+    let elsewhere = gate
+        .create_key(&["--name", "elsewhere", "--not-channels", "fake"])
+        .await;
+    let named = async |key: Option<&str>| {
+        let mut request = Request::get("/openapi.json");
+        if let Some(key) = key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let answer = gate.send(request.body(String::new()).unwrap()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let text = String::from_utf8(answer.body.to_vec()).unwrap();
+        assert!(text.contains(MODEL), "the catalogue is for anybody");
+        ["house-secret", "house-open"].map(|model| text.contains(model))
+    };
+
+    assert_eq!(named(None).await, [false, false]);
+    assert_eq!(named(Some("sk-of-nobody")).await, [false, false]);
+    assert_eq!(named(Some(&elsewhere)).await, [false, false]);
+    assert_eq!(named(Some(&some)).await, [false, true]);
+    assert_eq!(named(Some(&all)).await, [true, true]);
+}
