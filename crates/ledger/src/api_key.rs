@@ -14,6 +14,7 @@ use tollgate_catalog::model::ModelId;
 use crate::{
     key::{KeyId, KeyPrefix},
     limits::Limits,
+    network::is_in,
 };
 
 pub use channels::{AllowedChannels, ChannelNames, NotChannels};
@@ -185,9 +186,8 @@ impl AllowedNetworks {
         Self(networks.into_iter().collect())
     }
 
-    /// `client` must not be an IPv4 address in the form of IPv6.
     pub fn permit(&self, client: IpAddr) -> bool {
-        self.0.is_empty() || self.0.iter().any(|network| network.contains(&client))
+        self.0.is_empty() || self.0.iter().any(|network| is_in(network, client))
     }
 
     /// The named ones; none: any address.

@@ -11,6 +11,7 @@ pub mod key;
 pub mod lease;
 pub mod limits;
 pub mod name;
+pub mod network;
 pub mod output_history;
 pub mod period;
 pub mod purse;

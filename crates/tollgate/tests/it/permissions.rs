@@ -447,3 +447,33 @@ async fn a_strict_key_may_send_what_asks_for_nothing() {
         assert_eq!(answer.header("x-tollgate-notes"), None);
     }
 }
+
+#[tokio::test]
+async fn networks_of_ipv4_written_as_ipv6_are_those_of_ipv4() {
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let gate = setup()
+        .server("trusted_proxies = [\"::ffff:127.0.0.1\"]")
+        .channel(Channel::to(&provider).models([MODEL]))
+        .key(&["--allow-ip", "::ffff:203.0.113.0/120"])
+        .start()
+        .await;
+    for (client, status) in [
+        ("203.0.113.5", 200),
+        ("::ffff:203.0.113.5", 200),
+        ("203.0.114.5", 403),
+        ("2001:db8::1", 403),
+    ] {
+        let mut request = gate.chat_request(gate.key(), question().to_string());
+        request
+            .headers_mut()
+            .insert("x-forwarded-for", client.parse().unwrap());
+        assert_eq!(gate.send(request).await.status, status, "{client}");
+    }
+
+    let near = gate
+        .create_key(&["--name", "near", "--allow-ip", "::ffff:127.0.0.1"])
+        .await;
+    assert_eq!(gate.post_with(&near, &question()).await.status, 200);
+    let shown = gate.command(&["keys", "list", "--json"]).await;
+    assert!(shown.stdout.contains("\"::ffff:203.0.113.0/120\""), "{shown:?}");
+}

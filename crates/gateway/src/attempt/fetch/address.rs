@@ -7,6 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use tollgate_ledger::network::is_in;
 
 /// Networks that are not the public internet, or lead into what is not (IANA's special-purpose address
 /// registry). The metadata services of Amazon, Google and Oracle (169.254.0.0/16, 192.0.0.192) and Alibaba
@@ -67,7 +68,7 @@ impl Reachable {
     /// Whether the operator named a network with this address in it.
     pub fn is_allowed(&self, address: IpAddr) -> bool {
         let address = real(address);
-        self.allowed.iter().any(|network| network.contains(&address))
+        self.allowed.iter().any(|network| is_in(network, address))
     }
 }
 
