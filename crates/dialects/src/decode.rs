@@ -14,6 +14,7 @@ use tollgate_chat::{
     assemble::Assembler,
     event::{Event, EventKind},
     object::Object,
+    service_tier::ServiceTier,
     usage::Usage,
 };
 
@@ -24,6 +25,7 @@ use crate::{
     fault::Fault,
     gemini, openai_chat, openai_responses,
     request::Undo,
+    service_tier,
     turn_state::{Before, KeptTurn, TurnCollector},
 };
 
@@ -60,15 +62,20 @@ impl Dialect {
         })
     }
 
-    /// What a whole answer counts that cannot be read otherwise, or says that something went wrong.
-    pub fn counted_in(self, body: &Bytes) -> Option<Usage> {
-        let object = Object::parse(std::str::from_utf8(body).ok()?.trim()).ok()?;
-        match self {
+    /// What a whole answer counts, and its tier of service, that cannot be read otherwise, or says that something went
+    /// wrong.
+    pub fn counted_in(self, body: &Bytes) -> (Option<Usage>, Option<ServiceTier>) {
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        let Ok(object) = Object::parse(text.trim()) else {
+            return (None, None);
+        };
+        let usage = match self {
             Self::OpenaiChat => openai_chat::usage::in_answer(&object),
             Self::OpenaiResponses => openai_responses::usage::in_answer(&object),
             Self::AnthropicMessages => anthropic_messages::usage::in_answer(&object),
             Self::Gemini => gemini::usage::in_answer(&object),
-        }
+        };
+        (usage, service_tier::in_answer(self, &object))
     }
 
     /// A whole answer that came where a stream was asked for, as if it had been one.

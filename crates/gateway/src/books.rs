@@ -82,20 +82,11 @@ impl Bill {
                 ..nothing
             };
         };
-        let counted = paid.map_or(&[][..], |attempt| &attempt.calls.counted);
-        let calls = calls::of(&usage, counted, tally.readings());
-        let service_tier = end.service_tier.as_ref().map(ServiceTier::as_str);
-        let spent_at = |service_tier| -> Vec<Spent<'_>> {
-            let spent = |usage: &Usage| Spent {
-                usage: *usage,
-                service_tier,
-            };
-            calls.iter().map(spent).collect()
-        };
-        let mut spent = spent_at(service_tier);
-        let at_standard_price = !spent.iter().all(|spent| price.has_price(spent, at));
-        if at_standard_price {
-            spent = spent_at(None);
+        let tier = end.service_tier.as_ref();
+        let mut spent = calls::of(&usage, tier, paid.map(|attempt| &attempt.calls), tally.readings());
+        let mut at_standard_price = false;
+        for call in &mut spent {
+            at_standard_price |= takes_a_price(call, price, at);
         }
         let charged = Charge::of(price, &spent, at, key.multiplier).ok();
         let is_paid = matches!(end.outcome, UsageRecord::OK | UsageRecord::CLIENT_GONE);
@@ -186,35 +177,38 @@ fn paid_at(rates: Arc<str>, multiplier: Multiplier) -> Arc<str> {
     }
 }
 
+/// Takes the standard price where the call's tier has none; says whether it was so.
+fn takes_a_price(call: &mut Spent<'_>, price: &Price, at: Timestamp) -> bool {
+    let has_none = !price.has_price(call, at);
+    if has_none {
+        call.service_tier = None;
+    }
+    has_none
+}
+
 /// What calls cost that went out, and whose output nobody was given: what their providers counted of them, else the prompt
-/// of each.
+/// of each; at the tier of each.
 fn lost_cost(end: &End, pages: &Pages, at: Timestamp, tally: &Tally) -> Money {
     let counted = end.usage.and(pages.paid());
     let is_counted = |attempt: &Attempt| counted.is_some_and(|counted| std::ptr::eq(counted, attempt));
     let cost = |attempt: &Attempt| {
         let price = attempt.serving.as_ref()?.price.as_ref()?;
-        let spent = |usage: &Usage| Spent {
-            usage: *usage,
-            service_tier: None,
-        };
-        let cost_of = |spent: &[Spent<'_>]| {
-            let charge = Charge::of(price, spent, at, Multiplier::ONE).ok()?;
-            Some(charge.cost.nanos())
+        let prompt = Usage {
+            prompt: tally.about(),
+            ..Usage::default()
         };
         let Calls { counted, uncounted } = &attempt.calls;
-        let believed = counted.iter().filter(|usage| tally.believes(usage));
-        let believed: Vec<Spent<'_>> = believed.map(spent).collect();
-        let uncounted = u64::from(*uncounted) + (counted.len() - believed.len()) as u64;
-        let mut nanos = cost_of(&believed)?;
-        if uncounted > 0 {
-            let prompt = Usage {
-                prompt: tally.about(),
-                ..Usage::default()
-            };
-            let prompt = cost_of(&[spent(&prompt)])?;
-            nanos = nanos.saturating_add(prompt.saturating_mul(uncounted.cast_signed()));
+        let counted = counted.iter().map(|call| match tally.believes(&call.usage) {
+            true => calls::spent(call.usage, call.service_tier.as_ref()),
+            false => calls::spent(prompt, call.service_tier.as_ref()),
+        });
+        let uncounted = uncounted.iter().map(|tier| calls::spent(prompt, tier.as_ref()));
+        let mut spent: Vec<Spent<'_>> = counted.chain(uncounted).collect();
+        for call in &mut spent {
+            takes_a_price(call, price, at);
         }
-        Some(nanos)
+        let charge = Charge::of(price, &spent, at, Multiplier::ONE).ok()?;
+        Some(charge.cost.nanos())
     };
     let lost = pages.attempts.iter().filter(|attempt| !is_counted(attempt));
     Money::from_nanos(lost.filter_map(cost).fold(0, i64::saturating_add))

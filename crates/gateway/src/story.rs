@@ -26,7 +26,7 @@ use tollgate_dialects::Note;
 use tollgate_store::WarmKey;
 
 use crate::{books::Bill, error::GateError, request_id::RequestId};
-pub use attempt::{Attempt, AttemptMark, AttemptPen, Calls, Followed, OK};
+pub use attempt::{Attempt, AttemptMark, AttemptPen, Calls, CountedCall, Followed, OK};
 use route::Considered;
 pub use route::Why;
 
@@ -212,9 +212,12 @@ impl Story {
             let notes = end.notes.iter().map(|note| note.name().len()).sum::<usize>();
             notes + end.notes.capacity() * size_of::<Note>()
         });
-        let counted = |attempt: &Attempt| attempt.calls.counted.capacity();
+        let calls = |Attempt { calls, .. }: &Attempt| {
+            calls.counted.capacity() * size_of::<CountedCall>()
+                + calls.uncounted.capacity() * size_of::<Option<ServiceTier>>()
+        };
         size_of::<Self>()
-            + pages.attempts.iter().map(counted).sum::<usize>() * size_of::<Usage>()
+            + pages.attempts.iter().map(calls).sum::<usize>()
             + 2 * self.id.as_str().len()
             + end
             + pages.considered.capacity() * size_of::<Considered>()

@@ -146,7 +146,8 @@ impl Call {
         let mut followed = self.mark.follow();
         match self.whole_followed(request, &mut followed).await {
             Ok((answer, held)) => {
-                followed.counted((answer.counted_by != CountedBy::Gate).then_some(answer.usage));
+                let usage = (answer.counted_by != CountedBy::Gate).then_some(answer.usage);
+                followed.counted(usage, answer.service_tier.clone());
                 Ok((answer, held, followed))
             }
             Err(failure) => {
@@ -174,7 +175,8 @@ impl Call {
         let decoded = dialect
             .decode_answer(&body, quirks, &self.presentation, &undo)
             .map_err(|fault| {
-                followed.counted(dialect.counted_in(&body));
+                let (usage, tier) = dialect.counted_in(&body);
+                followed.counted(usage, tier);
                 private::failed(&self.server.channel.settings, fault)
             })?;
         if let Some(keeper) = &self.keeper {

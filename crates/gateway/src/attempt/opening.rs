@@ -125,7 +125,8 @@ pub async fn tell_whole(
     let decoded =
         (reading.dialect).decode_as_stream(&body, reading.quirks, reading.presentation, &reading.undo);
     let (held, turns) = decoded.map_err(|fault| {
-        reading.followed.counted(reading.dialect.counted_in(&body));
+        let (usage, tier) = reading.dialect.counted_in(&body);
+        reading.followed.counted(usage, tier);
         private::failed(&server.channel.settings, fault)
     })?;
     if let Some(keeper) = reading.keeper {

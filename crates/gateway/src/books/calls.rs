@@ -1,39 +1,68 @@
 //! What each call of an answer used, where several were made for it.
 //!
-//! A provider prices each call by itself, by the length of its own prompt, so that the price of a sum is not the sum of
-//! the prices. What the calls came to together is known as the client is told of it; the count of each is written down
-//! with its attempt. What nobody counted of a call is estimated in the sum alone, and shared out here.
+//! A provider prices each call by itself, by the length of its own prompt and at the tier that served it, so that the
+//! price of a sum is not the sum of the prices. What the calls came to together is known as the client is told of it;
+//! the count and the tier of each are written down with its attempt. What nobody counted of a call is estimated in the
+//! sum alone, and shared out here.
 
-use std::{borrow::Cow, slice};
+use std::iter::repeat;
 
-use tollgate_chat::usage::Usage;
+use tollgate_catalog::price::Spent;
+use tollgate_chat::{service_tier::ServiceTier, usage::Usage};
 
-/// What each call used. `all`: what they came to together; `counted`: what the provider counted of those that it has
-/// counted; `calls`: how many were made, where each was made.
-pub fn of<'a>(all: &'a Usage, counted: &'a [Usage], calls: u64) -> Cow<'a, [Usage]> {
+use crate::story::Calls;
+
+/// What each call used. `all`: what they came to together, and `tier`: the one that the answer names; `known`: what the
+/// provider said of each; `calls`: how many were made, where each was made.
+pub fn of<'a>(
+    all: &Usage,
+    tier: Option<&'a ServiceTier>,
+    known: Option<&'a Calls>,
+    calls: u64,
+) -> Vec<Spent<'a>> {
+    let (counted, uncounted) = known.map_or((&[][..], &[][..]), |known| (&known.counted, &known.uncounted));
     let one_has_all = calls <= 1 && counted.len() <= 1;
     if one_has_all {
-        return Cow::Borrowed(slice::from_ref(all));
+        return vec![spent(*all, tier)];
     }
-    let sum = counted.iter().copied().fold(Usage::default(), Usage::plus);
+    let tiers = counted.iter().map(|call| call.service_tier.as_ref());
+    let of_others = uncounted.iter().map(Option::as_ref).chain(repeat(tier));
+    let sum = counted
+        .iter()
+        .fold(Usage::default(), |sum, call| sum.plus(call.usage));
     let rest = all.less(sum);
     if rest.plus(sum) != *all {
         // The sum is not of these: the gate has counted in the provider's stead, or an estimate took a count's place.
-        return Cow::Owned(all.shared_by(calls).collect());
+        let shared = all.shared_by(calls).zip(tiers.chain(of_others));
+        return shared.map(|(usage, tier)| spent(usage, tier)).collect();
     }
+    let mut each: Vec<Spent<'a>> = counted
+        .iter()
+        .map(|call| spent(call.usage, call.service_tier.as_ref()))
+        .collect();
     if rest == Usage::default() {
-        return Cow::Borrowed(counted);
+        return each;
     }
-    let mut each = counted.to_vec();
-    match each.first_mut() {
-        // Said after the last count.
-        Some(first) if rest.prompt == 0 => *first = first.plus(rest),
-        _ => {
-            let others = calls.saturating_sub(counted.len() as u64);
-            each.extend(rest.shared_by(others));
+    if rest.prompt == 0 && !each.is_empty() {
+        // Said after the last count, nobody knows by which of them.
+        let shared = rest.shared_by(each.len() as u64);
+        for (call, share) in each.iter_mut().zip(shared) {
+            call.usage = call.usage.plus(share);
         }
+        return each;
     }
-    Cow::Owned(each)
+    let others = calls.saturating_sub(counted.len() as u64);
+    let shared = rest.shared_by(others).zip(of_others);
+    each.extend(shared.map(|(usage, tier)| spent(usage, tier)));
+    each
+}
+
+/// What a call used at this tier.
+pub fn spent(usage: Usage, tier: Option<&ServiceTier>) -> Spent<'_> {
+    Spent {
+        usage,
+        service_tier: tier.map(ServiceTier::as_str),
+    }
 }
 
 #[cfg(test)]

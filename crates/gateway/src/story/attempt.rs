@@ -11,6 +11,7 @@ use std::{
 use tollgate_catalog::{provider::Provider, serving::Serving};
 use tollgate_chat::{
     event::{Event, EventKind},
+    service_tier::ServiceTier,
     usage::Usage,
 };
 
@@ -52,10 +53,18 @@ pub struct Attempt {
 /// Calls of an attempt that broke, were left, or gave a part of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Calls {
-    /// What the provider has counted of each that it has counted.
-    pub counted: Vec<Usage>,
-    /// The others. Each of them has gone out with the prompt.
-    pub uncounted: u32,
+    /// Those that the provider has counted.
+    pub counted: Vec<CountedCall>,
+    /// The others, by the tiers that served them. Each of them has gone out with the prompt.
+    pub uncounted: Vec<Option<ServiceTier>>,
+}
+
+/// What a provider says of one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountedCall {
+    pub usage: Usage,
+    /// The tier of service that answered; `None`: the standard one.
+    pub service_tier: Option<ServiceTier>,
 }
 
 /// The head of the provider's answer.
@@ -233,6 +242,7 @@ impl AttemptMark {
             mark: self.clone(),
             went_out: AtomicBool::new(false),
             counted: None,
+            service_tier: None,
             is_billed: true,
         }
     }
@@ -252,6 +262,7 @@ pub struct Followed {
     /// Whether anything of it may have gone out: a connection was there for it.
     went_out: AtomicBool,
     counted: Option<Usage>,
+    service_tier: Option<ServiceTier>,
     /// Whether it is billed though nobody has counted it.
     is_billed: bool,
 }
@@ -272,18 +283,21 @@ impl Followed {
         self.is_billed = may_be_billed(label(failure));
     }
 
-    /// Takes what the provider counts; the last count holds.
+    /// Takes what the provider counts and at which tier; its last word holds.
     pub fn hear(&mut self, events: &[Event]) {
         for event in events {
-            if let EventKind::Usage(usage) = event.kind {
-                self.counted = Some(usage);
+            match &event.kind {
+                EventKind::Usage(usage) => self.counted = Some(*usage),
+                EventKind::ServiceTier(tier) => self.service_tier = Some(tier.clone()),
+                _ => {}
             }
         }
     }
 
-    /// The provider has counted this.
-    pub fn counted(&mut self, usage: Option<Usage>) {
+    /// The provider has counted this, at this tier.
+    pub fn counted(&mut self, usage: Option<Usage>, tier: Option<ServiceTier>) {
         self.counted = usage.or(self.counted);
+        self.service_tier = tier.or(self.service_tier.take());
     }
 
     /// Somebody is given its output as the whole answer, and has its count.
@@ -294,11 +308,17 @@ impl Followed {
 
 impl Drop for Followed {
     fn drop(&mut self) {
+        let tier = self.service_tier.take();
+        let service_tier = tier.filter(|tier| !ServiceTier::is_standard(tier.as_str()));
         match self.counted {
-            Some(counted) => self.mark.write(|attempt| attempt.calls.counted.push(counted)),
+            Some(usage) => self.mark.write(|attempt| {
+                let call = CountedCall { usage, service_tier };
+                attempt.calls.counted.push(call);
+            }),
             // Nobody asks anything for what never reached a provider.
             None if self.is_billed && *self.went_out.get_mut() => {
-                self.mark.write(|attempt| attempt.calls.uncounted += 1);
+                self.mark
+                    .write(|attempt| attempt.calls.uncounted.push(service_tier));
             }
             None => {}
         }
