@@ -206,11 +206,12 @@ impl Gate {
     /// Gives back what this gate holds of balances and budgets, and says to the others that it ends. No request may be
     /// under way, and none may come.
     pub async fn give_back_leases(&self) {
-        if let Some(redis) = &self.redis {
-            redis.leave().await;
-        }
         if let Err(error) = self.keys.give_back().await {
             warn!(%error, "what this gate holds of balances and budgets is not given back, and counts until its end");
+        }
+        // At last: Redis takes back places from those alone whom it knows.
+        if let Some(redis) = &self.redis {
+            redis.leave().await;
         }
     }
 

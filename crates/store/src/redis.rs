@@ -71,6 +71,8 @@ struct Inner {
     /// `None`: it does not answer.
     reached_since: Mutex<Option<Instant>>,
     failures: AtomicU64,
+    /// How often a call has failed: what it was told before may be lost.
+    lost: AtomicU64,
     gates: Script,
     rates: Script,
     places: PlaceScripts,
@@ -108,6 +110,7 @@ impl Redis {
             is_known: AtomicBool::new(false),
             reached_since: Mutex::default(),
             failures: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
             gates: Script::new(include_str!("redis/gates.lua")),
             rates: Script::new(include_str!("redis/rates.lua")),
             places: PlaceScripts::default(),
@@ -140,6 +143,12 @@ impl Redis {
     /// Whether anything can be asked, be it before rates are shared again.
     pub(crate) fn is_reached(&self) -> bool {
         self.0.reached_since().is_some()
+    }
+
+    /// A number that is another one after any call has failed: the server may have begun anew since, and know nothing of
+    /// what it was told.
+    pub(crate) fn lost(&self) -> u64 {
+        self.0.lost.load(Ordering::Acquire)
     }
 
     /// What the rates of this gate know of the others.
@@ -186,31 +195,43 @@ impl Inner {
 
     /// Looks whether it answers, and says that this gate is there.
     async fn beat(&self) {
-        let asked = Instant::now();
-        let answer = async {
-            self.small.connect().await?;
-            self.small
-                .call(SMALL_WITHIN, async |connection| {
-                    self.gates
-                        .key(self.key("gates", b""))
-                        .arg(&self.gate)
-                        .arg(GONE_AFTER.as_secs())
-                        .invoke_async::<(u64, u64, u32)>(connection)
-                        .await
-                })
-                .await
-        };
-        match answer.await {
-            Ok((seconds, micros, gates)) => {
-                let halfway = asked + asked.elapsed() / 2;
-                let clock = Duration::from_secs(seconds) + Duration::from_micros(micros);
-                self.answers(clock.saturating_sub(halfway - self.began), gates);
+        match self.says_it_is_there().await {
+            // It is there, and has to be told all over again.
+            Err(error @ RedisAway::Forgetful) => {
+                self.fails(&error);
+                if let Err(error) = self.says_it_is_there().await {
+                    self.fails(&error);
+                }
             }
             Err(error) => self.fails(&error),
+            Ok(()) => {}
         }
         if self.reached_since().is_some() && self.large.connect().await.is_err() {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    async fn says_it_is_there(&self) -> Result<(), RedisAway> {
+        let asked = Instant::now();
+        let is_known = self.reached_since().is_some();
+        self.small.connect().await?;
+        let answer = self
+            .small
+            .call(SMALL_WITHIN, async |connection| {
+                self.gates
+                    .key(self.key("gates", b""))
+                    .arg(&self.gate)
+                    .arg(GONE_AFTER.as_secs())
+                    .arg(u8::from(is_known))
+                    .invoke_async::<Option<(u64, u64, u32)>>(connection)
+                    .await
+            })
+            .await?;
+        let (seconds, micros, gates) = answer.ok_or(RedisAway::Forgetful)?;
+        let halfway = asked + asked.elapsed() / 2;
+        let clock = Duration::from_secs(seconds) + Duration::from_micros(micros);
+        self.answers(clock.saturating_sub(halfway - self.began), gates);
+        Ok(())
     }
 
     fn reached_since(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -237,6 +258,7 @@ impl Inner {
         let is_first = !self.is_known.swap(true, Ordering::Relaxed);
         let was_up = !self.sharing.is_away();
         *self.reached_since() = None;
+        self.lost.fetch_add(1, Ordering::Release);
         self.sharing.end();
         if was_up || is_first {
             self.failures.fetch_add(1, Ordering::Relaxed);

@@ -29,6 +29,8 @@ pub enum RedisAway {
     NotConnected,
     #[error("no answer within {0:?}")]
     Silent(Duration),
+    #[error("it has lost what it was told")]
+    Forgetful,
     #[error("{0}")]
     Failed(Arc<RedisError>),
 }

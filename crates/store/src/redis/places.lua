@@ -1,9 +1,13 @@
 -- Keeps the book of who has how many places of one limit, as `PlaceBook::exchange` of the ledger does.
 --
 -- KEYS[1] the places of each gate and until when, in milliseconds by this server's clock; KEYS[2] the limits that are
--- scarce, by until when. ARGV: [1] the gate; [2] the limit; [3] what the gate has, whatever is written here; [4] how many
+-- scarce, by until when; KEYS[3] the gates, by when they last said that they are there. ARGV: [1] the gate; [2] the limit; [3] what the gate has, whatever is written here; [4] how many
 -- more; [5] whether some are taken ahead of need; [6] after how many milliseconds they end; [7] the limit's name; [8] for
--- how many milliseconds it is scarce where there is nothing. Gives what the gate has now and what the others have.
+-- how many milliseconds it is scarce where there is nothing. Gives what the gate has now and what the others have; nothing
+-- where the server does not know the gate: then it has lost all books, and what stands in this one is not what others have.
+if not redis.call('ZSCORE', KEYS[3], ARGV[1]) then
+  return false
+end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local limit, kept, more = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])

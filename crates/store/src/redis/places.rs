@@ -52,14 +52,17 @@ impl Redis {
             .small
             .call(SMALL_WITHIN, async |connection| {
                 let mut call = inner.places.places.key(inner.key("places", key.as_bytes()));
-                call.key(inner.key("scarce", b"")).arg(&inner.gate);
+                call.key(inner.key("scarce", b""))
+                    .key(inner.key("gates", b""))
+                    .arg(&inner.gate);
                 for number in [limit, kept, more, u32::from(ahead)] {
                     call.arg(number);
                 }
                 call.arg(millis(lasts)).arg(key).arg(millis(SCARCE_FOR));
-                call.invoke_async::<(u32, u32)>(connection).await
+                call.invoke_async::<Option<(u32, u32)>>(connection).await
             })
             .await;
+        let answer = answer.and_then(|answer| answer.ok_or(RedisAway::Forgetful));
         let (leased, elsewhere) = answer.inspect_err(|error| inner.fails(error))?;
         Ok(GrantedPlaces { leased, elsewhere })
     }

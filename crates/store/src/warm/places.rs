@@ -79,13 +79,41 @@ struct Slice {
 #[derive(Debug)]
 struct Known {
     limit: u32,
-    /// What Redis was told last that this gate has, and when. `None`: that is not known.
-    told: Option<(u32, Instant)>,
+    /// `None`: what Redis knows of this gate is not known.
+    told: Option<Told>,
     used_at: Instant,
     halved_at: Instant,
     refused_at: Option<Instant>,
     /// From when on, and until when at least, every gate is to know that it is scarce.
     scarce: Option<(Instant, Instant)>,
+}
+
+/// What Redis was told last.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    /// What this gate has.
+    places: u32,
+    at: Instant,
+    /// [`Redis::lost`] before it was told. `None`: there was nothing to tell.
+    lost: Option<u64>,
+}
+
+impl Told {
+    /// That it has none, which need not be told.
+    fn nothing(now: Instant) -> Self {
+        Self {
+            places: 0,
+            at: now,
+            lost: None,
+        }
+    }
+
+    /// Whether Redis knows by it that this gate has so many. `lost`: [`Redis::lost`] now.
+    fn still_says(&self, places: u32, lost: u64) -> bool {
+        self.places == places
+            && (places == 0 || self.at.elapsed() < RENEW_AFTER)
+            && self.lost.is_none_or(|before| before == lost)
+    }
 }
 
 impl Known {
@@ -112,7 +140,7 @@ impl Slice {
             waiting: AtomicU32::new(0),
             known: Mutex::new(Known {
                 limit: 0,
-                told: Some((0, now)),
+                told: Some(Told::nothing(now)),
                 used_at: now,
                 halved_at: now,
                 refused_at: None,
@@ -270,9 +298,8 @@ impl PlaceLeases {
             (true, true) => has.spare().div_ceil(2),
             (true, false) => has.spare(),
         };
-        let has_told = told.is_some_and(|(places, at)| {
-            places == has.leased && (places == 0 || at.elapsed() < RENEW_AFTER) && !slice.in_flight.owes()
-        });
+        let lost = self.redis.lost();
+        let has_told = told.is_some_and(|told| told.still_says(has.leased, lost)) && !slice.in_flight.owes();
         let ahead = is_kept && halves && has.spare() == 0 && has.taken > 0;
         if !has_told || spare < has.spare() || ahead {
             // Where it fails, requests will find that out for themselves.
@@ -293,6 +320,8 @@ impl PlaceLeases {
         ahead: bool,
     ) -> Result<LeasedPlaces, RedisAway> {
         let (now, at) = (self.redis.began().elapsed(), Instant::now());
+        // Should it be lost while it is told, it counts as lost.
+        let lost = Some(self.redis.lost());
         let limit = {
             let mut known = slice.known();
             known.told = None;
@@ -306,7 +335,11 @@ impl PlaceLeases {
         };
         let granted = self.redis.ask_places(&slice.name, &asked, LASTS).await?;
         slice.in_flight.granted(granted, now + USED_FOR);
-        slice.known().told = Some((granted.leased, at));
+        slice.known().told = Some(Told {
+            places: granted.leased,
+            at,
+            lost,
+        });
         Ok(slice.in_flight.places())
     }
 

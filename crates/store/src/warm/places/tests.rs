@@ -314,3 +314,49 @@ async fn under_load_the_limit_is_reached_and_never_passed() {
     assert_eq!(most.load(Ordering::SeqCst), 12);
     assert!(passed.load(Ordering::SeqCst) > 200, "{passed:?}");
 }
+
+#[tokio::test]
+async fn a_redis_that_comes_back_empty_at_once_gives_no_place_that_is_taken() {
+    for round in 0..3 {
+        let Some(mut gates) = gates::<2>(6).await else {
+            return;
+        };
+        let all = gates.take_all(0).await;
+        assert_eq!(all.len(), 6);
+
+        gates.server.stop();
+        gates.server.start_again();
+
+        // A gate that has just lost Redis has its part beside those, and so has room for no more than that.
+        gates
+            .come("it is found to have been away", |gate| {
+                gate.redis.standing().failures > 0
+            })
+            .await;
+        gates
+            .come("it answers again", |gate| gate.redis.standing().is_up)
+            .await;
+        assert!(gates.take(1).await.is_none(), "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_loses_all_it_has_gives_no_place_that_is_taken() {
+    for wait in [0, 50, 300, 700] {
+        let Some(gates) = gates::<2>(6).await else { return };
+        let all = gates.take_all(0).await;
+        assert_eq!(all.len(), 6);
+
+        gates.server.ask(&["FLUSHALL"]);
+        time::sleep(Duration::from_millis(wait)).await;
+
+        // Three are the part that each gate has while Redis cannot be relied on.
+        let more = gates.take_all(1).await;
+        assert!(more.len() <= 3, "{} more after {wait} ms", more.len());
+        drop(more);
+        gates
+            .come("it is relied on again", |gate| gate.redis.standing().is_up)
+            .await;
+        assert!(gates.take(1).await.is_none(), "after {wait} ms");
+    }
+}
