@@ -429,6 +429,8 @@ impl LeftBehind {
         let place = self.place.take().or_else(|| ReadingOn::begin(&gate));
         let (Some(mut place), Ok(runtime)) = (place, Handle::try_current()) else {
             gate.metrics.abandoned_ended("crowded");
+            drop(self.attempts);
+            settlement.pays_for_begun();
             return settlement.left();
         };
         runtime.spawn(async move {
@@ -448,6 +450,7 @@ impl LeftBehind {
                     settlement.served_at(tier);
                 }
             }
+            settlement.pays_for_begun();
             settlement.count().await;
             place.is_read();
             gate.metrics.abandoned_ended(how.as_str());

@@ -191,25 +191,34 @@ fn takes_a_price(call: &mut Spent<'_>, price: &Price, at: Timestamp) -> bool {
 fn lost_cost(end: &End, pages: &Pages, at: Timestamp, tally: &Tally) -> Money {
     let counted = end.usage.and(pages.paid());
     let is_counted = |attempt: &Attempt| counted.is_some_and(|counted| std::ptr::eq(counted, attempt));
+    let nothing = Calls::default();
     let cost = |attempt: &Attempt| {
         let price = attempt.serving.as_ref()?.price.as_ref()?;
         let prompt = Usage {
             prompt: tally.about(),
             ..Usage::default()
         };
-        let Calls { counted, uncounted } = &attempt.calls;
+        // Of an attempt that is paid for, only what never began is lost.
+        let (lost, silent) = match is_counted(attempt) {
+            true => (&nothing, attempt.calls.silent),
+            false => (&attempt.calls, 0),
+        };
+        let Calls {
+            counted, uncounted, ..
+        } = lost;
         let counted = counted.iter().map(|call| match tally.believes(&call.usage) {
             true => calls::spent(call.usage, call.service_tier.as_ref()),
             false => calls::spent(prompt, call.service_tier.as_ref()),
         });
         let uncounted = uncounted.iter().map(|tier| calls::spent(prompt, tier.as_ref()));
-        let mut spent: Vec<Spent<'_>> = counted.chain(uncounted).collect();
+        let silent = std::iter::repeat_n(calls::spent(prompt, None), silent);
+        let mut spent: Vec<Spent<'_>> = counted.chain(uncounted).chain(silent).collect();
         for call in &mut spent {
             takes_a_price(call, price, at);
         }
         let charge = Charge::of(price, &spent, at, Multiplier::ONE).ok()?;
         Some(charge.cost.nanos())
     };
-    let lost = pages.attempts.iter().filter(|attempt| !is_counted(attempt));
-    Money::from_nanos(lost.filter_map(cost).fold(0, i64::saturating_add))
+    let lost = pages.attempts.iter().filter_map(cost);
+    Money::from_nanos(lost.fold(0, i64::saturating_add))
 }

@@ -3,6 +3,8 @@
 //! Armed before the first attempt. An explicit end says how it went; a drop means that the client
 //! went away, and is counted as such.
 
+mod begun;
+
 use std::{
     mem::take,
     sync::Arc,
@@ -409,7 +411,10 @@ impl Drop for Settlement {
         }
         match self.departure.take().and_then(|departure| departure.settled()) {
             Some(calls) => calls.read_on(self.put_off()),
-            None => self.settle_counted(CLIENT_GONE),
+            None => {
+                self.pays_for_begun();
+                self.settle_counted(CLIENT_GONE);
+            }
         }
     }
 }

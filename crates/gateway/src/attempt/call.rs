@@ -66,7 +66,7 @@ impl Call {
         if !self.stream {
             return fold(stream, &self.gate, &self.presentation).await;
         }
-        stream.handed_on();
+        stream.goes_to_client();
         Ok(Outcome::Stream(stream))
     }
 

@@ -31,6 +31,8 @@ pub struct OpenStream {
     parting: Option<Arc<Parting>>,
     /// What its provider counts, until somebody has it who is given the answer.
     followed: Option<Box<Followed>>,
+    /// Whether whoever reads it is given the answer.
+    goes_to_client: bool,
 }
 
 /// Who wants to know how a stream ends.
@@ -80,6 +82,7 @@ impl OpenStream {
             watch: None,
             parting,
             followed: None,
+            goes_to_client: false,
         }
     }
 
@@ -92,6 +95,7 @@ impl OpenStream {
             watch: None,
             parting: None,
             followed: None,
+            goes_to_client: false,
         }
     }
 
@@ -104,6 +108,7 @@ impl OpenStream {
             watch: None,
             parting: None,
             followed: None,
+            goes_to_client: false,
         }
     }
 
@@ -116,6 +121,7 @@ impl OpenStream {
             watch: None,
             parting,
             followed: None,
+            goes_to_client: false,
         }
     }
 
@@ -128,6 +134,7 @@ impl OpenStream {
             watch: None,
             parting: None,
             followed: None,
+            goes_to_client: false,
         }
     }
 
@@ -135,10 +142,14 @@ impl OpenStream {
     ///
     /// Cancel safety: a call that is dropped loses nothing.
     pub async fn next(&mut self) -> Option<Result<Vec<Event>, Failure>> {
-        if !self.held.is_empty() {
-            return Some(Ok(std::mem::take(&mut self.held)));
+        let events = match self.held.is_empty() {
+            true => self.read().await,
+            false => Some(Ok(std::mem::take(&mut self.held))),
+        };
+        if self.goes_to_client {
+            self.handed_on();
         }
-        self.read().await
+        events
     }
 
     /// As [`Self::next`], of what has not been read yet.
@@ -199,6 +210,11 @@ impl OpenStream {
     pub fn followed_by(mut self, followed: Followed) -> Self {
         self.followed = Some(Box::new(followed));
         self
+    }
+
+    /// Whoever takes its first events has its count from there on. A client may leave before that.
+    pub fn goes_to_client(&mut self) {
+        self.goes_to_client = true;
     }
 
     /// Somebody is given the answer, and has its count.
@@ -288,6 +304,7 @@ impl Drop for OpenStream {
             watch: self.watch.take(),
             parting: None,
             followed: self.followed.take(),
+            goes_to_client: self.goes_to_client,
         };
         parting.leave(Box::pin(rest.read_on(parting.deadline())));
     }

@@ -214,6 +214,22 @@ impl Tally {
         self.whole |= read.how == How::Complete;
     }
 
+    /// Takes what had come of a stream whose client saw nothing of it: its count, if there was one, and bytes that were
+    /// said since.
+    pub fn began(&mut self, usage: Option<Usage>, is_estimated: bool, said: u64) {
+        self.begun = true;
+        if let Some(usage) = usage {
+            self.tell_of(usage, said, false);
+        }
+        self.said.say_unkept(said);
+        self.is_estimated |= is_estimated;
+    }
+
+    /// Whether the client was given some of an answer, or there is a count of what it was not given.
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// The answer is whole.
     pub fn end(&mut self) {
         self.whole = true;

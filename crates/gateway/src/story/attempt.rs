@@ -57,6 +57,10 @@ pub struct Calls {
     pub counted: Vec<CountedCall>,
     /// The others, by the tiers that served them. Each of them has gone out with the prompt.
     pub uncounted: Vec<Option<ServiceTier>>,
+    /// Those of both whose answer had begun to come as a stream.
+    pub begun: Vec<Begun>,
+    /// How many of those without a count had not begun, where the request is settled with what others had.
+    pub silent: usize,
 }
 
 /// What a provider says of one call.
@@ -65,6 +69,47 @@ pub struct CountedCall {
     pub usage: Usage,
     /// The tier of service that answered; `None`: the standard one.
     pub service_tier: Option<ServiceTier>,
+}
+
+/// What has come of a stream that reached nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Begun {
+    pub usage: Option<Usage>,
+    /// Whether some of it is an estimate.
+    pub is_estimated: bool,
+    /// Bytes that were said since.
+    pub said: u64,
+    pub service_tier: Option<ServiceTier>,
+}
+
+impl Begun {
+    fn hear(&mut self, event: &EventKind) {
+        match event {
+            EventKind::Usage(usage) => {
+                self.usage = Some(*usage);
+                // One without tokens is none of what was said.
+                if usage.completion > 0 {
+                    self.said = 0;
+                }
+            }
+            EventKind::UsageEstimated => self.is_estimated = true,
+            EventKind::ServiceTier(tier) => self.service_tier = Some(tier.clone()),
+            EventKind::Text { text, .. }
+            | EventKind::Refusal { text, .. }
+            | EventKind::Reasoning { text, .. }
+            | EventKind::ToolCall { arguments: text, .. } => self.said += text.len() as u64,
+            EventKind::Start(_)
+            | EventKind::Image { .. }
+            | EventKind::Logprobs { .. }
+            | EventKind::Citation { .. }
+            | EventKind::Other { .. }
+            | EventKind::Unshown { .. }
+            | EventKind::State { .. }
+            | EventKind::BlockEnd { .. }
+            | EventKind::Finish(_)
+            | EventKind::UsageCutOff => {}
+        }
+    }
 }
 
 /// The head of the provider's answer.
@@ -152,6 +197,26 @@ impl Story {
         }
     }
 
+    /// The client has left a stream that had not reached it: the attempt is paid for whose answer had begun then, of
+    /// several the one that was to be handed on, else the first. Gives what each of its calls had begun.
+    pub fn pay_for_begun(&self) -> Option<Vec<Begun>> {
+        let mut pages = self.pages();
+        // Any other had come to an end before: of its own fault, or since it took too long.
+        let ended_as = |outcome: &'static str| {
+            let begun =
+                |attempt: &Attempt| attempt.outcome == Some(outcome) && !attempt.calls.begun.is_empty();
+            pages.attempts.iter().position(begun)
+        };
+        let place = ended_as(OK).or_else(|| ended_as(CANCELLED))?;
+        let attempt = &mut pages.attempts[place];
+        attempt.is_paid_for = true;
+        let calls = &mut attempt.calls;
+        let begun = std::mem::take(&mut calls.begun);
+        let uncounted = begun.iter().filter(|begun| begun.usage.is_none()).count();
+        calls.silent = calls.uncounted.len().saturating_sub(uncounted);
+        Some(begun)
+    }
+
     /// The attempt that had answered broke after its first output. It is warned of.
     pub fn broke(&self, failure: &Failure) {
         let ended = self.since_arrival();
@@ -215,6 +280,8 @@ impl Pages {
             }
             attempt.outcome.get_or_insert(CANCELLED);
             attempt.ended.get_or_insert(now);
+            // Nobody asks any more.
+            attempt.calls.begun = Vec::new();
         }
     }
 }
@@ -243,7 +310,18 @@ impl AttemptMark {
             went_out: AtomicBool::new(false),
             counted: None,
             service_tier: None,
+            begun: None,
             is_billed: true,
+        }
+    }
+
+    /// A call of the attempt had begun when it was given up. Nobody asks any more once the request is over.
+    fn had_begun(&self, begun: Begun) {
+        let mut pages = self.story.pages();
+        if pages.end.is_none()
+            && let Some(attempt) = self.place.and_then(|place| pages.attempts.get_mut(place))
+        {
+            attempt.calls.begun.push(begun);
         }
     }
 
@@ -263,6 +341,8 @@ pub struct Followed {
     went_out: AtomicBool,
     counted: Option<Usage>,
     service_tier: Option<ServiceTier>,
+    /// What has come of it as a stream, if anything has.
+    begun: Option<Begun>,
     /// Whether it is billed though nobody has counted it.
     is_billed: bool,
 }
@@ -281,16 +361,22 @@ impl Followed {
     /// It came to nothing.
     pub fn failed(&mut self, failure: &Failure) {
         self.is_billed = may_be_billed(label(failure));
+        // What its provider did not finish by a fault of its own, no client pays.
+        self.begun = None;
     }
 
-    /// Takes what the provider counts and at which tier; its last word holds.
+    /// Takes what a stream says; the last count and the last tier hold.
     pub fn hear(&mut self, events: &[Event]) {
+        if events.is_empty() {
+            return;
+        }
+        let begun = self.begun.get_or_insert_default();
         for event in events {
-            match &event.kind {
-                EventKind::Usage(usage) => self.counted = Some(*usage),
-                EventKind::ServiceTier(tier) => self.service_tier = Some(tier.clone()),
-                _ => {}
-            }
+            begun.hear(&event.kind);
+        }
+        self.counted = begun.usage.or(self.counted);
+        if let Some(tier) = &begun.service_tier {
+            self.service_tier = Some(tier.clone());
         }
     }
 
@@ -302,12 +388,15 @@ impl Followed {
 
     /// Somebody is given its output as the whole answer, and has its count.
     pub fn handed_on(mut self) {
-        (self.counted, self.is_billed) = (None, false);
+        (self.counted, self.begun, self.is_billed) = (None, None, false);
     }
 }
 
 impl Drop for Followed {
     fn drop(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            self.mark.had_begun(begun);
+        }
         let tier = self.service_tier.take();
         let service_tier = tier.filter(|tier| !ServiceTier::is_standard(tier.as_str()));
         match self.counted {

@@ -2,6 +2,7 @@ use std::net::Ipv4Addr;
 
 use http::{HeaderMap, HeaderValue};
 use tollgate_catalog::{channel::ChannelName, model::ModelId};
+use tollgate_chat::event::{Event, EventKind, Start};
 
 use super::{told::ToldStory, *};
 use crate::{channel::Served, error::Failure, health::RestsBy};
@@ -171,6 +172,40 @@ fn of_several_attempts_the_one_that_was_read_on_is_paid_for() {
     let paid = story.read(|pages| pages.paid().map(|attempt| attempt.served.channel.to_string()));
 
     assert_eq!(paid.as_deref(), Some("a"));
+}
+
+#[test]
+fn of_streams_that_had_begun_the_one_is_paid_for_that_was_to_be_handed_on_and_none_that_failed() {
+    let begin = |story: &Arc<Story>, channel: &str| {
+        let pen = story.attempt_embedded(&served(channel));
+        let mut followed = pen.mark().follow();
+        followed.hear(&[Event::new(EventKind::Start(Start::default()))]);
+        drop(followed);
+        pen
+    };
+    let limit = Duration::from_secs(1);
+    for (is_handed_on, is_cancelled, wanted) in [
+        (true, true, Some("handed on")),
+        (false, true, Some("cancelled")),
+        (false, false, None),
+    ] {
+        let story = story();
+        begin(&story, "failed").failed(&Failure::TotalTimeout { limit });
+        if is_cancelled {
+            drop(begin(&story, "cancelled"));
+        }
+        if is_handed_on {
+            begin(&story, "handed on").answered();
+        }
+
+        let begun = story.pay_for_begun().is_some();
+
+        let paid = story.read(|pages| {
+            let paid = pages.attempts.iter().find(|attempt| attempt.is_paid_for);
+            paid.map(|attempt| attempt.served.channel.to_string())
+        });
+        assert_eq!((paid.as_deref(), begun), (wanted, wanted.is_some()));
+    }
 }
 
 #[test]
