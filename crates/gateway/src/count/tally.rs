@@ -2,7 +2,8 @@
 //!
 //! What the provider says counts, the last of it, where an answer can have as many tokens at all. Where an answer ended
 //! before it was counted, or nobody counts it, the gate does: until [`Tally::counted`] was called, from bytes. A count
-//! that came while the answer went on is added to what was said after it.
+//! that came while the answer went on is added to what was said after it, also in an answer that came to its end without
+//! another.
 //! A stream's text is kept only since its last count, and its prompt only until somebody has counted it.
 
 use bytes::Bytes;
@@ -325,9 +326,12 @@ impl Tally {
         self.unbelieved.or(wanting.filter(|_| self.whole))
     }
 
-    /// Whether a count of the prompt alone is the last one, and something was said.
+    /// Whether more was said after the last count than it can be of: it came with the opening, and none did at the end.
+    /// What came with a count, or was held back until its end, may be behind it here, so twice its tokens are.
     fn leaves_out_what_came_after(&self) -> bool {
-        self.said.bytes() > 0 && self.told.is_some_and(|told| told.completion == 0)
+        let since = estimated_tokens(self.said.bytes());
+        self.told
+            .is_some_and(|told| since > told.completion.saturating_mul(2))
     }
 
     /// Whether what a provider told is not all.

@@ -195,3 +195,26 @@ async fn a_count_that_no_answer_can_have_is_not_believed() {
     assert!(metrics.contains(unbelieved), "{metrics}");
     assert!(gate.logs().contains("is not believed"), "{}", gate.logs());
 }
+
+/// What the answer to `request` is told to have used, streamed.
+async fn told_of_stream(script: Script) -> (u64, u64) {
+    let (_provider, gate) = stage(script).await;
+    let usage = stream_as(&gate, gate.key(), &asked())
+        .await
+        .summary()
+        .usage
+        .clone();
+    let usage = usage.expect("it was asked for");
+    (usage.prompt_tokens, usage.completion_tokens)
+}
+
+#[tokio::test]
+async fn a_count_from_before_the_first_word_is_not_of_the_answer() {
+    let mut opening = chunk(json!({"role": "assistant", "content": ""}), None);
+    opening["usage"] = json!({"prompt_tokens": 1_000, "completion_tokens": 10, "total_tokens": 1_010});
+    let says = chunk(json!({"content": FORTY}), None);
+
+    let told = told_of_stream(streams_events([opening, says, chunk(json!({}), Some("stop"))])).await;
+
+    assert_eq!(told, (1_000, 40));
+}

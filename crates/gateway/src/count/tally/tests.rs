@@ -156,6 +156,31 @@ fn a_count_of_the_prompt_alone_before_the_first_word_is_not_one_of_the_answer() 
 }
 
 #[test]
+fn a_count_that_came_with_the_opening_is_not_the_last_word_of_a_whole_answer() {
+    // Words before and after the count, and what comes of one of 40 and 3.
+    for (before, after, wanted) in [
+        // Whoever counts with each piece of text is believed, though the count is read first.
+        ("", "Hello there", (40, 3, 0, false)),
+        ("", "Hello there, whoever you are", (40, 7, 0, true)),
+        ("Hello", " there, whoever you may be", (40, 3 + 7, 0, true)),
+    ] {
+        let mut tally = tally(true);
+        says(&mut tally, before);
+        tells(&mut tally, 40, 3);
+        says(&mut tally, after);
+        tally.end();
+
+        assert_eq!(count(&tally), wanted, "{before}/{after}");
+        assert_eq!(tally.lacks(), wanted.3);
+        assert_eq!(
+            tally.unbelieved().is_some(),
+            wanted.3,
+            "an operator should know of it"
+        );
+    }
+}
+
+#[test]
 fn a_count_that_is_filled_in_while_the_answer_goes_on_is_believed() {
     let mut tally = tally(true);
     tells(&mut tally, 0, 0);
