@@ -30,7 +30,7 @@ pub struct Usage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountedBy {
     Provider,
-    /// The provider all but the prompt, which is estimated.
+    /// The provider all but the prompt, which is estimated; of several answers all but some.
     ProviderButThePrompt,
     /// Nobody: the counts are estimates of the gate.
     Gate,

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::buffered::{Buffered, Held};
-pub use text::Texts;
+pub use text::{Texts, said_bytes};
 
 /// Most counts at the same moment. Each has a thread of its own.
 const AT_ONCE: usize = 2;

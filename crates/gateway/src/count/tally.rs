@@ -20,7 +20,7 @@ use tollgate_chat::{
 use super::{
     Counted, Counting, Texts,
     belief::{Belief, leaves_out},
-    text::{Output, PROMPT_KEPT, Said, says_something},
+    text::{Output, PROMPT_KEPT, Said, said_bytes},
 };
 use crate::{
     abandoned::{How, Read},
@@ -196,7 +196,7 @@ impl Tally {
             return;
         }
         // An answer may have nothing to count, and few have to be read for that.
-        let says_something = answer.usage.completion == 0 && says_something(&answer.json);
+        let says_something = answer.usage.completion == 0 && said_bytes(&answer.json) > 0;
         self.tell_of(answer.usage, bytes, says_something);
         self.is_estimated = answer.counted_by == CountedBy::ProviderButThePrompt;
     }

@@ -108,10 +108,10 @@ fn said_in(answer: &[u8]) -> (String, String) {
     (reasoning, said)
 }
 
-/// Whether a whole answer thinks, says or calls something.
-pub fn says_something(answer: &[u8]) -> bool {
+/// Bytes of what a whole answer thinks, says and calls.
+pub fn said_bytes(answer: &[u8]) -> u64 {
     let (reasoning, said) = said_in(answer);
-    !reasoning.is_empty() || !said.is_empty()
+    (reasoning.len() + said.len()) as u64
 }
 
 /// Adds the words in `value` to `text`: those of members that hold words, and of what lies within.

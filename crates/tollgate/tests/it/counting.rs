@@ -1,5 +1,7 @@
 //! Where a provider does not count, or not in a way that can be, the gate does, and says so.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Gate, Streamed},
@@ -8,7 +10,7 @@ use tollgate_testkit::{
 
 use crate::{
     credit::{balance, eventually, key_with_credit, run},
-    stage::{get_from_admin, question_with, stage_with, with},
+    stage::{get_from_admin, question_to, question_with, stage_of, stage_with, with},
 };
 
 /// $0.001 for each token of the prompt and $0.01 for each of the answer: a single one is to be seen in the balance.
@@ -217,4 +219,41 @@ async fn a_count_from_before_the_first_word_is_not_of_the_answer() {
     let told = told_of_stream(streams_events([opening, says, chunk(json!({}), Some("stop"))])).await;
 
     assert_eq!(told, (1_000, 40));
+}
+
+#[tokio::test]
+async fn one_choice_without_a_count_leaves_the_others_theirs_whole_or_streamed() {
+    let model = "deepseek-v4-flash";
+    let uncounted = uncounted("Hello there, whoever you are");
+    for missing in [uncounted, counted("Hello there, whoever you are", 0.0, 0.0)] {
+        for stream in [false, true] {
+            let asked = AtomicUsize::new(0);
+            let missing = missing.clone();
+            let one_is_missing = decides(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+                1 => missing.clone(),
+                _ => counted("Hello", 5_000.0, 110.0),
+            });
+            let (provider, gate) = stage_of("deepseek", model).await;
+            provider.lenient().always(one_is_missing);
+            let request = with(question_to(model), json!({"n": 3}));
+
+            let usage = match stream {
+                false => gate.post(&request).await.summary().usage.unwrap(),
+                true => {
+                    let streamed = stream_as(&gate, gate.key(), &request).await;
+                    streamed.summary().usage.clone().unwrap()
+                }
+            };
+
+            // The third: "Hello!" and what is around a message, and 28 bytes.
+            let told = (usage.prompt_tokens, usage.completion_tokens);
+            assert_eq!(told, (10_006, 227), "stream: {stream}");
+            let sums = async || {
+                let sums = run(&gate, &["usage", "--by", "nothing", "--json"]).await;
+                let sums: Value = serde_json::from_str(&sums).unwrap();
+                [&sums[0]["estimated"], &sums[0]["prompt_tokens"]].map(Value::to_string)
+            };
+            eventually(["1", "10006"].map(str::to_owned), sums).await;
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Whole answers, and chunks, of several requests as one answer's.
 
 use bytes::Bytes;
+use tollgate_catalog::contract::estimated_tokens;
 use tollgate_chat::{
     answer::Answer,
     chunk::Head,
@@ -12,13 +13,19 @@ use tollgate_chat::{
 use tollgate_dialects::{Fault, FaultKind, Presentation};
 
 use super::{Share, numbers::Numbers};
-use crate::{buffered::Held, error::Failure};
+use crate::{
+    buffered::Held,
+    count::{belief::leaves_out, said_bytes},
+    error::Failure,
+};
 
 /// One answer with the choices of all, in their order. What else an answer says is the first one's.
 pub fn merge(answers: &[(Share, Answer, Held)], presentation: &Presentation) -> Result<Answer, Failure> {
     let mut choices = Vec::new();
     let mut numbers = Numbers::default();
     let mut usage = Usage::default();
+    // Where none is, whoever settles the request sees to all of them.
+    let any_is_counted = answers.iter().any(|(_, answer, _)| is_counted(answer));
     let mut finishes = Vec::new();
     for (share, answer, _) in answers {
         let object = parse(&answer.json)?;
@@ -30,7 +37,10 @@ pub fn merge(answers: &[(Share, Answer, Held)], presentation: &Presentation) -> 
             finish.choice = numbers.of(finish.choice, *share)?;
             finishes.push(finish);
         }
-        usage = usage.plus(answer.usage);
+        usage = usage.plus(match any_is_counted {
+            true => count_of(answer, presentation),
+            false => answer.usage,
+        });
     }
     let (_, first, _) = answers.first().ok_or_else(unreadable)?;
     let object = parse(&first.json)?;
@@ -56,13 +66,34 @@ pub fn merge(answers: &[(Share, Answer, Held)], presentation: &Presentation) -> 
     })
 }
 
-/// Where one of them was not counted, the sum is an estimate.
+/// Where one of them was not counted, the sum is an estimate; the counts of the others stay in it all the same.
 fn counted_by(answers: &[(Share, Answer, Held)]) -> CountedBy {
-    let by = |counted| answers.iter().any(|(_, answer, _)| answer.counted_by == counted);
-    [CountedBy::Gate, CountedBy::ProviderButThePrompt]
-        .into_iter()
-        .find(|counted| by(*counted))
-        .unwrap_or(CountedBy::Provider)
+    let any = |is: fn(&Answer) -> bool| answers.iter().any(|(_, answer, _)| is(answer));
+    match any(is_counted) {
+        true if any(|answer| answer.counted_by.is_estimate() || !is_counted(answer)) => {
+            CountedBy::ProviderButThePrompt
+        }
+        false if any(|answer| answer.counted_by == CountedBy::Gate) => CountedBy::Gate,
+        _ => CountedBy::Provider,
+    }
+}
+
+/// Whether its provider has counted it, in a way that can be.
+fn is_counted(answer: &Answer) -> bool {
+    let says_something = || answer.usage.completion == 0 && said_bytes(&answer.json) > 0;
+    answer.counted_by != CountedBy::Gate && !leaves_out(&answer.usage, says_something())
+}
+
+/// What one of them used; an estimate where it was not counted.
+fn count_of(answer: &Answer, presentation: &Presentation) -> Usage {
+    if answer.counted_by == CountedBy::Gate || is_counted(answer) {
+        return answer.usage;
+    }
+    Usage {
+        prompt: presentation.estimated_prompt_tokens,
+        completion: estimated_tokens(said_bytes(&answer.json)),
+        ..Usage::default()
+    }
 }
 
 /// A ready chunk with the client's indexes, and the ID and time of the whole answer.

@@ -15,6 +15,7 @@ use tollgate_dialects::ProviderRequest;
 use super::{Share, merge::chunk, numbers::Numbers, of_share, places::CallPlaces};
 use crate::{
     attempt::{OpenStream, call::Call, pace::Attention},
+    count::belief::leaves_out,
     error::Failure,
     health::Place,
 };
@@ -250,6 +251,10 @@ impl MergedStream {
     /// Where some were counted and others not, the others are estimated, so that the sum is of all. Where
     /// none was, whoever writes the answer estimates the whole.
     fn last_counts(&mut self) -> Vec<Event> {
+        for counts in &mut self.parts {
+            // One that no answer can have is none.
+            counts.usage = counts.usage.filter(|usage| !leaves_out(usage, counts.bytes > 0));
+        }
         let counted = self.parts.iter().filter(|counts| counts.usage.is_some()).count();
         if counted == 0 || counted == self.parts.len() {
             return Vec::new();
