@@ -5,7 +5,8 @@ use tollgate_chat::{json::Json, object::Object, usage::Usage};
 /// Reads a `usage` object. `None` where it holds no counts.
 ///
 /// `excludes_reasoning`: the provider leaves reasoning out of `completion_tokens` (xAI). The total
-/// tells better where it is there, so it decides.
+/// tells better where it is there, so it decides. Gemini's chat completions tell of thoughts by nothing else: what the
+/// total has beyond all that is named was thought.
 pub fn read(usage: &Object<'_>, excludes_reasoning: bool) -> Option<Usage> {
     let mut prompt = count(usage, "prompt_tokens")?;
     let total = count(usage, "total_tokens");
@@ -25,7 +26,7 @@ pub fn read(usage: &Object<'_>, excludes_reasoning: bool) -> Option<Usage> {
             .and_then(|details| count(details, name))
     };
 
-    let reasoning = of_completion("reasoning_tokens").unwrap_or(0);
+    let mut reasoning = of_completion("reasoning_tokens").unwrap_or(0);
     let outside = match total {
         Some(total) => reasoning > 0 && total == prompt + completion + reasoning,
         None => excludes_reasoning,
@@ -38,7 +39,7 @@ pub fn read(usage: &Object<'_>, excludes_reasoning: bool) -> Option<Usage> {
     if audio > 0 && total == Some(prompt + completion + audio) {
         prompt += audio;
     }
-    let cached = of_prompt("cached_tokens")
+    let told_cached = of_prompt("cached_tokens")
         .or_else(|| count(usage, "prompt_cache_hit_tokens"))
         .or_else(|| count(usage, "cached_tokens"))
         .unwrap_or(0);
@@ -47,7 +48,13 @@ pub fn read(usage: &Object<'_>, excludes_reasoning: bool) -> Option<Usage> {
         .or_else(|| of_prompt("cache_creation_tokens"))
         .unwrap_or(0);
     // Some hosts count more cached tokens than the prompt has (Azure-hosted Grok).
-    let cached = cached.min(prompt);
+    let cached = told_cached.min(prompt);
+    let beyond = total.map_or(0, |total| total.saturating_sub(prompt + completion));
+    let is_named = reasoning > 0 || audio > 0 || beyond == told_cached;
+    if beyond > 0 && !is_named {
+        completion += beyond;
+        reasoning = beyond;
+    }
     Some(Usage {
         prompt,
         completion,

@@ -89,6 +89,47 @@ fn reasoning_that_a_host_leaves_out_of_the_completion_is_added() {
 }
 
 #[test]
+fn thoughts_that_only_the_total_shows_are_added() {
+    // Prompt, completion, total and what else is told; the completion and the thoughts that come of it.
+    let details = |details: Value| json!({"completion_tokens_details": details});
+    for (counts, also, wanted) in [
+        // As Gemini's chat completions count.
+        ((35, 12, 109), json!({}), (74, 62)),
+        ((35, 12, 109), details(json!({"reasoning_tokens": 0})), (74, 62)),
+        ((35, 12, 47), json!({}), (12, 0)),
+        // Less than what was counted is not believed.
+        ((35, 12, 40), json!({}), (12, 0)),
+        // What is told to be thoughts is all of them.
+        ((35, 12, 109), details(json!({"reasoning_tokens": 5})), (12, 5)),
+        // Tokens read from a cache are none that were written.
+        (
+            (35, 12, 109),
+            json!({"prompt_tokens_details": {"cached_tokens": 62}}),
+            (12, 0),
+        ),
+        (
+            (35, 12, 109),
+            json!({"prompt_tokens_details": {"audio_tokens": 62}}),
+            (12, 0),
+        ),
+    ] {
+        let (prompt, completion, total) = counts;
+        let mut last = stop();
+        last["usage"] =
+            json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total});
+        for (name, value) in also.as_object().unwrap() {
+            last["usage"][name] = value.clone();
+        }
+
+        let usage = read(&[chunk(json!({"content": "a"}), Value::Null), last.clone()])
+            .usage()
+            .unwrap();
+
+        assert_eq!((usage.completion, usage.reasoning), wanted, "{}", last["usage"]);
+    }
+}
+
+#[test]
 fn chunks_without_choices_or_delta_are_passed_over() {
     let filter = json!({"id": "", "object": "", "created": 0, "model": "", "choices": [], "prompt_filter_results": []});
     let mut no_delta = stop();

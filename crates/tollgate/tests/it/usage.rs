@@ -264,9 +264,15 @@ async fn counts_that_cannot_be_are_brought_into_order() {
     for (usage, prompt, completion) in [
         // Judged by the grammar: the total is the sum, and no part is larger than its whole.
         (
-            json!({"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 99}),
+            json!({"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 6}),
             5,
             3,
+        ),
+        // As Gemini's endpoint for chat completions counts thoughts.
+        (
+            json!({"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 99}),
+            5,
+            94,
         ),
         (
             json!({"prompt_tokens": 5, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 50}}),
