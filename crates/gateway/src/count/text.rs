@@ -17,6 +17,14 @@ const SAID_KEPT: usize = 1 << 20;
 /// What the first piece of a class makes room for.
 const FIRST_ROOM: usize = 256;
 
+/// Where a message says what was thought. Where several do, all say the same, and the first of these counts.
+const THOUGHTS: [&str; 4] = [
+    "reasoning_content",
+    "reasoning",
+    "reasoning_details",
+    "thinking_blocks",
+];
+
 /// What is to be counted.
 #[derive(Debug, Default)]
 pub struct Texts {
@@ -101,7 +109,7 @@ fn said_in(answer: &[u8]) -> (String, String) {
         }
         let mut message = message.clone();
         if let Some(members) = message.as_object_mut() {
-            members.retain(|name, _| name != "reasoning_content");
+            members.retain(|name, _| !THOUGHTS.contains(&&**name));
         }
         gather(&message, "", &mut said);
     }
@@ -130,7 +138,15 @@ fn gather(value: &Value, between: &str, text: &mut String) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| gather(item, between, text)),
         Value::Object(members) => {
+            let is_told = |name: &&str| {
+                let thought = members.get(*name);
+                thought.is_some_and(|thought| !thought.is_null() && thought != "")
+            };
+            let thoughts = THOUGHTS.iter().copied().find(is_told);
             for (name, value) in members {
+                if THOUGHTS.contains(&&**name) && thoughts != Some(name) {
+                    continue;
+                }
                 match value {
                     Value::String(words) if WORDS.contains(&&**name) => {
                         if !text.is_empty() {
@@ -298,6 +314,25 @@ mod tests {
             (2, 4),
             "as a stream says it, without a space between"
         );
+    }
+
+    #[test]
+    fn thoughts_that_are_told_in_several_ways_are_counted_once() {
+        let message = json!({"role": "assistant", "content": "yes", "reasoning_content": "hm well now",
+            "reasoning_details": [{"type": "reasoning.text", "text": "hm well now"}],
+            "thinking_blocks": [{"type": "thinking", "thinking": "hm well now", "signature": "s"}]});
+        let details_alone = json!({"role": "assistant", "content": "no", "reasoning_content": "",
+            "reasoning_details": [{"type": "reasoning.text", "text": "hm well"}]});
+        let request = json!({"messages": [message, details_alone]});
+        let texts = Texts {
+            request: Some(request.to_string().into()),
+            output: Output::Whole(json!({"choices": [{"message": message}]}).to_string().into()),
+        };
+
+        let counted = texts.count(words);
+
+        assert_eq!((counted.reasoning, counted.said), (3, 1));
+        assert_eq!(counted.prompt, Some(3 + 1 + 2 + 1));
     }
 
     #[test]

@@ -257,3 +257,29 @@ async fn one_choice_without_a_count_leaves_the_others_theirs_whole_or_streamed()
         }
     }
 }
+
+#[tokio::test]
+async fn thoughts_that_are_told_in_two_ways_are_counted_once_whole_or_streamed() {
+    let thoughts =
+        json!({"reasoning": FORTY, "reasoning_details": [{"type": "reasoning.text", "text": FORTY}]});
+    let mut whole = with(answer("yes"), json!({"usage": null}));
+    whole["choices"][0]["message"] = with(whole["choices"][0]["message"].clone(), thoughts.clone());
+    let stream = streams_events([
+        chunk(with(json!({"role": "assistant"}), thoughts), None),
+        chunk(json!({"content": "yes"}), None),
+        chunk(json!({}), Some("stop")),
+    ]);
+    let (provider, gate) = stage_of("openai-compatible", "gpt-4o").await;
+    provider
+        .lenient()
+        .always(decides(move |request| match request.wants_stream() {
+            true => stream.clone(),
+            false => answers(whole.clone()),
+        }));
+
+    let whole = gate.post(&asked()).await.summary().usage.unwrap();
+    let streamed = stream_as(&gate, gate.key(), &asked()).await;
+
+    assert_eq!(whole.completion_tokens, 41);
+    assert_eq!(streamed.summary().usage.as_ref(), Some(&whole));
+}
