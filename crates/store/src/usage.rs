@@ -124,6 +124,38 @@ pub struct MiscountedAccount {
     pub charge_by_entries: Money,
 }
 
+/// Where a group stands in the order of groups.
+struct Place<'g> {
+    day: String,
+    account: i64,
+    key: i64,
+    model: &'g str,
+    channel: &'g str,
+}
+
+impl Place<'static> {
+    /// Before all groups: numbers of accounts begin at 1, and 0 stands for all of them.
+    const FIRST: Self = Self {
+        day: String::new(),
+        account: -1,
+        key: 0,
+        model: "",
+        channel: "",
+    };
+}
+
+impl<'g> Place<'g> {
+    fn of(group: &'g UsageGroup) -> Self {
+        Self {
+            day: group.day.map(|day| day.to_string()).unwrap_or_default(),
+            account: group.account.as_ref().map_or(0, |account| account.id.get()),
+            key: group.key.as_ref().map_or(0, |key| key.id.get()),
+            model: group.model.as_deref().unwrap_or_default(),
+            channel: group.channel.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
 /// Sums of usage by day, where `$where` names whose.
 macro_rules! select_sums {
     ($whose:literal) => {
@@ -160,6 +192,9 @@ macro_rules! select_sums {
             " AND day BETWEEN $7 AND $8 AND ($9 IS NULL OR model = $9) AND ($10 IS NULL OR channel = $10)
                      AND ($12 IS NULL OR key_id IN (SELECT id FROM api_keys WHERE name = $12))
                      AND ($13 IS NULL OR key_id IN (SELECT key_id FROM api_key_texts WHERE prefix = $13))
+                     AND (CASE WHEN $1 = 1 THEN day ELSE '' END, CASE WHEN $2 = 1 THEN account_id ELSE 0 END,
+                          CASE WHEN $3 = 1 THEN key_id ELSE 0 END, CASE WHEN $4 = 1 THEN model ELSE '' END,
+                          CASE WHEN $5 = 1 THEN channel ELSE '' END) > ($14, $15, $16, $17, $18)
                  GROUP BY 1, 2, 3, 4, 5
              ) AS sums
              LEFT JOIN accounts ON accounts.id = sums.account_id
@@ -190,12 +225,25 @@ impl Store {
         by: UsageBy,
         most: u32,
     ) -> Result<Vec<UsageGroup>, StoreError> {
+        self.usage_after(filter, by, None, most).await
+    }
+
+    /// The same, from the group behind `after` on: the last one of the page before, which was asked for by the same
+    /// `by`. Each page is what was used when it was asked for.
+    pub async fn usage_after(
+        &self,
+        filter: &UsageFilter,
+        by: UsageBy,
+        after: Option<&UsageGroup>,
+        most: u32,
+    ) -> Result<Vec<UsageGroup>, StoreError> {
         let (text, id) = match filter.of {
             // A number, so that each text has the same values.
             UsageOf::Everyone => (select_sums!("$6 = 0"), 0),
             UsageOf::Account(id) => (select_sums!("account_id = $6"), id.get()),
             UsageOf::Key(id) => (select_sums!("key_id = $6"), id.get()),
         };
+        let after = after.map_or(Place::FIRST, Place::of);
         let mut sums = self.pool.query(text);
         for apart in [by.day, by.account, by.key, by.model, by.channel] {
             sums = sums.bind(i64::from(apart));
@@ -209,6 +257,11 @@ impl Store {
             .bind(i64::from(most))
             .bind(filter.key.as_ref().and_then(KeyCalled::name))
             .bind(filter.key.as_ref().and_then(KeyCalled::prefix))
+            .bind(after.day)
+            .bind(after.account)
+            .bind(after.key)
+            .bind(after.model)
+            .bind(after.channel)
             .fetch_all()
             .await?;
         rows.into_iter().map(SumRow::read).collect()

@@ -63,6 +63,8 @@ pub enum CliError {
     NotImported { wrong: usize },
     #[error("the books do not agree with themselves")]
     LedgerDiffers,
+    #[error("there is more than these {told} rows, and nothing of it is in them")]
+    MoreWasUsed { told: usize },
     #[error("`{field}`: cannot listen on {address}: {cause}")]
     Listen {
         field: &'static str,
@@ -131,6 +133,9 @@ impl Diagnostic for CliError {
             }
             Self::ChangeOperator(ChangeOperatorError::NoSuchOperator { .. }) => {
                 "the names are in: tollgate operators list".to_owned()
+            }
+            Self::MoreWasUsed { .. } => {
+                "--csv and --json print all rows; --by, --from and --until make fewer of them".to_owned()
             }
             Self::PeriodWithoutBudget => "--budget sets one".to_owned(),
             Self::NoSuchModel {

@@ -22,13 +22,41 @@ pub fn json<T: Serialize>(value: &T) -> Result<(), CliError> {
     line(&text)
 }
 
-/// A result for people: columns without lines between them.
+/// A result for machines that comes in parts: one array, written as [`json`] writes it.
+#[derive(Default)]
+pub struct JsonList {
+    has_begun: bool,
+}
+
+impl JsonList {
+    pub fn add<T: Serialize>(&mut self, rows: &[T]) -> Result<(), CliError> {
+        for row in rows {
+            let text = serde_json::to_string_pretty(row).expect("our own types always have a JSON form");
+            let before = if self.has_begun { "," } else { "[" };
+            self.has_begun = true;
+            write(&format!("{before}\n  {}", text.replace('\n', "\n  ")))?;
+        }
+        Ok(())
+    }
+
+    pub fn end(self) -> Result<(), CliError> {
+        line(if self.has_begun { "\n]" } else { "[]" })
+    }
+}
+
+/// Part of a line.
+fn write(text: &str) -> Result<(), CliError> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes()).map_err(CliError::Output)
+}
+
 /// One value as JSON in one line.
 pub fn json_line<T: Serialize>(value: &T) -> Result<(), CliError> {
     let text = serde_json::to_string(value).map_err(|error| CliError::Runtime(error.into()))?;
     line(&text)
 }
 
+/// A result for people: columns without lines between them.
 pub fn table<const COLUMNS: usize>(
     head: [&str; COLUMNS],
     rows: impl IntoIterator<Item = [String; COLUMNS]>,

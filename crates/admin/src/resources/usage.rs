@@ -1,10 +1,12 @@
 //! What was used and what it cost, added up.
 
-use axum::response::Response;
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use futures_util::stream;
 use http::{HeaderValue, StatusCode, header};
 use jiff::{Timestamp, ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
-use tollgate_store::{UsageBy, UsageFilter, UsageOf};
+use tollgate_store::{Store, StoreError, UsageBy, UsageFilter, UsageGroup, UsageOf};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{ErrorShown, ok};
@@ -20,7 +22,7 @@ use crate::{
 
 /// Days that are told where nothing is said.
 const DAYS: i64 = 30;
-/// Sums that are told at most.
+/// Sums that are told at most as JSON, and read at once for CSV, which has all of them.
 const ROWS_MAX: u32 = 10_000;
 
 /// Which requests, and what to tell apart.
@@ -49,7 +51,7 @@ pub(crate) struct UsageQuery {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     until: Option<Text<Day>>,
-    /// `json` or `csv`.
+    /// `json`, or `csv`, which has all there is.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     format: Option<Text<Format>>,
@@ -149,15 +151,15 @@ pub(crate) async fn get(reader: Reader, Query(asked): Query<UsageQuery>) -> Resu
         ..UsageBy::default()
     };
     let by = asked.by.map_or(usual, |Text(By(by))| by);
+    if asked.format.is_some_and(|Text(format)| format == Format::Csv) {
+        return as_csv(store.clone(), filter, by).await;
+    }
     let groups = store.usage(&filter, by, ROWS_MAX + 1).await?;
     let rows: Vec<UsageRow> = groups
         .iter()
         .take(ROWS_MAX as usize)
         .map(UsageRow::from)
         .collect();
-    if asked.format.is_some_and(|Text(format)| format == Format::Csv) {
-        return Ok(as_csv(&rows));
-    }
     let day = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
     Ok(ok(&UsageShown {
         from: day(filter.from),
@@ -168,14 +170,34 @@ pub(crate) async fn get(reader: Reader, Query(asked): Query<UsageQuery>) -> Resu
     }))
 }
 
-fn as_csv(rows: &[UsageRow]) -> Response {
+/// All of it, page by page: the books may have more than there is memory for. What fails behind the first page breaks
+/// the answer off, so that nobody takes a part of it for a bill.
+async fn as_csv(store: Store, filter: UsageFilter, by: UsageBy) -> Result<Response, AdminError> {
+    let first = store.usage(&filter, by, ROWS_MAX).await?;
+    let pages = stream::try_unfold(
+        (store, filter, first, true),
+        move |(store, filter, page, is_first)| async move {
+            let Some(last) = page.last() else {
+                return Ok(None);
+            };
+            let text = page_as_csv(&page, is_first);
+            let next = store.usage_after(&filter, by, Some(last), ROWS_MAX).await?;
+            Ok::<_, StoreError>(Some((text, (store, filter, next, false))))
+        },
+    );
+    let mut response = json(StatusCode::OK, Bytes::new());
+    *response.body_mut() = Body::from_stream(pages);
+    let content_type = HeaderValue::from_static("text/csv; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    Ok(response)
+}
+
+fn page_as_csv(page: &[UsageGroup], with_names: bool) -> String {
+    let rows: Vec<UsageRow> = page.iter().map(UsageRow::from).collect();
     let mut text = String::new();
-    for line in csv::lines(rows, true) {
+    for line in csv::lines(&rows, with_names) {
         text.push_str(&line);
         text.push_str("\r\n");
     }
-    let mut response = json(StatusCode::OK, text);
-    let content_type = HeaderValue::from_static("text/csv; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    response
+    text
 }

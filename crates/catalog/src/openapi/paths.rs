@@ -261,7 +261,7 @@ fn usage() -> Value {
     let schema = json!({
         "type": "object",
         "required": ["object", "key", "account", "budget", "account_budget", "balance", "time_zone", "from",
-            "until", "data"],
+            "until", "data", "truncated"],
         "properties": {
             "object": { "const": "usage" },
             "key": text("The key's name."),
@@ -275,7 +275,8 @@ fn usage() -> Value {
             "time_zone": text("Where the days begin at midnight."),
             "from": { "type": "string", "format": "date" },
             "until": { "type": "string", "format": "date" },
-            "data": { "type": "array", "items": row },
+            "data": { "type": "array", "items": row, "maxItems": 10_000 },
+            "truncated": { "type": "boolean", "description": "Whether there is more; fewer days tell all of it." },
         },
     });
     responses.insert("200".into(), json_answer("What was used and charged.", schema));

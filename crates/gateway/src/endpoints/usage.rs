@@ -41,7 +41,7 @@ pub async fn usage(
         until: Some(asked.until),
         ..UsageFilter::default()
     };
-    let groups = gate.store.usage(&filter, asked.by, ROWS_MAX).await?;
+    let groups = gate.store.usage(&filter, asked.by, ROWS_MAX + 1).await?;
     let [of_key, of_account] = key.funds();
     let told = Told {
         object: "usage",
@@ -55,7 +55,8 @@ pub async fn usage(
         time_zone: gate.settings.time_zone.iana_name().unwrap_or("UTC"),
         from: asked.from.to_string(),
         until: asked.until.to_string(),
-        data: groups.iter().map(Row::of).collect(),
+        data: groups.iter().take(ROWS_MAX as usize).map(Row::of).collect(),
+        truncated: groups.len() > ROWS_MAX as usize,
     };
     let body = serde_json::to_string(&told).expect("numbers and text always serialise");
     Ok(json(StatusCode::OK, body))
@@ -135,6 +136,8 @@ struct Told<'a> {
     from: String,
     until: String,
     data: Vec<Row<'a>>,
+    /// Whether there is more than is told.
+    truncated: bool,
 }
 
 #[derive(Serialize)]

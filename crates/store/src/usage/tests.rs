@@ -209,6 +209,33 @@ async fn groups_name_their_account_and_key_and_are_bounded() {
 }
 
 #[tokio::test]
+async fn pages_of_groups_come_to_all_of_them_however_they_are_told_apart() {
+    let (_dir, store) = sixteen().await;
+    let all = UsageFilter::default();
+    for number in 0..32_u32 {
+        let by = UsageBy {
+            day: bit(number, 0),
+            account: bit(number, 1),
+            key: bit(number, 2),
+            model: bit(number, 3),
+            channel: bit(number, 4),
+        };
+        let whole = store.usage(&all, by, 1_000).await.unwrap();
+
+        let mut paged: Vec<UsageGroup> = Vec::new();
+        loop {
+            let page = store.usage_after(&all, by, paged.last(), 3).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            paged.extend(page);
+        }
+
+        assert_eq!(paged, whole, "{by:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_budget_is_spent_by_what_was_charged_in_its_time() {
     let (_dir, store) = sixteen().await;
     let second: Date = "2026-11-19".parse().unwrap();

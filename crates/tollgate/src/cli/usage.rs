@@ -8,8 +8,8 @@ use tollgate_store::{ChangeAccountError, ChangeKeyError, Store, UsageBy, UsageFi
 use super::value::name;
 use crate::{config::Config, csv, error::CliError, print};
 
-/// Rows that are printed at most; more is a question for `--from` and `--until`.
-const ROWS_MAX: u32 = 100_000;
+/// Rows that are read at once, and that a table for people has at most.
+const PAGE: u32 = 10_000;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -48,24 +48,51 @@ pub struct Usage {
 
 pub async fn run(asked: Usage, config: &Config) -> Result<(), CliError> {
     let store = Store::open(&config.database).await?;
-    let groups = groups(&asked, &store).await;
+    let done = tell(&asked, &store).await;
     store.close().await;
-    let groups = groups?;
-    let rows: Vec<UsageRow> = groups.iter().map(UsageRow::from).collect();
-    if asked.json {
-        return print::json(&rows);
+    done
+}
+
+async fn tell(asked: &Usage, store: &Store) -> Result<(), CliError> {
+    let filter = filter(asked, store).await?;
+    if asked.json || asked.csv {
+        return print_all(asked, &filter, store).await;
     }
-    if asked.csv {
-        return csv::print(&rows, true);
-    }
-    if rows.is_empty() {
+    let groups = store.usage(&filter, asked.by, PAGE + 1).await?;
+    if groups.is_empty() {
         print::remark("Nothing was used.");
         return Ok(());
     }
-    table(&rows, asked.by)
+    let rows = groups.iter().take(PAGE as usize);
+    let rows: Vec<UsageRow> = rows.map(UsageRow::from).collect();
+    table(&rows, asked.by)?;
+    match groups.len() > rows.len() {
+        true => Err(CliError::MoreWasUsed { told: rows.len() }),
+        false => Ok(()),
+    }
 }
 
-async fn groups(asked: &Usage, store: &Store) -> Result<Vec<UsageGroup>, CliError> {
+/// Every row, page by page: the books may have more than there is memory for.
+async fn print_all(asked: &Usage, filter: &UsageFilter, store: &Store) -> Result<(), CliError> {
+    let mut list = print::JsonList::default();
+    let mut after: Option<UsageGroup> = None;
+    loop {
+        let mut groups = store.usage_after(filter, asked.by, after.as_ref(), PAGE).await?;
+        let rows: Vec<UsageRow> = groups.iter().map(UsageRow::from).collect();
+        if asked.json {
+            list.add(&rows)?;
+        } else {
+            csv::print(&rows, after.is_none())?;
+        }
+        match groups.pop() {
+            Some(last) => after = Some(last),
+            None if asked.json => return list.end(),
+            None => return Ok(()),
+        }
+    }
+}
+
+async fn filter(asked: &Usage, store: &Store) -> Result<UsageFilter, CliError> {
     let (of, key) = match (&asked.account, &asked.key) {
         (Some(account), _) => {
             let account = store.account(account).await.map_err(|error| match error {
@@ -83,15 +110,14 @@ async fn groups(asked: &Usage, store: &Store) -> Result<Vec<UsageGroup>, CliErro
         }
         (None, None) => (UsageOf::Everyone, None),
     };
-    let filter = UsageFilter {
+    Ok(UsageFilter {
         of,
         key,
         model: asked.model.clone(),
         channel: asked.channel.clone(),
         from: asked.from,
         until: asked.until,
-    };
-    Ok(store.usage(&filter, asked.by, ROWS_MAX).await?)
+    })
 }
 
 /// A key's name, and how its text begins: another key may have had the name.

@@ -46,6 +46,7 @@ mod keys;
 mod kill;
 mod left_stream;
 mod log_lines;
+mod long_reports;
 mod lost_cost;
 mod lost_media;
 mod metrics;
