@@ -251,6 +251,15 @@ impl Price {
         self.place(0, None, at).is_some()
     }
 
+    /// Whether it says what any prompt costs at the standard service tier at some hour of this day (UTC), where the days
+    /// of the week allow it.
+    pub fn holds_within(&self, day: Date) -> bool {
+        self.rows.iter().any(|row| {
+            let when = &row.when;
+            when.above_prompt_tokens == 0 && when.service_tier.is_none() && when.holds_within(day)
+        })
+    }
+
     fn row(&self, prompt_tokens: u64, service_tier: Option<&str>, at: Timestamp) -> Option<&PriceRow> {
         self.rows.get(self.place(prompt_tokens, service_tier, at)?)
     }
@@ -290,8 +299,12 @@ impl Conditions {
     fn holds_at(&self, moment: &Moment) -> bool {
         (self.weekdays.is_empty() || self.weekdays.contains(&moment.weekday))
             && (self.hours_utc.is_empty() || self.hours_utc.iter().any(|span| span.contains(moment.minute)))
-            && self.from.is_none_or(|from| from <= moment.date)
-            && self.until.is_none_or(|until| moment.date <= until)
+            && self.holds_within(moment.date)
+    }
+
+    /// Whether the first day has come, and the last is not past.
+    fn holds_within(&self, day: Date) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 use tollgate_catalog::{catalog::Retirement, model::Model};
 use tollgate_engine::{
@@ -132,7 +132,7 @@ fn list(listing: &Listing, looked: &LookedAt) -> Result<(), CliError> {
 /// The catalogue's models, then those that only a channel names.
 fn rows(config: &Config, today: Date) -> Vec<Row<'_>> {
     let retirements = config.catalog.retirements(today, RETIREMENT_NOTICE_DAYS);
-    let unpriced = unpriced::of(config);
+    let unpriced = unpriced::of(config, Timestamp::now());
     let unlisted = config.channels.enabled.iter().flat_map(|channel| {
         let unknown = channel
             .models

@@ -1,6 +1,7 @@
-//! Models that some channel may serve and that have no price there: those with credit or a budget cannot use them.
+//! Models that some channel may serve and that have no price there now: those with credit or a budget cannot use them.
 
-use tollgate_catalog::{channel::ChannelSettings, model::ModelId};
+use jiff::Timestamp;
+use tollgate_catalog::{channel::ChannelSettings, model::ModelId, serving::Serving};
 
 use crate::{channel_book::LookedAt, config::Config};
 
@@ -10,8 +11,9 @@ pub struct Unpriced<'c> {
     models: Vec<&'c ModelId>,
 }
 
-/// By channel; those that say `allow_unpriced` want it so.
-pub fn of(config: &Config) -> Vec<Unpriced<'_>> {
+/// By channel; those that say `allow_unpriced` want it so. A price whose days are past or to come is none.
+pub fn of(config: &Config, now: Timestamp) -> Vec<Unpriced<'_>> {
+    let is_priced = |serving: &Serving| serving.price.as_ref().is_some_and(|price| price.holds(now));
     let channels = config
         .channels
         .enabled
@@ -23,7 +25,7 @@ pub fn of(config: &Config) -> Vec<Unpriced<'_>> {
             models: channel
                 .models
                 .iter()
-                .filter(|(_, serving)| serving.price.is_none())
+                .filter(|(_, serving)| !is_priced(serving))
                 .map(|(model, _)| model)
                 .collect(),
         })
@@ -60,7 +62,7 @@ impl Unpriced<'_> {
 
 /// What to tell of them, line by line; nothing where there are none.
 pub fn in_lines(looked: &LookedAt) -> Vec<String> {
-    let unpriced = of(&looked.config);
+    let unpriced = of(&looked.config, Timestamp::now());
     let (of_database, of_file): (Vec<_>, Vec<_>) = unpriced
         .iter()
         .partition(|unpriced| looked.is_of_database(&unpriced.channel.name));

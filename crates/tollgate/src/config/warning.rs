@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr};
 
-use jiff::{Unit, civil::Date};
+use jiff::{ToSpan, Unit, civil::Date};
 use tollgate_catalog::{channel::ChannelName, model::ModelId};
 use tollgate_store::DatabaseUrl;
 
@@ -10,6 +10,9 @@ use super::Config;
 
 /// Days before a model's end from which it is warned of.
 pub const RETIREMENT_NOTICE_DAYS: u16 = 60;
+
+/// Days before the end of a model's last price from which it is warned of.
+const PRICE_NOTICE_DAYS: i32 = 14;
 
 /// Something that hinders nothing now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,12 @@ pub enum Warning {
     RedisUnused,
     /// Nobody serves a model that a field of `[routing]` names.
     NotServed { field: &'static str, model: ModelId },
+    /// A model of a channel has no price after this day; those whose money is counted cannot use it then.
+    PriceEnds {
+        channel: ChannelName,
+        model: ModelId,
+        last: Date,
+    },
     /// A model of a channel ends soon, or has ended.
     Retires {
         channel: ChannelName,
@@ -68,7 +77,26 @@ impl Config {
             .chain(self.admin_exposed())
             .chain(self.redis_unused())
             .chain(self.not_served())
+            .chain(self.prices_that_end(today))
             .collect()
+    }
+
+    fn prices_that_end(&self, today: Date) -> impl Iterator<Item = Warning> {
+        let channels = self.channels.enabled.iter();
+        let channels = channels.filter(|channel| !channel.allow_unpriced);
+        let served =
+            channels.flat_map(|channel| channel.models.iter().map(move |served| (&channel.name, served)));
+        served.filter_map(move |(channel, (model, serving))| {
+            let price = serving.price.as_ref()?;
+            let days = (0..=PRICE_NOTICE_DAYS).map(|days| today.saturating_add(days.days()));
+            // Before the first day without one; where today is that, it has none now, which is told elsewhere.
+            let last = days.take_while(|day| price.holds_within(*day)).last()?;
+            (days_until(today, last) < PRICE_NOTICE_DAYS).then(|| Warning::PriceEnds {
+                channel: channel.clone(),
+                model: model.clone(),
+                last,
+            })
+        })
     }
 
     fn admin_exposed(&self) -> Option<Warning> {
@@ -142,6 +170,11 @@ impl fmt::Display for Warning {
             ),
             Self::RedisUnused => f.write_str(
                 "redis.url: not used, since the database is a file, which is one gate's; gates share PostgreSQL and Redis",
+            ),
+            Self::PriceEnds { channel, model, last } => write!(
+                f,
+                "channel {channel}: {model} has no price after {last}; from then on it is not for keys and accounts whose money \
+                 is counted"
             ),
             Self::NotServed { field, model } => {
                 write!(f, "routing.{field}: no channel serves {model}")

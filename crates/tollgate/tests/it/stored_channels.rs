@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::Gate,
@@ -114,6 +115,47 @@ async fn what_is_told_of_a_missing_price_can_be_sent_once_it_has_figures() {
     assert_eq!(refused.status, 400, "{refused:?}");
     let check = run(&folder, &gate, &["check"]);
     assert!(!check.stdout.contains("without price"), "{check:?}");
+}
+
+#[tokio::test]
+async fn a_price_whose_days_are_past_or_to_come_is_no_price_and_one_that_ends_soon_is_warned_of() {
+    let (_provider, gate) = gate().await;
+    let admin = Operator::with(&gate, Operator::of(&gate, "ben", "admin").await.token());
+    let folder = Folder::new();
+    let rates = json!({"input": "1", "output": "2"});
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let soon = today.saturating_add(5.days());
+    for days in [
+        json!({"model": "my-own", "rates": rates, "until": "2020-01-01"}),
+        json!({"model": "my-own", "channel": "made", "rates": rates, "from": "2100-01-01"}),
+    ] {
+        admin.done("POST", "/price-overrides", days).await;
+    }
+    let ends = json!({"until": soon.to_string()});
+    admin.done("PATCH", "/price-overrides/1", ends).await;
+
+    let check = run(&folder, &gate, &["check"]);
+    let rows = models(&run(&folder, &gate, &["models", "list", "--json"]));
+
+    assert!(check.stdout.contains("without price  1:"), "{check:?}");
+    assert!(
+        check
+            .stdout
+            .contains("{\"model\": \"my-own\", \"channel\": \"made\""),
+        "{check:?}"
+    );
+    let row = |id: &str| rows.iter().find(|row| row["id"] == id).unwrap().clone();
+    assert_eq!(row("my-own")["without_price_at"], json!(["made"]));
+    assert_eq!(row("my-priced")["without_price_at"], json!([]));
+    let warned = format!(
+        "WARNING: channel made: my-priced has no price after {soon}; from then on it is not for keys"
+    );
+    assert!(check.stdout.contains(&warned), "{check:?}");
+
+    let later = json!({"until": today.saturating_add(14.days()).to_string()});
+    admin.done("PATCH", "/price-overrides/1", later).await;
+    let check = run(&folder, &gate, &["check"]);
+    assert!(!check.stdout.contains("has no price after"), "{check:?}");
 }
 
 #[tokio::test]
