@@ -18,6 +18,8 @@ pub struct LookedAt {
     of_database: BTreeSet<ChannelName>,
     /// What could not be looked at, and why.
     pub problems: Vec<String>,
+    /// A name that stands in the file and in the database: no gate starts by this configuration, nor takes it over.
+    pub twice: Option<String>,
 }
 
 impl LookedAt {
@@ -67,12 +69,16 @@ impl LookedAt {
             config: config.clone(),
             of_database: BTreeSet::new(),
             problems: Vec::new(),
+            twice: None,
         }
     }
 
     fn add(&mut self, channel: &StoredChannel) {
         let resolved = match is_of_file(&self.config.channels, channel) {
-            true => Err(TWICE.to_owned()),
+            true => {
+                self.twice.get_or_insert_with(|| channel.name.clone());
+                Err(TWICE.to_owned())
+            }
             false => resolved(channel, &self.config.channel_rules),
         };
         let channels = &mut self.config.channels;

@@ -47,7 +47,11 @@ pub async fn run(config: &Config) -> Result<(), CliError> {
     for warning in config.warnings(cli::today()) {
         print::line(&format!("WARNING: {warning}"))?;
     }
-    print::line("The configuration is in order.")
+    // What `serve` refuses is no configuration in order: a service manager asks here before it reloads.
+    match looked.twice {
+        Some(name) => Err(CliError::ChannelTwice { name }),
+        None => print::line("The configuration is in order."),
+    }
 }
 
 fn in_short(channel: &ChannelSettings, looked: &LookedAt) -> String {

@@ -159,6 +159,21 @@ async fn a_price_whose_days_are_past_or_to_come_is_no_price_and_one_that_ends_so
 }
 
 #[tokio::test]
+async fn a_channel_of_the_file_and_of_the_database_is_a_mistake_as_it_is_for_serve() {
+    let (_provider, gate) = gate().await;
+    let folder = Folder::new();
+    let both = "[[channels]]\nname = \"made\"\nprovider = \"openai\"\napi_key = \"secret\"\n";
+    folder.write("tollgate.toml", both);
+
+    let check = run(&folder, &gate, &["check"]);
+
+    let told = "the channel `made` stands in the configuration file and in the database";
+    assert_eq!(check.code, Some(1), "{check:?}");
+    assert!(check.stderr.contains(told), "{check:?}");
+    assert!(!check.stdout.contains("in order"), "{check:?}");
+}
+
+#[tokio::test]
 async fn keys_may_name_the_models_of_these_channels() {
     let (_provider, gate) = gate().await;
     let folder = Folder::new();
