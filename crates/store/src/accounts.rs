@@ -35,7 +35,7 @@ pub struct AccountSettings {
     pub limits: Limits,
 }
 
-/// Accounts whose requests are refused for want of credit.
+/// Accounts whose requests are refused for want of credit that they once had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountsWithoutCredit {
     pub all: u64,
@@ -105,13 +105,16 @@ impl Store {
         Ok(account)
     }
 
-    /// How many accounts have no credit left, and how many of them less than none. Those that need none do not count.
+    /// How many accounts have no credit left, and how many of them less than none. Those that need none do not count, nor
+    /// those that were never given any: nothing has run out there.
     pub async fn accounts_without_credit(&self) -> Result<AccountsWithoutCredit, StoreError> {
         let (all, overdrawn): (i64, i64) = self
             .pool
             .query(
                 "SELECT count(*), count(CASE WHEN balance_nanos < 0 THEN 1 END)
-             FROM accounts WHERE unlimited = 0 AND balance_nanos <= 0",
+             FROM accounts WHERE unlimited = 0 AND (balance_nanos < 0 OR balance_nanos = 0 AND EXISTS (
+                 SELECT 1 FROM ledger_entries
+                 WHERE ledger_entries.account_id = accounts.id AND kind <> 'charge' AND amount_nanos > 0))",
             )
             .fetch_one()
             .await?;

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use tollgate_ledger::{Budget, PerMinute, Period};
 
 use super::*;
-use crate::{keys::tests::at, test_database::store};
+use crate::{NewCredit, keys::tests::at, test_database::store};
 
 pub(crate) fn new_account(name: &str) -> NewAccount {
     NewAccount {
@@ -104,6 +104,34 @@ async fn two_accounts_never_have_one_name_and_an_unknown_one_is_named() {
         .await
         .unwrap_err();
     assert_eq!(unknown.to_string(), "there is no account named `other`");
+}
+
+#[tokio::test]
+async fn an_account_is_without_credit_once_it_has_spent_some_and_not_before_it_was_given_any() {
+    let (_dir, store) = store().await;
+    let counted = async || {
+        let counted = store.accounts_without_credit().await.unwrap();
+        (counted.all, counted.overdrawn)
+    };
+    let give = async |name: &str, nanos: i64| {
+        let credit = NewCredit {
+            note: Some("test"),
+            ..NewCredit::of(Money::from_nanos(nanos))
+        };
+        store.credit_once(name, &credit, at(5)).await.unwrap();
+    };
+    for name in ["new", "team", "late"] {
+        store.create_account(new_account(name)).await.unwrap();
+    }
+    assert_eq!(counted().await, (0, 0), "nobody was given anything");
+
+    give("team", 5).await;
+    assert_eq!(counted().await, (0, 0));
+    give("team", -5).await;
+    assert_eq!(counted().await, (1, 0));
+    give("late", -1).await;
+
+    assert_eq!(counted().await, (2, 1));
 }
 
 #[tokio::test]
