@@ -86,11 +86,15 @@ impl Store {
         if count >= MOST {
             return Err(ChangePriceError::TooMany);
         }
-        // The number of the newest may come again once that is deleted; the log has the whole of both.
+        // The log names prices by their numbers, so one that is deleted keeps its own; the log knows all that there were.
         let id: i64 = transaction
             .query(
                 "INSERT INTO prices (id, model, channel, rates, first_day, last_day, created_at)
-             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6 FROM prices
+             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6 FROM (
+                 SELECT id FROM prices
+                 UNION ALL
+                 SELECT CAST(name AS BIGINT) FROM audit_entries WHERE resource = 'price' AND action = 'create'
+             ) AS given
              RETURNING id",
             )
             .bind(&settings.model)

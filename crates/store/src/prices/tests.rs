@@ -17,6 +17,24 @@ fn settings() -> PriceSettings {
 }
 
 #[tokio::test]
+async fn a_number_never_comes_twice() {
+    let (_dir, store) = store().await;
+    let make = async || store.create_price(settings(), at(5)).await.unwrap().id;
+    let delete = async |id| {
+        let may = |_: &PriceSettings| Ok::<_, ChangePriceError>(());
+        store.delete_price(id, may).await.unwrap();
+    };
+    assert_eq!((make().await, make().await), (1, 2));
+
+    delete(2).await;
+    assert_eq!(make().await, 3);
+    delete(3).await;
+    delete(1).await;
+
+    assert_eq!(make().await, 4, "the log names prices by their numbers alone");
+}
+
+#[tokio::test]
 async fn prices_are_read_back_changed_and_removed_and_all_of_it_is_written_down() {
     let (_dir, store) = store().await;
     let version = store.channels_version().await.unwrap();
