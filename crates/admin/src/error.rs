@@ -71,6 +71,8 @@ pub(crate) enum AdminError {
     ChangedMeanwhile,
     #[error("{0}")]
     LastAdmin(String),
+    #[error("{0}")]
+    HasPrices(String),
     #[error("the channel's secrets cannot be kept: {0}")]
     Sealing(SealError),
     #[error("{0}")]
@@ -129,6 +131,7 @@ impl AdminError {
             Self::IdTaken(_) => row(StatusCode::CONFLICT, INVALID, "id_taken"),
             Self::ManagedByFile(_) => row(StatusCode::CONFLICT, INVALID, "managed_by_file"),
             Self::LastAdmin(_) => row(StatusCode::CONFLICT, INVALID, "last_admin"),
+            Self::HasPrices(_) => row(StatusCode::CONFLICT, INVALID, "channel_has_prices"),
             Self::ChangedMeanwhile => row(StatusCode::PRECONDITION_FAILED, INVALID, "changed_meanwhile"),
             Self::Sealing(SealError::NoKey) => row(StatusCode::CONFLICT, INVALID, "sealing_key_missing"),
             Self::Sealing(SealError::OtherKey | SealError::Damaged | SealError::Random) => {
@@ -261,6 +264,7 @@ impl From<ChangeChannelError> for AdminError {
             },
             ChangeChannelError::NameTaken { name } => Self::NameTaken(name),
             error @ ChangeChannelError::TooMany => Self::TooMany(error.to_string()),
+            error @ ChangeChannelError::HasPrices { .. } => Self::HasPrices(error.to_string()),
             ChangeChannelError::Store(error) => Self::Database(error),
         }
     }

@@ -143,7 +143,8 @@ impl Store {
         Ok(after)
     }
 
-    /// Removes a channel, unless `may` fails. Requests under way on it end as they would.
+    /// Removes a channel, unless `may` fails or prices name it: they would be those of whichever channel has the name next.
+    /// Requests under way on it end as they would.
     pub async fn delete_channel<E: From<ChangeChannelError>>(
         &self,
         name: &str,
@@ -152,6 +153,7 @@ impl Store {
         let mut transaction = self.pool.begin().await.map_err(ChangeChannelError::from)?;
         let before = channel_to_change(&mut transaction, name).await?;
         may(&before)?;
+        without_prices(&mut transaction, name).await?;
         let writing = async {
             transaction
                 .query("DELETE FROM channels WHERE name = $1")
@@ -198,6 +200,23 @@ async fn channel_to_change(
     Ok(row.read()?)
 }
 
+/// Fails where a price is for the channel alone. Whoever makes one raises the same version.
+async fn without_prices(transaction: &mut Transaction, name: &str) -> Result<(), ChangeChannelError> {
+    let (prices, first): (i64, Option<i64>) = transaction
+        .query("SELECT count(*), min(id) FROM prices WHERE channel = $1")
+        .bind(name)
+        .fetch_one()
+        .await?;
+    match first {
+        None => Ok(()),
+        Some(first) => Err(ChangeChannelError::HasPrices {
+            name: name.to_owned(),
+            prices,
+            first,
+        }),
+    }
+}
+
 #[derive(FromRow)]
 struct Row {
     name: String,
@@ -237,6 +256,11 @@ pub enum ChangeChannelError {
     NameTaken { name: String },
     #[error("there are {MOST} channels already")]
     TooMany,
+    #[error(
+        "price overrides name the channel `{name}` ({prices} of them, the first has the number {first}), and would be those \
+         of the next channel of that name: delete them first"
+    )]
+    HasPrices { name: String, prices: i64, first: i64 },
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::{AuditFilter, keys::tests::at, test_database::store};
+use crate::{AuditFilter, ChangePriceError, PriceSettings, keys::tests::at, test_database::store};
 
 fn channel(name: &str) -> StoredChannel {
     let Value::Object(settings) = json!({"provider": "openai", "priority": 1}) else {
@@ -31,6 +31,39 @@ async fn what_is_read_back_is_what_was_written_and_gates_are_told() {
     assert_ne!(store.channels_version().await.unwrap(), version);
     let error = store.create_channel(&channel("a")).await.unwrap_err();
     assert!(matches!(error, ChangeChannelError::NameTaken { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_channel_stays_while_prices_name_it() {
+    let (_dir, store) = store().await;
+    let delete = async || {
+        let may = |_: &StoredChannel| Ok::<_, ChangeChannelError>(());
+        store.delete_channel("a", may).await
+    };
+    let price = |channel: Option<&str>| PriceSettings {
+        model: "gpt-4o".to_owned(),
+        channel: channel.map(str::to_owned),
+        rates: Map::new(),
+        from: None,
+        until: None,
+    };
+    store.create_channel(&channel("a")).await.unwrap();
+    for channel in [None, Some("b"), Some("a"), Some("a")] {
+        store.create_price(price(channel), at(5)).await.unwrap();
+    }
+
+    let refused = delete().await.unwrap_err();
+
+    let facts =
+        matches!(&refused, ChangeChannelError::HasPrices { name, prices: 2, first: 3 } if name == "a");
+    assert!(facts, "{refused}");
+    assert_eq!(store.stored_channels().await.unwrap(), [channel("a")]);
+    for id in [3, 4] {
+        let may = |_: &PriceSettings| Ok::<_, ChangePriceError>(());
+        store.delete_price(id, may).await.unwrap();
+    }
+    delete().await.unwrap();
+    assert_eq!(store.stored_channels().await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use tollgate_testkit::{
 };
 
 use crate::{
-    credit::key_with_credit,
-    operator::{Operator, param},
+    credit::{eventually, key_with_credit},
+    operator::{Operator, param, refusal},
     stage::{MODEL, question, question_with, setup},
 };
 
@@ -133,6 +133,29 @@ async fn prices_that_do_not_hold_are_not_held_for() {
         .await;
 
     assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_channel_stays_while_prices_name_it() {
+    let (_provider, gate) = start().await;
+    let admin = Operator::admin(&gate).await;
+    let made = json!({
+        "name": "made", "provider": "local", "base_url": "http://127.0.0.1:9001/v1", "models": [MODEL],
+    });
+    admin.done("POST", "/channels", made).await;
+    let price = json!({"model": MODEL, "channel": "made", "rates": {"input": "1", "output": "2"}});
+    // A running gate knows the channel within a second.
+    eventually(201, async || {
+        admin.post("/price-overrides", price.clone()).await.status
+    })
+    .await;
+
+    let refused = admin.delete("/channels/made").await;
+    admin.delete("/price-overrides/1").await;
+    let deleted = admin.delete("/channels/made").await;
+
+    assert_eq!(refusal(&refused), (409, "channel_has_prices".to_owned()));
+    assert_eq!(deleted.status, 200, "{deleted:?}");
 }
 
 #[tokio::test]
