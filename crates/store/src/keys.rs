@@ -78,17 +78,21 @@ macro_rules! key_columns {
     };
 }
 
-/// Reads keys with their newest text.
+/// Reads keys with their newest text. What earlier ones say is grouped once for all keys: those texts have no index, and
+/// looking for each key's would read all of them for each.
 macro_rules! select_keys {
     ($rest:literal) => {
         concat!(
             "SELECT ",
             key_columns!(),
-            ", (SELECT max(ends_at) FROM api_key_texts AS earlier WHERE earlier.key_id = api_keys.id)
-                 AS replaced_until
+            ", earlier.replaced_until
              FROM api_keys
              JOIN accounts ON accounts.id = api_keys.account_id
              JOIN api_key_texts AS texts ON texts.key_id = api_keys.id AND texts.ends_at IS NULL
+             LEFT JOIN (
+                 SELECT key_id, max(ends_at) AS replaced_until FROM api_key_texts
+                 WHERE ends_at IS NOT NULL GROUP BY key_id
+             ) AS earlier ON earlier.key_id = api_keys.id
              ",
             $rest
         )
