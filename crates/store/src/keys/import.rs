@@ -1,14 +1,16 @@
 //! Keys that were made elsewhere, taken over with their texts: all of them or none.
 //!
-//! One transaction tries them in their order, so that each is judged by what those before it did, and a trial run
-//! judges exactly as the real one.
+//! They are judged in their order, each by what those before it will have done, before anything is written: so a trial run
+//! judges exactly as the real one, and only reads.
+
+use std::collections::{HashMap, HashSet};
 
 use tollgate_catalog::money::Money;
-use tollgate_ledger::{ApiKey, KeyHash};
+use tollgate_ledger::{KeyHash, KeyPrefix};
 
-use super::{CreateKeyError, NewKey, live_key, raise_version};
+use super::{CreateKeyError, NewKey, account_id, raise_version};
 use crate::{
-    accounts::{AccountSettings, ChangeAccountError, CreateAccountError, NewAccount, account_named},
+    accounts::{AccountSettings, ChangeAccountError, CreateAccountError, NewAccount},
     credit::{NewCredit, raise_ledger_version},
     database::{Store, connection::Transaction},
     error::StoreError,
@@ -28,7 +30,10 @@ pub struct ImportedKey {
 /// What became of one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
-    pub key: ApiKey,
+    pub name: String,
+    /// How its text begins.
+    pub prefix: KeyPrefix,
+    pub account: String,
     /// Whether its account was made for it.
     pub made_account: bool,
 }
@@ -46,26 +51,45 @@ pub enum ImportFault {
     BalanceTooLarge,
 }
 
+/// What keys before it in the file would have made, which the database does not have.
+#[derive(Default)]
+struct Before {
+    names: HashSet<String>,
+    /// The names of keys by the hashes of their texts.
+    texts: HashMap<KeyHash, String>,
+    accounts: HashSet<String>,
+}
+
 impl Store {
     /// Takes keys over, and makes those of their accounts that are not there, without credit unless they bring some.
     ///
     /// Nothing is written where one of them is at fault, nor unless `for_good`; what would have become of each is told
-    /// all the same, in their order.
+    /// all the same, in their order. Where it is not for good, other writers do not wait for it.
     pub async fn import_keys(
         &self,
         keys: Vec<ImportedKey>,
         for_good: bool,
     ) -> Result<Vec<Result<Imported, ImportFault>>, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        // First and in this order, since these are the rows that make writers wait for each other.
-        raise_ledger_version(&mut transaction).await?;
-        raise_version(&mut transaction).await?;
+        if for_good {
+            // First and in this order, since these are the rows that make writers wait for each other.
+            raise_ledger_version(&mut transaction).await?;
+            raise_version(&mut transaction).await?;
+        }
+        let mut before = Before::default();
         let mut done = Vec::with_capacity(keys.len());
-        for key in keys {
-            done.push(self.import(&mut transaction, key).await?);
+        for key in &keys {
+            done.push(judge(&mut transaction, &mut before, key).await?);
         }
         if for_good && done.iter().all(Result::is_ok) {
-            transaction.commit().await?;
+            for (key, done) in keys.into_iter().zip(&mut done) {
+                if let Err(fault) = self.import(&mut transaction, key).await? {
+                    *done = Err(fault);
+                }
+            }
+            if done.iter().all(Result::is_ok) {
+                transaction.commit().await?;
+            }
         }
         Ok(done)
     }
@@ -74,22 +98,10 @@ impl Store {
         &self,
         transaction: &mut Transaction,
         imported: ImportedKey,
-    ) -> Result<Result<Imported, ImportFault>, StoreError> {
+    ) -> Result<Result<(), ImportFault>, StoreError> {
         let ImportedKey { key, balance } = imported;
-        if live_key(transaction, &key.name).await?.is_some() {
-            return Ok(Err(ImportFault::NameTaken));
-        }
-        if let Some(name) = name_of(transaction, &key.text.hash).await? {
-            return Ok(Err(ImportFault::TextTaken { name }));
-        }
-        let account = key.settings.account.clone();
-        let made_account = match account_named(transaction, &account).await {
-            Ok(_) if balance.is_some() => return Ok(Err(ImportFault::BalanceOfKnownAccount { account })),
-            Ok(_) => false,
-            Err(ChangeAccountError::Store(error)) => return Err(error),
-            Err(_) => true,
-        };
-        if made_account {
+        let account = &key.settings.account;
+        if account_id(transaction, account).await?.is_none() {
             let new = NewAccount {
                 name: account.clone(),
                 created: key.created,
@@ -105,14 +117,14 @@ impl Store {
                 note: Some(NOTE),
                 ..NewCredit::of(amount)
             };
-            match self.add_credit(transaction, &account, &credit, key.created).await {
+            match self.add_credit(transaction, account, &credit, key.created).await {
                 Ok(_) => {}
                 Err(ChangeAccountError::Store(error)) => return Err(error),
                 Err(_) => return Ok(Err(ImportFault::BalanceTooLarge)),
             }
         }
         match self.add_key(transaction, key).await {
-            Ok(key) => Ok(Ok(Imported { key, made_account })),
+            Ok(_) => Ok(Ok(())),
             Err(CreateKeyError::Store(error)) => Err(error),
             // Both were looked at above, in this transaction.
             Err(CreateKeyError::NameTaken { .. } | CreateKeyError::NoSuchAccount { .. }) => {
@@ -120,6 +132,53 @@ impl Store {
             }
         }
     }
+}
+
+/// Whether a key can be taken over once those before it are there. Writes nothing.
+async fn judge(
+    transaction: &mut Transaction,
+    before: &mut Before,
+    imported: &ImportedKey,
+) -> Result<Result<Imported, ImportFault>, StoreError> {
+    let ImportedKey { key, balance } = imported;
+    let NewKey {
+        name, text, settings, ..
+    } = key;
+    if before.names.contains(name) || is_live(transaction, name).await? {
+        return Ok(Err(ImportFault::NameTaken));
+    }
+    let has_text = match before.texts.get(&text.hash) {
+        Some(name) => Some(name.clone()),
+        None => name_of(transaction, &text.hash).await?,
+    };
+    if let Some(name) = has_text {
+        return Ok(Err(ImportFault::TextTaken { name }));
+    }
+    let account = &settings.account;
+    let is_known = before.accounts.contains(account) || account_id(transaction, account).await?.is_some();
+    if is_known && balance.is_some() {
+        let account = account.clone();
+        return Ok(Err(ImportFault::BalanceOfKnownAccount { account }));
+    }
+    before.names.insert(name.clone());
+    before.texts.insert(text.hash, name.clone());
+    before.accounts.insert(account.clone());
+    Ok(Ok(Imported {
+        name: name.clone(),
+        prefix: text.prefix.clone(),
+        account: account.clone(),
+        made_account: !is_known,
+    }))
+}
+
+/// Whether a key that is not revoked has the name.
+async fn is_live(transaction: &mut Transaction, name: &str) -> Result<bool, sqlx::Error> {
+    let found: Option<(i64,)> = transaction
+        .query("SELECT id FROM api_keys WHERE name = $1 AND revoked_at IS NULL")
+        .bind(name)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
 }
 
 /// The name of the key that has or had this text.

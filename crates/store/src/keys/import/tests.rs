@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use std::{future::poll_fn, task::Poll};
+
 use tollgate_ledger::{Account, KeySettings};
 
 use super::*;
@@ -92,6 +94,42 @@ async fn one_that_is_at_fault_keeps_all_out() {
     );
     assert_eq!(store.keys().await.unwrap().len(), 1);
     assert_eq!(store.accounts().await.unwrap().len(), 1, "`default` alone");
+}
+
+#[tokio::test]
+async fn a_trial_says_the_same_of_what_is_at_fault() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("here", &text(9))).await.unwrap();
+    let keys = vec![
+        of_account("app", 1, "team", Some(1)),
+        of_account("app", 2, "team", None),
+        of_account("again", 1, "team", None),
+        of_account("there", 9, "team", None),
+        of_account("rich", 4, "team", Some(1)),
+    ];
+
+    let tried = store.import_keys(keys.clone(), false).await.unwrap();
+
+    assert_eq!(store.import_keys(keys, true).await.unwrap(), tried);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_trial() {
+    let (_dir, store) = store().await;
+    let keys = (0..200_u8).map(|seed| of_account(&format!("key-{seed}"), seed, "team", None));
+    let mut trial = Box::pin(store.import_keys(keys.collect(), false));
+
+    // It has begun, and is not asked again before somebody else has written.
+    for _ in 0..20 {
+        let poll = poll_fn(|context| Poll::Ready(trial.as_mut().poll(context).is_pending()));
+        assert!(poll.await, "it has much to ask");
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    store.create_key(new_key("key-199", &text(255))).await.unwrap();
+    let tried = trial.await.unwrap();
+
+    assert_eq!(tried.len(), 200);
+    assert_eq!(store.keys().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -97,16 +97,18 @@ fn text(path: &PathBuf) -> Result<String, CliError> {
 
 fn told(done: &Result<Imported, ImportFault>, is_done: bool) -> String {
     match done {
-        Ok(Imported { key, made_account }) => {
+        Ok(Imported {
+            name,
+            prefix,
+            account,
+            made_account,
+        }) => {
             let made = match made_account {
                 true => ", an account that is made for it",
                 false => "",
             };
             let right = if is_done { "imported" } else { "right" };
-            format!(
-                "{right}: key `{}` ({}…) of `{}`{made}",
-                key.name, key.prefix, key.settings.account
-            )
+            format!("{right}: key `{name}` ({prefix}…) of `{account}`{made}")
         }
         Err(fault) => told_wrong(&[fault.to_string()]),
     }
