@@ -81,13 +81,41 @@ pub(crate) fn from_serde(param: String, problem: &str) -> AdminError {
     }
     match param.is_empty() && problem.ends_with(OBJECT) {
         true => AdminError::NotObject,
-        false => AdminError::value(param, problem),
+        false => AdminError::value(param, in_words(problem)),
     }
+}
+
+/// What serde expects, and what whoever writes JSON calls it.
+const IN_WORDS: [(&str, &str); 8] = [
+    ("a map", "an object"),
+    ("a sequence", "a list"),
+    ("a boolean", "true or false"),
+    ("u32", "a whole number from 0 to 4294967295"),
+    ("u64", "a whole number from 0 on"),
+    ("i64", "a whole number"),
+    ("a nonzero u32", "a whole number from 1 to 4294967295"),
+    ("a nonzero u64", "a whole number from 1 on"),
+];
+
+/// The same without names of types of Rust.
+fn in_words(problem: &str) -> String {
+    let Some((found, expected)) = problem.rsplit_once("expected ") else {
+        return problem.to_owned();
+    };
+    let known = IN_WORDS.iter().find(|(rust, _)| *rust == expected);
+    let plain = match expected.split_once(' ') {
+        Some(("struct", _)) => "an object",
+        Some(("enum", _)) => "a string",
+        _ => known.map_or(expected, |(_, plain)| plain),
+    };
+    format!("{found}expected {plain}")
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::num::NonZeroU32;
 
     use serde::Deserialize;
 
@@ -108,6 +136,12 @@ mod tests {
     struct Inner {
         #[expect(dead_code, reason = "only read")]
         count: u32,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only read")]
+        most: Option<NonZeroU32>,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only read")]
+        names: Vec<String>,
     }
 
     #[test]
@@ -125,11 +159,23 @@ mod tests {
             (r#"{"name": "a", "inner": {}}"#, "`inner.count`: is required"),
             (
                 r#"{"name": "a", "inner": {"count": -1}}"#,
-                "`inner.count`: invalid value: integer `-1`, expected u32",
+                "`inner.count`: invalid value: integer `-1`, expected a whole number from 0 to 4294967295",
+            ),
+            (
+                r#"{"name": "a", "inner": 5}"#,
+                "`inner`: invalid type: integer `5`, expected an object",
+            ),
+            (
+                r#"{"name": "a", "inner": {"count": 1, "most": 0}}"#,
+                "`inner.most`: invalid value: integer `0`, expected a whole number from 1 to 4294967295",
+            ),
+            (
+                r#"{"name": "a", "inner": {"count": 1, "names": "b"}}"#,
+                "`inner.names`: invalid type: string \"b\", expected a list",
             ),
             (
                 r#"{"name": "a", "inner": {"cuont": 1}}"#,
-                "`inner.cuont` is not known here: expected `count`",
+                "`inner.cuont` is not known here: expected one of `count`, `most`, `names`",
             ),
         ] {
             assert_eq!(read::<Outer>(body.as_bytes()).unwrap_err().to_string(), told);

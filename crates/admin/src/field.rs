@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData, str::FromStr};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::DateTime};
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
@@ -81,19 +81,62 @@ impl FromStr for Second {
     type Err = NotSecond;
 
     fn from_str(text: &str) -> Result<Self, NotSecond> {
-        let moment: Timestamp = text.parse().map_err(|_| NotSecond)?;
+        let moment: Timestamp = text.parse().map_err(|_| match is_of_calendar(text) {
+            true => NotSecond::BeyondReach,
+            false => NotSecond::OtherForm,
+        })?;
         match moment.subsec_nanosecond() {
             0 => Ok(Self(moment)),
-            _ => Err(NotSecond),
+            _ => Err(NotSecond::OtherForm),
         }
     }
 }
 
+/// Whether the calendar has such a moment in UTC; moments end a day before the year 9999 does, so that each of them can be
+/// told in every time zone.
+fn is_of_calendar(text: &str) -> bool {
+    text.strip_suffix(['Z', 'z'])
+        .is_some_and(|text| text.parse::<DateTime>().is_ok())
+}
+
 #[derive(Debug, thiserror::Error)]
-#[error("a moment is written in whole seconds, as 2026-12-31T00:00:00Z")]
-pub(crate) struct NotSecond;
+pub(crate) enum NotSecond {
+    #[error("a moment is written in whole seconds, as 2026-12-31T00:00:00Z")]
+    OtherForm,
+    #[error("the last moment that can be told is 9999-12-30T22:00:00Z")]
+    BeyondReach,
+}
 
 /// As RFC 3339 writes it, in whole seconds.
 pub(crate) fn seconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_moment_that_is_none_is_told_why() {
+        for (text, told) in [
+            (
+                "9999-12-31T00:00:00Z",
+                "the last moment that can be told is 9999-12-30T22:00:00Z",
+            ),
+            (
+                "2026-12-31T00:00:00.5Z",
+                "a moment is written in whole seconds, as 2026-12-31T00:00:00Z",
+            ),
+            (
+                "2026-13-31T00:00:00Z",
+                "a moment is written in whole seconds, as 2026-12-31T00:00:00Z",
+            ),
+        ] {
+            assert_eq!(text.parse::<Second>().unwrap_err().to_string(), told, "{text}");
+        }
+        let last: Second = "9999-12-30T22:00:00Z".parse().unwrap();
+        assert_eq!(seconds(last.0), "9999-12-30T22:00:00Z");
+    }
 }

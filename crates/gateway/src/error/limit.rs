@@ -32,6 +32,9 @@ pub fn too_little_money(refusal: &NoMoney) -> String {
         Fund::Credit => "credit",
     };
     match refusal.short {
+        Short::Spent if refusal.is_used_up => {
+            format!("nothing is left of the {fund} of {owner}; ask the operator for more")
+        }
         Short::Spent => format!(
             "too little is left of the {fund} of {owner} for this request; a lower `max_tokens` may fit, else ask the operator for more"
         ),

@@ -73,3 +73,28 @@ fn what_never_fits_is_not_to_be_sent_again() {
     assert_eq!(response.headers()["x-should-retry"], "false");
     assert!(!response.headers().contains_key("retry-after"));
 }
+
+#[test]
+fn a_lower_max_tokens_is_advised_where_anything_is_left_and_nowhere_else() {
+    let told = |is_used_up| {
+        let error = GateError::NoMoney(NoMoney {
+            owner: Owner::Account,
+            fund: Fund::Credit,
+            short: Short::Spent,
+            wanted: tollgate_catalog::money::Money::from_nanos(5),
+            is_used_up,
+        });
+        error.to_string()
+    };
+
+    assert!(
+        told(false).contains("a lower `max_tokens` may fit"),
+        "{}",
+        told(false)
+    );
+    assert!(
+        told(true).contains("nothing is left of the credit of this API key's account; ask the operator"),
+        "{}",
+        told(true)
+    );
+}

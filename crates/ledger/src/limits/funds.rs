@@ -37,6 +37,8 @@ pub struct NoMoney {
     pub short: Short,
     /// How much was to be held.
     pub wanted: Money,
+    /// Whether all of the fund is spent, so that no smaller request would fit.
+    pub is_used_up: bool,
 }
 
 /// How an amount stands that bounds what is spent.
@@ -122,6 +124,7 @@ pub fn hold(owners: &[Funds<'_>], amount: Money, now: Timestamp) -> Result<Vec<H
                 fund,
                 short,
                 wanted,
+                is_used_up: purse.spent() >= most,
             })?;
             of_total |= per == Period::Total;
             holds.push(held);
@@ -144,6 +147,7 @@ pub fn beyond_all_money(owners: &[Funds<'_>]) -> NoMoney {
         fund,
         short: Short::Spent,
         wanted: Money::from_nanos(i64::MAX),
+        is_used_up: false,
     }
 }
 

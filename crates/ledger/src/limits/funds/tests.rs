@@ -79,9 +79,27 @@ fn what_one_gave_comes_back_when_another_refuses() {
             fund: Fund::Credit,
             short: Short::Spent,
             wanted: nanos(60),
+            is_used_up: false,
         }
     );
     assert_eq!(used(&key, Period::Total), 0);
+}
+
+#[test]
+fn a_fund_without_anything_left_says_so() {
+    let account = spending();
+    for (credit, is_used_up) in [(1, false), (0, true), (-1, true)] {
+        let owners = [Funds {
+            owner: Owner::Account,
+            spending: &account,
+            budget: None,
+            credit: Some(nanos(credit)),
+        }];
+
+        let refused = hold(&owners, nanos(60), NOW).expect_err("there is too little");
+
+        assert_eq!(refused.is_used_up, is_used_up, "{credit}");
+    }
 }
 
 #[test]
