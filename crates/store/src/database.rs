@@ -73,6 +73,21 @@ impl Store {
         })
     }
 
+    /// As [`Self::open`] for those who want what is in it: a file that is not there is [`OpenError::NotThere`], and is not
+    /// made.
+    pub async fn open_existing(url: &DatabaseUrl) -> Result<Self, OpenError> {
+        Self::is_there(url)?;
+        Self::open(url).await
+    }
+
+    /// Fails with [`OpenError::NotThere`] where the database is a file that is not there. A server is not asked.
+    pub fn is_there(url: &DatabaseUrl) -> Result<(), OpenError> {
+        match url {
+            DatabaseUrl::Sqlite(path) if !path.exists() => Err(OpenError::NotThere { path: path.clone() }),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the database to look at it: nothing is made or migrated, so what this version has and the database lacks is
     /// an error of the query that asks for it. `None`: there is no such file.
     pub async fn open_as_it_is(url: &DatabaseUrl) -> Result<Option<Self>, OpenError> {
@@ -223,6 +238,8 @@ async fn migrate_postgres(connection: &mut PgConnection) -> Result<(), MigrateEr
 pub enum OpenError {
     #[error("the database's folder {} cannot be made: {source}", folder.display())]
     Folder { folder: PathBuf, source: io::Error },
+    #[error("there is no database at {}", path.display())]
+    NotThere { path: PathBuf },
     #[error("the database {database} cannot be opened: {fault}")]
     Database { database: String, fault: DatabaseFault },
     #[error("the database server {server} cannot be reached: {fault}")]

@@ -226,7 +226,7 @@ pub async fn listed(config: &Config) -> Result<Vec<Listed>, CliError> {
 /// Seals all secrets anew, by the current key, and says of how many channels. Fails at the first that cannot be opened;
 /// those before it are done.
 pub async fn reseal(config: &Config) -> Result<usize, CliError> {
-    let store = Store::open(&config.database).await?;
+    let store = Store::open_existing(&config.database).await?;
     let done = reseal_in(&store, &config.sealing).await;
     store.close().await;
     done

@@ -120,6 +120,11 @@ impl Diagnostic for CliError {
                  which database.url names"
                     .to_owned()
             }
+            Self::Open(OpenError::NotThere { .. }) => {
+                "server.data_dir in the configuration says where it is, from the working directory on, or database.url; \
+                 `tollgate serve` makes it"
+                    .to_owned()
+            }
             Self::CreateKey(CreateKeyError::NameTaken { name }) => {
                 format!("choose another name, or end that key first: tollgate keys revoke --name {name}")
             }

@@ -91,7 +91,11 @@ pub struct Credit {
 }
 
 pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
-    let store = Store::open(&config.database).await?;
+    let store = match command {
+        Command::Show(_) | Command::List(_) => Store::open_existing(&config.database).await?,
+        // The account `default` is there from the first moment on.
+        Command::Create(_) | Command::Update(_) | Command::Credit(_) => Store::open(&config.database).await?,
+    };
     let done = match command {
         Command::Create(create) => self::create(create, &store).await,
         Command::Show(shown) => show(&shown.name, &store).await,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
-use tollgate_store::{Backup as Written, DatabaseUrl};
+use tollgate_store::{Backup as Written, DatabaseUrl, Store};
 
 use crate::{config::Config, error::CliError, print};
 
@@ -23,6 +23,7 @@ pub struct Backup {
 }
 
 pub async fn run(asked: Backup, config: &Config) -> Result<(), CliError> {
+    Store::is_there(&config.database)?;
     let data_dir = &config.server.data_dir;
     let backup = Written::write(&config.database, data_dir, &asked.folder, Timestamp::now()).await?;
     print::line(&backup.path.display().to_string())?;

@@ -52,7 +52,7 @@ pub async fn run(command: Explain, config: &Config) -> Result<(), CliError> {
 
 /// What the books have of a request of which no gate tells the story. Fails with `unknown` where they have nothing.
 async fn from_books(id: &str, unknown: CliError, listing: Listing, config: &Config) -> Result<(), CliError> {
-    let store = Store::open(&config.database).await?;
+    let store = Store::open_existing(&config.database).await?;
     let found = Recorded::find(id, &store).await;
     store.close().await;
     let recorded = found?.ok_or(unknown)?;

@@ -106,7 +106,15 @@ pub struct Rotate {
 }
 
 pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
-    let store = Store::open(&config.database).await?;
+    // A file that cannot be read is no reason to make a database.
+    let file = match &command {
+        Command::Import(asked) => asked.text()?,
+        _ => String::new(),
+    };
+    let store = match command {
+        Command::Create(_) | Command::Import(_) => Store::open(&config.database).await?,
+        _ => Store::open_existing(&config.database).await?,
+    };
     let done = match command {
         Command::Create(create) => self::create(create, config, &store).await,
         Command::Show(shown) => show(&shown.name, &store).await,
@@ -116,7 +124,7 @@ pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
         Command::Enable(Named { name }) => switch(&name, true, &store).await,
         Command::Rotate(rotate) => self::rotate(rotate, &store).await,
         Command::Revoke(Named { name }) => revoke(&name, &store).await,
-        Command::Import(asked) => import::run(asked, config, &store).await,
+        Command::Import(asked) => import::run(asked, &file, config, &store).await,
     };
     store.close().await;
     done

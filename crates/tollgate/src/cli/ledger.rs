@@ -26,7 +26,7 @@ pub struct Export {
 }
 
 pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
-    let store = Store::open(&config.database).await?;
+    let store = Store::open_existing(&config.database).await?;
     let done = match command {
         Command::Verify => verify(&store).await,
         Command::Export(asked) => export(&asked, &store).await,

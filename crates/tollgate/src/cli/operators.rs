@@ -80,7 +80,10 @@ pub struct Token {
 }
 
 pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
-    let store = Store::open(&config.database).await?;
+    let store = match command {
+        Command::Create(_) => Store::open(&config.database).await?,
+        _ => Store::open_existing(&config.database).await?,
+    };
     let done = match command {
         Command::Create(create) => self::create(create, &store).await,
         Command::List(listing) => list(&listing, &store).await,

@@ -47,7 +47,7 @@ pub struct Usage {
 }
 
 pub async fn run(asked: Usage, config: &Config) -> Result<(), CliError> {
-    let store = Store::open(&config.database).await?;
+    let store = Store::open_existing(&config.database).await?;
     let done = tell(&asked, &store).await;
     store.close().await;
     done

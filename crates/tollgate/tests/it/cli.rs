@@ -98,6 +98,43 @@ fn wrong_usage_ends_with_2_and_says_what_was_wrong() {
 }
 
 #[test]
+fn what_only_looks_makes_no_database_and_names_the_one_that_is_not_there() {
+    let folder = Folder::new();
+
+    for args in [
+        &["ledger", "verify"][..],
+        &["ledger", "export"],
+        &["usage"],
+        &["usage", "--csv"],
+        &["explain", "req_1"],
+        &["backup", "copies"],
+        &["keys", "list"],
+        &["keys", "show", "--name", "app"],
+        &["keys", "revoke", "--name", "app"],
+        &["keys", "rotate", "--name", "app", "--overlap", "0s"],
+        &["accounts", "list"],
+        &["accounts", "show", "--name", "default"],
+        &["operators", "list"],
+        &["channels", "reseal"],
+    ] {
+        let output = folder.run_with(args, &[("TOLLGATE__SERVER__ADMIN_LISTEN", "127.0.0.1:1")]);
+        assert_eq!(output.code, Some(1), "{args:?}: {output:?}");
+        for told in ["there is no database at data/tollgate.db", "server.data_dir"] {
+            assert!(output.stderr.contains(told), "{args:?}: {output:?}");
+        }
+        assert_eq!(output.stdout, "", "{args:?}");
+    }
+    let missing = folder.run(&["keys", "import", "missing.csv"]);
+
+    assert!(
+        missing.stderr.contains("missing.csv cannot be read"),
+        "{missing:?}"
+    );
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn a_new_key_stands_alone_on_standard_output() {
     let output = Folder::new().run(&["keys", "create", "--name", "app"]);
 
@@ -372,7 +409,7 @@ fn a_database_folder_that_cannot_be_made_is_a_clear_failure() {
     let folder = Folder::new();
     folder.write("data", "a file where the folder should be");
 
-    let output = folder.run(&["keys", "list"]);
+    let output = folder.run(&["keys", "create", "--name", "app"]);
 
     assert_eq!(output.code, Some(1), "{output:?}");
     assert!(

@@ -261,6 +261,7 @@ fn an_account_is_shown_as_it_was_made_with_its_balance_in_dollars() {
 #[test]
 fn an_account_that_there_is_not_is_named() {
     let folder = Folder::new();
+    done(&folder.run(&["keys", "create", "--name", "here"]));
 
     for args in [
         &["accounts", "show", "--name", "nobody"][..],

@@ -28,11 +28,30 @@ pub struct Import {
     dry_run: bool,
 }
 
-pub async fn run(asked: Import, config: &Config, store: &Store) -> Result<(), CliError> {
-    let text = text(&asked.file)?;
+impl Import {
+    /// What the file says.
+    pub fn text(&self) -> Result<String, CliError> {
+        let unreadable = |cause| CliError::ImportFile {
+            path: self.file.clone(),
+            cause,
+        };
+        let mut text = String::new();
+        let file = fs::File::open(&self.file).map_err(unreadable)?;
+        file.take(MOST_BYTES + 1)
+            .read_to_string(&mut text)
+            .map_err(unreadable)?;
+        match text.len() as u64 > MOST_BYTES {
+            true => Err(unreadable(std::io::ErrorKind::FileTooLarge.into())),
+            false => Ok(text),
+        }
+    }
+}
+
+/// Imports what `text`, that of its file, says.
+pub async fn run(asked: Import, text: &str, config: &Config, store: &Store) -> Result<(), CliError> {
     let config = &LookedAt::by(store, config).await?.config;
     let now = Timestamp::now();
-    let lines = read::lines(&text);
+    let lines = read::lines(text);
     let mut report: Vec<(usize, String)> = Vec::new();
     let mut wrong = 0;
     let (mut numbers, mut keys) = (Vec::new(), Vec::new());
@@ -77,22 +96,6 @@ pub async fn run(asked: Import, config: &Config, store: &Store) -> Result<(), Cl
         _ => return Err(CliError::NotImported { wrong }),
     }
     Ok(())
-}
-
-fn text(path: &PathBuf) -> Result<String, CliError> {
-    let unreadable = |cause| CliError::ImportFile {
-        path: path.clone(),
-        cause,
-    };
-    let mut text = String::new();
-    let file = fs::File::open(path).map_err(unreadable)?;
-    file.take(MOST_BYTES + 1)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
-    match text.len() as u64 > MOST_BYTES {
-        true => Err(unreadable(std::io::ErrorKind::FileTooLarge.into())),
-        false => Ok(text),
-    }
 }
 
 fn told(done: &Result<Imported, ImportFault>, is_done: bool) -> String {
