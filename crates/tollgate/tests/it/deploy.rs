@@ -5,6 +5,8 @@ use std::{
     fs,
     io::Write as _,
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -13,6 +15,7 @@ use tollgate_testkit::gate::Signal;
 use crate::{command::Folder, stage::setup};
 
 const UNIT: &str = include_str!("../../../../deploy/systemd/tollgate.service");
+const GUIDE: &str = include_str!("../../../../docs/guide/day-to-day.md");
 const DOCKERFILE: &str = include_str!("../../../../deploy/docker/Dockerfile");
 const DOCKERIGNORE: &str = include_str!("../../../../deploy/docker/Dockerfile.dockerignore");
 
@@ -205,4 +208,122 @@ async fn health_is_good_while_a_gate_listens_and_bad_afterwards() {
     // There is neither a channel nor the embedded model.
     assert!(!ready.success() && ready.stderr.contains("/readyz"), "{ready:?}");
     assert!(!gone.success() && gone.stderr.contains("/healthz"), "{gone:?}");
+}
+
+/// The blocks of commands below this heading of the guide.
+fn steps(heading: &str) -> Vec<&'static str> {
+    let (_, below) = GUIDE.split_once(heading).expect("the heading is there");
+    let section = below.split("\n##").next().unwrap();
+    let blocks = section.split("```sh\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap()).collect()
+}
+
+/// The file of the guide that begins with its name.
+fn file_of_guide(name: &str) -> &'static str {
+    let (_, file) = GUIDE.split_once(&format!("```toml\n# {name}\n")).unwrap();
+    file.split("```").next().unwrap()
+}
+
+/// Runs commands of the guide in a folder, each folder of the machine being one below `root`. What is the system's alone
+/// is left out.
+fn follow(commands: &str, root: &Path, folder: &Path, environment: &[(&str, &str)]) -> String {
+    let systems = ["useradd ", "systemctl "];
+    let own = commands
+        .lines()
+        .filter(|line| !systems.iter().any(|word| line.starts_with(word)));
+    let mut script = own.collect::<Vec<_>>().join("\n");
+    for top in ["/usr/local", "/etc/", "/var/lib"] {
+        script = script.replace(&format!(" {top}"), &format!(" {}{top}", root.display()));
+    }
+    let program = env!("CARGO_BIN_EXE_tollgate");
+    let script = script
+        .replace("sudo -u tollgate ", "")
+        .replace("target/release/tollgate", program);
+    let path = format!(
+        "{}/usr/local/bin:{}",
+        root.display(),
+        std::env::var("PATH").unwrap()
+    );
+    let done = Command::new("sh")
+        .args(["-euc", &script])
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", path)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{script}\n{told}");
+    String::from_utf8(done.stdout).unwrap()
+}
+
+#[test]
+fn whoever_follows_the_guide_has_a_service_that_knows_the_keys_that_were_made() {
+    let (machine, clone) = (Folder::new(), Folder::new());
+    let root = machine.path();
+    // A clone in which the first section of the guide was followed as well.
+    clone.write("tollgate.toml", file_of_guide("tollgate.toml"));
+    clone.write("service.toml", file_of_guide("service.toml"));
+    for folder in ["usr/local/bin", "etc/systemd/system"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    fs::create_dir_all(clone.path().join("deploy/systemd")).unwrap();
+    clone.write("deploy/systemd/tollgate.service", UNIT);
+    let steps = steps("### As a service");
+    let [install, use_it] = steps[..] else {
+        panic!("{steps:?}")
+    };
+
+    let credential = [("DEEPSEEK_API_KEY", "sk-of-the-provider")];
+    follow(install, root, clone.path(), &credential);
+    // What systemd does: the folder of the state, and the credentials that the unit names.
+    let state = root.join("var/lib/tollgate");
+    fs::create_dir_all(&state).unwrap();
+    let unit = fs::read_to_string(root.join("etc/systemd/system/tollgate.service")).unwrap();
+    let credential = unit.lines().find_map(|line| line.strip_prefix("LoadCredential="));
+    let (name, file) = credential
+        .expect("a credential is given")
+        .split_once(':')
+        .unwrap();
+    let file = root.join(file.trim_start_matches('/'));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "sk-of-the-provider\n");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let config = root.join("etc/tollgate/tollgate.toml");
+    let given = format!("/run/credentials/tollgate.service/{name}");
+    let text = fs::read_to_string(&config).unwrap();
+    assert!(text.contains(&given), "{text}");
+    let config_of_service = text.replace(&given, file.to_str().unwrap());
+    let printed = follow(use_it, root, clone.path(), &[]);
+
+    fs::write(&config, config_of_service).unwrap();
+    let as_service = |args: &[&str]| {
+        let done = Command::new(root.join("usr/local/bin/tollgate"))
+            .args(args)
+            .arg("--config")
+            .arg(&config)
+            .current_dir(&state)
+            .env_clear()
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    assert!(as_service(&["check"]).contains("deepseek: deepseek at"));
+    assert!(printed.contains("notebook"), "{printed}");
+    assert!(as_service(&["keys", "list"]).contains("notebook"));
+    assert!(as_service(&["accounts", "show", "--name", "research"]).contains("25.00"));
+    assert!(!clone.path().join("data").exists(), "nothing is made elsewhere");
+}
+
+#[test]
+fn the_container_is_given_the_credential_that_its_configuration_names() {
+    let steps = steps("### As a container");
+    let run = steps[0]
+        .lines()
+        .find(|line| line.starts_with("docker run"))
+        .unwrap();
+
+    assert!(file_of_guide("tollgate.toml").contains("${DEEPSEEK_API_KEY}"));
+    assert!(run.contains(" -e DEEPSEEK_API_KEY "), "{run}");
+    assert!(DOCKERFILE.contains("docker run -p 8700:8700 -e DEEPSEEK_API_KEY "));
 }
