@@ -18,9 +18,7 @@ pub async fn openapi(gate: &Gate, headers: &HeaderMap, story: &Story) -> Respons
 
 /// With the models of channels alone that the key may call; `None`: there is none.
 async fn of_the_key(gate: &Gate, headers: &HeaderMap, story: &Story) -> Option<Bytes> {
-    if gate.channels.load().unlisted_models().next().is_none() {
-        return None;
-    }
+    gate.channels.load().unlisted_models().next()?;
     let key = authenticate(gate, headers, story.client).await.ok()?;
     story.asked_by(&key);
     let settings = &key.key.settings;

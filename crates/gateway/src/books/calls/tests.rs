@@ -21,7 +21,7 @@ fn counted<const N: usize>(usages: [Usage; N]) -> Calls {
     };
     Calls {
         counted: usages.map(call).into(),
-        uncounted: Vec::new(),
+        ..Calls::default()
     }
 }
 
