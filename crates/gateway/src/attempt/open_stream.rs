@@ -228,7 +228,7 @@ impl OpenStream {
     pub async fn read_on(mut self, deadline: Deadline) -> Read {
         self.parting = None;
         if let Source::Merged(stream) = &mut self.source {
-            stream.begin_no_more();
+            stream.is_left();
         }
         let (mut usage, mut service_tier, mut bytes, mut said) = (None, None, 0, 0);
         let (mut is_estimated, mut cut_off) = (false, false);

@@ -6,7 +6,7 @@ use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Channel, Gate, Signal},
-    provider::{FakeProvider, Script, Tokens, Turn, chunk, fails, says, speaks, streams_events},
+    provider::{FakeProvider, Script, Tokens, Turn, chunk, fails, says, speaks, streams_events, usage_chunk},
 };
 
 use crate::{
@@ -395,4 +395,50 @@ async fn what_was_said_is_paid_for_where_the_provider_broke_off_behind_its_end()
     let completion: u64 = completion.parse().unwrap();
     assert_eq!(prompt, "100");
     assert!(completion > 10, "{completion}: most of it came behind the count");
+}
+
+/// Three calls for one answer: two that count 100 and 300 at their end, and one that breaks off before.
+async fn one_of_three_breaks_off(broken: [Value; 2]) -> (u64, u64) {
+    let provider = FakeProvider::start().await;
+    for _ in 0..2 {
+        let words = ["Hel", "lo, ", "who", "ever"].map(|word| chunk(json!({"content": word}), None));
+        let end = [chunk(json!({}), Some("stop")), usage_chunk(100, 300)];
+        provider.next(streams_events(words.into_iter().chain(end)).pauses(GAP));
+    }
+    provider.next(streams_events(broken).pauses(GAP).then_resets());
+    let gate = setup()
+        .channel(Channel::of("ark", &provider).models([SINGLE]))
+        .start()
+        .await;
+    let mut open = gate
+        .open_stream(&with(question_to(SINGLE), json!({"n": 3})))
+        .await;
+    open.next_event().await.unwrap();
+
+    drop(open);
+
+    settled(&gate, "failed").await;
+    let (prompt, completion) = settled_with(&gate).await;
+    (prompt.parse().unwrap(), completion.parse().unwrap())
+}
+
+#[tokio::test]
+async fn where_one_of_several_calls_breaks_off_the_others_are_read_to_their_end() {
+    let words = ["Hello", "there"].map(|word| chunk(json!({"content": word}), None));
+
+    let (prompt, completion) = one_of_three_breaks_off(words).await;
+
+    assert_eq!(prompt, 100 + 100 + 6, "its own prompt is estimated");
+    assert_eq!(completion, 300 + 300 + 3, "and so is what it said, ten bytes");
+}
+
+#[tokio::test]
+async fn what_a_call_said_behind_its_last_count_is_paid_for_where_it_breaks_off() {
+    let [mut first, second] = ["Hello", "there"].map(|word| chunk(json!({"content": word}), None));
+    first["usage"] = json!({"prompt_tokens": 90, "completion_tokens": 2, "total_tokens": 92});
+
+    let (prompt, completion) = one_of_three_breaks_off([first, second]).await;
+
+    assert_eq!(prompt, 100 + 100 + 90);
+    assert!((604..=605).contains(&completion), "{completion}");
 }

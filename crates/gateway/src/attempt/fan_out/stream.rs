@@ -32,6 +32,15 @@ pub struct MergedStream {
     places: CallPlaces,
     /// That of all of its streams.
     attention: Arc<Attention>,
+    reader: Reader,
+}
+
+/// Who reads it.
+enum Reader {
+    /// Without one of the choices the others are of no use.
+    Client,
+    /// Nobody but the gate, for what the calls count: each is billed by itself. With the first failure of one.
+    Gate { failed: Option<Failure> },
 }
 
 /// The next events of any of them, and whether nothing comes after them.
@@ -52,13 +61,29 @@ struct Counts {
     bytes: u64,
     /// How much it had said when it was counted.
     counted: u64,
+    /// Whether a part of the count is the gate's.
+    is_estimated: bool,
+}
+
+impl Counts {
+    /// Its stream broke: nobody counts what it said since its last count.
+    fn broke(&mut self) {
+        let uncounted = self.bytes - self.counted;
+        if let Some(usage) = self.usage.as_mut().filter(|_| uncounted > 0) {
+            usage.completion = usage.completion.saturating_add(estimated_tokens(uncounted));
+            self.counted = self.bytes;
+            self.is_estimated = true;
+        }
+    }
 }
 
 impl MergedStream {
-    /// Those that wait are not begun any more.
-    pub fn begin_no_more(&mut self) {
+    /// Its client has gone, and it is read on for what the calls count: those that wait are not begun any more, and one
+    /// that fails lets the others go on.
+    pub fn is_left(&mut self) {
         let waiting: Vec<Share> = self.waiting.drain(..).map(|(share, _)| share).collect();
         self.parts.retain(|counts| !waiting.contains(&counts.share));
+        self.reader = Reader::Gate { failed: None };
     }
 
     /// Opens as many as may be under way at once; the first that fails fails all of them. Those that have begun are read
@@ -73,6 +98,7 @@ impl MergedStream {
             usage: None,
             bytes: 0,
             counted: 0,
+            is_estimated: false,
         });
         let mut merged = Self {
             under_way: FuturesUnordered::new(),
@@ -84,6 +110,7 @@ impl MergedStream {
             numbers: Numbers::default(),
             places,
             attention,
+            reader: Reader::Client,
         };
         let mut opening = FuturesUnordered::new();
         let at_once = merged.places.most().min(merged.waiting.len());
@@ -123,7 +150,7 @@ impl MergedStream {
         let _attending = self.attention.begins();
         loop {
             let Some(said) = self.under_way.next().await else {
-                return (Ok(self.last_counts()), true);
+                return self.last_words();
             };
             let Said {
                 share,
@@ -141,9 +168,14 @@ impl MergedStream {
                 Some(events) => events.and_then(|events| self.of_client(share, events)),
             };
             match (events, stream) {
-                (Err(failure), _) => {
-                    self.give_up();
-                    return (Err(failure), true);
+                (Err(failure), stream) => {
+                    let Reader::Gate { failed } = &mut self.reader else {
+                        self.give_up();
+                        return (Err(failure), true);
+                    };
+                    failed.get_or_insert(failure);
+                    drop(stream);
+                    self.broke(share);
                 }
                 (Ok(events), stream) => {
                     if let Some(stream) = stream {
@@ -155,6 +187,16 @@ impl MergedStream {
                 }
             }
         }
+    }
+
+    /// One of the calls that the client left has failed. Where it had said nothing, there is nothing to pay for.
+    fn broke(&mut self, share: Share) {
+        self.parts.retain_mut(|counts| {
+            if counts.share == share {
+                counts.broke();
+            }
+            counts.share != share || counts.usage.is_some() || counts.bytes > 0
+        });
     }
 
     fn give_up(&mut self) {
@@ -248,15 +290,29 @@ impl MergedStream {
         counted.fold(Usage::default(), Usage::plus)
     }
 
-    /// Where some were counted and others not, the others are estimated, so that the sum is of all. Where
-    /// none was, whoever writes the answer estimates the whole.
+    /// What is said when all calls have ended.
+    fn last_words(&mut self) -> (Result<Vec<Event>, Failure>, bool) {
+        let counts = self.last_counts();
+        match &mut self.reader {
+            Reader::Gate { failed } if counts.is_empty() && failed.is_some() => {
+                (failed.take().map_or(Ok(counts), Err), true)
+            }
+            // The failure comes behind them.
+            Reader::Gate { failed: Some(_) } => (Ok(counts), false),
+            Reader::Client | Reader::Gate { .. } => (Ok(counts), true),
+        }
+    }
+
+    /// Where some were counted and others not, or not to their end, what is missing is estimated, so that the sum is of
+    /// all. Where none was, whoever writes the answer estimates the whole.
     fn last_counts(&mut self) -> Vec<Event> {
         for counts in &mut self.parts {
             // One that no answer can have is none.
             counts.usage = counts.usage.filter(|usage| !leaves_out(usage, counts.bytes > 0));
         }
-        let counted = self.parts.iter().filter(|counts| counts.usage.is_some()).count();
-        if counted == 0 || counted == self.parts.len() {
+        let is_whole = |counts: &Counts| counts.usage.is_some() && !counts.is_estimated;
+        let none_is_counted = self.parts.iter().all(|counts| counts.usage.is_none());
+        if none_is_counted || self.parts.iter().all(is_whole) {
             return Vec::new();
         }
         let prompt = self.call.presentation.estimated_prompt_tokens;
@@ -266,6 +322,7 @@ impl MergedStream {
                 completion: estimated_tokens(counts.bytes),
                 ..Usage::default()
             });
+            counts.is_estimated = false;
         }
         vec![
             Event::new(EventKind::Usage(self.sum())),
