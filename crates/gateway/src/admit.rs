@@ -13,6 +13,7 @@ use tollgate_store::{WarmKey, spool::Room};
 
 pub use self::money::HeldMoney;
 use crate::{
+    attempt::reasoning::HeldStates,
     count::tally,
     error::GateError,
     gate::Gate,
@@ -31,6 +32,7 @@ pub struct Admission {
     _of_gate: OwnedSemaphorePermit,
     _of_key: Places,
     held: HeldOfLimits,
+    states: Option<HeldStates>,
 }
 
 /// When a request was let in. Its money is that of this moment from then on: of which day it is held, at which price it
@@ -110,18 +112,22 @@ pub async fn admit(
         }
         Err(full) => Err(full),
     };
-    match booked {
-        Ok((room, money)) => (held.room, held.money) = (room, money),
+    let states = match booked {
+        Ok((room, (money, states))) => {
+            (held.room, held.money) = (room, money);
+            states
+        }
         Err(refusal) => {
             held.tokens.settle(0, gate.keys.now());
             return Err(refusal);
         }
-    }
+    };
     Ok(Admission {
         let_in,
         _of_gate: of_gate,
         _of_key: places,
         held,
+        states,
     })
 }
 
@@ -157,6 +163,11 @@ impl Admission {
     /// What is held, for whoever will know what was used.
     pub fn take_held(&mut self) -> HeldOfLimits {
         std::mem::take(&mut self.held)
+    }
+
+    /// What earlier turns may add to what is sent, where that is held for; `None`: whatever is kept of them.
+    pub fn take_states(&mut self) -> Option<HeldStates> {
+        self.states.take()
     }
 }
 

@@ -44,6 +44,7 @@ use self::{
     fetch::Media,
     last_resort::LeftAlone,
     outcome::Verdict,
+    reasoning::HeldStates,
     trial::{Lost, LostBy, Trial},
     tries::{FreeTries, Tries},
 };
@@ -73,6 +74,8 @@ pub struct Asked {
     pub let_in: Timestamp,
     /// Where calls are left when the client goes; `None`: no provider wants that.
     pub departure: Option<Arc<Departure>>,
+    /// What earlier turns may add to what is sent; `None`: whatever is kept of them.
+    pub states: Option<HeldStates>,
     /// The body's share of the memory.
     pub _body: Held,
 }
@@ -83,6 +86,7 @@ impl Asked {
             caller: &self.caller,
             departure: self.departure.as_ref(),
             place,
+            states: self.states.as_ref(),
             story: &self.story,
         }
     }
@@ -101,6 +105,8 @@ pub struct Asker<'a> {
     pub departure: Option<&'a Arc<Departure>>,
     /// The attempt's place on its channel, for its calls; `None`: whoever asks keeps it.
     pub place: Option<&'a Arc<Place>>,
+    /// What earlier turns may add to what is sent; `None`: whatever is kept of them.
+    pub states: Option<&'a HeldStates>,
     /// Where it is written down.
     pub story: &'a Arc<Story>,
 }

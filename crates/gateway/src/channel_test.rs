@@ -129,6 +129,7 @@ async fn ask(gate: &Arc<Gate>, model: &ModelId, server: &Server) -> Result<(), T
         caller: &Caller::nobody(),
         departure: None,
         place: None,
+        states: None,
         story: &story,
     };
     let told = (&mut media, &mut Vec::new());

@@ -93,8 +93,8 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         held,
     } = checked;
     let mut route = route(&gate, &request, key.key.id, &pin, &story)?;
-    let admission = admit(&gate, &key, &request, &mut route, &pin, &story).await?;
-    let let_in = admission.let_in.at;
+    let mut admission = admit(&gate, &key, &request, &mut route, &pin, &story).await?;
+    let (let_in, states) = (admission.let_in.at, admission.take_states());
     let settlement = Settlement::arm(&gate, &key, &request, &story, admission, fate);
     let head = Head {
         id: [
@@ -119,6 +119,7 @@ async fn carry(gate: Arc<Gate>, checked: Checked, fate: Option<Arc<Fate>>) -> Re
         pin,
         let_in,
         departure: settlement.departure(),
+        states,
         _body: held,
     };
     Ok(relay(gate, asked, settlement).await)

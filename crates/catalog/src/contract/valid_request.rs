@@ -98,7 +98,7 @@ pub struct MessageTraits {
     /// Parts that are no text.
     pub media: u32,
     pub images: bool,
-    /// Bytes of the data URIs of images.
+    /// Bytes of what images are in data URIs, as base64.
     pub image_bytes: u64,
     /// Some image is an http(s) URL, not a data URI.
     pub image_urls: bool,

@@ -19,11 +19,12 @@ use tollgate_ledger::{
 use tollgate_store::WarmKey;
 
 use crate::{
+    attempt::reasoning::{HeldStates, Owner},
     channel::Server,
     count::tally,
     error::GateError,
     gate::Gate,
-    route::{self, Pin, Route, payable},
+    route::{self, Candidate, Pin, Route, payable},
     story::Story,
 };
 
@@ -43,7 +44,8 @@ pub struct HeldMoney {
 }
 
 /// Holds, at the prices of `now`, what the request may cost on the dearest of the channels that may be used, which are left in `route`.
-/// Nothing is held for those whose money is not counted, nor for the embedded model.
+/// Nothing is held for those whose money is not counted, nor for the embedded model. Where the most is held, this comes with
+/// what earlier turns may add to what is sent.
 pub async fn hold(
     gate: &Gate,
     key: &WarmKey,
@@ -52,12 +54,12 @@ pub async fn hold(
     pin: &Pin,
     story: &Story,
     now: Timestamp,
-) -> Result<HeldMoney, GateError> {
+) -> Result<(HeldMoney, Option<HeldStates>), GateError> {
     let Route::Channels(candidates) = route else {
-        return Ok(HeldMoney::default());
+        return Ok(Default::default());
     };
     if !key.counts_money() {
-        return Ok(HeldMoney::default());
+        return Ok(Default::default());
     }
     let has_channels = !candidates.is_empty();
     payable::keep(candidates, request, story, now);
@@ -65,15 +67,20 @@ pub async fn hold(
         return Err(no_price(gate, request));
     }
     let mut amount = Money::ZERO;
+    let states = match key.key.settings.reserve {
+        Reserve::Expected => None,
+        // Boxed, since few keys want it.
+        Reserve::Full => Some(Box::pin(kept_states(gate, key, request, candidates, pin)).await),
+    };
     for candidate in candidates.iter() {
-        amount = amount.max(on(&candidate.server, key, request, now)?);
+        amount = amount.max(on(&candidate.server, key, request, states.as_ref(), now)?);
     }
     for (request, servers) in route::may_lead_to(gate, request, &key.key.settings.models, pin) {
         let payable = servers
             .iter()
             .filter(|server| payable::is_payable(server, &request, now));
         for server in payable {
-            amount = amount.max(on(server, key, &request, now)?);
+            amount = amount.max(on(server, key, &request, states.as_ref(), now)?);
         }
     }
     let holds = match funds::hold(&key.funds(), amount, now) {
@@ -83,10 +90,40 @@ pub async fn hold(
         }
         held => held.map_err(GateError::NoMoney)?,
     };
-    Ok(HeldMoney {
+    let held = HeldMoney {
         _holds: holds,
         amount,
-    })
+    };
+    Ok((held, states))
+}
+
+/// What is kept of the conversation's earlier turns for each server that may be asked.
+async fn kept_states(
+    gate: &Gate,
+    key: &WarmKey,
+    request: &ValidRequest,
+    candidates: &[Candidate],
+    pin: &Pin,
+) -> HeldStates {
+    let mut states = HeldStates::default();
+    let own = candidates.iter().map(|candidate| &candidate.server);
+    for server in own {
+        look(gate, key, request, server, &mut states).await;
+    }
+    let behind: Vec<_> = route::may_lead_to(gate, request, &key.key.settings.models, pin).collect();
+    for (request, servers) in &behind {
+        for server in servers {
+            look(gate, key, request, server, &mut states).await;
+        }
+    }
+    states
+}
+
+async fn look(gate: &Gate, key: &WarmKey, request: &ValidRequest, server: &Server, states: &mut HeldStates) {
+    let server = server.for_request(request);
+    let owner = Owner::of(key.key.id, &server);
+    let quirks = &server.serving.quirks;
+    states.look(&gate.reasoning, owner, request, quirks).await;
 }
 
 /// Leases what this gate lacks, and holds it then.
@@ -124,8 +161,15 @@ fn no_price(gate: &Gate, request: &ValidRequest) -> GateError {
     }
 }
 
-/// What is held for the request of one model on one channel; nothing where that may be used for nothing.
-fn on(server: &Server, key: &WarmKey, request: &ValidRequest, now: Timestamp) -> Result<Money, GateError> {
+/// What is held for the request of one model on one channel; nothing where that may be used for nothing. `states`: what
+/// earlier turns may add to what is sent, where the most is held.
+fn on(
+    server: &Server,
+    key: &WarmKey,
+    request: &ValidRequest,
+    states: Option<&HeldStates>,
+    now: Timestamp,
+) -> Result<Money, GateError> {
     let Some(price) = &server.serving.price else {
         return Ok(Money::ZERO);
     };
@@ -134,9 +178,9 @@ fn on(server: &Server, key: &WarmKey, request: &ValidRequest, now: Timestamp) ->
     let reserve = key.key.settings.reserve;
     let asked = Request {
         prompt_tokens: tally::about(request),
-        prompt_most: match reserve {
-            Reserve::Expected => 0,
-            Reserve::Full => prompt::most(request, &serving)?,
+        prompt_most: match states {
+            None => 0,
+            Some(states) => prompt::most(key.key.id, request, server, states)?,
         },
         output_limit: most_output(request, &serving),
         output_expected: key.histories.of(&request.model.id).expected(),

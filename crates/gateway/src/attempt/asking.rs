@@ -68,6 +68,7 @@ async fn ask_channel(
         caller,
         departure,
         place,
+        states: held,
         ..
     }: Asker<'_>,
     request: &ValidRequest,
@@ -86,15 +87,11 @@ async fn ask_channel(
         }
         false => Vec::new(),
     };
-    let owner = Owner {
-        key: caller.key,
-        account: server.channel.account,
-        dialect,
+    let owner = Owner::of(caller.key, server);
+    let states = match held {
+        Some(held) => held.of(&owner, quirks),
+        None => gate.reasoning.find(&owner, request, quirks).await,
     };
-    let (mut states, elsewhere) = gate.reasoning.look(&owner, request, quirks);
-    if !elsewhere.is_empty() && Box::pin(gate.reasoning.fetch(elsewhere)).await {
-        states = gate.reasoning.states(&owner, request, quirks);
-    }
     let departure = departure.filter(|_| server.bills_on());
     let parting = |pen: &AttemptPen| {
         departure.map(|departure| departure.of_attempt(pen.mark(), presentation.estimated_prompt_tokens))

@@ -7,6 +7,8 @@
 //! is gone a dialect does what its provider allows without it. With a Redis, what one gate keeps the others find there
 //! when a turn comes back to them.
 
+mod held;
+
 use std::{
     sync::Arc,
     sync::atomic::{AtomicBool, Ordering},
@@ -29,7 +31,8 @@ use tollgate_ledger::KeyId;
 use tollgate_store::{Redis, redis::reasoning::Place};
 use tracing::debug;
 
-use crate::gate::Gate;
+pub use self::held::HeldStates;
+use crate::{channel::Server, gate::Gate};
 
 /// What an entry weighs beside its state; with it the bound in bytes is one in entries too.
 const ENTRY_BYTES: usize = 256;
@@ -109,8 +112,17 @@ impl ReasoningStore {
         }
     }
 
-    /// What is kept of the assistant's turns in this request. Reads the messages only where the provider
-    /// wants state back and there may be some.
+    /// What is kept of the assistant's turns in this request, here and by other gates.
+    pub async fn find(&self, owner: &Owner, request: &ValidRequest, quirks: &Quirks) -> TurnStates {
+        let (states, elsewhere) = self.look(owner, request, quirks);
+        // Few requests wait for that, and the others need not make room for it.
+        match !elsewhere.is_empty() && Box::pin(self.fetch(elsewhere)).await {
+            true => self.states(owner, request, quirks),
+            false => states,
+        }
+    }
+
+    /// What is kept of them here. Reads the messages only where the provider wants state back and there may be some.
     pub fn states(&self, owner: &Owner, request: &ValidRequest, quirks: &Quirks) -> TurnStates {
         self.look(owner, request, quirks).0
     }
@@ -198,6 +210,15 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// Of what this key is given by this server, as it serves the request.
+    pub fn of(key: KeyId, server: &Server) -> Self {
+        Self {
+            key,
+            account: server.channel.account,
+            dialect: server.dialect(),
+        }
+    }
+
     fn place(&self, key: &TurnKey, binding: Binding) -> Place {
         let mut hash = Sha256::new();
         hash.update(self.key.get().to_le_bytes());

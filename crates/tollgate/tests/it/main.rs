@@ -74,6 +74,7 @@ mod redis;
 mod reload;
 mod reserve;
 mod reserve_media;
+mod reserve_sent;
 mod rolling_restart;
 mod routing;
 mod sandbox;

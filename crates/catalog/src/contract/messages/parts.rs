@@ -237,7 +237,10 @@ impl MessageReader<'_> {
             Ok(address) => {
                 match address {
                     Address::ProviderFile => self.note_provider_file(),
-                    Address::Data if media == Media::Image => self.traits.image_bytes += url.len() as u64,
+                    Address::Data if media == Media::Image => {
+                        let data = url.split_once(',').map_or("", |(_, data)| data);
+                        self.traits.image_bytes += data.len() as u64;
+                    }
                     Address::Data | Address::Http => {}
                 }
                 Some(address)

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tollgate_testkit::{
-    gate::{Channel, Signal},
+    gate::{Channel, Gate, Signal},
     provider::{FakeProvider, accepts_and_says_nothing, chunk, fails, says, streams, streams_events},
 };
 
 use super::{Servers, all_find_it, ask, named, servers};
 use crate::{
-    credit::eventually,
+    credit::{eventually, run},
     stage::{question, question_to, question_with, setup, with},
 };
 
@@ -27,7 +27,24 @@ async fn the_second_turn_of_a_tool_exchange_at_another_gate_has_its_thoughts() {
         setup().config(&servers.tables()).channel(channel).key_named(name)
     });
     let gates = servers.started(setups).await;
-    let key = gates[0].key();
+    let usual = gates[0].key().to_owned();
+    run(&gates[0], &["accounts", "create", "--name", "team"]).await;
+    let credit = ["accounts", "credit", "--name", "team", "--amount", "1"];
+    run(&gates[0], &credit).await;
+    // It looks for thoughts before anything is sent, to hold for them.
+    let settings = ["--name", "app", "--account", "team", "--reserve", "full"];
+    let holding = gates[0].create_key(&settings).await;
+    for key in [usual, holding] {
+        thoughts_go_from_gate_to_gate(&servers, &provider, &gates, &key).await;
+    }
+}
+
+async fn thoughts_go_from_gate_to_gate(
+    servers: &Servers,
+    provider: &FakeProvider,
+    gates: &[Gate],
+    key: &str,
+) {
     let function = json!({"name": "weather", "parameters": {"type": "object"}});
     let tools = json!({"tools": [{"type": "function", "function": function}]});
     let call = json!({"index": 0, "id": "call-1", "type": "function",
@@ -42,10 +59,11 @@ async fn the_second_turn_of_a_tool_exchange_at_another_gate_has_its_thoughts() {
     ]));
     let mut first = with(question_to(THINKER), tools);
     first["stream"] = true.into();
+    let names = || servers.redis.ask(&["KEYS", "tollgate:*:reasoning:*"]);
+    let before = names();
     let request = gates[0].chat_request(key, first.to_string());
     gates[0].open_stream_of(request).await.rest().await;
-    let kept = async || servers.redis.ask(&["KEYS", "tollgate:*:reasoning:*"]) != "*0\r\n";
-    eventually(true, kept).await;
+    eventually(true, async || names() != before).await;
 
     provider.always(says("It is 31 degrees."));
     let call =
