@@ -1,8 +1,27 @@
 //! Which database it is, for what belongs to its keys and is kept elsewhere.
 
-use crate::{database::Store, error::StoreError};
+use crate::{database::Store, error::StoreError, spool::Owner, url::DatabaseUrl};
 
 impl Store {
+    /// What the spools of this database's gates call it.
+    ///
+    /// `before` is what the spool of this gate says now. A database that knows the gate and has no name was restored from
+    /// a copy that is older than its name, and takes it from there; so it is given again what came after the copy.
+    pub async fn owner(
+        &self,
+        url: &DatabaseUrl,
+        before: Option<&Owner>,
+        knows_gate: bool,
+        random: [u8; 8],
+    ) -> Result<Owner, StoreError> {
+        let before = before.filter(|_| knows_gate);
+        let before = before.and_then(|before| u64::from_str_radix(&before.name, 16).ok());
+        Ok(Owner {
+            name: self.installation(before.map_or(random, u64::to_be_bytes)).await?,
+            url: url.to_string(),
+        })
+    }
+
     /// The name of this database: 16 hexadecimal digits, drawn when it is first asked for, and the same for all gates.
     pub async fn installation(&self, random: [u8; 8]) -> Result<String, StoreError> {
         self.pool
@@ -23,7 +42,7 @@ impl Store {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use crate::test_database::store;
+    use crate::{spool::Owner, test_database::store};
 
     #[tokio::test]
     async fn a_database_keeps_the_name_that_it_got_first() {
@@ -33,5 +52,24 @@ mod tests {
         let again = store.installation([1; 8]).await.unwrap();
 
         assert_eq!((&*first, &*again), ("abababababababab", "abababababababab"));
+    }
+
+    #[tokio::test]
+    async fn a_database_without_a_name_takes_that_of_the_spool_only_where_it_knows_the_gate() {
+        let before = Owner {
+            name: "cd".repeat(8),
+            url: String::new(),
+        };
+        for (knows_gate, expected) in [(true, "cdcdcdcdcdcdcdcd"), (false, "abababababababab")] {
+            let (database, store) = store().await;
+
+            let owner = store
+                .owner(&database.url, Some(&before), knows_gate, [0xab; 8])
+                .await
+                .unwrap();
+
+            assert_eq!(owner.name, expected);
+            assert_eq!(owner.url, database.url.to_string());
+        }
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! Another applies the records to the database, in their order, each once ([`Applier`]); files of which all is
 //! applied are removed. Files left by another run are looked through when the spool is opened, and applied
-//! before anything else.
+//! before anything else, to the database that they are for ([`Owner`]).
 //! Not here: what a record says (`tollgate_ledger::usage_record`), and what applying means ([`crate::usage`]).
 
 use std::{
@@ -24,6 +24,7 @@ use self::{append::Shared, record::MAX_FRAME, segment::FIRST_FRAME};
 mod append;
 mod apply;
 mod keep;
+mod owner;
 pub(crate) mod record;
 mod replay;
 mod segment;
@@ -31,6 +32,7 @@ mod unapplied;
 
 pub(crate) use append::Position;
 pub use apply::{Applier, StartError};
+pub use owner::{Owner, TakenOver};
 pub(crate) use unapplied::Unapplied;
 
 const MIB: u64 = 1_024 * 1_024;
@@ -176,6 +178,11 @@ impl Spool {
         self.0.shared.standing()
     }
 
+    /// Says on disk which database the records are for, once those of an earlier run are in it. Blocks.
+    pub fn is_for(&self, owner: &Owner) -> Result<(), SpoolError> {
+        self.0.shared.is_for(owner)
+    }
+
     /// Syncs everything, and ends the spool's thread. Blocks. Rooms that are still held can be used, but what
     /// they write is synced by nobody.
     pub fn close(&self) {
@@ -234,6 +241,32 @@ pub enum SpoolError {
     },
     #[error("{} was written by a newer tollgate", path.display())]
     Newer { path: PathBuf },
+    #[error("{}", of_other_database(path, *records, found.as_ref(), wanted))]
+    OfOtherDatabase {
+        path: PathBuf,
+        /// Those that it may not have.
+        records: u64,
+        /// The database that they are for, where that is known.
+        found: Option<Owner>,
+        /// The one that the gate was started on.
+        wanted: Owner,
+    },
+}
+
+fn of_other_database(path: &Path, records: u64, found: Option<&Owner>, wanted: &Owner) -> String {
+    let path = path.display();
+    match found {
+        Some(found) => format!(
+            "the spool {path} has {records} records that are for the database {} ({}) and may not be in it yet; this one \
+             is {} ({})",
+            found.url, found.name, wanted.url, wanted.name
+        ),
+        None => format!(
+            "the spool {path} has {records} records of an earlier version, which did not say what database they are for; \
+             this one, {} ({}), has never had any of this gate",
+            wanted.url, wanted.name
+        ),
+    }
 }
 
 fn unusable(path: &Path, source: io::Error) -> SpoolError {

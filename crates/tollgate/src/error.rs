@@ -125,6 +125,22 @@ impl Diagnostic for CliError {
                  `tollgate serve` makes it"
                     .to_owned()
             }
+            Self::Spool(SpoolError::OfOtherDatabase { path, found: Some(_), .. }) => {
+                format!(
+                    "start once on that database and end it with SIGTERM, which brings them there; or move {} away, and they \
+                     are charged to nobody",
+                    path.display()
+                )
+            }
+            Self::Spool(SpoolError::OfOtherDatabase { path, found: None, wanted, .. }) => {
+                format!(
+                    "start once on the database that they are for, or move {} away, and they are charged to nobody; where they \
+                     are for this one, write its name, {}, into {}",
+                    path.display(),
+                    wanted.name,
+                    path.join("database.id").display()
+                )
+            }
             Self::CreateKey(CreateKeyError::NameTaken { name }) => {
                 format!("choose another name, or end that key first: tollgate keys revoke --name {name}")
             }

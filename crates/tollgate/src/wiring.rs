@@ -11,7 +11,10 @@ use tollgate_admin::{Admin, AdminSettings};
 use tollgate_catalog::channel::ChannelSettings;
 use tollgate_engine::{Engine, EngineSettings, Presence};
 use tollgate_gateway::{Gate, GateSettings, SandboxPolicy, Stores, Telemetry, serve, serve_admin};
-use tollgate_store::{Applier, DataDirLock, DatabaseLock, Redis, Spool, Store, spool::OnDamage};
+use tollgate_store::{
+    Applier, DataDirLock, DatabaseLock, Redis, Spool, Store,
+    spool::{OnDamage, Owner, TakenOver},
+};
 use tracing::{info, warn};
 
 use crate::{
@@ -61,7 +64,7 @@ impl Running {
         let store = Store::open(&config.database).await?;
         let random = getrandom::u64().map_err(|error| CliError::Runtime(error.into()))?;
         let gate_name = data_dir.gate(random.to_be_bytes())?;
-        let (spool, applier) = books(config, on_damage, &store, gate_name.clone()).await?;
+        let (spool, applier) = books(config, on_damage, &store, gate_name.clone(), random).await?;
         let listener = bind("server.listen", config.server.listen).await?;
         let admin_listener = bind("server.admin_listen", config.server.admin_listen).await?;
         let address = listener.local_addr().map_err(CliError::Runtime)?;
@@ -190,10 +193,30 @@ async fn books(
     on_damage: OnDamage,
     store: &Store,
     gate: String,
+    random: u64,
 ) -> Result<(Spool, Applier), CliError> {
     let (dir, limits) = (config.server.data_dir.join("spool"), config.spool);
-    let opening = tokio::task::spawn_blocking(move || Spool::open(&dir, limits, on_damage));
-    let (spool, left) = opening.await.map_err(|error| CliError::Runtime(error.into()))??;
+    let knows_gate = store.knows_gate(&gate).await?;
+    let before = Owner::of_spool(&dir)?;
+    let owner = store.owner(
+        &config.database,
+        before.as_ref(),
+        knows_gate,
+        random.to_be_bytes(),
+    );
+    let owner = owner.await?;
+    let wanted = owner.clone();
+    let opening = tokio::task::spawn_blocking(move || {
+        let taken_over = wanted.take_over(&dir, knows_gate)?;
+        Spool::open(&dir, limits, on_damage).map(|(spool, left)| (spool, left, taken_over))
+    });
+    let (spool, left, taken_over) = opening.await.map_err(|error| CliError::Runtime(error.into()))??;
+    if let TakenOver::BegunAnew(other) = taken_over {
+        info!(
+            database = other.url,
+            "the spool was of another database, which has all of it, and begins anew"
+        );
+    }
     for path in &left.damaged {
         warn!(path = %path.display(), "a damaged file of the spool was set aside; what follows its damage is not in the books");
     }
@@ -207,6 +230,9 @@ async fn books(
         );
     }
     applier.replayed().await;
+    let named = spool.clone();
+    let naming = tokio::task::spawn_blocking(move || named.is_for(&owner));
+    naming.await.map_err(|error| CliError::Runtime(error.into()))??;
     // What an earlier run held is free again, now that what it spent is booked.
     store.give_back_leases(&name).await?;
     Ok((spool, applier))

@@ -9,16 +9,18 @@ use std::{
     io, mem,
     path::PathBuf,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
 use super::{
-    Kept, Limits, Standing,
+    Kept, Limits, Owner, SpoolError, Standing,
+    owner::OwnerFile,
     record::MAX_FRAME,
     segment::{FIRST_FRAME, Segment},
 };
+use tracing::debug;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -33,6 +35,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// For the thread that keeps the files: there is something to do.
     pub(super) work: Condvar,
+    /// What says whose the records are, once it was written.
+    owner: OnceLock<OwnerFile>,
 }
 
 #[derive(Debug)]
@@ -107,7 +111,16 @@ impl Shared {
                 closing: false,
             }),
             work: Condvar::new(),
+            owner: OnceLock::new(),
         }
+    }
+
+    pub(super) fn is_for(&self, owner: &Owner) -> Result<(), SpoolError> {
+        let applied = self.lock().applied;
+        let file = OwnerFile::write(&self.dir, owner, applied)?;
+        // What was applied meanwhile is noted by what comes after it.
+        let _ = self.owner.set(file);
+        Ok(())
     }
 
     /// Takes room for one record.
@@ -189,6 +202,7 @@ impl Shared {
     /// Notes that everything before `position` is in the database, for good.
     pub(super) fn applied(&self, position: Position) {
         let mut state = self.lock();
+        let is_news = state.applied != position;
         state.applied = position;
         while state
             .closed
@@ -205,6 +219,13 @@ impl Shared {
         drop(state);
         if has_work {
             self.work.notify_one();
+        }
+        if is_news
+            && let Some(owner) = self.owner.get()
+            && let Err(error) = owner.note(position)
+        {
+            // A gate that moves to another database takes more for unbooked than there is, and says so.
+            debug!(%error, "it is not noted how far the spool is applied");
         }
     }
 

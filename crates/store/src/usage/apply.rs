@@ -67,6 +67,11 @@ impl Store {
         }))
     }
 
+    /// Whether this database has had records of a gate.
+    pub async fn knows_gate(&self, gate: &str) -> Result<bool, StoreError> {
+        Ok(self.spool_position(gate).await? != Position::default())
+    }
+
     /// Books records, each once, and notes that everything before `next` is booked.
     ///
     /// Cancel safety: nothing is booked unless everything is.

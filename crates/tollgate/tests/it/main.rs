@@ -51,6 +51,7 @@ mod lost_cost;
 mod lost_media;
 mod metrics;
 mod money;
+mod moved_spool;
 mod notes;
 mod old_records;
 mod operation;

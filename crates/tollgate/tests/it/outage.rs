@@ -48,10 +48,10 @@ async fn balance_without_zeros(gate: &Gate) -> String {
 }
 
 /// Somebody who has the whole database file to himself, until dropped.
-struct Locked(Child);
+pub struct Locked(Child);
 
 impl Locked {
-    fn now(database: &Path) -> Self {
+    pub fn now(database: &Path) -> Self {
         const HOLD: &str = "import sqlite3, sys\n\
             c = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)\n\
             c.execute('BEGIN EXCLUSIVE')\n\
