@@ -113,8 +113,8 @@ impl Store {
     #[must_use]
     pub fn acting_for(&self, actor: Actor) -> Self {
         Self {
-            pool: self.pool.clone(),
             actor: Arc::new(actor),
+            ..self.clone()
         }
     }
 

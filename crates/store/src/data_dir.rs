@@ -54,7 +54,7 @@ impl DataDirLock {
             dir: self.dir.clone(),
             source,
         };
-        let path = self.dir.join(GATE_FILE);
+        let path = gate_file(&self.dir);
         match fs::read_to_string(&path) {
             Ok(name) if is_gate(name.trim()) => return Ok(name.trim().to_owned()),
             // One that was cut short by a crash was of no use yet: what it names is written after it.
@@ -73,11 +73,16 @@ impl DataDirLock {
 
 /// The name of the gate of this directory, where one has run.
 pub(crate) fn gate_of(dir: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(dir.join(GATE_FILE)) {
+    match fs::read_to_string(gate_file(dir)) {
         Ok(name) => Ok(Some(name.trim().to_owned()).filter(|name| is_gate(name))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Where the name stands.
+pub(crate) fn gate_file(dir: &Path) -> PathBuf {
+    dir.join(GATE_FILE)
 }
 
 fn is_gate(name: &str) -> bool {

@@ -10,7 +10,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -57,6 +57,8 @@ pub struct Store {
     pub(crate) pool: Pool,
     /// Whose changes the audit log says they are.
     pub(crate) actor: Arc<Actor>,
+    /// Whether another gate has the name of this one ([`crate::claim`]).
+    pub(crate) name_is_taken: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -70,6 +72,7 @@ impl Store {
         Ok(Self {
             pool,
             actor: Arc::default(),
+            name_is_taken: Arc::default(),
         })
     }
 
@@ -109,6 +112,7 @@ impl Store {
         Ok(Some(Self {
             pool,
             actor: Arc::default(),
+            name_is_taken: Arc::default(),
         }))
     }
 
@@ -123,6 +127,7 @@ impl Store {
         Self {
             pool: self.pool.for_one(ACQUIRE_TIMEOUT),
             actor: Arc::clone(&self.actor),
+            name_is_taken: Arc::clone(&self.name_is_taken),
         }
     }
 

@@ -19,6 +19,9 @@ pub enum StoreError {
     /// More look-ups wait for the database than are let in.
     #[error("too many look-ups wait for the database")]
     Overloaded,
+    /// Its data directory was copied, and nothing is leased to two gates by one name.
+    #[error("another gate has the name of this one")]
+    NameTaken,
 }
 
 impl From<sqlx::Error> for StoreError {

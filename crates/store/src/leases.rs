@@ -5,6 +5,8 @@
 //! Not here: how much a gate asks for and when ([`crate::warm`]), and how large a slice is
 //! ([`tollgate_ledger::lease::slice`]).
 
+use std::sync::atomic::Ordering;
+
 use jiff::{Timestamp, civil::Date};
 use sqlx::FromRow;
 use tollgate_catalog::money::Money;
@@ -121,6 +123,8 @@ impl Store {
 
     /// Notes what a gate keeps, and grants it more. `None`: there is no such payer.
     ///
+    /// Fails with [`StoreError::NameTaken`] where another gate has this one's name.
+    ///
     /// Clocks of gates may differ by minutes, which is little beside [`COUNTS_FOR_SECONDS`].
     ///
     /// Cancel safety: whether anything was granted is not known then; the next time says what is kept.
@@ -131,6 +135,9 @@ impl Store {
         asked: Asked,
         now: Timestamp,
     ) -> Result<Option<Granted>, StoreError> {
+        if self.name_is_taken.load(Ordering::Acquire) {
+            return Err(StoreError::NameTaken);
+        }
         let (owner, id) = of.payer.columns();
         let (per, since) = (of.per.as_str(), of.since.to_string());
         let now = now.as_second();

@@ -10,6 +10,7 @@ mod accounts;
 mod audit;
 mod backup;
 mod channels;
+mod claim;
 mod credit;
 pub mod data_dir;
 mod database;
@@ -38,6 +39,7 @@ pub use accounts::{
 pub use audit::{Actor, AuditEntry, AuditFilter, Resource};
 pub use backup::{Backup, BackupError};
 pub use channels::{ChangeChannelError, ChannelsVersion, StoredChannel};
+pub use claim::{Claim, ClaimError};
 pub use credit::{Credited, Discrepancy, LedgerEntry, NewCredit, Verified};
 pub use data_dir::{DataDirError, DataDirLock};
 pub use database::{DatabaseLock, DatabaseLockError, OpenError, Store};

@@ -7,7 +7,7 @@ use tollgate_admin::password::NotPassword;
 use tollgate_engine::pull::PullError;
 use tollgate_gateway::TelemetryError;
 use tollgate_store::{
-    BackupError, ChangeAccountError, ChangeChannelError, ChangeKeyError, ChangeOperatorError,
+    BackupError, ChangeAccountError, ChangeChannelError, ChangeKeyError, ChangeOperatorError, ClaimError,
     CreateAccountError, CreateKeyError, CreateOperatorError, DataDirError, DatabaseLockError, OpenError,
     SpoolError, StartError, StoreError, sealed::SealError,
 };
@@ -25,6 +25,8 @@ pub enum CliError {
     DatabaseLock(#[from] DatabaseLockError),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     #[error(transparent)]
     Spool(#[from] SpoolError),
     #[error(transparent)]
@@ -124,6 +126,13 @@ impl Diagnostic for CliError {
                 "server.data_dir in the configuration says where it is, from the working directory on, or database.url; \
                  `tollgate serve` makes it"
                     .to_owned()
+            }
+            Self::Claim(ClaimError::InUse { file, .. }) => {
+                format!(
+                    "remove {} in the copy, which then gets a name of its own; a gate that is cut off from the server loses \
+                     its name in some seconds",
+                    file.display()
+                )
             }
             Self::Spool(SpoolError::OfOtherDatabase { path, found: Some(_), .. }) => {
                 format!(

@@ -12,7 +12,7 @@ use tollgate_catalog::channel::ChannelSettings;
 use tollgate_engine::{Engine, EngineSettings, Presence};
 use tollgate_gateway::{Gate, GateSettings, SandboxPolicy, Stores, Telemetry, serve, serve_admin};
 use tollgate_store::{
-    Applier, DataDirLock, DatabaseLock, Redis, Spool, Store,
+    Applier, Claim, DataDirLock, DatabaseLock, Redis, Spool, Store,
     spool::{OnDamage, Owner, TakenOver},
 };
 use tracing::{info, warn};
@@ -50,6 +50,7 @@ pub struct Running {
     store: Store,
     spool: Spool,
     applier: Applier,
+    _claim: Claim,
     _database_lock: DatabaseLock,
     _data_dir: DataDirLock,
 }
@@ -64,6 +65,10 @@ impl Running {
         let store = Store::open(&config.database).await?;
         let random = getrandom::u64().map_err(|error| CliError::Runtime(error.into()))?;
         let gate_name = data_dir.gate(random.to_be_bytes())?;
+        // Before anything is done by that name.
+        let claim = store
+            .claim(&config.database, &gate_name, &config.server.data_dir)
+            .await?;
         let (spool, applier) = books(config, on_damage, &store, gate_name.clone(), random).await?;
         let listener = bind("server.listen", config.server.listen).await?;
         let admin_listener = bind("server.admin_listen", config.server.admin_listen).await?;
@@ -135,6 +140,7 @@ impl Running {
             store,
             spool,
             applier,
+            _claim: claim,
             _database_lock: database_lock,
             _data_dir: data_dir,
         })

@@ -234,6 +234,35 @@ async fn what_a_killed_gate_held_is_kept_for_what_it_spent_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_gate_on_a_copied_data_directory_does_not_start_beside_the_first() {
+    let Some(server) = Postgres::start("a data directory that was copied is not tried") else {
+        return;
+    };
+    let provider = provider().await;
+    let mut one = gate_on(&server, &provider).start().await;
+    let key = key_with_credit(&one, "0.0200").await;
+    let copy = gate_on(&server, &provider).written();
+    std::fs::create_dir_all(copy.data_dir()).expect("a folder in our own");
+    let name = one.data_dir().join("gate.id");
+    std::fs::copy(name, copy.data_dir().join("gate.id")).expect("the first has a name");
+
+    let refused = copy.command(&["serve"]).await;
+
+    assert!(!refused.success(), "both would spend the same money: {refused:?}");
+    for part in ["copied", "gate.id"] {
+        assert!(refused.stderr.contains(part), "{part}: {refused:?}");
+    }
+    assert_eq!(one.post_with(&key, &modest()).await.status, 200);
+
+    // then its name is its own also after a kill
+    one.signal(Signal::Kill);
+    one.ended().await;
+    let began = Instant::now();
+    one.start_again().await;
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn a_gate_that_ends_leaves_what_it_held_to_the_others() {
     let Some(server) = Postgres::start("a gate that ends beside another is not tried") else {
         return;
