@@ -15,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tollgate_ledger::UsageRecord;
@@ -147,6 +148,8 @@ pub enum Kept {
 impl Spool {
     /// Opens the spool in `dir`, made where it is missing, and looks through what an earlier run left there.
     ///
+    /// Where that leaves no room on the disk, there is none before some of it was applied ([`Self::wait_for_room`]).
+    ///
     /// Blocks: reads every file that is there, and writes and syncs 16 MiB. One process at a time may have
     /// the folder ([`crate::DataDirLock`]).
     pub fn open(dir: &Path, limits: Limits, on_damage: OnDamage) -> Result<(Self, Left), SpoolError> {
@@ -176,6 +179,14 @@ impl Spool {
 
     pub fn standing(&self) -> Standing {
         self.0.shared.standing()
+    }
+
+    /// Waits until there is room for a request, which what an earlier run left may have taken until it was applied.
+    /// Blocks.
+    pub fn wait_for_room(&self, within: Duration) -> Result<(), SpoolError> {
+        let shared = &self.0.shared;
+        let waited = shared.wait_for_room(within);
+        waited.map_err(|source| unusable(&shared.dir, source))
     }
 
     /// Says on disk which database the records are for, once those of an earlier run are in it. Blocks.

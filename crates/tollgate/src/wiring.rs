@@ -32,6 +32,8 @@ const DURATION_BUCKETS: [f64; 14] = [
 const INTERVAL_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 /// How long the end of a gate waits for the database to take its last records.
 const LAST_RECORDS: Duration = Duration::from_secs(5);
+/// How long the spool may take to make room of what was applied.
+const ROOM_WITHIN: Duration = Duration::from_secs(5);
 /// How often collected metrics are put together; without it they pile up until somebody asks.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
@@ -237,7 +239,11 @@ async fn books(
     }
     applier.replayed().await;
     let named = spool.clone();
-    let naming = tokio::task::spawn_blocking(move || named.is_for(&owner));
+    let naming = tokio::task::spawn_blocking(move || {
+        // What was left may have filled the disk until now.
+        named.wait_for_room(ROOM_WITHIN)?;
+        named.is_for(&owner)
+    });
     naming.await.map_err(|error| CliError::Runtime(error.into()))??;
     // What an earlier run held is free again, now that what it spent is booked.
     store.give_back_leases(&name).await?;

@@ -12,6 +12,8 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -21,6 +23,9 @@ use super::{
     segment::{FIRST_FRAME, Segment},
 };
 use tracing::debug;
+
+/// How often it is looked whether room has come.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -41,8 +46,8 @@ pub(super) struct Shared {
 
 #[derive(Debug)]
 pub(super) struct State {
-    /// What is written to, and up to where.
-    pub(super) current: Arc<Segment>,
+    /// What is written to, and up to where. `None`: the disk had no room for it, and what is there is applied first.
+    pub(super) current: Option<Arc<Segment>>,
     pub(super) end: u64,
     /// Empty ones, in the order in which they follow.
     pub(super) spares: VecDeque<Segment>,
@@ -59,6 +64,8 @@ pub(super) struct State {
     /// Everything before this is in the database.
     pub(super) applied: Position,
     pub(super) disk_bytes: u64,
+    /// Why there is no further segment.
+    pub(super) cannot_grow: Option<io::Error>,
     pub(super) closing: bool,
 }
 
@@ -71,6 +78,23 @@ pub(super) struct Closed {
     pub(super) end: u64,
     /// Of the file.
     pub(super) bytes: u64,
+}
+
+impl State {
+    /// The number of the newest segment.
+    pub(super) fn newest(&self) -> u64 {
+        let spare = self.spares.back().map(|spare| spare.number);
+        let current = || self.current.as_ref().map(|current| current.number);
+        let closed = || self.closed.back().map(|closed| closed.number);
+        spare.or_else(current).or_else(closed).unwrap_or(0)
+    }
+}
+
+impl Closed {
+    /// Whether all of it is before a place.
+    fn ends_before(&self, position: Position) -> bool {
+        self.number < position.segment || self.number == position.segment && self.end <= position.offset
+    }
 }
 
 /// A place between two records.
@@ -90,15 +114,15 @@ impl Shared {
         let room = limits.capacity() * segments.len() as u64;
         let of_closed: u64 = closed.iter().map(|closed| closed.bytes).sum();
         let disk_bytes = of_closed + limits.segment_bytes * segments.len() as u64;
-        let current = segments.pop_front().expect("a spool has at least one segment");
+        let current = segments.pop_front().map(Arc::new);
         Self {
             dir,
             limits,
             free: AtomicI64::new(room.cast_signed()),
-            wants_segment: AtomicBool::new(false),
+            wants_segment: AtomicBool::new(room < limits.ahead_bytes),
             in_trouble: AtomicBool::new(false),
             state: Mutex::new(State {
-                current: Arc::new(current),
+                current,
                 end: FIRST_FRAME,
                 spares: segments,
                 closed,
@@ -108,6 +132,7 @@ impl Shared {
                 kept: VecDeque::new(),
                 applied: Position::default(),
                 disk_bytes,
+                cannot_grow: None,
                 closing: false,
             }),
             work: Condvar::new(),
@@ -150,6 +175,20 @@ impl Shared {
         self.free.load(Ordering::Acquire)
     }
 
+    /// Waits until there is room for a request. Blocks.
+    pub(super) fn wait_for_room(&self, within: Duration) -> io::Result<()> {
+        let began = Instant::now();
+        while self.free() < MAX_FRAME as i64 {
+            if began.elapsed() > within {
+                let reason = self.lock().cannot_grow.take();
+                return Err(reason.unwrap_or_else(|| io::ErrorKind::StorageFull.into()));
+            }
+            self.want_segment();
+            thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
+    }
+
     fn want_segment(&self) {
         if !self.wants_segment.swap(true, Ordering::AcqRel) {
             // With the lock, so that the keeper is not between its look and its sleep.
@@ -178,25 +217,32 @@ impl Shared {
     /// Writes a frame, and gives back the room that it leaves. After an error everything is as it was: what
     /// stands in the file after `end` is written over.
     pub(super) fn write(&self, state: &mut State, frame: &[u8]) -> io::Result<()> {
-        if state.end + MAX_FRAME as u64 > self.limits.segment_bytes {
+        if state.current.is_none() || state.end + MAX_FRAME as u64 > self.limits.segment_bytes {
             let next = state.spares.pop_front().ok_or(io::ErrorKind::StorageFull)?;
-            let full = mem::replace(&mut state.current, Arc::new(next));
+            let full = state.current.replace(Arc::new(next));
             let end = mem::replace(&mut state.end, FIRST_FRAME);
-            // It took a little more than it was counted with.
-            self.add_room((end - FIRST_FRAME).saturating_sub(self.limits.capacity()));
-            state.closed.push_back(Closed {
-                number: full.number,
-                path: full.path.clone(),
-                end,
-                bytes: self.limits.segment_bytes,
-            });
-            state.unsynced.push((full, end));
+            if let Some(full) = full {
+                self.close(state, full, end);
+            }
         }
-        state.current.write(frame, state.end)?;
+        let current = state.current.as_ref().ok_or(io::ErrorKind::StorageFull)?;
+        current.write(frame, state.end)?;
         state.end += frame.len() as u64;
         state.dirty = true;
         self.give_back(MAX_FRAME - frame.len());
         Ok(())
+    }
+
+    fn close(&self, state: &mut State, full: Arc<Segment>, end: u64) {
+        // It took a little more than it was counted with.
+        self.add_room((end - FIRST_FRAME).saturating_sub(self.limits.capacity()));
+        state.closed.push_back(Closed {
+            number: full.number,
+            path: full.path.clone(),
+            end,
+            bytes: self.limits.segment_bytes,
+        });
+        state.unsynced.push((full, end));
     }
 
     /// Notes that everything before `position` is in the database, for good.
@@ -207,7 +253,7 @@ impl Shared {
         while state
             .closed
             .front()
-            .is_some_and(|closed| closed.number < position.segment)
+            .is_some_and(|closed| closed.ends_before(position))
         {
             let closed = state.closed.pop_front();
             state.removable.extend(closed);
@@ -241,8 +287,10 @@ impl Shared {
             .iter()
             .map(|closed| waiting(closed.number, closed.end))
             .sum();
+        let current = state.current.as_ref();
+        let of_current = current.map_or(0, |current| waiting(current.number, state.end));
         Standing {
-            waiting_bytes: of_closed + waiting(state.current.number, state.end),
+            waiting_bytes: of_closed + of_current,
             disk_bytes: state.disk_bytes,
             max_bytes: self.limits.max_bytes,
             in_memory: state.kept.len(),

@@ -102,11 +102,7 @@ impl Shared {
         while self.free() < self.limits.ahead_bytes.cast_signed() {
             let (last, disk_bytes) = {
                 let state = self.lock();
-                let last = state
-                    .spares
-                    .back()
-                    .map_or(state.current.number, |spare| spare.number);
-                (last, state.disk_bytes)
+                (state.newest(), state.disk_bytes)
             };
             if disk_bytes + self.limits.segment_bytes > self.limits.max_bytes {
                 if !told.full {
@@ -133,6 +129,7 @@ impl Shared {
                         error!(%error, "the spool cannot grow; when its room is used up, requests are refused");
                     }
                     told.no_segment = true;
+                    self.lock().cannot_grow = Some(error);
                     return false;
                 }
             }
@@ -190,7 +187,7 @@ impl Shared {
         let synced = full
             .iter()
             .map(|(segment, end)| (segment, *end))
-            .chain([(&current, end)])
+            .chain(current.as_ref().map(|current| (current, end)))
             .try_for_each(|(segment, end)| {
                 segment.sync()?;
                 segment.mark(end)
@@ -215,7 +212,10 @@ impl Shared {
             );
         }
         // The last mark, and what was removed.
-        let last = state.current.sync().and_then(|()| sync_folder(&self.dir));
+        let current = state.current.as_ref();
+        let last = current
+            .map_or(Ok(()), |current| current.sync())
+            .and_then(|()| sync_folder(&self.dir));
         if let Err(error) = last {
             warn!(%error, "the spool's last sync failed");
         }

@@ -37,7 +37,8 @@ struct Piece {
 }
 
 impl Shared {
-    /// Looks through what is in `dir`, and makes room for new records. Nothing is added to old files.
+    /// Looks through what is in `dir`, and makes room for new records. Nothing is added to old files. Where they leave
+    /// the disk no room, it comes when they are applied.
     pub(super) fn open(dir: &Path, limits: Limits, on_damage: OnDamage) -> Result<(Self, Left), SpoolError> {
         let failed = |source| unusable(dir, source);
         fs::create_dir_all(dir).map_err(failed)?;
@@ -56,7 +57,11 @@ impl Shared {
         {
             disk_bytes += limits.segment_bytes;
             last = next_number(last);
-            segments.push_back(Segment::create(dir, last, limits.segment_bytes).map_err(failed)?);
+            match Segment::create(dir, last, limits.segment_bytes) {
+                Ok(segment) => segments.push_back(segment),
+                Err(_) if !closed.is_empty() => break,
+                Err(error) => return Err(failed(error)),
+            }
         }
         Ok((Self::new(dir.to_owned(), limits, segments, closed), left))
     }
@@ -140,25 +145,25 @@ impl Shared {
         Ok((pieces, start))
     }
 
-    /// Where the next record will be written.
+    /// Where the last record ends.
     pub(super) fn end(&self) -> Position {
-        let state = self.lock();
-        Position {
-            segment: state.current.number,
-            offset: state.end,
-        }
+        let segments = self.segments();
+        segments.last().map_or_else(Position::default, |last| Position {
+            segment: last.number,
+            offset: last.end,
+        })
     }
 
     /// With records or about to have some, the oldest first.
     fn segments(&self) -> Vec<Closed> {
         let state = self.lock();
-        let current = Closed {
-            number: state.current.number,
-            path: state.current.path.clone(),
+        let current = state.current.as_ref().map(|current| Closed {
+            number: current.number,
+            path: current.path.clone(),
             end: state.end,
             bytes: self.limits.segment_bytes,
-        };
-        state.closed.iter().cloned().chain([current]).collect()
+        });
+        state.closed.iter().cloned().chain(current).collect()
     }
 }
 

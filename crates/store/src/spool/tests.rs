@@ -215,8 +215,8 @@ fn what_cannot_be_written_waits_in_memory_and_nobody_else_is_let_in() {
     let shared = &spool.0.shared;
     let good = {
         let mut state = shared.lock();
-        let full = Arc::new(state.current.on_full_disk());
-        std::mem::replace(&mut state.current, full)
+        let full = state.current.as_ref().unwrap().on_full_disk();
+        state.current.replace(Arc::new(full))
     };
 
     assert_eq!(second.append(&record(1)), Kept::InMemory);
@@ -237,8 +237,8 @@ fn what_ends_after_a_record_that_waits_in_memory_waits_behind_it() {
     // Without the thread that would write what waits.
     let (shared, _) = Shared::open(dir.path(), limits(64), OnDamage::Refuse).unwrap();
     assert!([shared.reserve(), shared.reserve()].iter().all(|given| *given));
-    let full = Arc::new(shared.lock().current.on_full_disk());
-    let good = std::mem::replace(&mut shared.lock().current, full);
+    let full = shared.lock().current.as_ref().unwrap().on_full_disk();
+    let good = shared.lock().current.replace(Arc::new(full));
     assert_eq!(shared.append(record::frame(&record(0))), Kept::InMemory);
 
     shared.lock().current = good;
@@ -305,6 +305,54 @@ fn a_full_disk_refuses_requests_before_they_begin_and_loses_no_record() {
     drop(spool);
     let spool = open(dir.path(), limits(4_096));
     assert_eq!(numbers(&spool), (0..=appended).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_spool_that_filled_its_disk_opens_again_and_has_room_once_it_is_applied() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(_disk) = SmallDisk::mount(dir.path(), 128) else {
+        eprintln!("LEFT OUT: a spool on a full disk, which needs the right to mount");
+        return;
+    };
+    let spool = open(dir.path(), limits(4_096));
+    let mut appended = 0;
+    let mut refused_since = None;
+    while refused_since.is_none_or(|since: Instant| since.elapsed() < Duration::from_millis(700)) {
+        match spool.reserve() {
+            Some(room) => {
+                room.append(&record(appended));
+                appended += 1;
+                refused_since = None;
+            }
+            None => {
+                refused_since.get_or_insert_with(Instant::now);
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+    drop(spool);
+    // given that nothing of what is there becomes smaller
+    let filler = dir.path().join("filler");
+    let mut file = fs::File::create(&filler).unwrap();
+    while file.write_all(&[1; 512]).is_ok() {}
+
+    let (spool, left) = Spool::open(dir.path(), limits(4_096), OnDamage::Refuse).unwrap();
+
+    assert_eq!(left.records, u64::from(appended));
+    assert!(spool.reserve().is_none(), "no file has room for it");
+    spool.wait_for_room(Duration::ZERO).unwrap_err();
+    let mut bytes = Vec::new();
+    let batch = spool
+        .0
+        .shared
+        .read(Position::default(), 1_000_000, &mut bytes)
+        .unwrap();
+    assert_eq!(batch.records.len(), appended as usize);
+    assert_eq!(batch.next, spool.0.shared.end());
+    spool.0.shared.applied(batch.next);
+    spool.wait_for_room(Duration::from_secs(20)).unwrap();
+    assert_eq!(append(&spool, appended), Kept::InFile);
+    assert_eq!(numbers(&spool), [appended]);
 }
 
 const CHILD: &str = "TOLLGATE_TEST_SPOOL_WRITER";
@@ -385,7 +433,7 @@ fn a_closed_spool_is_synced_to_its_end() {
     append(&spool, 1);
     let (path, end) = {
         let state = spool.0.shared.lock();
-        (state.current.path.clone(), state.end)
+        (state.current.as_ref().unwrap().path.clone(), state.end)
     };
     spool.close();
 
@@ -393,7 +441,7 @@ fn a_closed_spool_is_synced_to_its_end() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[end as usize - 1] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let number = spool.0.shared.lock().current.number;
+    let number = spool.0.shared.lock().current.as_ref().unwrap().number;
     assert!(matches!(
         segment::scan(&path, number),
         Err(segment::ScanError::Damaged(_))

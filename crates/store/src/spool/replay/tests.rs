@@ -175,7 +175,8 @@ fn damage_that_comes_while_running_stops_the_reader_before_it() {
     let shared = &spool.0.shared;
     let second = shared.read(Position::default(), 1, &mut Vec::new()).unwrap().next;
     let state = shared.lock();
-    state.current.write(&[0xff], second.offset + 9).unwrap();
+    let current = state.current.as_ref().unwrap();
+    current.write(&[0xff], second.offset + 9).unwrap();
     drop(state);
 
     let mut bytes = Vec::new();
