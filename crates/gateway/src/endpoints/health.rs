@@ -15,7 +15,7 @@ pub fn healthz() -> Response {
     answer(StatusCode::OK, r#"{"status":"ok"}"#)
 }
 
-/// 200 when the database answers and something can answer requests: a channel, or the embedded model
+/// 200 when the database answers, requests can be booked and something can answer requests: a channel, or the embedded model
 /// where the sandbox is on. Else 503 with the list of what is missing. What requests go on without is only noted.
 pub async fn readyz(gate: &Gate) -> Response {
     let mut missing: Vec<String> = Vec::new();
@@ -24,6 +24,13 @@ pub async fn readyz(gate: &Gate) -> Response {
     }
     if gate.store.ping().await.is_err() {
         missing.push("the database does not answer".to_owned());
+    }
+    if gate
+        .spool
+        .as_ref()
+        .is_some_and(|spool| !spool.standing().has_room)
+    {
+        missing.push("the spool has no room or cannot be written, so nothing could be booked".to_owned());
     }
     let channels = gate.channels.load();
     if channels.is_empty() {

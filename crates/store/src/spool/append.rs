@@ -24,6 +24,8 @@ use super::{
 };
 use tracing::debug;
 
+/// Full segments that are kept open until they are applied, of which there may be hundreds.
+const OPEN_MAX: usize = 8;
 /// How often it is looked whether room has come.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -70,7 +72,7 @@ pub(super) struct State {
 }
 
 /// A segment that is no more written to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Closed {
     pub(super) number: u64,
     pub(super) path: PathBuf,
@@ -78,6 +80,8 @@ pub(super) struct Closed {
     pub(super) end: u64,
     /// Of the file.
     pub(super) bytes: u64,
+    /// Of this run and new: it can be read also where it has lost its name.
+    pub(super) open: Option<Arc<Segment>>,
 }
 
 impl State {
@@ -241,7 +245,11 @@ impl Shared {
             path: full.path.clone(),
             end,
             bytes: self.limits.segment_bytes,
+            open: Some(Arc::clone(&full)),
         });
+        if let Some(before) = state.closed.len().checked_sub(OPEN_MAX + 1) {
+            state.closed[before].open = None;
+        }
         state.unsynced.push((full, end));
     }
 

@@ -142,7 +142,8 @@ impl Shared {
 
     /// Writes what is kept in memory, and syncs. `false`: not everything is on disk.
     fn bring_to_disk(&self, told: &mut Told) -> bool {
-        match self.write_kept().and_then(|()| self.sync()) {
+        let kept = self.write_kept().and_then(|()| self.sync());
+        match kept.and_then(|()| self.look_for_file()) {
             Ok(()) => {
                 let state = self.lock();
                 // With the lock, since a record may just have been kept.
@@ -162,6 +163,18 @@ impl Shared {
                 false
             }
         }
+    }
+
+    /// Whether a start would find what is written: somebody may have moved the folder away, or removed it. What was
+    /// written is brought to the database by the open file nevertheless.
+    fn look_for_file(&self) -> io::Result<()> {
+        let current = self.lock().current.clone();
+        let looked = current.map_or(Ok(()), |current| current.is_in_place());
+        if looked.is_err() {
+            // It is looked for again.
+            self.lock().dirty = true;
+        }
+        looked
     }
 
     fn write_kept(&self) -> io::Result<()> {

@@ -6,6 +6,7 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     ops::Range,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use tollgate_ledger::UsageRecord;
@@ -131,8 +132,7 @@ impl Shared {
             };
             let end = segment.end.min(offset + (enough - bytes.len()) as u64);
             let before = bytes.len();
-            read_between(&segment.path, offset, end, bytes)
-                .map_err(|source| unusable(&segment.path, source))?;
+            read_between(segment, offset, end, bytes).map_err(|source| unusable(&segment.path, source))?;
             pieces.push(Piece {
                 segment: segment.clone(),
                 offset,
@@ -162,6 +162,7 @@ impl Shared {
             path: current.path.clone(),
             end: state.end,
             bytes: self.limits.segment_bytes,
+            open: Some(Arc::clone(current)),
         });
         state.closed.iter().cloned().chain(current).collect()
     }
@@ -220,6 +221,7 @@ fn look_through(
         path,
         end,
         bytes: end,
+        open: None,
     }))
 }
 
@@ -229,12 +231,18 @@ fn keep_copy(path: &PathBuf, aside: &PathBuf) -> io::Result<()> {
 }
 
 /// Adds a part of a file to `bytes`.
-fn read_between(path: &Path, from: u64, to: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+fn read_between(segment: &Closed, from: u64, to: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     let length = to.saturating_sub(from);
     if length == 0 {
         return Ok(());
     }
-    let mut file = File::open(path)?;
+    if let Some(open) = &segment.open {
+        let before = bytes.len();
+        let length = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        bytes.resize(before + length, 0);
+        return open.read(from, &mut bytes[before..]);
+    }
+    let mut file = File::open(&segment.path)?;
     file.seek(SeekFrom::Start(from))?;
     match file.take(length).read_to_end(bytes)? as u64 == length {
         true => Ok(()),

@@ -11,7 +11,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -61,6 +61,29 @@ impl Segment {
 
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
+    }
+
+    /// Reads so many bytes from a place on, also where the file has no name any more.
+    pub(super) fn read(&self, from: u64, into: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(into, from)
+    }
+
+    /// Fails where the file is not found by its name, as the next start would look for it.
+    pub(super) fn is_in_place(&self) -> io::Result<()> {
+        let gone = |reason| {
+            let text = format!("{} {reason}", self.path.display());
+            io::Error::new(io::ErrorKind::NotFound, text)
+        };
+        let named = match fs::metadata(&self.path) {
+            Ok(named) => named,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(gone("is gone")),
+            Err(error) => return Err(error),
+        };
+        let own = self.file.metadata()?;
+        match (named.dev(), named.ino()) == (own.dev(), own.ino()) {
+            true => Ok(()),
+            false => Err(gone("is another file now")),
+        }
     }
 
     /// Notes that everything before `through` is synced.

@@ -355,6 +355,33 @@ fn a_spool_that_filled_its_disk_opens_again_and_has_room_once_it_is_applied() {
     assert_eq!(numbers(&spool), [appended]);
 }
 
+#[test]
+fn without_its_folder_a_spool_lets_nobody_in_and_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, away) = (dir.path().join("spool"), dir.path().join("away"));
+    let spool = open(&folder, limits(64));
+    append(&spool, 0);
+    fs::rename(&folder, &away).unwrap();
+
+    let mut appended = 1;
+    let began = Instant::now();
+    while let Some(room) = spool.reserve() {
+        room.append(&record(appended));
+        appended += 1;
+        assert!(began.elapsed() < Duration::from_secs(20), "nobody notices");
+        thread::sleep(Duration::from_millis(10));
+    }
+
+    assert!(!spool.standing().has_room);
+    assert_eq!(numbers(&spool), (0..appended).collect::<Vec<_>>());
+    // then it goes on when it is back
+    fs::rename(&away, &folder).unwrap();
+    assert_eq!(append(&spool, appended), Kept::InFile);
+    drop(spool);
+    let spool = open(&folder, limits(64));
+    assert_eq!(numbers(&spool), (0..=appended).collect::<Vec<_>>());
+}
+
 const CHILD: &str = "TOLLGATE_TEST_SPOOL_WRITER";
 
 /// Appends until it is killed, and says each number once it is kept. A process of the test below.

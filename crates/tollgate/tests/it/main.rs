@@ -88,6 +88,7 @@ mod serve;
 mod service_tier;
 mod slow_body;
 mod speed_floor;
+mod spool_folder;
 mod stage;
 mod stop_text;
 mod stored_channels;
