@@ -252,15 +252,15 @@ pub enum SpoolError {
     },
     #[error("{} was written by a newer tollgate", path.display())]
     Newer { path: PathBuf },
-    #[error("{}", of_other_database(path, *records, found.as_ref(), wanted))]
+    #[error("{}", of_other_database(path, *records, found.as_deref(), wanted))]
     OfOtherDatabase {
         path: PathBuf,
         /// Those that it may not have.
         records: u64,
         /// The database that they are for, where that is known.
-        found: Option<Owner>,
+        found: Option<Box<Owner>>,
         /// The one that the gate was started on.
-        wanted: Owner,
+        wanted: Box<Owner>,
     },
 }
 

@@ -61,8 +61,8 @@ impl Owner {
             return Err(SpoolError::OfOtherDatabase {
                 path: dir.to_owned(),
                 records: left,
-                found: found.map(|(owner, _)| owner),
-                wanted: self.clone(),
+                found: found.map(|(owner, _)| Box::new(owner)),
+                wanted: Box::new(self.clone()),
             });
         }
         for number in &numbers {
