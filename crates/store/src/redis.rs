@@ -15,13 +15,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis::Script;
+use redis::{Script, aio::MultiplexedConnection};
 use tokio::{
     task::JoinHandle,
     time::{self, MissedTickBehavior},
 };
 use tollgate_ledger::limits::Sharing;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use self::{link::Link, places::PlaceScripts, reasoning::StateQueue, replays::ReplayScripts};
 pub use self::{
@@ -119,7 +119,9 @@ impl Redis {
             keeper: Mutex::default(),
         });
         inner.beat().await;
+        inner.beat_large().await;
         let keeper = tokio::spawn(keep(Arc::downgrade(&inner)));
+        tokio::spawn(keep_large(Arc::downgrade(&inner)));
         tokio::spawn(reasoning::send(Arc::downgrade(&inner)));
         *inner.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper);
         Self(inner)
@@ -206,8 +208,25 @@ impl Inner {
             Err(error) => self.fails(&error),
             Ok(()) => {}
         }
-        if self.reached_since().is_some() && self.large.connect().await.is_err() {
+    }
+
+    /// Looks whether what is large can be asked for as well, where it answers at all. Nobody would find out that its
+    /// connection has ended before a request needs it; and one that is idle for long is ended by some servers.
+    async fn beat_large(&self) {
+        if self.reached_since().is_none() {
+            return;
+        }
+        let answer = async {
+            self.large.connect().await?;
+            let ping = |mut connection: MultiplexedConnection| async move {
+                redis::cmd("PING").query_async::<String>(&mut connection).await
+            };
+            // Megabytes may be on their way before the answer.
+            self.large.call_again(LARGE_WITHIN, ping).await
+        };
+        if let Err(error) = answer.await {
             self.failures.fetch_add(1, Ordering::Relaxed);
+            debug!(redis = %self.url, %error, "Redis does not answer on the connection for what is large");
         }
     }
 
@@ -285,6 +304,15 @@ async fn keep(inner: Weak<Inner>) {
         ticks.tick().await;
         let Some(inner) = inner.upgrade() else { return };
         inner.beat().await;
+    }
+}
+
+/// The same for what is large. By itself, since that may take longer, and the beat waits for nobody.
+async fn keep_large(inner: Weak<Inner>) {
+    loop {
+        time::sleep(BEAT).await;
+        let Some(inner) = inner.upgrade() else { return };
+        inner.beat_large().await;
     }
 }
 

@@ -113,8 +113,9 @@ impl Redis {
         }
         inner
             .large
-            .call(SMALL_WITHIN, async |connection| {
-                command.query_async(connection).await
+            .call_again(SMALL_WITHIN, |mut connection| {
+                let command = &command;
+                async move { command.query_async(&mut connection).await }
             })
             .await
     }
@@ -148,8 +149,9 @@ pub(super) async fn send(inner: Weak<Inner>) {
         }
         let sent = inner
             .large
-            .call(LARGE_WITHIN, async |connection| {
-                pipe.query_async::<()>(connection).await
+            .call_again(LARGE_WITHIN, |mut connection| {
+                let pipe = &pipe;
+                async move { pipe.query_async::<()>(&mut connection).await }
             })
             .await;
         if sent.is_err() {

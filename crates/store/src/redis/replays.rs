@@ -1,4 +1,4 @@
-//! Answers for a client's own retry that comes to another gate.
+//! Answers for a client's own retry that comes to another gate. Each call may be made twice, and does the same then.
 //!
 //! Whoever answers a request that may come again claims its name first, with a mark that only lives while it is renewed;
 //! a gate that finds a mark waits for the answer, and says so, which dies as soon as it is not said again. What the bytes say is the gateway's business.
@@ -33,7 +33,7 @@ impl Default for ReplayScripts {
 pub type Name = [u8; 32];
 
 impl Redis {
-    /// Gives what stands under the name. `None`: nothing did, and now this mark does, for so long.
+    /// Gives what stands under the name. `None`: nothing did, or this mark, and now it does, for so long.
     pub async fn claim_replay(
         &self,
         name: &Name,
@@ -48,8 +48,9 @@ impl Redis {
         call.arg(mark).arg(millis(lives));
         inner
             .large
-            .call(SMALL_WITHIN, async |connection| {
-                call.invoke_async(connection).await
+            .call_again(SMALL_WITHIN, |mut connection| {
+                let call = &call;
+                async move { call.invoke_async(&mut connection).await }
             })
             .await
     }
@@ -61,8 +62,9 @@ impl Redis {
         call.arg(mark).arg(millis(lives));
         inner
             .large
-            .call(SMALL_WITHIN, async |connection| {
-                call.invoke_async(connection).await
+            .call_again(SMALL_WITHIN, |mut connection| {
+                let call = &call;
+                async move { call.invoke_async(&mut connection).await }
             })
             .await
     }
@@ -112,8 +114,9 @@ impl Redis {
         }
         inner
             .large
-            .call(LARGE_WITHIN, async |connection| {
-                call.invoke_async(connection).await
+            .call_again(LARGE_WITHIN, |mut connection| {
+                let call = &call;
+                async move { call.invoke_async(&mut connection).await }
             })
             .await
     }

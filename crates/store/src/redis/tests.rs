@@ -27,6 +27,32 @@ async fn comes(what: &str, mut look: impl FnMut() -> bool) {
     }
 }
 
+/// The names of a gate's connections that Redis lists with one of these as their last command.
+fn connections(server: &Server, last: &[&str]) -> Vec<String> {
+    let list = server.ask(&["CLIENT", "LIST"]);
+    let value = |line: &str, name: &str| {
+        let found = line.split(' ').find_map(|word| word.strip_prefix(name));
+        found.unwrap_or_default().to_owned()
+    };
+    let lines = list.lines().filter(|line| line.starts_with("id="));
+    lines
+        .filter(|line| last.contains(&value(line, "cmd=").as_str()))
+        .map(|line| value(line, "id="))
+        .collect()
+}
+
+/// The connections for what is large: those where the beat's script does not go, before anybody claims anything.
+fn large(server: &Server) -> Vec<String> {
+    connections(server, &["ping", "auth", "hello", "client|setinfo"])
+}
+
+/// Ends connections, as a server does with those that were idle for long.
+fn end(server: &Server, ids: &[String]) {
+    for id in ids {
+        assert_eq!(server.ask(&["CLIENT", "KILL", "ID", id]), ":1\r\n");
+    }
+}
+
 fn ask_for(length: u64) -> Asked {
     Asked {
         now: EPOCH,
@@ -233,4 +259,74 @@ async fn a_server_that_is_not_there_keeps_nobody_from_starting() {
         states_lost: 0,
     };
     assert_eq!(redis.standing(), expected);
+}
+
+#[tokio::test]
+async fn what_is_kept_is_found_though_its_connection_ended_meanwhile() {
+    let Some(server) = Server::start("connections that end are not tried") else {
+        return;
+    };
+    let redis = gate(&server, "one").await;
+    let lives = Duration::from_secs(60);
+    let [first, second] = [[1; 32], [2; 32]];
+    let connection = large(&server);
+    assert_eq!(connection.len(), 1, "{connection:?}");
+    assert_eq!(redis.claim_replay(&first, b"mine", lives).await.unwrap(), None);
+
+    end(&server, &connection);
+    let claimed = redis.claim_replay(&second, b"mine", lives).await.unwrap();
+    let there = redis.claim_replay(&first, b"another", lives).await.unwrap();
+
+    assert_eq!((claimed, there), (None, Some(b"mine".to_vec())));
+    assert_eq!(redis.states(&[[3; 32]]).await.unwrap(), [None]);
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_got_lost_is_had_by_who_claims_again() {
+    let Some(server) = Server::start("claims are not tried") else {
+        return;
+    };
+    let redis = gate(&server, "one").await;
+    let lives = Duration::from_secs(60);
+    assert_eq!(redis.claim_replay(&[1; 32], b"mine", lives).await.unwrap(), None);
+
+    let again = redis.claim_replay(&[1; 32], b"mine", lives).await.unwrap();
+
+    assert_eq!(again, None);
+}
+
+#[tokio::test]
+async fn a_connection_for_what_is_large_is_made_anew_before_anybody_needs_it() {
+    let Some(server) = Server::start("connections that end are not tried") else {
+        return;
+    };
+    let _redis = gate(&server, "one").await;
+
+    let ended = large(&server);
+    end(&server, &ended);
+
+    comes("it is there again, and was asked", || {
+        connections(&server, &["ping"])
+            .iter()
+            .any(|id| !ended.contains(id))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_kept_can_be_asked_for_as_soon_as_redis_is_said_to_be_up_again() {
+    let Some(mut server) = Server::start("a Redis that starts again is not tried") else {
+        return;
+    };
+    let redis = gate(&server, "one").await;
+
+    server.stop();
+    server.start_again();
+    comes("it connects again", || {
+        redis.standing().failures > 0 && redis.standing().is_up
+    })
+    .await;
+
+    let claimed = redis.claim_replay(&[1; 32], b"mine", Duration::from_secs(60));
+    assert_eq!(claimed.await.unwrap(), None);
 }

@@ -284,3 +284,29 @@ async fn without_redis_a_retry_still_finds_its_answer_at_the_same_gate() {
     assert_eq!(again.body, first.body);
     provider.request();
 }
+
+#[tokio::test]
+async fn a_retry_at_another_gate_finds_its_answer_also_after_redis_was_away() {
+    let Some(mut servers) = servers() else { return };
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let gates = servers.three_gates(&provider).await;
+    let key = gates[0].key();
+    for gate in &gates {
+        assert_eq!(ask(gate, key, "before", &question()).await.status, 200);
+    }
+    let asked_before = provider.requests().len();
+    servers.redis.stop();
+    all_find_it(&gates, false).await;
+    servers.redis.start_again();
+    all_find_it(&gates, true).await;
+
+    for gate in &gates {
+        assert_eq!(ask(gate, key, "after", &question()).await.status, 200);
+    }
+
+    assert_eq!(
+        (asked_before, provider.requests().len()),
+        (1, 2),
+        "each name is asked for once"
+    );
+}
