@@ -2,6 +2,7 @@
 //!
 //! What is booked and what all gates hold is never more than there is to spend, save for overruns: a slice is granted
 //! under a lock that all gates take, and loses what is booked of it in the transaction that books it.
+//! A gate that lacks what others have says so beside it ([`wanted`]).
 //! Not here: how much a gate asks for and when ([`crate::warm`]), and how large a slice is
 //! ([`tollgate_ledger::lease::slice`]).
 
@@ -16,6 +17,8 @@ use crate::{
     database::{Store, connection::Pool},
     error::StoreError,
 };
+
+mod wanted;
 
 /// How long a slice counts that its gate says nothing of: longer than a database may be away, during which gates go on
 /// with what they hold. What a gate holds that is gone for good is nobody's for as long.
@@ -60,6 +63,8 @@ pub(crate) struct Asked {
     pub(crate) holds: Money,
     /// What a request needs beyond that: so much at least is granted, or nothing. `None`: nothing is asked for.
     pub(crate) need: Option<Money>,
+    /// More than is needed is granted up to this alone. `None`: money is not scarce.
+    pub(crate) at_most: Option<Money>,
 }
 
 /// What a gate has.
@@ -75,6 +80,8 @@ pub(crate) struct Granted {
     pub(crate) made_up: Money,
     /// What is not spent, whoever holds it.
     pub(crate) unspent: Money,
+    /// What other gates have of that, be it held by their requests or not.
+    pub(crate) elsewhere: Money,
     /// Whether gates hold more than there is, since the amount was lowered or overrun.
     pub(crate) is_over: bool,
 }
@@ -170,12 +177,17 @@ impl Store {
             return Ok(None);
         };
         let granted = row.grant(asked);
+        let wanted = match granted.is_elsewhere(asked) {
+            true => wanted::raise(&mut transaction).await?,
+            false => 0,
+        };
         transaction
             .query(
-                "INSERT INTO leases (owner, owner_id, per, since, gate, granted_nanos, booked_nanos, ends_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                "INSERT INTO leases (owner, owner_id, per, since, gate, granted_nanos, booked_nanos, ends_at, wanted)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                  ON CONFLICT (owner, owner_id, per, since, gate) DO UPDATE SET
-                     granted_nanos = excluded.granted_nanos, ends_at = excluded.ends_at",
+                     granted_nanos = excluded.granted_nanos, ends_at = excluded.ends_at,
+                     wanted = CASE WHEN excluded.wanted > 0 THEN excluded.wanted ELSE leases.wanted END",
             )
             .bind(owner)
             .bind(id)
@@ -185,6 +197,7 @@ impl Store {
             .bind(granted.granted)
             .bind(granted.booked)
             .bind(now.saturating_add(COUNTS_FOR_SECONDS))
+            .bind(wanted)
             .execute()
             .await?;
         // Of a time that still goes on, what is not booked may come yet, and has to find what it was granted.
@@ -217,6 +230,19 @@ impl Store {
     }
 }
 
+impl Granted {
+    /// Whether what was asked for would be there if other gates had nothing.
+    pub(crate) fn is_elsewhere(&self, asked: Asked) -> bool {
+        let Some(need) = asked.need.filter(|_| self.given.is_none()) else {
+            return false;
+        };
+        let kept = self.granted.saturating_sub(self.booked).max(0);
+        let without_others = self.unspent.nanos().saturating_sub(kept);
+        let overrun = self.booked.saturating_sub(self.granted).max(0);
+        self.elsewhere > Money::ZERO && need.nanos().saturating_sub(overrun) <= without_others
+    }
+}
+
 impl Row {
     fn grant(&self, asked: Asked) -> Granted {
         let booked = self.booked.unwrap_or_else(|| match asked.granted {
@@ -238,7 +264,11 @@ impl Row {
             .min()
             .unwrap_or_else(|| held.saturating_add(need.unwrap_or(0).max(0)));
         let there = unspent.saturating_sub(held);
-        let given = need.and_then(|need| slice(Money::from_nanos(there), Money::from_nanos(need)));
+        let given = need.and_then(|need| {
+            let need = Money::from_nanos(need);
+            let given = slice(Money::from_nanos(there), need)?;
+            Some(asked.at_most.map_or(given, |most| given.min(most).max(need)))
+        });
         let made_up = given.map_or(0, |_| overrun);
         let new = given.map_or(0, Money::nanos).saturating_add(made_up);
         Granted {
@@ -247,6 +277,7 @@ impl Row {
             given,
             made_up: Money::from_nanos(made_up),
             unspent: Money::from_nanos(unspent),
+            elsewhere: Money::from_nanos(self.held_elsewhere),
             is_over: there < 0,
         }
     }

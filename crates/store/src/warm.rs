@@ -408,6 +408,9 @@ impl Shared {
             let newest = self.store.newest_entry().await?;
             self.count_elsewhere(&turn, newest).await?;
         }
+        if let Some(leases) = &self.leases {
+            leases.hear(self.store.wanted_money().await?).await?;
+        }
         Ok(())
     }
 

@@ -36,6 +36,7 @@ fn need(granted: Option<i64>, need: i64) -> Asked {
         granted,
         holds: Money::ZERO,
         need: Some(nanos(need)),
+        at_most: None,
     }
 }
 
@@ -44,6 +45,7 @@ fn keeps(granted: i64) -> Asked {
         granted: Some(granted),
         holds: Money::ZERO,
         need: None,
+        at_most: None,
     }
 }
 
@@ -291,4 +293,51 @@ async fn nobody_pays_for_an_account_that_is_not_there() {
 
     assert_eq!(store.lease("one", of, need(None, 1), NOW).await.unwrap(), None);
     assert!(store.account(Account::DEFAULT).await.unwrap().unlimited);
+}
+
+#[tokio::test]
+async fn what_a_gate_lacks_and_others_have_is_heard_by_the_others() {
+    let (_dir, store) = store().await;
+    let of = account(&store, 800).await;
+    ask(&store, "one", of, need(None, 300)).await;
+    let before = store.wanted_money().await.unwrap();
+
+    let there = ask(&store, "two", of, need(None, 100)).await;
+    let more = need(Some(there.granted), 700);
+    assert_eq!(ask(&store, "two", of, more).await.given, None);
+    assert_eq!(store.wanted_money().await.unwrap(), before, "nobody has as much");
+
+    let more = need(Some(there.granted), 500);
+    let refused = ask(&store, "two", of, more).await;
+    assert_eq!((refused.given, refused.elsewhere), (None, nanos(300)));
+    let now = store.wanted_money().await.unwrap();
+    assert!(now > before);
+    assert_eq!(store.wanted_elsewhere("one", before).await.unwrap(), [of]);
+    assert_eq!(
+        store.wanted_elsewhere("two", before).await.unwrap(),
+        [],
+        "it knows"
+    );
+    // Something else that it says is no new want.
+    ask(&store, "two", of, keeps(there.granted)).await;
+    assert_eq!(store.wanted_money().await.unwrap(), now);
+    assert_eq!(store.wanted_elsewhere("one", now).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn of_scarce_money_no_more_is_granted_than_is_asked_for() {
+    let (_dir, store) = store().await;
+    let of = account(&store, 800).await;
+    let at_most = |most, asked| Asked {
+        at_most: Some(nanos(most)),
+        ..asked
+    };
+
+    let needed = ask(&store, "one", of, at_most(10, need(None, 10))).await;
+    let for_three = ask(&store, "two", of, at_most(30, need(None, 10))).await;
+    let a_part = ask(&store, "three", of, at_most(700, need(None, 10))).await;
+
+    assert_eq!(needed.given, Some(nanos(10)));
+    assert_eq!(for_three.given, Some(nanos(30)));
+    assert_eq!(a_part.given, Some(nanos(760 / 8)), "never more than a slice");
 }

@@ -1,9 +1,10 @@
 //! This gate's slices of balances and budgets, where other gates spend of them too.
 //!
-//! A request that finds its slice used up asks the database for more ([`Leases::ask`]); before that happens to many, a
+//! A request that finds its slice used up asks the database for more ([`ask`]); before that happens to many, a
 //! task does ([`Leases::look_after`]), which also says that slices are still held, gives back what is not used, and
 //! forgets a slice of which nothing is held and everything is in the books. What one slice is asked for, one asks at a
-//! time, and who waited for an answer that was no takes it for their own.
+//! time, and who waited for an answer that was no takes it for their own. What a gate lacks while others have it, they
+//! give back where they do not use it ([`scarce`]).
 //! Not here: what a request holds of a slice (`tollgate_ledger::purse`), and how slices stand in the database
 //! ([`crate::leases`]).
 
@@ -11,14 +12,14 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
+    sync::{Notify, Semaphore, SemaphorePermit},
     time,
 };
 use tollgate_catalog::money::Money;
@@ -35,10 +36,13 @@ use crate::{
     leases::{Asked, COUNTS_FOR_SECONDS, Granted, Of, Payer, first_day},
 };
 
+mod ask;
+mod scarce;
+
+use self::scarce::{GIVE_BACK_EVERY, Scarce};
+
 /// How long a request waits for the database.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
-/// For how long after a failure nobody else tries.
-const FAILED_FOR: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A slice of which nothing was used for so long is given back.
 const IDLE_AFTER: Duration = Duration::from_secs(10);
@@ -59,6 +63,12 @@ pub(super) struct Leases {
     slices: Mutex<HashMap<Name, Arc<Slice>>>,
     /// Whether amounts may have changed since slices were renewed.
     is_outdated: AtomicBool,
+    /// Up to which number it was heard what other gates lack.
+    heard_to: AtomicI64,
+    /// Something became scarce.
+    heard: Notify,
+    /// What is scarce of which this gate has no slice yet.
+    scarce: Mutex<HashMap<Name, Scarce>>,
 }
 
 #[derive(Debug)]
@@ -67,6 +77,8 @@ struct Slice {
     purse: Purse,
     /// Whoever has it asks the database, and changes what is known.
     turn: Semaphore,
+    /// Requests that wait for more of it.
+    waiting: AtomicU32,
     known: Mutex<Known>,
 }
 
@@ -83,9 +95,21 @@ struct Known {
     /// Since when nothing of it is used, and how it stands since then.
     quiet_since: Instant,
     seen: Money,
-    /// The last answer that was no: when it was asked for, for how much, and why.
-    refused: Option<(Instant, Money, Short)>,
+    /// The last answer that was no.
+    refused: Option<Refused>,
     failed: Option<(Instant, StoreError)>,
+    /// Whether a gate lacks what others have.
+    scarce: Option<Scarce>,
+}
+
+/// An answer that was no.
+#[derive(Debug, Clone, Copy)]
+struct Refused {
+    asked: Instant,
+    need: Money,
+    short: Short,
+    /// Other gates have it, and may not use it.
+    is_elsewhere: bool,
 }
 
 /// What a look at a slice sees.
@@ -106,7 +130,7 @@ impl Known {
         }
         Looked {
             is_idle: now.duration_since(self.quiet_since) >= IDLE_AFTER,
-            is_low: free.nanos() < self.last.nanos() / 2 && self.refused.is_none(),
+            is_low: free.nanos() < self.last.nanos() / 2 && self.refused.is_none() && !self.is_scarce(),
             is_old: now.duration_since(self.renewed) >= RENEW_EVERY,
         }
     }
@@ -129,11 +153,13 @@ impl Slice {
             seen: Money::ZERO,
             refused: None,
             failed: None,
+            scarce: None,
         };
         Self {
             of,
             purse,
             turn: Semaphore::new(1),
+            waiting: AtomicU32::new(0),
             known: Mutex::new(known),
         }
     }
@@ -156,6 +182,19 @@ impl Slice {
     fn held(&self) -> i64 {
         let (used, spent) = (self.purse.used(), self.purse.spent());
         used.nanos().saturating_sub(spent.nanos()).max(0)
+    }
+
+    /// What to ask for, beside saying what is kept.
+    fn asked(&self, need: Option<Money>) -> Asked {
+        let waiting = i64::from(self.waiting.load(Ordering::Relaxed));
+        let known = self.known();
+        let for_all = need.map(|need| Money::from_nanos(need.nanos().saturating_mul(waiting)));
+        Asked {
+            granted: known.in_its_row(),
+            holds: self.holds(),
+            need,
+            at_most: for_all.filter(|_| known.is_scarce()),
+        }
     }
 
     /// Takes out what is free, so that nobody here uses it any more.
@@ -197,48 +236,11 @@ impl Leases {
             zone,
             slices: Mutex::default(),
             is_outdated: AtomicBool::new(false),
+            // No number is this, so what was lacked before the first look is not heard.
+            heard_to: AtomicI64::new(i64::MIN),
+            heard: Notify::new(),
+            scarce: Mutex::default(),
         }
-    }
-
-    /// Sees to it that `need` can be held of the purse, which is that of `payer` for this time at `now`. Inside: why it
-    /// cannot. Somebody else may be faster in holding it.
-    ///
-    /// Cancel safety: what was granted meanwhile may stay unused until the next time.
-    pub(super) async fn ask(
-        &self,
-        payer: Payer,
-        per: Period,
-        purse: Purse,
-        need: Money,
-        now: Timestamp,
-    ) -> Result<Result<(), Short>, StoreError> {
-        let came = Instant::now();
-        let slice = self.slice(payer, per, purse, now);
-        // It is closed by nobody.
-        let turn = slice.turn.acquire().await.map_err(|_| StoreError::Overloaded)?;
-        let began = Instant::now();
-        if slice.free() >= need {
-            return Ok(Ok(()));
-        }
-        match &*slice.known() {
-            Known {
-                refused: Some((asked, refused, short)),
-                ..
-            } if *asked >= came && *refused <= need => return Ok(Err(*short)),
-            Known {
-                failed: Some((when, error)),
-                ..
-            } if *when >= came || when.elapsed() < FAILED_FOR => return Err(error.clone()),
-            _ => {}
-        }
-        let mut short = self.grow(&slice, &turn, need).await?;
-        if short.is_some() && slice.free() > Money::ZERO {
-            // What is of no use to this gate may be what another one lacks.
-            slice.empty(&turn);
-            short = self.grow(&slice, &turn, need).await?;
-        }
-        slice.known().refused = short.map(|short| (began, need, short));
-        Ok(short.map_or(Ok(()), Err))
     }
 
     /// Amounts may have changed; slices are renewed at the next look.
@@ -248,18 +250,25 @@ impl Leases {
 
     /// Looks after all slices, without an end.
     pub(super) async fn look_after(&self) {
-        let mut ticks = time::interval(LOOK_EVERY);
-        ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        let mut looked_at: Option<Instant> = None;
         let mut reachable = true;
         loop {
-            ticks.tick().await;
-            let looked = self.look().await;
+            let is_due = looked_at.is_none_or(|looked_at| looked_at.elapsed() >= LOOK_EVERY);
+            if is_due {
+                looked_at = Some(Instant::now());
+            }
+            let mut looked = match is_due {
+                true => self.look().await,
+                false => Ok(()),
+            };
             if looked.is_err() {
                 // Where it did not get, it gets the next time.
                 self.outdate();
+            } else if reachable {
+                looked = self.give_back_what_is_scarce().await;
             }
             match looked {
-                Ok(()) if !reachable => {
+                Ok(()) if !reachable && is_due => {
                     info!("slices of balances and budgets are leased from the database again");
                     reachable = true;
                 }
@@ -268,6 +277,14 @@ impl Leases {
                     reachable = false;
                 }
                 _ => {}
+            }
+            let pause = match self.is_anything_scarce() {
+                true => GIVE_BACK_EVERY,
+                false => LOOK_EVERY,
+            };
+            tokio::select! {
+                () = time::sleep(pause) => {}
+                () = self.heard.notified() => {}
             }
         }
     }
@@ -308,7 +325,7 @@ impl Leases {
                     answers = true;
                 }
                 slice.empty(&turn);
-                let granted = self.exchange(&slice, &turn, None).await?;
+                let granted = self.exchange(&slice, &turn).await?;
                 let is_done = granted.is_none_or(|granted| slice.begin_anew(&granted, &turn));
                 drop(turn);
                 if is_done {
@@ -316,14 +333,19 @@ impl Leases {
                 }
             } else if !is_idle && is_low {
                 let began = Instant::now();
-                let short = self.grow(&slice, &turn, Money::ZERO).await?;
+                let no = self.grow(&slice, &turn, Money::ZERO).await?;
                 // Until a request asks, there is no use in asking for what is not there.
-                slice.known().refused = short.map(|short| (began, Money::ZERO, short));
+                slice.known().refused = no.map(|(short, is_elsewhere)| Refused {
+                    asked: began,
+                    need: Money::ZERO,
+                    short,
+                    is_elsewhere,
+                });
             } else if (is_held || !is_idle) && (is_outdated || is_old) {
-                let granted = self.exchange(&slice, &turn, None).await?;
+                let granted = self.exchange(&slice, &turn).await?;
                 if granted.is_some_and(|granted| granted.is_over) {
                     slice.empty(&turn);
-                    self.exchange(&slice, &turn, None).await?;
+                    self.exchange(&slice, &turn).await?;
                 }
             }
         }
@@ -331,44 +353,49 @@ impl Leases {
     }
 
     /// Asks for so much more than is free that `wanted` can be held, where that is nothing for a part of what is there.
-    /// `Some`: why not.
+    /// `Some`: why not, and whether other gates have it.
     async fn grow(
         &self,
         slice: &Slice,
         turn: &SemaphorePermit<'_>,
         wanted: Money,
-    ) -> Result<Option<Short>, StoreError> {
+    ) -> Result<Option<(Short, bool)>, StoreError> {
         let more = match slice.known().row {
             Some(_) => wanted.nanos().saturating_sub(slice.free().nanos()).max(0),
             // What was spent before it was leased is no debt of the slice.
             None => wanted.nanos(),
         };
-        let granted = self.exchange(slice, turn, Some(Money::from_nanos(more))).await?;
+        let asked = slice.asked(Some(Money::from_nanos(more)));
+        let granted = self.exchange_what(slice, turn, asked).await?;
         Ok(match granted {
             // The payer is gone; its keys will be in a moment.
-            None => Some(Short::Spent),
+            None => Some((Short::Spent, false)),
             Some(Granted {
                 given: Some(given), ..
             }) => {
                 slice.known().last = given;
-                (given <= Money::ZERO && wanted <= Money::ZERO).then_some(Short::Held)
+                (given <= Money::ZERO && wanted <= Money::ZERO).then_some((Short::Held, false))
             }
-            Some(Granted { unspent, .. }) if unspent < wanted => Some(Short::Spent),
-            Some(_) => Some(Short::Held),
+            Some(Granted { unspent, .. }) if unspent < wanted => Some((Short::Spent, false)),
+            Some(granted) => Some((Short::Held, granted.is_elsewhere(asked))),
         })
     }
 
+    /// Says what is kept of a slice.
     async fn exchange(
         &self,
         slice: &Slice,
-        _turn: &SemaphorePermit<'_>,
-        need: Option<Money>,
+        turn: &SemaphorePermit<'_>,
     ) -> Result<Option<Granted>, StoreError> {
-        let asked = Asked {
-            granted: slice.known().in_its_row(),
-            holds: slice.holds(),
-            need,
-        };
+        self.exchange_what(slice, turn, slice.asked(None)).await
+    }
+
+    async fn exchange_what(
+        &self,
+        slice: &Slice,
+        _turn: &SemaphorePermit<'_>,
+        asked: Asked,
+    ) -> Result<Option<Granted>, StoreError> {
         let began = Instant::now();
         let asking = self.store.lease(&self.gate, slice.of, asked, Timestamp::now());
         let answer = time::timeout(ASK_WITHIN, asking)
@@ -405,6 +432,7 @@ impl Leases {
             return Arc::clone(slice);
         }
         let slice = Arc::new(Slice::new(Of { payer, per, since }, purse));
+        slice.known().scarce = self.heard_before(&(payer, per, since));
         slices.insert((payer, per, since), Arc::clone(&slice));
         slice
     }

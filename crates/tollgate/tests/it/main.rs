@@ -83,6 +83,7 @@ mod sandbox_calls;
 mod sandbox_forms;
 mod sandbox_load;
 mod sandbox_sampling;
+mod scarce_money;
 mod secrecy;
 mod serve;
 mod service_tier;
