@@ -61,6 +61,7 @@ mod lease;
 mod leases;
 mod look_up;
 mod meter_book;
+mod moment;
 mod places;
 mod rates;
 

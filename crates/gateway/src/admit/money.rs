@@ -83,6 +83,7 @@ pub async fn hold(
             amount = amount.max(on(server, key, &request, states.as_ref(), now)?);
         }
     }
+    gate.keys.catch_up(now);
     let holds = match funds::hold(&key.funds(), amount, now) {
         Err(refused) if refused.short == Short::Unleased => {
             // Boxed, since it is seldom and its future would make that of every request larger.

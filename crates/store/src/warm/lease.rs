@@ -13,6 +13,14 @@ use super::{WarmKey, WarmKeys};
 use crate::{error::StoreError, leases::Payer};
 
 impl WarmKeys {
+    /// Before money is held at `now`: what others may have by now is not used any more, also where this machine stood still
+    /// for long. Synchronous and fast.
+    pub fn catch_up(&self, now: Timestamp) {
+        if let Some(leases) = &self.shared.leases {
+            leases.catch_up(now);
+        }
+    }
+
     /// Sees to it that what was refused because it is not leased can be held; somebody else may be faster in holding
     /// it. Inside: why it cannot.
     ///

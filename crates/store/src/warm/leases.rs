@@ -34,6 +34,7 @@ use crate::{
     database::Store,
     error::StoreError,
     leases::{Asked, COUNTS_FOR_SECONDS, Granted, Of, Payer, first_day},
+    warm::moment::Moment,
 };
 
 mod ask;
@@ -50,6 +51,9 @@ const IDLE_AFTER: Duration = Duration::from_secs(10);
 const RENEW_EVERY: Duration = Duration::from_secs(60);
 /// When a gate stops to use a slice that it could not renew: minutes before others may have it, by their clocks.
 const TRUSTED_FOR: Duration = Duration::from_secs(COUNTS_FOR_SECONDS.cast_unsigned() - 5 * 60);
+
+/// A look that is late by more has missed more than time.
+const STOOD_STILL_SECONDS: i64 = 30;
 
 /// Whose slice it is, for what time, and when that began.
 type Name = (Payer, Period, Date);
@@ -69,6 +73,8 @@ pub(super) struct Leases {
     heard: Notify,
     /// What is scarce of which this gate has no slice yet.
     scarce: Mutex<HashMap<Name, Scarce>>,
+    /// When it was looked last whether slices may still be used, in seconds of the wall's clock.
+    trusted_at: AtomicI64,
 }
 
 #[derive(Debug)]
@@ -91,7 +97,7 @@ struct Known {
     granted: i64,
     /// What was granted last.
     last: Money,
-    renewed: Instant,
+    renewed: Moment,
     /// Since when nothing of it is used, and how it stands since then.
     quiet_since: Instant,
     seen: Money,
@@ -131,7 +137,7 @@ impl Known {
         Looked {
             is_idle: now.duration_since(self.quiet_since) >= IDLE_AFTER,
             is_low: free.nanos() < self.last.nanos() / 2 && self.refused.is_none() && !self.is_scarce(),
-            is_old: now.duration_since(self.renewed) >= RENEW_EVERY,
+            is_old: self.renewed.elapsed() >= RENEW_EVERY,
         }
     }
 
@@ -148,7 +154,7 @@ impl Slice {
             row: None,
             granted: 0,
             last: Money::ZERO,
-            renewed: now,
+            renewed: Moment::now(),
             quiet_since: now,
             seen: Money::ZERO,
             refused: None,
@@ -218,7 +224,7 @@ impl Slice {
         is_done
     }
 
-    /// Uses no more of a slice that others may soon have.
+    /// Uses no more of a slice that others may soon have, by either clock.
     fn drop_what_is_stale(&self) {
         if let Ok(turn) = self.turn.try_acquire()
             && self.known().renewed.elapsed() >= TRUSTED_FOR
@@ -240,7 +246,24 @@ impl Leases {
             heard_to: AtomicI64::new(i64::MIN),
             heard: Notify::new(),
             scarce: Mutex::default(),
+            trusted_at: AtomicI64::new(i64::MIN),
         }
+    }
+
+    /// Before money is held at `now`: where no look was due for long, this machine stood still, and others may have what it
+    /// held. One comparison otherwise.
+    pub(super) fn catch_up(&self, now: Timestamp) {
+        let trusted_at = self.trusted_at.load(Ordering::Relaxed);
+        if now.as_second().saturating_sub(trusted_at) > STOOD_STILL_SECONDS {
+            self.drop_what_is_stale(now);
+        }
+    }
+
+    fn drop_what_is_stale(&self, now: Timestamp) {
+        self.trusted_at.store(now.as_second(), Ordering::Relaxed);
+        self.locked()
+            .values()
+            .for_each(|slice| slice.drop_what_is_stale());
     }
 
     /// Amounts may have changed; slices are renewed at the next look.
@@ -297,8 +320,8 @@ impl Leases {
     /// Renews what is used, enlarges what runs low, and gives back what is not used.
     async fn look(&self) -> Result<(), StoreError> {
         let is_outdated = self.is_outdated.swap(false, Ordering::AcqRel);
+        self.drop_what_is_stale(Timestamp::now());
         let slices: Vec<_> = self.locked().values().cloned().collect();
-        slices.iter().for_each(|slice| slice.drop_what_is_stale());
         let mut answers = false;
         for slice in slices {
             // Whoever has the turn asks the database already.
@@ -396,7 +419,7 @@ impl Leases {
         _turn: &SemaphorePermit<'_>,
         asked: Asked,
     ) -> Result<Option<Granted>, StoreError> {
-        let began = Instant::now();
+        let (began, began_at) = (Instant::now(), Moment::now());
         let asking = self.store.lease(&self.gate, slice.of, asked, Timestamp::now());
         let answer = time::timeout(ASK_WITHIN, asking)
             .await
@@ -404,7 +427,7 @@ impl Leases {
         let mut known = slice.known();
         known.failed = answer.as_ref().err().map(|error| (began, error.clone()));
         let granted = answer?;
-        known.renewed = began;
+        known.renewed = began_at;
         if let (Some(granted), Some(lease)) = (granted, slice.purse.lease()) {
             let given = granted.given.unwrap_or_default().nanos();
             let new = Money::from_nanos(given.saturating_add(granted.made_up.nanos()));

@@ -27,6 +27,7 @@ use tollgate_ledger::limits::{
 use crate::{
     leases::Payer,
     redis::{Redis, RedisAway},
+    warm::moment::Moment,
 };
 
 /// How long a request waits for a place at most.
@@ -51,6 +52,8 @@ const LASTS: Duration = Duration::from_secs(10);
 /// Until when it uses them: a little shorter, since clocks do not go alike.
 const USED_FOR: Duration = Duration::from_secs(9);
 const RENEW_AFTER: Duration = Duration::from_secs(3);
+/// Who stood still for longer, by the wall's clock, uses no place before Redis has said again that it is its own.
+const STOOD_STILL: Duration = Duration::from_secs(3);
 /// How many limits are spoken of at once.
 const TOGETHER: usize = 32;
 /// For how long a refusal holds for others.
@@ -149,6 +152,12 @@ impl Slice {
         }
     }
 
+    /// Uses none of its places any more: they may be others' by now.
+    fn end(&self) {
+        self.in_flight.end_lease();
+        self.known().told = None;
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -236,10 +245,15 @@ impl PlaceLeases {
     /// Looks after all places, without an end. `owing`: the counters of which something may have to be told.
     pub(super) async fn look_after(&self, owing: impl Fn() -> Vec<(Payer, InFlight)>) {
         let (mut heard_at, mut was_away) = (Instant::now(), true);
+        let mut looked_at = Moment::now();
         loop {
             let is_scarce = |slice: &Arc<Slice>| slice.known().scarce_since().is_some();
             let is_scarce = self.slices().iter().any(is_scarce);
             time::sleep(if is_scarce { SCARCE_EVERY } else { HEAR_EVERY }).await;
+            if looked_at.stood_still() >= STOOD_STILL {
+                self.slices().iter().for_each(|slice| slice.end());
+            }
+            looked_at = Moment::now();
             if !self.redis.is_reached() {
                 continue;
             }

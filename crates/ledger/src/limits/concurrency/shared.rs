@@ -179,6 +179,13 @@ impl InFlight {
         });
     }
 
+    /// Its places may be others' by now: none is used before the book has answered again.
+    pub fn end_lease(&self) {
+        if let Some(shared) = &self.0.shared {
+            shared.until.store(0, Ordering::Relaxed);
+        }
+    }
+
     fn change(&self, change: impl Fn(State) -> State) {
         let _ = self
             .0

@@ -109,7 +109,7 @@ async fn look_when_idle(keys: &WarmKeys) {
     for slice in leases(keys).locked().values() {
         let mut known = slice.known();
         known.quiet_since -= IDLE_AFTER;
-        known.renewed -= IDLE_AFTER;
+        known.renewed.steady -= IDLE_AFTER;
     }
     leases(keys).look().await.unwrap();
 }
@@ -230,9 +230,28 @@ async fn what_is_not_used_is_kept_while_the_database_is_away_until_others_may_ha
     slice(&keys).known().quiet_since -= IDLE_AFTER;
     assert!(leases(&keys).look().await.is_err());
     assert_eq!(free(&keys), 100);
-    slice(&keys).known().renewed -= TRUSTED_FOR;
+    slice(&keys).known().renewed.steady -= TRUSTED_FOR;
     // Whether or not it can tell anybody.
     let _ = leases(&keys).look().await;
+    assert_eq!(free(&keys), 0);
+}
+
+#[tokio::test]
+async fn a_machine_that_stood_still_uses_nothing_of_what_others_may_have_by_now() {
+    let (_dir, store) = with_credit(800).await;
+    let keys = keys_of("a", &store);
+    drop(hold(&keys, &key(&keys).await, 1).await.unwrap());
+    keys.taken_lessee().unwrap().abort();
+    leases(&keys).look().await.unwrap();
+    assert_eq!(free(&keys), 100);
+    let soon = Timestamp::now() + Duration::from_secs(10);
+
+    // The steady clock did not go on with the wall's, and no look came between.
+    slice(&keys).known().renewed.wall -= TRUSTED_FOR;
+    keys.catch_up(soon);
+    assert_eq!(free(&keys), 100, "a look may be as late as that");
+    keys.catch_up(soon + TRUSTED_FOR);
+
     assert_eq!(free(&keys), 0);
 }
 

@@ -360,3 +360,18 @@ async fn a_redis_that_loses_all_it_has_gives_no_place_that_is_taken() {
         assert!(gates.take(1).await.is_none(), "after {wait} ms");
     }
 }
+
+#[tokio::test]
+async fn a_gate_that_stood_still_asks_before_it_uses_a_place_again() {
+    let Some(gates) = gates::<1>(8).await else { return };
+    let gate = &gates.gates[0];
+    drop(gates.take(0).await.unwrap());
+    assert!(gate.take_warm().is_ok(), "it has one ahead of need");
+
+    let places = gate.keys.shared.places.as_ref().unwrap();
+    places.slices().iter().for_each(|slice| slice.end());
+
+    let refused = gate.take_warm().unwrap_err();
+    assert!(refused.unleased.is_some(), "another may have it: {refused:?}");
+    assert!(gates.take(0).await.is_some());
+}
