@@ -76,7 +76,14 @@ impl Pool {
     pub(crate) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match self {
             Self::Sqlite(pool) => Transaction::Sqlite(pool.begin().await?),
-            Self::Postgres(pool) => Transaction::Postgres(within_time(pool.begin()).await?),
+            Self::Postgres(pool) => {
+                let pool = pool.clone();
+                // By a task, since whoever asks may give up: the driver forgets a BEGIN that is dropped on its way, and
+                // what the next one wrote by itself on that connection would be within a transaction that nobody commits.
+                let begun = tokio::spawn(async move { pool.begin().await });
+                let begun = within_time(async { begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed)) });
+                Transaction::Postgres(begun.await?)
+            }
         })
     }
 

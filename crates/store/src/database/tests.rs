@@ -1,9 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
-use std::num::NonZeroU32;
+use std::{future::poll_fn, num::NonZeroU32, pin::pin, task::Poll};
 
 use jiff::Timestamp;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tollgate_ledger::{Account, KeyHash, KeySettings};
 use tollgate_testkit::postgres::Postgres;
 
@@ -229,4 +229,32 @@ async fn after_a_transaction_that_the_database_ended_others_are_written_all_the_
     let after: i64 = others.pool.query(SEEN).fetch_scalar().await.unwrap();
     assert_eq!(after, before + 1);
     pool.close().await;
+}
+
+#[tokio::test]
+async fn what_is_written_after_a_transaction_that_was_given_up_at_its_begin_is_kept() {
+    const COUNT: &str = "UPDATE versions SET value = value + 1 WHERE name = 'ledger_entries'";
+    const SEEN: &str = "SELECT value FROM versions WHERE name = 'ledger_entries'";
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    let pool = store.pool.for_one(ACQUIRE_TIMEOUT);
+    let before: i64 = store.pool.query(SEEN).fetch_scalar().await.unwrap();
+
+    for looks in 0..40 {
+        {
+            let mut begin = pin!(pool.begin());
+            for _ in 0..looks {
+                let has_begun = poll_fn(|context| Poll::Ready(begin.as_mut().poll(context).is_ready()));
+                if has_begun.await {
+                    break;
+                }
+                yield_now().await;
+            }
+        }
+        pool.query(COUNT).execute().await.unwrap();
+    }
+
+    pool.close().await;
+    let after: i64 = store.pool.query(SEEN).fetch_scalar().await.unwrap();
+    assert_eq!(after, before + 40);
 }
