@@ -185,7 +185,7 @@ impl Decoder {
             self.stage = Stage::Answering;
             events.push(EventKind::Start(Start::default()));
             // An answer that breaks off has been read all the same.
-            events.extend(self.counts.usage().map(EventKind::Usage));
+            events.extend(self.counts.opening());
             events.extend(self.counts.take_tier());
         }
     }

@@ -21,6 +21,8 @@ const ITERATIONS_LIMIT: usize = 1_000;
 #[derive(Debug, Default)]
 pub struct Counts {
     told: bool,
+    /// Whether anything was told since the opening said what there was.
+    news: bool,
     own: Tokens,
     /// All steps of the answer together, where the provider lists them.
     iterations: Option<Tokens>,
@@ -49,10 +51,16 @@ impl Counts {
         }
     }
 
+    /// What an answer that opens says of its counts.
+    pub fn opening(&mut self) -> Option<EventKind> {
+        self.news = false;
+        self.usage().map(EventKind::Usage)
+    }
+
     /// What an answer that has ended says of its counts. No prompt has no tokens at all: then it was not
-    /// counted.
+    /// counted. Nothing, where only its opening was counted: said once more, that would be of the whole answer.
     pub fn events(&self) -> impl Iterator<Item = EventKind> {
-        let told = self.usage();
+        let told = self.usage().filter(|_| self.news);
         let lacks_prompt = told.is_some_and(|usage| usage.prompt == 0) && self.estimated_prompt > 0;
         let usage = told.map(|usage| Usage {
             prompt: if lacks_prompt {
@@ -74,16 +82,18 @@ impl Counts {
     /// Takes a `usage` object over what was told before.
     pub fn take(&mut self, usage: &Object<'_>) {
         self.tier_news = self.tier.heard(usage, "service_tier").or(self.tier_news.take());
-        self.told |= self.own.take(usage);
+        self.news |= self.own.take(usage);
         if let Some(details) = inner(usage, "output_tokens_details") {
             lay(&mut self.thinking, count(&details, "thinking_tokens"));
         }
         let iterations = usage.present("iterations").map(items);
+        self.told |= self.news;
         let Some(Ok(iterations)) = iterations else { return };
         let iterations = iterations.into_iter().take(ITERATIONS_LIMIT);
         let steps = iterations.filter_map(|step| Object::parse(step).ok());
         self.iterations = steps.map(|step| Tokens::of(&step)).reduce(Tokens::plus);
-        self.told |= self.iterations.is_some();
+        self.news |= self.iterations.is_some();
+        self.told |= self.news;
     }
 
     /// The counts; `None` where nothing was told.

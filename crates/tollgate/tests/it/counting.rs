@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Gate, Streamed},
-    provider::{FakeProvider, Script, answer, answers, chunk, decides, streams, streams_events, usage_chunk},
+    provider::{
+        FakeProvider, Script, answer, answers, chunk, decides, streams, streams_events, streams_raw,
+        usage_chunk,
+    },
 };
 
 use crate::{
@@ -219,6 +222,36 @@ async fn a_count_from_before_the_first_word_is_not_of_the_answer() {
     let told = told_of_stream(streams_events([opening, says, chunk(json!({}), Some("stop"))])).await;
 
     assert_eq!(told, (1_000, 40));
+}
+
+#[tokio::test]
+async fn a_message_whose_last_count_is_missing_has_the_tokens_of_its_text() {
+    let model = "claude-sonnet-4-6";
+    for last in [json!({}), json!({"usage": null})] {
+        let usage = json!({"input_tokens": 1_000, "output_tokens": 5});
+        let message =
+            json!({"id": "m", "type": "message", "role": "assistant", "content": [], "usage": usage});
+        let delta = json!({"stop_reason": "end_turn", "stop_sequence": null});
+        let text = json!({"type": "text_delta", "text": FORTY});
+        let events = [
+            json!({"type": "message_start", "message": message}),
+            json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+            json!({"type": "content_block_delta", "index": 0, "delta": text}),
+            json!({"type": "content_block_stop", "index": 0}),
+            with(json!({"type": "message_delta", "delta": delta}), last.clone()),
+            json!({"type": "message_stop"}),
+        ];
+        let written =
+            events.map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap()));
+        let (provider, gate) = stage_of("anthropic", model).await;
+        provider.lenient().always(streams_raw(written));
+
+        let streamed = stream_as(&gate, gate.key(), &question_to(model)).await;
+
+        let usage = streamed.summary().usage.clone().unwrap();
+        assert_eq!(usage.prompt_tokens, 1_000, "{last}");
+        assert!(usage.completion_tokens >= 40, "{last}: {usage:?}");
+    }
 }
 
 #[tokio::test]
