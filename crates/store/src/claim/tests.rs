@@ -39,6 +39,7 @@ async fn leases(store: &Store) -> Result<(), StoreError> {
         granted: None,
         holds: Money::ZERO,
         need: Some(Money::ZERO),
+        at_most: None,
     };
     store
         .lease(GATE, of, asked, Timestamp::UNIX_EPOCH)

@@ -303,7 +303,7 @@ async fn what_a_gate_lacks_and_others_have_is_heard_by_the_others() {
     let before = store.wanted_money().await.unwrap();
 
     let there = ask(&store, "two", of, need(None, 100)).await;
-    let more = need(Some(there.granted), 700);
+    let more = need(Some(there.granted), 701);
     assert_eq!(ask(&store, "two", of, more).await.given, None);
     assert_eq!(store.wanted_money().await.unwrap(), before, "nobody has as much");
 

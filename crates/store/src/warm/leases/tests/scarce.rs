@@ -66,6 +66,7 @@ async fn a_gate_alone_calls_nothing_scarce() {
         fund: Fund::Credit,
         short: Short::Unleased,
         wanted: nanos(60),
+        is_used_up: false,
     };
     let leased = keys.lease(&key, &refused, Timestamp::now()).await.unwrap();
 
