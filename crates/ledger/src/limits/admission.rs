@@ -17,6 +17,10 @@ const SHORTLY: Duration = Duration::from_secs(1);
 /// An answer that nobody has written yet holds at most the limit divided by this.
 const MOST_OF_ANSWER: u64 = 10;
 
+/// The limit divided by this is never held: what other gates count too is there a moment after it was asked for, and by
+/// then a little of a whole minute's worth has passed.
+const NEVER_HELD: u64 = 100;
+
 /// What is counted of one key, or of one account. Clones count together.
 #[derive(Debug, Clone, Default)]
 pub struct Meters {
@@ -207,7 +211,8 @@ impl Bounded<'_> {
         }
         let answer = expected.output.min(most / MOST_OF_ANSWER);
         let prompt = expected.prompt.saturating_add(expected.media);
-        let held = prompt.saturating_add(answer).min(most);
+        let most_held = (most - most.div_ceil(NEVER_HELD)).max(1);
+        let held = prompt.saturating_add(answer).min(most_held);
         let taken = self.meters.tokens.take(held, limit, now);
         taken.map_err(|full| self.full(Limit::TokensPerMinute, limit.get(), full))
     }

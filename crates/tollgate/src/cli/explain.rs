@@ -4,7 +4,7 @@ mod recorded;
 
 use clap::Args;
 use tollgate_gateway::{ToldAnswer, ToldAttempt, ToldBill, ToldChannel, ToldStory};
-use tollgate_store::Store;
+use tollgate_store::{OpenError, Store};
 
 use self::recorded::Recorded;
 use super::Listing;
@@ -52,7 +52,11 @@ pub async fn run(command: Explain, config: &Config) -> Result<(), CliError> {
 
 /// What the books have of a request of which no gate tells the story. Fails with `unknown` where they have nothing.
 async fn from_books(id: &str, unknown: CliError, listing: Listing, config: &Config) -> Result<(), CliError> {
-    let store = Store::open_existing(&config.database).await?;
+    let store = match Store::open_existing(&config.database).await {
+        // No books are books without this request.
+        Err(OpenError::NotThere { .. }) => return Err(unknown),
+        opened => opened?,
+    };
     let found = Recorded::find(id, &store).await;
     store.close().await;
     let recorded = found?.ok_or(unknown)?;

@@ -55,16 +55,16 @@ async fn tokens_of_audio_and_images_and_how_many_times_the_price_are_told() {
     let all = [Some(100), Some(30), Some(1_200), Some(1_120)];
     assert_eq!(tokens(&told["answer"]["usage"]), all, "{told}");
     let id = answer.header(ID).unwrap().to_owned();
-    let text = run(&gate, &["explain", &id]).await;
-    let tokens_told = "100 prompt (30 of audio), 1200 completion (1120 of images)";
-    assert!(text.contains(tokens_told), "{text}");
-    assert!(text.contains(&format!("${charge} at {rates}")), "{text}");
     let admin = Operator::admin(&gate).await;
     let record = async || {
         let told = admin.seen(&format!("/requests/{id}")).await["record"].clone();
         (tokens(&told), told["price_version"].clone())
     };
     eventually((all, json!(rates)), record).await;
+    let text = run(&gate, &["explain", &id]).await;
+    let tokens_told = "100 prompt, 30 of audio, 1200 completion, 1120 of them of images";
+    assert!(text.contains(tokens_told), "{text}");
+    assert!(text.contains(&format!("${charge} at {rates}")), "{text}");
     let sums = run(&gate, &["usage", "--json"]).await;
     let sums: Value = serde_json::from_str(&sums).expect("JSON");
     assert_eq!(tokens(&sums[0]), all, "{sums}");

@@ -78,7 +78,7 @@ async fn the_command_line_prints_every_row_for_machines_and_says_where_a_table_e
 }
 
 #[tokio::test]
-async fn the_admin_api_gives_every_row_as_csv_and_says_where_json_ends() {
+async fn operators_are_given_every_row_as_csv_and_are_told_where_json_ends() {
     let gate = gate().await;
     let admin = Operator::admin(&gate).await;
 

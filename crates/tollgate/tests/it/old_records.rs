@@ -15,7 +15,7 @@ use tollgate_testkit::gate::Gate;
 use crate::stage::setup;
 
 /// A request of the account `default` that came so many days ago and was charged $0.002.
-fn days_ago(days: i64, number: u32) -> UsageRecord<'static> {
+pub fn days_ago(days: i64, number: u32) -> UsageRecord<'static> {
     let started = Timestamp::now() - SignedDuration::from_hours(24 * days);
     let millis = u64::try_from(started.as_millisecond()).unwrap();
     UsageRecord {

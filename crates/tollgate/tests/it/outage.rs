@@ -11,13 +11,19 @@ use std::{
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tollgate_ledger::UsageRecord;
+use tollgate_store::{
+    Spool,
+    spool::{Limits, OnDamage},
+};
 use tollgate_testkit::{
-    gate::{Channel, Gate},
+    gate::{Channel, Gate, Signal},
     provider::{FakeProvider, answer, answers},
 };
 
 use crate::{
     credit::{balance, eventually, key_with_credit, run},
+    old_records::days_ago,
     stage::{MODEL, question_with, setup, with},
 };
 
@@ -277,5 +283,56 @@ async fn after_a_full_disk_the_books_take_all_that_was_answered_meanwhile() {
     // Whoever asks the database himself sees what is written for good.
     let served = served.load(Ordering::Relaxed);
     eventually(left(served), async || balance_without_zeros(&gate).await).await;
+    run(&gate, &["ledger", "verify"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gate_whose_spool_filled_its_disk_starts_again_and_books_all_of_it() {
+    let Some(disk) = SmallDisk::mounted(4) else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = format!(
+        "[database]\nurl = \"sqlite://{}\"\n[spool]\nsize_mb = 8\n",
+        folder.path().join("books.db").display()
+    );
+    let data_dir = disk.folder.join("data");
+    let mut gate = setup()
+        .config(&database)
+        .env("TOLLGATE__SERVER__DATA_DIR", &data_dir.display().to_string())
+        .start()
+        .await;
+    gate.signal(Signal::Terminate);
+    assert_eq!(gate.ended().await, Some(0), "{}", gate.logs());
+    // As a run leaves it that could not reach its books until the disk was full.
+    let (spool, _) =
+        Spool::open(&data_dir.join("spool"), Limits::of_mb(8), OnDamage::Refuse).expect("it is whole");
+    let mut records = 0;
+    let mut room = Instant::now();
+    while room.elapsed() < Duration::from_secs(1) {
+        let Some(given) = spool.reserve() else {
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        };
+        let long = "m".repeat(128);
+        given.append(&UsageRecord {
+            model: long.clone().into(),
+            served_model: long.clone().into(),
+            provider: long.clone().into(),
+            channel: long.into(),
+            ..days_ago(0, records)
+        });
+        records += 1;
+        room = Instant::now();
+    }
+    // A file that somebody has open takes its room also without a name.
+    drop(spool);
+    disk.fill();
+
+    gate.start_again().await;
+
+    let usage = run(&gate, &["usage", "--by", "nothing", "--json"]).await;
+    let usage: Value = serde_json::from_str(&usage).expect("usage is shown as JSON");
+    assert_eq!(usage[0]["requests"], records);
     run(&gate, &["ledger", "verify"]).await;
 }

@@ -110,7 +110,11 @@ fn a_refusal_for_its_tokens_costs_no_request() {
 
     assert_eq!(case.admit(100, 0).unwrap_err().limit, Limit::TokensPerMinute);
 
-    assert_eq!(case.left(), (9, 0));
+    assert_eq!(
+        case.left(),
+        (9, 1),
+        "a hundredth is not held, and a request has been spared"
+    );
 }
 
 #[test]
