@@ -34,10 +34,10 @@ const ASK_EVERY: Duration = Duration::from_millis(250);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the server may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// The server gives a connection up that says nothing for six seconds, and closes none for being idle.
+/// The server gives a connection up that says nothing, or takes nothing, for six seconds, and closes none for being idle.
 const SESSION: &str = "SELECT set_config('tcp_keepalives_idle', '3', false), \
     set_config('tcp_keepalives_interval', '1', false), set_config('tcp_keepalives_count', '3', false), \
-    set_config('idle_session_timeout', '0', false)";
+    set_config('tcp_user_timeout', '6000', false), set_config('idle_session_timeout', '0', false)";
 
 /// A gate's name, held until dropped.
 #[derive(Debug)]

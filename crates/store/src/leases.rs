@@ -220,7 +220,12 @@ impl Store {
     }
 
     /// Gives back all slices of a gate that holds nothing and has everything booked.
+    ///
+    /// Fails with [`StoreError::NameTaken`] where they are those of another gate by now.
     pub async fn give_back_leases(&self, gate: &str) -> Result<(), StoreError> {
+        if self.name_is_taken.load(Ordering::Acquire) {
+            return Err(StoreError::NameTaken);
+        }
         self.pool
             .query("DELETE FROM leases WHERE gate = $1")
             .bind(gate.to_owned())

@@ -50,7 +50,8 @@ pub fn read(usage: &Object<'_>, excludes_reasoning: bool) -> Option<Usage> {
     // Some hosts count more cached tokens than the prompt has (Azure-hosted Grok).
     let cached = told_cached.min(prompt);
     let beyond = total.map_or(0, |total| total.saturating_sub(prompt + completion));
-    let is_named = reasoning > 0 || audio > 0 || beyond == told_cached;
+    let of_cache = [told_cached, cache_write, told_cached.saturating_add(cache_write)];
+    let is_named = reasoning > 0 || audio > 0 || of_cache.contains(&beyond);
     if beyond > 0 && !is_named {
         completion += beyond;
         reasoning = beyond;

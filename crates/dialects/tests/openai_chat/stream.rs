@@ -101,10 +101,21 @@ fn thoughts_that_only_the_total_shows_are_added() {
         ((35, 12, 40), json!({}), (12, 0)),
         // What is told to be thoughts is all of them.
         ((35, 12, 109), details(json!({"reasoning_tokens": 5})), (12, 5)),
-        // Tokens read from a cache are none that were written.
+        // Tokens read from a cache are no thoughts.
         (
             (35, 12, 109),
             json!({"prompt_tokens_details": {"cached_tokens": 62}}),
+            (12, 0),
+        ),
+        // Nor are those that were written to it, nor both together.
+        (
+            (35, 12, 109),
+            json!({"prompt_tokens_details": {"cached_tokens": 0, "cache_creation_tokens": 62}}),
+            (12, 0),
+        ),
+        (
+            (35, 12, 109),
+            json!({"prompt_tokens_details": {"cached_tokens": 22, "cache_creation_tokens": 40}}),
             (12, 0),
         ),
         (

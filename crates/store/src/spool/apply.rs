@@ -220,7 +220,9 @@ impl Run {
         }
         self.position = next;
         self.shared.applied(next);
-        self.progress.send_replace(next);
+        // Where no file is left the next record has no place yet: what was applied stays so.
+        self.progress
+            .send_modify(|applied| *applied = (*applied).max(next));
         Ok(records.len())
     }
 }

@@ -225,9 +225,9 @@ impl Slice {
     }
 
     /// Uses no more of a slice that others may soon have, by either clock.
-    fn drop_what_is_stale(&self) {
+    fn drop_what_is_stale(&self, name_is_taken: bool) {
         if let Ok(turn) = self.turn.try_acquire()
-            && self.known().renewed.elapsed() >= TRUSTED_FOR
+            && (name_is_taken || self.known().renewed.elapsed() >= TRUSTED_FOR)
         {
             self.empty(&turn);
         }
@@ -261,9 +261,11 @@ impl Leases {
 
     fn drop_what_is_stale(&self, now: Timestamp) {
         self.trusted_at.store(now.as_second(), Ordering::Relaxed);
+        // Whoever has this gate's name has begun anew, without what is here.
+        let name_is_taken = self.store.name_is_taken.load(Ordering::Acquire);
         self.locked()
             .values()
-            .for_each(|slice| slice.drop_what_is_stale());
+            .for_each(|slice| slice.drop_what_is_stale(name_is_taken));
     }
 
     /// Amounts may have changed; slices are renewed at the next look.

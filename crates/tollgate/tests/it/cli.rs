@@ -106,7 +106,6 @@ fn what_only_looks_makes_no_database_and_names_the_one_that_is_not_there() {
         &["ledger", "export"],
         &["usage"],
         &["usage", "--csv"],
-        &["explain", "req_1"],
         &["backup", "copies"],
         &["keys", "list"],
         &["keys", "show", "--name", "app"],
@@ -125,7 +124,15 @@ fn what_only_looks_makes_no_database_and_names_the_one_that_is_not_there() {
         assert_eq!(output.stdout, "", "{args:?}");
     }
     let missing = folder.run(&["keys", "import", "missing.csv"]);
+    let explain = folder.run_with(
+        &["explain", "req_1"],
+        &[("TOLLGATE__SERVER__ADMIN_LISTEN", "127.0.0.1:1")],
+    );
 
+    assert!(
+        explain.stderr.contains("no gate answers on 127.0.0.1:1"),
+        "{explain:?}"
+    );
     assert!(
         missing.stderr.contains("missing.csv cannot be read"),
         "{missing:?}"

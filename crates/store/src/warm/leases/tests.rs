@@ -2,6 +2,8 @@
 
 mod scarce;
 
+use std::sync::atomic::Ordering;
+
 use tollgate_ledger::{
     AccountId, KeyId,
     limits::{NoMoney, Owner, funds},
@@ -253,6 +255,26 @@ async fn a_machine_that_stood_still_uses_nothing_of_what_others_may_have_by_now(
     keys.catch_up(soon + TRUSTED_FOR);
 
     assert_eq!(free(&keys), 0);
+}
+
+#[tokio::test]
+async fn a_gate_whose_name_another_has_uses_nothing_of_what_that_one_may_lease() {
+    let (_dir, store) = with_credit(800).await;
+    let keys = keys_of("a", &store);
+    drop(hold(&keys, &key(&keys).await, 1).await.unwrap());
+    keys.taken_lessee().unwrap().abort();
+    leases(&keys).look().await.unwrap();
+    assert_eq!(free(&keys), 100);
+
+    store.name_is_taken.store(true, Ordering::Release);
+    let looked = leases(&keys).look().await;
+
+    assert_eq!(free(&keys), 0, "{looked:?}");
+    let given_back = store.give_back_leases("a").await;
+    assert!(
+        matches!(given_back, Err(StoreError::NameTaken)),
+        "what is there by that name is the other's: {given_back:?}"
+    );
 }
 
 #[tokio::test]
