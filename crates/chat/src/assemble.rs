@@ -99,6 +99,7 @@ impl Assembler {
             }
             EventKind::Usage(usage) => {
                 self.usage = Some(usage);
+                self.usage_is_estimated = false;
                 self.counted = self.held();
             }
             // A count of less than there is would be taken for one of all.

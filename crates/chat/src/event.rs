@@ -69,7 +69,7 @@ pub enum EventKind {
     Finish(Finish),
     /// The provider's counts so far; the last one counts.
     Usage(Usage),
-    /// The prompt's count is an estimate: the provider does not give it.
+    /// Something of the last count is an estimate: the provider does not give it.
     UsageEstimated,
     /// The provider broke off behind the end of what the client is given: its last count is not of all that was said
     /// since.
@@ -103,6 +103,38 @@ impl EventKind {
         }
     }
 
+    /// What of it counts as tokens that were written, in a stream.
+    pub fn written(&self) -> Written<'_> {
+        match self {
+            Self::Text { text, .. } | Self::Refusal { text, .. } => Written {
+                said: text,
+                ..Written::default()
+            },
+            Self::Reasoning { text, .. } => Written {
+                thought: text,
+                ..Written::default()
+            },
+            Self::ToolCall { name, arguments, .. } => Written {
+                said: arguments,
+                called: name.as_deref().unwrap_or_default(),
+                ..Written::default()
+            },
+            Self::Start(_)
+            | Self::Image { .. }
+            | Self::Logprobs { .. }
+            | Self::Citation { .. }
+            | Self::Other { .. }
+            | Self::Unshown { .. }
+            | Self::State { .. }
+            | Self::BlockEnd { .. }
+            | Self::Finish(_)
+            | Self::Usage(_)
+            | Self::UsageEstimated
+            | Self::UsageCutOff
+            | Self::ServiceTier(_) => Written::default(),
+        }
+    }
+
     /// Whether the client would see output: after that no other channel can answer unnoticed.
     pub fn is_content(&self) -> bool {
         match self {
@@ -122,6 +154,22 @@ impl EventKind {
             | Self::UsageCutOff
             | Self::ServiceTier(_) => false,
         }
+    }
+}
+
+/// What of an event a model wrote in tokens of its own. Empty where there is nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written<'a> {
+    pub thought: &'a str,
+    /// Text, a refusal, or a call's arguments.
+    pub said: &'a str,
+    /// The name of what is called.
+    pub called: &'a str,
+}
+
+impl Written<'_> {
+    pub fn bytes(&self) -> u64 {
+        (self.thought.len() + self.said.len() + self.called.len()) as u64
     }
 }
 

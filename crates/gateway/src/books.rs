@@ -22,7 +22,7 @@ use crate::{
     admit::LetIn,
     count::tally::Tally,
     sandbox::SANDBOX,
-    story::{Attempt, Calls, End, Pages, Story},
+    story::{Attempt, CallMade, End, Pages, Story},
 };
 
 /// What a request came to, in money.
@@ -35,8 +35,7 @@ pub struct Bill {
     /// What the provider asks of the operator. `None`: the price is not known.
     pub cost: Option<Money>,
     /// What attempts may cost the operator beside that, whose output nobody was given: what the provider has counted of
-    /// them, else their prompts, as the gate estimates them, where the provider had read it. Only where the price is
-    /// known.
+    /// them, else what they had read and said, as the gate estimates it. Only where the price is known.
     pub lost_cost: Money,
     /// The rates, as the catalogue or the channel has them. `None`: there was nothing to pay, or no price.
     pub rates: Option<Arc<str>>,
@@ -83,7 +82,9 @@ impl Bill {
             };
         };
         let tier = end.service_tier.as_ref();
-        let mut spent = calls::of(&usage, tier, paid.map(|attempt| &attempt.calls), tally.readings());
+        let made = paid.map_or(&[][..], |attempt| &attempt.calls);
+        let told = made.iter().filter(|call| call.is_told);
+        let mut spent = calls::of(&usage, tier, told, tally.readings());
         let mut at_standard_price = false;
         for call in &mut spent {
             at_standard_price |= takes_a_price(call, price, at);
@@ -186,33 +187,31 @@ fn takes_a_price(call: &mut Spent<'_>, price: &Price, at: Timestamp) -> bool {
     has_none
 }
 
-/// What calls cost that went out, and whose output nobody was given: what their providers counted of them, else the prompt
-/// of each; at the tier of each.
+/// What calls cost that went out, and whose output nobody was given: what their providers counted of them, else about
+/// what they had read and said; at the tier of each.
 fn lost_cost(end: &End, pages: &Pages, at: Timestamp, tally: &Tally) -> Money {
     let counted = end.usage.and(pages.paid());
     let is_counted = |attempt: &Attempt| counted.is_some_and(|counted| std::ptr::eq(counted, attempt));
-    let nothing = Calls::default();
+    let used = |call: &CallMade| {
+        let told = call.usage.filter(|usage| tally.believes(usage));
+        match (&call.heard, told) {
+            (Some(heard), told) if told.is_some() || heard.usage.is_none() => {
+                heard.so_far(tally.about(), false).0
+            }
+            (_, Some(told)) => told,
+            (_, None) => Usage {
+                prompt: tally.about(),
+                ..Usage::default()
+            },
+        }
+    };
     let cost = |attempt: &Attempt| {
         let price = attempt.serving.as_ref()?.price.as_ref()?;
-        let prompt = Usage {
-            prompt: tally.about(),
-            ..Usage::default()
-        };
-        // Of an attempt that is paid for, only what never began is lost.
-        let (lost, silent) = match is_counted(attempt) {
-            true => (&nothing, attempt.calls.silent),
-            false => (&attempt.calls, 0),
-        };
-        let Calls {
-            counted, uncounted, ..
-        } = lost;
-        let counted = counted.iter().map(|call| match tally.believes(&call.usage) {
-            true => calls::spent(call.usage, call.service_tier.as_ref()),
-            false => calls::spent(prompt, call.service_tier.as_ref()),
-        });
-        let uncounted = uncounted.iter().map(|tier| calls::spent(prompt, tier.as_ref()));
-        let silent = std::iter::repeat_n(calls::spent(prompt, None), silent);
-        let mut spent: Vec<Spent<'_>> = counted.chain(uncounted).chain(silent).collect();
+        let is_paid_for = is_counted(attempt);
+        let lost = attempt.calls.iter().filter(|call| !(is_paid_for && call.is_told));
+        let mut spent: Vec<Spent<'_>> = lost
+            .map(|call| calls::spent(used(call), call.service_tier.as_ref()))
+            .collect();
         for call in &mut spent {
             takes_a_price(call, price, at);
         }

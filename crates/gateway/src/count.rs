@@ -8,6 +8,7 @@
 //! Not here: which count a request is settled with ([`tally`]).
 
 pub mod belief;
+pub mod heard;
 pub mod tally;
 mod text;
 mod tokenizer;

@@ -28,7 +28,7 @@ use crate::{
     error::{Failure, GateError},
     gate::Gate,
     idempotency::Fate,
-    story::{End, Finishes, Sent, Story},
+    story::{Attempt, End, Finishes, Pages, Sent, Story},
 };
 
 /// The outcome where the client did not wait for the end.
@@ -123,11 +123,6 @@ impl Settlement {
         if let Some(model) = model {
             self.tally.answered_by(model);
         }
-        self.counts_readings();
-    }
-
-    /// Counts how often the attempt that is paid for reads the prompt.
-    pub fn counts_readings(&mut self) {
         if self.choices > 1 {
             let most = self.story.read(|pages| {
                 let serving = pages.paid()?.serving.as_ref()?;
@@ -135,6 +130,15 @@ impl Settlement {
             });
             let choices = u64::from(self.choices);
             self.tally.is_read(choices.div_ceil(most.unwrap_or(choices)));
+        }
+    }
+
+    /// An answer that did not come to its end is of the calls that had begun: the others may never have gone out.
+    fn is_of_calls_that_began(&mut self) {
+        let told = |pages: &Pages| pages.paid().map_or(0, Attempt::told_calls);
+        let told = self.story.read(told);
+        if told > 0 {
+            self.tally.is_read(told);
         }
     }
 
@@ -283,8 +287,9 @@ impl Settlement {
             departure.settled();
         }
         self.end.outcome = outcome;
-        if outcome == OK {
-            self.tally.end();
+        match outcome == OK {
+            true => self.tally.end(),
+            false => self.is_of_calls_that_began(),
         }
         if let Some((usage, is_estimated)) = self.tally.usage() {
             self.end.usage = Some(usage);

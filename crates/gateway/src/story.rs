@@ -8,6 +8,7 @@
 //! Not here: for how long stories are kept ([`kept`]), and how they are told ([`told`]).
 
 mod attempt;
+mod calls;
 pub mod kept;
 mod lines;
 mod route;
@@ -26,7 +27,8 @@ use tollgate_dialects::Note;
 use tollgate_store::WarmKey;
 
 use crate::{books::Bill, error::GateError, request_id::RequestId};
-pub use attempt::{Attempt, AttemptMark, AttemptPen, Calls, CountedCall, Followed, OK};
+pub use attempt::{Attempt, AttemptMark, AttemptPen, OK};
+pub use calls::{CallMade, Followed};
 use route::Considered;
 pub use route::Why;
 
@@ -212,12 +214,7 @@ impl Story {
             let notes = end.notes.iter().map(|note| note.name().len()).sum::<usize>();
             notes + end.notes.capacity() * size_of::<Note>()
         });
-        let calls = |Attempt { calls, .. }: &Attempt| {
-            calls.counted.capacity() * size_of::<CountedCall>()
-                + calls.uncounted.capacity() * size_of::<Option<ServiceTier>>()
-        };
         size_of::<Self>()
-            + pages.attempts.iter().map(calls).sum::<usize>()
             + 2 * self.id.as_str().len()
             + end
             + pages.considered.capacity() * size_of::<Considered>()

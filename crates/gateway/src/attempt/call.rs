@@ -23,6 +23,7 @@ use crate::{
     abandoned::{Abandonable, How, Parting, Read, Rest},
     buffered::Held,
     channel::Server,
+    count::heard::Heard,
     error::Failure,
     gate::Gate,
     health::Place,
@@ -129,14 +130,13 @@ impl Call {
         let call = self.clone();
         let work = async move { call.whole_now(request).await };
         let read = |(answer, ..): Whole, _| -> Rest {
+            // What nobody counted has an estimate of its own, so that the sum of several calls is of all of them.
+            let mut heard = Heard::of(answer.usage, answer.counted_by.is_estimate());
+            heard.service_tier = answer.service_tier;
+            let how = How::Complete;
             Box::pin(std::future::ready(Read {
-                // What nobody counted has an estimate of its own, so that the sum of several calls is of all of them.
-                usage: Some(answer.usage),
-                is_estimated: answer.counted_by.is_estimate(),
-                cut_off: false,
-                said: 0,
-                service_tier: answer.service_tier,
-                how: How::Complete,
+                heard: Some(heard),
+                how,
             }))
         };
         Abandonable::new(parting, read, work).await
@@ -148,6 +148,7 @@ impl Call {
             Ok((answer, held)) => {
                 let usage = (answer.counted_by != CountedBy::Gate).then_some(answer.usage);
                 followed.counted(usage, answer.service_tier.clone());
+                followed.told();
                 Ok((answer, held, followed))
             }
             Err(failure) => {

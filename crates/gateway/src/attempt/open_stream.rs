@@ -13,6 +13,7 @@ use super::{
 use crate::{
     abandoned::{Deadline, How, Parting, Read},
     buffered::Held,
+    count::heard::Heard,
     error::Failure,
     health::{ModelHealth, Place, Standing, Witness},
     sandbox::EmbeddedStream,
@@ -146,8 +147,10 @@ impl OpenStream {
             true => self.read().await,
             false => Some(Ok(std::mem::take(&mut self.held))),
         };
-        if self.goes_to_client {
-            self.handed_on();
+        match &mut self.followed {
+            Some(_) if self.goes_to_client => self.handed_on(),
+            Some(followed) if matches!(events, Some(Ok(_))) => followed.told(),
+            _ => {}
         }
         events
     }
@@ -230,8 +233,7 @@ impl OpenStream {
         if let Source::Merged(stream) = &mut self.source {
             stream.is_left();
         }
-        let (mut usage, mut service_tier, mut bytes, mut said) = (None, None, 0, 0);
-        let (mut is_estimated, mut cut_off) = (false, false);
+        let (mut heard, mut bytes) = (Heard::default(), 0);
         let how = loop {
             match timeout_at(deadline.until, self.next()).await {
                 Err(_) => break How::Slow,
@@ -240,23 +242,7 @@ impl OpenStream {
                 Ok(Some(Ok(events))) => {
                     for event in &events {
                         bytes += weight(event);
-                        match &event.kind {
-                            EventKind::Usage(counted) => {
-                                usage = Some(*counted);
-                                // One without tokens is none of what was said.
-                                if counted.completion > 0 {
-                                    said = 0;
-                                }
-                            }
-                            EventKind::UsageEstimated => is_estimated = true,
-                            EventKind::UsageCutOff => cut_off = true,
-                            EventKind::Text { text, .. }
-                            | EventKind::Refusal { text, .. }
-                            | EventKind::Reasoning { text, .. }
-                            | EventKind::ToolCall { arguments: text, .. } => said += text.len() as u64,
-                            EventKind::ServiceTier(tier) => service_tier = Some(tier.clone()),
-                            _ => {}
-                        }
+                        heard.hear(&event.kind);
                     }
                 }
             }
@@ -265,11 +251,7 @@ impl OpenStream {
             }
         };
         Read {
-            usage,
-            is_estimated,
-            cut_off,
-            said,
-            service_tier,
+            heard: Some(heard),
             how,
         }
     }
@@ -314,12 +296,8 @@ impl Drop for OpenStream {
 fn weight(event: &Event) -> usize {
     const LEAST: usize = 64;
     let text = match &event.kind {
-        EventKind::Text { text, .. }
-        | EventKind::Refusal { text, .. }
-        | EventKind::Reasoning { text, .. }
-        | EventKind::ToolCall { arguments: text, .. } => text.len(),
         EventKind::State { state, .. } => state.json.len(),
-        _ => 0,
+        other => other.written().bytes() as usize,
     };
     match &event.wire {
         Wire::Chunk(chunk) => chunk.len(),

@@ -10,36 +10,39 @@ use std::iter::repeat;
 use tollgate_catalog::price::Spent;
 use tollgate_chat::{service_tier::ServiceTier, usage::Usage};
 
-use crate::story::Calls;
+use crate::story::CallMade;
 
-/// What each call used. `all`: what they came to together, and `tier`: the one that the answer names; `known`: what the
-/// provider said of each; `calls`: how many were made, where each was made.
+/// What each call used. `all`: what they came to together, and `tier`: the one that the answer names; `told`: those that
+/// it is of, as far as they are known; `calls`: how many it is of.
 pub fn of<'a>(
     all: &Usage,
     tier: Option<&'a ServiceTier>,
-    known: Option<&'a Calls>,
+    told: impl Iterator<Item = &'a CallMade>,
     calls: u64,
 ) -> Vec<Spent<'a>> {
-    let (counted, uncounted) = known.map_or((&[][..], &[][..]), |known| (&known.counted, &known.uncounted));
+    let (counted, uncounted): (Vec<_>, Vec<_>) = told
+        .map(|call| (call.usage, call.service_tier.as_ref()))
+        .partition(|(usage, _)| usage.is_some());
     let one_has_all = calls <= 1 && counted.len() <= 1;
     if one_has_all {
         return vec![spent(*all, tier)];
     }
-    let tiers = counted.iter().map(|call| call.service_tier.as_ref());
-    let of_others = uncounted.iter().map(Option::as_ref).chain(repeat(tier));
+    let counted: Vec<(Usage, Option<&ServiceTier>)> = counted
+        .into_iter()
+        .filter_map(|(usage, tier)| Some((usage?, tier)))
+        .collect();
+    let tiers = counted.iter().map(|(_, tier)| *tier);
+    let of_others = uncounted.iter().map(|(_, tier)| *tier).chain(repeat(tier));
     let sum = counted
         .iter()
-        .fold(Usage::default(), |sum, call| sum.plus(call.usage));
+        .fold(Usage::default(), |sum, (usage, _)| sum.plus(*usage));
     let rest = all.less(sum);
     if rest.plus(sum) != *all {
         // The sum is not of these: the gate has counted in the provider's stead, or an estimate took a count's place.
         let shared = all.shared_by(calls).zip(tiers.chain(of_others));
         return shared.map(|(usage, tier)| spent(usage, tier)).collect();
     }
-    let mut each: Vec<Spent<'a>> = counted
-        .iter()
-        .map(|call| spent(call.usage, call.service_tier.as_ref()))
-        .collect();
+    let mut each: Vec<Spent<'a>> = counted.iter().map(|(usage, tier)| spent(*usage, *tier)).collect();
     if rest == Usage::default() {
         return each;
     }

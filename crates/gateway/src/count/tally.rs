@@ -13,13 +13,14 @@ use tollgate_catalog::{
 };
 use tollgate_chat::{
     answer::Answer,
-    event::EventKind,
+    event::{EventKind, Written},
     usage::{CountedBy, Usage},
 };
 
 use super::{
     Counted, Counting, Texts,
     belief::{Belief, leaves_out},
+    heard::{Heard, together},
     text::{Output, PROMPT_KEPT, Said, said_bytes},
 };
 use crate::{
@@ -161,22 +162,16 @@ impl Tally {
             EventKind::Usage(usage) => self.tell(*usage),
             EventKind::UsageEstimated => self.is_estimated = true,
             EventKind::UsageCutOff => self.cut_off = true,
-            EventKind::Text { text, .. } | EventKind::Refusal { text, .. } => self.said.say(text),
-            EventKind::Reasoning { text, .. } => self.said.think(text),
-            EventKind::ToolCall { name, arguments, .. } => {
-                name.iter().for_each(|name| self.said.say(name));
-                self.said.say(arguments);
+            written => {
+                let Written {
+                    thought,
+                    said,
+                    called,
+                } = written.written();
+                self.said.think(thought);
+                self.said.say(called);
+                self.said.say(said);
             }
-            EventKind::Start(_)
-            | EventKind::Image { .. }
-            | EventKind::Logprobs { .. }
-            | EventKind::Citation { .. }
-            | EventKind::Other { .. }
-            | EventKind::Unshown { .. }
-            | EventKind::State { .. }
-            | EventKind::BlockEnd { .. }
-            | EventKind::Finish(_)
-            | EventKind::ServiceTier(_) => {}
         }
     }
 
@@ -203,26 +198,28 @@ impl Tally {
 
     /// Takes what was read of an answer whose client has gone.
     pub fn read_on(&mut self, read: &Read) {
-        self.begun |= read.usage.is_some() || read.said > 0;
-        if let Some(usage) = read.usage {
-            let bytes = self.said.bytes() + read.said;
+        let Some(heard) = &read.heard else { return };
+        self.begun |= heard.tells();
+        if let Some(usage) = heard.usage {
+            let bytes = self.said.bytes() + heard.since();
             self.tell_of(usage, bytes, bytes > 0 || self.told_of > 0);
         }
-        self.said.say_unkept(read.said);
-        self.is_estimated |= read.is_estimated;
-        self.cut_off |= read.cut_off;
+        self.said.say_unkept(heard.since());
+        self.is_estimated |= heard.is_estimated;
+        self.cut_off |= heard.cut_off;
         // Where it did not come to its end, what was said after the last count is counted too.
         self.whole |= read.how == How::Complete;
     }
 
-    /// Takes what had come of a stream whose client saw nothing of it: its count, if there was one, and bytes that were
-    /// said since.
-    pub fn began(&mut self, usage: Option<Usage>, is_estimated: bool, said: u64) {
+    /// Takes what had come of the calls of a stream whose client saw nothing of it.
+    pub fn began(&mut self, calls: &[Heard]) {
         self.begun = true;
-        if let Some(usage) = usage {
-            self.tell_of(usage, said, false);
+        if calls.iter().all(|call| call.usage.is_none()) {
+            return self.said.say_unkept(calls.iter().map(Heard::since).sum());
         }
-        self.said.say_unkept(said);
+        let about = self.about();
+        let (usage, is_estimated) = together(calls.iter().map(|call| call.so_far(about, false)));
+        self.tell_of(usage, 0, false);
         self.is_estimated |= is_estimated;
     }
 
@@ -259,6 +256,7 @@ impl Tally {
             false => usage.completion,
         };
         self.told = Some(usage);
+        self.is_estimated = false;
         self.said.clear();
         if usage.prompt > 0 {
             self.request = None;

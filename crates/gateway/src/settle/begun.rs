@@ -4,8 +4,6 @@
 //! then counts as it does behind the first word. What never began is not paid, nor is a whole answer: nobody knows how far
 //! it was, and a provider that hangs is no client's fault.
 
-use tollgate_chat::usage::Usage;
-
 use super::Settlement;
 
 impl Settlement {
@@ -15,30 +13,12 @@ impl Settlement {
         if !self.stream || self.tally.has_begun() {
             return;
         }
-        let Some(mut calls) = self.story.pay_for_begun() else {
+        let Some(calls) = self.story.pay_for_begun() else {
             return;
         };
-        for call in &mut calls {
-            if let Some(tier) = call.service_tier.take() {
-                self.served_at(tier);
-            }
+        for tier in calls.iter().filter_map(|call| call.service_tier.clone()) {
+            self.served_at(tier);
         }
-        let said = calls.iter().map(|call| call.said).sum();
-        let is_estimated = calls.iter().any(|call| call.is_estimated);
-        if calls.iter().all(|call| call.usage.is_none()) {
-            self.tally.is_read(calls.len() as u64);
-            return self.tally.began(None, is_estimated, said);
-        }
-        let is_uncounted = calls.iter().any(|call| call.usage.is_none());
-        let prompt = self.tally.about();
-        let usages = calls.iter().map(|call| {
-            call.usage.unwrap_or_else(|| Usage {
-                prompt,
-                ..Usage::default()
-            })
-        });
-        let usage = usages.reduce(Usage::plus);
-        self.tally.is_read(calls.len() as u64);
-        self.tally.began(usage, is_estimated || is_uncounted, said);
+        self.tally.began(&calls);
     }
 }

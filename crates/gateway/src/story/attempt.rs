@@ -1,23 +1,15 @@
 //! The attempts of a story.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use tollgate_catalog::{provider::Provider, serving::Serving};
-use tollgate_chat::{
-    event::{Event, EventKind},
-    service_tier::ServiceTier,
-    usage::Usage,
-};
 
-use super::{Pages, Story};
+use super::{CallMade, Pages, Story};
 use crate::{
-    attempt::outcome::{for_log, label, may_be_billed},
+    attempt::outcome::{for_log, label},
     channel::{Served, Server},
     error::{Failure, GateError},
 };
@@ -46,70 +38,8 @@ pub struct Attempt {
     /// Whether it was read on when the client had gone, and is what the request is settled with.
     pub is_paid_for: bool,
     /// Its calls that its provider may bill, but for the one that gave an answer by itself. Where the attempt is not what
-    /// the request is settled with, they are lost.
-    pub calls: Calls,
-}
-
-/// Calls of an attempt that broke, were left, or gave a part of an answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Calls {
-    /// Those that the provider has counted.
-    pub counted: Vec<CountedCall>,
-    /// The others, by the tiers that served them. Each of them has gone out with the prompt.
-    pub uncounted: Vec<Option<ServiceTier>>,
-    /// Those of both whose answer had begun to come as a stream.
-    pub begun: Vec<Begun>,
-    /// How many of those without a count had not begun, where the request is settled with what others had.
-    pub silent: usize,
-}
-
-/// What a provider says of one call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CountedCall {
-    pub usage: Usage,
-    /// The tier of service that answered; `None`: the standard one.
-    pub service_tier: Option<ServiceTier>,
-}
-
-/// What has come of a stream that reached nobody.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Begun {
-    pub usage: Option<Usage>,
-    /// Whether some of it is an estimate.
-    pub is_estimated: bool,
-    /// Bytes that were said since.
-    pub said: u64,
-    pub service_tier: Option<ServiceTier>,
-}
-
-impl Begun {
-    fn hear(&mut self, event: &EventKind) {
-        match event {
-            EventKind::Usage(usage) => {
-                self.usage = Some(*usage);
-                // One without tokens is none of what was said.
-                if usage.completion > 0 {
-                    self.said = 0;
-                }
-            }
-            EventKind::UsageEstimated => self.is_estimated = true,
-            EventKind::ServiceTier(tier) => self.service_tier = Some(tier.clone()),
-            EventKind::Text { text, .. }
-            | EventKind::Refusal { text, .. }
-            | EventKind::Reasoning { text, .. }
-            | EventKind::ToolCall { arguments: text, .. } => self.said += text.len() as u64,
-            EventKind::Start(_)
-            | EventKind::Image { .. }
-            | EventKind::Logprobs { .. }
-            | EventKind::Citation { .. }
-            | EventKind::Other { .. }
-            | EventKind::Unshown { .. }
-            | EventKind::State { .. }
-            | EventKind::BlockEnd { .. }
-            | EventKind::Finish(_)
-            | EventKind::UsageCutOff => {}
-        }
-    }
+    /// the request is settled with, they are lost. Until the request is over.
+    pub calls: Vec<CallMade>,
 }
 
 /// The head of the provider's answer.
@@ -120,6 +50,11 @@ pub struct Head {
 }
 
 impl Attempt {
+    /// Of how many of its calls the count of the whole answer is, where several were made for it.
+    pub fn told_calls(&self) -> u64 {
+        self.calls.iter().filter(|call| call.is_told).count() as u64
+    }
+
     /// `None`: the embedded model.
     pub fn provider(&self) -> Option<&Provider> {
         self.served.provider.as_deref()
@@ -183,7 +118,7 @@ impl Story {
                 outcome: None,
                 error: None,
                 is_paid_for: false,
-                calls: Calls::default(),
+                calls: Vec::new(),
             });
         }
         AttemptPen {
@@ -195,26 +130,6 @@ impl Story {
             served: Arc::clone(served),
             is_done: false,
         }
-    }
-
-    /// The client has left a stream that had not reached it: the attempt is paid for whose answer had begun then, of
-    /// several the one that was to be handed on, else the first. Gives what each of its calls had begun.
-    pub fn pay_for_begun(&self) -> Option<Vec<Begun>> {
-        let mut pages = self.pages();
-        // Any other had come to an end before: of its own fault, or since it took too long.
-        let ended_as = |outcome: &'static str| {
-            let begun =
-                |attempt: &Attempt| attempt.outcome == Some(outcome) && !attempt.calls.begun.is_empty();
-            pages.attempts.iter().position(begun)
-        };
-        let place = ended_as(OK).or_else(|| ended_as(CANCELLED))?;
-        let attempt = &mut pages.attempts[place];
-        attempt.is_paid_for = true;
-        let calls = &mut attempt.calls;
-        let begun = std::mem::take(&mut calls.begun);
-        let uncounted = begun.iter().filter(|begun| begun.usage.is_none()).count();
-        calls.silent = calls.uncounted.len().saturating_sub(uncounted);
-        Some(begun)
     }
 
     /// The attempt that had answered broke after its first output. It is warned of.
@@ -281,7 +196,7 @@ impl Pages {
             attempt.outcome.get_or_insert(CANCELLED);
             attempt.ended.get_or_insert(now);
             // Nobody asks any more.
-            attempt.calls.begun = Vec::new();
+            attempt.calls = Vec::new();
         }
     }
 }
@@ -303,25 +218,13 @@ impl AttemptMark {
         self.write(|attempt| attempt.is_paid_for = true);
     }
 
-    /// Follows one call of the attempt, in case it comes to nothing.
-    pub fn follow(&self) -> Followed {
-        Followed {
-            mark: self.clone(),
-            went_out: AtomicBool::new(false),
-            counted: None,
-            service_tier: None,
-            begun: None,
-            is_billed: true,
-        }
-    }
-
-    /// A call of the attempt had begun when it was given up. Nobody asks any more once the request is over.
-    fn had_begun(&self, begun: Begun) {
+    /// A call of the attempt is over. Nobody asks any more once the request is.
+    pub(super) fn made(&self, call: CallMade) {
         let mut pages = self.story.pages();
         if pages.end.is_none()
             && let Some(attempt) = self.place.and_then(|place| pages.attempts.get_mut(place))
         {
-            attempt.calls.begun.push(begun);
+            attempt.calls.push(call);
         }
     }
 
@@ -329,87 +232,6 @@ impl AttemptMark {
         let mut pages = self.story.pages();
         if let Some(attempt) = self.place.and_then(|place| pages.attempts.get_mut(place)) {
             write(attempt);
-        }
-    }
-}
-
-/// One call, and what its provider counts of it. Dropping it writes that down.
-#[derive(Debug)]
-pub struct Followed {
-    mark: AttemptMark,
-    /// Whether anything of it may have gone out: a connection was there for it.
-    went_out: AtomicBool,
-    counted: Option<Usage>,
-    service_tier: Option<ServiceTier>,
-    /// What has come of it as a stream, if anything has.
-    begun: Option<Begun>,
-    /// Whether it is billed though nobody has counted it.
-    is_billed: bool,
-}
-
-impl Followed {
-    /// A connection is there, and the request goes out on it.
-    pub fn goes_out(&self) {
-        self.went_out.store(true, Ordering::Relaxed);
-    }
-
-    /// The head of the provider's answer came.
-    pub fn head(&self, status: u16) {
-        self.mark.head(status);
-    }
-
-    /// It came to nothing.
-    pub fn failed(&mut self, failure: &Failure) {
-        self.is_billed = may_be_billed(label(failure));
-        // What its provider did not finish by a fault of its own, no client pays.
-        self.begun = None;
-    }
-
-    /// Takes what a stream says; the last count and the last tier hold.
-    pub fn hear(&mut self, events: &[Event]) {
-        if events.is_empty() {
-            return;
-        }
-        let begun = self.begun.get_or_insert_default();
-        for event in events {
-            begun.hear(&event.kind);
-        }
-        self.counted = begun.usage.or(self.counted);
-        if let Some(tier) = &begun.service_tier {
-            self.service_tier = Some(tier.clone());
-        }
-    }
-
-    /// The provider has counted this, at this tier.
-    pub fn counted(&mut self, usage: Option<Usage>, tier: Option<ServiceTier>) {
-        self.counted = usage.or(self.counted);
-        self.service_tier = tier.or(self.service_tier.take());
-    }
-
-    /// Somebody is given its output as the whole answer, and has its count.
-    pub fn handed_on(mut self) {
-        (self.counted, self.begun, self.is_billed) = (None, None, false);
-    }
-}
-
-impl Drop for Followed {
-    fn drop(&mut self) {
-        if let Some(begun) = self.begun.take() {
-            self.mark.had_begun(begun);
-        }
-        let tier = self.service_tier.take();
-        let service_tier = tier.filter(|tier| !ServiceTier::is_standard(tier.as_str()));
-        match self.counted {
-            Some(usage) => self.mark.write(|attempt| {
-                let call = CountedCall { usage, service_tier };
-                attempt.calls.counted.push(call);
-            }),
-            // Nobody asks anything for what never reached a provider.
-            None if self.is_billed && *self.went_out.get_mut() => {
-                self.mark
-                    .write(|attempt| attempt.calls.uncounted.push(service_tier));
-            }
-            None => {}
         }
     }
 }

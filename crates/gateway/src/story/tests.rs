@@ -179,6 +179,7 @@ fn of_streams_that_had_begun_the_one_is_paid_for_that_was_to_be_handed_on_and_no
     let begin = |story: &Arc<Story>, channel: &str| {
         let pen = story.attempt_embedded(&served(channel));
         let mut followed = pen.mark().follow();
+        followed.goes_out();
         followed.hear(&[Event::new(EventKind::Start(Start::default()))]);
         drop(followed);
         pen

@@ -44,6 +44,7 @@ mod key_import;
 mod key_limits;
 mod keys;
 mod kill;
+mod left_choices;
 mod left_stream;
 mod log_lines;
 mod long_reports;

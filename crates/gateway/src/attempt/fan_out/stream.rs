@@ -4,7 +4,6 @@ use std::{collections::VecDeque, pin::Pin, sync::Arc};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::Barrier;
-use tollgate_catalog::contract::estimated_tokens;
 use tollgate_chat::{
     chunk::Head,
     event::{Event, EventKind, Start, Wire},
@@ -15,7 +14,7 @@ use tollgate_dialects::ProviderRequest;
 use super::{Share, merge::chunk, numbers::Numbers, of_share, places::CallPlaces};
 use crate::{
     attempt::{OpenStream, call::Call, pace::Attention},
-    count::belief::leaves_out,
+    count::heard::{Heard, together},
     error::Failure,
     health::Place,
 };
@@ -28,7 +27,9 @@ pub struct MergedStream {
     head: Head,
     started: bool,
     numbers: Numbers,
-    parts: Vec<Counts>,
+    parts: Vec<Part>,
+    /// The last count of all that was said.
+    counted: Option<(Usage, bool)>,
     places: CallPlaces,
     /// That of all of its streams.
     attention: Arc<Attention>,
@@ -54,35 +55,19 @@ struct Said {
     place: Option<Arc<Place>>,
 }
 
-/// What one share has counted, and about how much it has said.
-struct Counts {
+/// What is known of one share.
+struct Part {
     share: Share,
-    usage: Option<Usage>,
-    bytes: u64,
-    /// How much it had said when it was counted.
-    counted: u64,
-    /// Whether a part of the count is the gate's.
-    is_estimated: bool,
-}
-
-impl Counts {
-    /// Its stream broke: nobody counts what it said since its last count.
-    fn broke(&mut self) {
-        let uncounted = self.bytes - self.counted;
-        if let Some(usage) = self.usage.as_mut().filter(|_| uncounted > 0) {
-            usage.completion = usage.completion.saturating_add(estimated_tokens(uncounted));
-            self.counted = self.bytes;
-            self.is_estimated = true;
-        }
-    }
+    /// `None`: it has not begun.
+    heard: Option<Heard>,
+    has_ended: bool,
 }
 
 impl MergedStream {
     /// Its client has gone, and it is read on for what the calls count: those that wait are not begun any more, and one
     /// that fails lets the others go on.
     pub fn is_left(&mut self) {
-        let waiting: Vec<Share> = self.waiting.drain(..).map(|(share, _)| share).collect();
-        self.parts.retain(|counts| !waiting.contains(&counts.share));
+        self.waiting.clear();
         self.reader = Reader::Gate { failed: None };
     }
 
@@ -93,16 +78,15 @@ impl MergedStream {
         call.place = None;
         let attention = Arc::default();
         call.attention = Some(Arc::clone(&attention));
-        let parts = shares.iter().map(|(share, _)| Counts {
+        let parts = shares.iter().map(|(share, _)| Part {
             share: *share,
-            usage: None,
-            bytes: 0,
-            counted: 0,
-            is_estimated: false,
+            heard: None,
+            has_ended: false,
         });
         let mut merged = Self {
             under_way: FuturesUnordered::new(),
             parts: parts.collect(),
+            counted: None,
             waiting: shares.into(),
             head: call.presentation.head.clone(),
             call,
@@ -161,6 +145,9 @@ impl MergedStream {
             let events = match events {
                 None => {
                     drop(stream);
+                    if let Some(part) = self.part(share) {
+                        part.has_ended = true;
+                    }
                     self.places.put_back(place);
                     self.start_next();
                     continue;
@@ -175,7 +162,6 @@ impl MergedStream {
                     };
                     failed.get_or_insert(failure);
                     drop(stream);
-                    self.broke(share);
                 }
                 (Ok(events), stream) => {
                     if let Some(stream) = stream {
@@ -189,14 +175,8 @@ impl MergedStream {
         }
     }
 
-    /// One of the calls that the client left has failed. Where it had said nothing, there is nothing to pay for.
-    fn broke(&mut self, share: Share) {
-        self.parts.retain_mut(|counts| {
-            if counts.share == share {
-                counts.broke();
-            }
-            counts.share != share || counts.usage.is_some() || counts.bytes > 0
-        });
+    fn part(&mut self, share: Share) -> Option<&mut Part> {
+        self.parts.iter_mut().find(|part| part.share == share)
     }
 
     fn give_up(&mut self) {
@@ -231,7 +211,9 @@ impl MergedStream {
                 Wire::Chunk(json) => Wire::Chunk(chunk(&json, share, &mut self.numbers, &self.head)?),
                 other => other,
             };
-            let counts = self.parts.iter_mut().find(|counts| counts.share == share);
+            if let Some(part) = self.part(share) {
+                part.heard.get_or_insert_default().hear(&kind);
+            }
             match &mut kind {
                 // The whole answer has our ID and time; of the rest the first word counts.
                 EventKind::Start(start) => {
@@ -245,33 +227,22 @@ impl MergedStream {
                         ..Start::default()
                     };
                 }
-                EventKind::Usage(usage) => {
-                    if let Some(counts) = counts {
-                        counts.usage = Some(*usage);
-                        counts.counted = counts.bytes;
+                EventKind::Usage(_) => {
+                    let mut counted = self.count_of_all().into_iter();
+                    if let Some(usage) = counted.next() {
+                        seen.push(Event { kind: usage, wire });
                     }
-                    *usage = self.sum();
+                    seen.extend(counted.map(Event::new));
+                    continue;
                 }
-                EventKind::UsageCutOff => {
-                    if let Some(counts) = counts.filter(|counts| counts.bytes > counts.counted) {
-                        counts.usage = None;
-                    }
-                }
-                EventKind::UsageEstimated | EventKind::ServiceTier(_) => {}
-                EventKind::Text { choice, text }
-                | EventKind::Refusal { choice, text }
-                | EventKind::Reasoning { choice, text }
-                | EventKind::ToolCall {
-                    choice,
-                    arguments: text,
-                    ..
-                } => {
-                    *choice = self.numbers.of(*choice, share)?;
-                    if let Some(counts) = counts {
-                        counts.bytes += text.len() as u64;
-                    }
-                }
-                EventKind::Image { choice, .. }
+                // What it means for one is in the count of all.
+                EventKind::UsageEstimated | EventKind::UsageCutOff => continue,
+                EventKind::ServiceTier(_) => {}
+                EventKind::Text { choice, .. }
+                | EventKind::Refusal { choice, .. }
+                | EventKind::Reasoning { choice, .. }
+                | EventKind::ToolCall { choice, .. }
+                | EventKind::Image { choice, .. }
                 | EventKind::Logprobs { choice, .. }
                 | EventKind::Citation { choice, .. }
                 | EventKind::State { choice, .. }
@@ -285,14 +256,36 @@ impl MergedStream {
         Ok(seen)
     }
 
-    fn sum(&self) -> Usage {
-        let counted = self.parts.iter().filter_map(|counts| counts.usage);
-        counted.fold(Usage::default(), Usage::plus)
+    /// What all that have begun used so far. What some have said and nobody has counted is estimated, since a count is of
+    /// all that was said before it. Nothing, where none was counted: whoever writes the answer counts the whole.
+    fn count_of_all(&mut self) -> Vec<EventKind> {
+        let begun = || {
+            self.parts
+                .iter()
+                .filter_map(|part| Some((part.heard.as_ref()?, part.has_ended)))
+        };
+        if begun().all(|(heard, _)| heard.usage.is_none()) {
+            return Vec::new();
+        }
+        let prompt = self.call.presentation.estimated_prompt_tokens;
+        let counted = together(begun().map(|(heard, has_ended)| heard.so_far(prompt, has_ended)));
+        self.counted = Some(counted);
+        let (usage, is_estimated) = counted;
+        let is_estimated = is_estimated.then_some(EventKind::UsageEstimated);
+        [EventKind::Usage(usage)]
+            .into_iter()
+            .chain(is_estimated)
+            .collect()
     }
 
     /// What is said when all calls have ended.
     fn last_words(&mut self) -> (Result<Vec<Event>, Failure>, bool) {
-        let counts = self.last_counts();
+        let before = self.counted;
+        let counts = self.count_of_all();
+        let counts = match self.counted == before {
+            true => Vec::new(),
+            false => counts.into_iter().map(Event::new).collect(),
+        };
         match &mut self.reader {
             Reader::Gate { failed } if counts.is_empty() && failed.is_some() => {
                 (failed.take().map_or(Ok(counts), Err), true)
@@ -301,33 +294,6 @@ impl MergedStream {
             Reader::Gate { failed: Some(_) } => (Ok(counts), false),
             Reader::Client | Reader::Gate { .. } => (Ok(counts), true),
         }
-    }
-
-    /// Where some were counted and others not, or not to their end, what is missing is estimated, so that the sum is of
-    /// all. Where none was, whoever writes the answer estimates the whole.
-    fn last_counts(&mut self) -> Vec<Event> {
-        for counts in &mut self.parts {
-            // One that no answer can have is none.
-            counts.usage = counts.usage.filter(|usage| !leaves_out(usage, counts.bytes > 0));
-        }
-        let is_whole = |counts: &Counts| counts.usage.is_some() && !counts.is_estimated;
-        let none_is_counted = self.parts.iter().all(|counts| counts.usage.is_none());
-        if none_is_counted || self.parts.iter().all(is_whole) {
-            return Vec::new();
-        }
-        let prompt = self.call.presentation.estimated_prompt_tokens;
-        for counts in &mut self.parts {
-            counts.usage.get_or_insert_with(|| Usage {
-                prompt,
-                completion: estimated_tokens(counts.bytes),
-                ..Usage::default()
-            });
-            counts.is_estimated = false;
-        }
-        vec![
-            Event::new(EventKind::Usage(self.sum())),
-            Event::new(EventKind::UsageEstimated),
-        ]
     }
 }
 

@@ -1,5 +1,4 @@
 use super::*;
-use crate::story::CountedCall;
 
 fn used(prompt: u64, completion: u64) -> Usage {
     Usage {
@@ -14,20 +13,18 @@ fn tier(name: &str) -> Option<ServiceTier> {
 }
 
 /// Calls that were counted so, at the standard tier.
-fn counted<const N: usize>(usages: [Usage; N]) -> Calls {
-    let call = |usage| CountedCall {
-        usage,
-        service_tier: None,
+fn counted<const N: usize>(usages: [Usage; N]) -> Vec<CallMade> {
+    let call = |usage| CallMade {
+        usage: Some(usage),
+        is_told: true,
+        ..CallMade::default()
     };
-    Calls {
-        counted: usages.map(call).into(),
-        ..Calls::default()
-    }
+    usages.map(call).into()
 }
 
 /// What each used, where nobody names a tier.
-fn each(all: Usage, known: &Calls, calls: u64) -> Vec<Usage> {
-    let each = of(&all, None, Some(known), calls);
+fn each(all: Usage, known: &[CallMade], calls: u64) -> Vec<Usage> {
+    let each = of(&all, None, known.iter(), calls);
     each.iter().map(|call| call.usage).collect()
 }
 
@@ -40,7 +37,7 @@ fn tiers<'a>(each: &[Spent<'a>]) -> Vec<(Option<&'a str>, u64)> {
 
 #[test]
 fn one_call_used_all_of_it() {
-    assert_eq!(each(used(900, 30), &Calls::default(), 1), [used(900, 30)]);
+    assert_eq!(each(used(900, 30), &[], 1), [used(900, 30)]);
     let known = counted([used(900, 10)]);
     assert_eq!(each(used(900, 30), &known, 1), [used(900, 30)]);
 }
@@ -83,21 +80,24 @@ fn a_sum_that_is_none_of_the_counts_is_shared_by_all_calls() {
 fn each_call_is_of_its_own_tier_and_one_of_which_nothing_is_known_of_the_answers() {
     let answer = tier("flex");
     let mut known = counted([used(900, 10), used(800, 10)]);
-    known.counted[1].service_tier = tier("priority");
-    known.uncounted.push(tier("scale"));
+    known[1].service_tier = tier("priority");
+    known.push(CallMade {
+        service_tier: tier("scale"),
+        ..CallMade::default()
+    });
 
     let all = used(1_700, 20);
-    let of_counted = of(&all, answer.as_ref(), Some(&known), 2);
+    let of_counted = of(&all, answer.as_ref(), known.iter(), 2);
     assert_eq!(tiers(&of_counted), [(None, 900), (Some("priority"), 800)]);
 
     let all = used(3_100, 20);
-    let of_others = of(&all, answer.as_ref(), Some(&known), 4);
+    let of_others = of(&all, answer.as_ref(), known.iter(), 4);
     let counted = [(None, 900), (Some("priority"), 800)];
     let others = [(Some("scale"), 700), (Some("flex"), 700)];
     assert_eq!(tiers(&of_others), [counted, others].concat());
 
     let all = used(90, 20);
-    let of_another_sum = of(&all, answer.as_ref(), Some(&known), 3);
+    let of_another_sum = of(&all, answer.as_ref(), known.iter(), 3);
     let shared = [(None, 30), (Some("priority"), 30), (Some("scale"), 30)];
     assert_eq!(tiers(&of_another_sum), shared);
 }
