@@ -30,6 +30,8 @@ pub struct UsageRow {
     pub cache_write_tokens: u64,
     pub cache_write_1h_tokens: u64,
     pub prompt_audio_tokens: u64,
+    /// Those of them that are among the cached ones.
+    pub cached_audio_tokens: u64,
     pub completion_tokens: u64,
     pub reasoning_tokens: u64,
     pub completion_image_tokens: u64,
@@ -60,6 +62,7 @@ impl From<&UsageGroup> for UsageRow {
             cache_write_tokens: sums.usage.cache_write,
             cache_write_1h_tokens: sums.usage.cache_write_1h,
             prompt_audio_tokens: sums.usage.prompt_audio,
+            cached_audio_tokens: sums.usage.cached_audio,
             completion_tokens: sums.usage.completion,
             reasoning_tokens: sums.usage.reasoning,
             completion_image_tokens: sums.usage.completion_image,

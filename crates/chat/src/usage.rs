@@ -15,7 +15,7 @@ pub struct Usage {
     /// Those of `cache_write` that are kept for an hour; the others are kept for 5 minutes.
     pub cache_write_1h: u64,
     pub prompt_audio: u64,
-    /// Those of `prompt_audio` that are among `cached`. Counts for the price; nothing keeps it.
+    /// Those of `prompt_audio` that are among `cached`: they cost what is cached costs.
     pub cached_audio: u64,
     pub prompt_image: u64,
     pub prompt_video: u64,

@@ -14,7 +14,7 @@ use crate::{account::AccountId, key::KeyId};
 
 /// One finished request.
 ///
-/// Texts are short names; the spool keeps their first 128 bytes.
+/// Texts but the rates are short names; the spool keeps their first 128 bytes, and of the rates several hundred.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageRecord<'a> {
     pub request: RequestId,

@@ -184,6 +184,7 @@ macro_rules! select_sums {
                         CAST(sum(completion_image_tokens) AS BIGINT) AS completion_image_tokens,
                         CAST(sum(accepted_prediction_tokens) AS BIGINT) AS accepted_prediction_tokens,
                         CAST(sum(rejected_prediction_tokens) AS BIGINT) AS rejected_prediction_tokens,
+                        CAST(sum(cached_audio_tokens) AS BIGINT) AS cached_audio_tokens,
                         CAST(sum(charge_nanos) AS BIGINT) AS charge_nanos,
                         CAST(sum(cost_nanos) AS BIGINT) AS cost_nanos
                  FROM usage_days

@@ -47,6 +47,8 @@ pub(crate) struct RecordShown {
     cache_write_tokens: u64,
     cache_write_1h_tokens: u64,
     prompt_audio_tokens: u64,
+    /// Those of them that are among the cached ones.
+    cached_audio_tokens: u64,
     completion_tokens: u64,
     reasoning_tokens: u64,
     completion_image_tokens: u64,
@@ -71,6 +73,7 @@ impl From<StoredUsage> for RecordShown {
             cache_write_1h,
             reasoning,
             prompt_audio,
+            cached_audio,
             completion_image,
             ..
         } = record.usage;
@@ -95,6 +98,7 @@ impl From<StoredUsage> for RecordShown {
             cache_write_tokens: cache_write,
             cache_write_1h_tokens: cache_write_1h,
             prompt_audio_tokens: prompt_audio,
+            cached_audio_tokens: cached_audio,
             completion_tokens: completion,
             reasoning_tokens: reasoning,
             completion_image_tokens: completion_image,

@@ -4,11 +4,14 @@ use std::{future::poll_fn, num::NonZeroU32, pin::pin, task::Poll};
 
 use jiff::Timestamp;
 use tokio::task::{JoinSet, yield_now};
-use tollgate_ledger::{Account, KeyHash, KeySettings};
+use tollgate_ledger::{Account, KeyHash, KeySettings, RequestId};
 use tollgate_testkit::postgres::Postgres;
 
 use super::*;
-use crate::test_database::{TestDatabase, tamper};
+use crate::{
+    test_database::{TestDatabase, tamper},
+    usage::{UsageBy, UsageFilter},
+};
 
 #[tokio::test]
 async fn a_new_database_is_made_with_its_folder() {
@@ -73,6 +76,66 @@ async fn keys_of_the_first_version_go_on_working_in_the_account_that_is_always_t
     settings.limits.concurrency = NonZeroU32::new(7);
     assert_eq!(key.settings, settings);
     assert!(keys[1].key.revoked.is_some());
+}
+
+/// A record and its day, as gates wrote them that did not know of audio from a cache.
+const WITHOUT_CACHED_AUDIO: [&str; 2] = [
+    "INSERT INTO usage_records (request_id, gate, account_id, key_id, started_at_us, duration_us, model, served_model,
+         provider, channel, stream, outcome, prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens,
+         cache_write_1h_tokens, prompt_audio_tokens, prompt_image_tokens, prompt_video_tokens, reasoning_tokens,
+         completion_audio_tokens, completion_image_tokens, accepted_prediction_tokens, rejected_prediction_tokens,
+         estimated, held_nanos, charge_nanos, cost_nanos, lost_cost_nanos)
+     VALUES ($1, 'gate-1', 1, 1, 1000, 1000, 'm', 'm', 'p', 'c', 0, 'ok', 100, 10, 40, 0, 0, 30, 0, 0, 0, 0, 0, 0, 0,
+         0, 0, 7, 7, 0)",
+    "INSERT INTO usage_days (key_id, day, account_id, model, channel, requests, failed, estimated, unpriced,
+         prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, cache_write_1h_tokens,
+         prompt_audio_tokens, prompt_image_tokens, prompt_video_tokens, reasoning_tokens, completion_audio_tokens,
+         completion_image_tokens, accepted_prediction_tokens, rejected_prediction_tokens, charge_nanos, cost_nanos)
+     VALUES (1, $1, 1, 'm', 'c', 1, 0, 0, 0, 100, 10, 40, 0, 0, 30, 0, 0, 0, 0, 0, 0, 0, 7, 7)",
+];
+
+#[tokio::test]
+async fn records_from_before_audio_of_a_cache_was_kept_stay_as_they_are_and_go_on_being_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tollgate.db");
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    OF_SQLITE
+        .run_direct(Some(8), &mut *connection, false)
+        .await
+        .unwrap();
+    let [before, after] = [1, 2].map(|millis| RequestId::new(millis, 1, 1));
+    let [record, day] = WITHOUT_CACHED_AUDIO;
+    let write = [(record, before.to_string()), (day, "2026-11-18".to_owned())];
+    for (text, name) in write {
+        sqlx::query(text)
+            .bind(name)
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+    }
+    drop(connection);
+    pool.close().await;
+
+    let store = Store::open(&DatabaseUrl::Sqlite(path)).await.unwrap();
+    // A gate that has not been started anew yet goes on.
+    for (text, name) in [(record, after.to_string()), (day, "2026-11-19".to_owned())] {
+        store.pool.query(text).bind(name).execute().await.unwrap();
+    }
+
+    for request in [before, after] {
+        let usage = store.usage_record(request).await.unwrap().unwrap().record.usage;
+        assert_eq!(
+            (usage.prompt_audio, usage.cached, usage.cached_audio),
+            (30, 40, 0)
+        );
+    }
+    let all = store.usage(&UsageFilter::default(), UsageBy::default(), 1).await;
+    let usage = all.unwrap()[0].sums.usage;
+    assert_eq!((usage.prompt_audio, usage.cached_audio), (60, 0));
 }
 
 #[tokio::test]

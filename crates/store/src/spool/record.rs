@@ -3,6 +3,9 @@
 //! A frame is the length of its body (4 bytes), the CRC-32 of length and body (4), and the body: a version,
 //! fields of fixed size, then texts with their lengths. Numbers are little-endian. Written by hand, so that
 //! no library's next version changes what lies on an operator's disk; a version's form never changes.
+//!
+//! The second version has one count more, of audio from a cache, and its rates are as long as the names leave room
+//! for: they are what a charge is worked out again from.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -12,16 +15,18 @@ use tollgate_chat::usage::Usage;
 use tollgate_ledger::{AccountId, KeyId, RequestId, UsageRecord};
 
 /// The form of bodies that this gate writes.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The first form, which is still read.
+const FIRST: u8 = 1;
 /// Bytes before a frame's body.
 const HEAD: usize = 8;
-/// Most bytes that are kept of a text.
+/// Most bytes that are kept of a name, and fewest that the rates have.
 const MAX_TEXT: usize = 128;
-const TEXTS: usize = 7;
-const COUNTS: usize = 13;
+const NAMES: usize = 6;
+const COUNTS: usize = 14;
 /// Version, ID, six numbers and the flags; money; counts.
 const FIXED: usize = 1 + 16 + 5 * 8 + 1 + 4 * 8 + COUNTS * 8;
-const MAX_BODY: usize = FIXED + TEXTS * (1 + MAX_TEXT);
+const MAX_BODY: usize = FIXED + NAMES * (1 + MAX_TEXT) + 2 + MAX_TEXT;
 /// Bytes of the largest frame.
 pub(super) const MAX_FRAME: usize = HEAD + MAX_BODY;
 
@@ -132,20 +137,24 @@ fn write_body(bytes: &mut Vec<u8>, record: &UsageRecord<'_>) {
         &record.channel,
         record.service_tier.as_deref().unwrap_or_default(),
         &record.outcome,
-        record.price_version.as_deref().unwrap_or_default(),
     ] {
         let kept = &text[..text.floor_char_boundary(MAX_TEXT)];
         bytes.push(u8::try_from(kept.len()).expect("cut to fit"));
         bytes.extend_from_slice(kept.as_bytes());
     }
+    let rates = record.price_version.as_deref().unwrap_or_default();
+    let room = HEAD + MAX_BODY - bytes.len() - 2;
+    let kept = &rates[..rates.floor_char_boundary(room)];
+    bytes.extend_from_slice(&u16::try_from(kept.len()).expect("cut to fit").to_le_bytes());
+    bytes.extend_from_slice(kept.as_bytes());
 }
 
-/// `None`: no body of this version.
+/// `None`: no body of a version that is known.
 fn read_body(body: &[u8]) -> Option<UsageRecord<'_>> {
     let mut fields = Fields(body);
-    if fields.take::<1>()? != [VERSION] {
+    let [version @ (FIRST | VERSION)] = fields.take()? else {
         return None;
-    }
+    };
     let request = RequestId::from_bytes(fields.take()?);
     let [flags] = fields.take()?;
     if flags & !KNOWN_FLAGS != 0 {
@@ -161,14 +170,17 @@ fn read_body(body: &[u8]) -> Option<UsageRecord<'_>> {
     let lost_cost = Money::from_nanos(fields.signed()?);
     let duration = Duration::from_micros(fields.unsigned()?);
     let first_output = Duration::from_micros(fields.unsigned()?);
-    let usage = fields.usage()?;
+    let usage = fields.usage(version)?;
     let model = fields.text()?;
     let served_model = fields.text()?;
     let provider = fields.text()?;
     let channel = fields.text()?;
     let service_tier = fields.text()?;
     let outcome = fields.text()?;
-    let price_version = fields.text()?;
+    let price_version = match version {
+        FIRST => fields.text()?,
+        _ => fields.long_text()?,
+    };
     fields.0.is_empty().then_some(UsageRecord {
         request,
         account,
@@ -209,6 +221,7 @@ fn counts(usage: &Usage) -> [u64; COUNTS] {
         usage.completion_image,
         usage.accepted_prediction,
         usage.rejected_prediction,
+        usage.cached_audio,
     ]
 }
 
@@ -232,12 +245,21 @@ impl<'a> Fields<'a> {
 
     fn text(&mut self) -> Option<Cow<'a, str>> {
         let [length] = self.take()?;
-        let (text, rest) = self.0.split_at_checked(usize::from(length))?;
+        self.text_of(usize::from(length))
+    }
+
+    fn long_text(&mut self) -> Option<Cow<'a, str>> {
+        let length = u16::from_le_bytes(self.take()?);
+        self.text_of(usize::from(length))
+    }
+
+    fn text_of(&mut self, length: usize) -> Option<Cow<'a, str>> {
+        let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(Cow::Borrowed(str::from_utf8(text).ok()?))
     }
 
-    fn usage(&mut self) -> Option<Usage> {
+    fn usage(&mut self, version: u8) -> Option<Usage> {
         Some(Usage {
             prompt: self.unsigned()?,
             completion: self.unsigned()?,
@@ -252,7 +274,10 @@ impl<'a> Fields<'a> {
             completion_image: self.unsigned()?,
             accepted_prediction: self.unsigned()?,
             rejected_prediction: self.unsigned()?,
-            cached_audio: 0,
+            cached_audio: match version {
+                FIRST => 0,
+                _ => self.unsigned()?,
+            },
         })
     }
 }

@@ -190,12 +190,12 @@ async fn insert_records<'a>(
              charge_nanos, cost_nanos, lost_cost_nanos, prompt_tokens, completion_tokens, cached_tokens,
              reasoning_tokens, cache_write_tokens, cache_write_1h_tokens, prompt_audio_tokens,
              prompt_image_tokens, prompt_video_tokens, completion_audio_tokens, completion_image_tokens,
-             accepted_prediction_tokens, rejected_prediction_tokens
+             accepted_prediction_tokens, rejected_prediction_tokens, cached_audio_tokens
          ) VALUES ";
-    static TEXTS: LazyLock<Texts> = LazyLock::new(|| Texts::new(INSERT, &["?"; 33]));
+    static TEXTS: LazyLock<Texts> = LazyLock::new(|| Texts::new(INSERT, &["?"; 34]));
     // Most requests have tokens of the usual classes only, and what is always 0 need not be handed over.
     static USUAL: LazyLock<Texts> = LazyLock::new(|| {
-        let mut row = ["?"; 33];
+        let mut row = ["?"; 34];
         row[24..].fill("0");
         Texts::new(INSERT, &row)
     });
@@ -234,7 +234,7 @@ async fn insert_records<'a>(
     };
     let (usual, others): (Vec<_>, Vec<_>) = rows
         .into_iter()
-        .partition(|row| TokenColumns::from(&row.record.usage).unusual() == [0; 9]);
+        .partition(|row| TokenColumns::from(&row.record.usage).unusual() == [0; 10]);
     let Some(mut inserted) = insert(connection, &USUAL, usual, expect, &mut fixed).await? else {
         return Ok(None);
     };

@@ -24,6 +24,7 @@ pub(super) struct TokenColumns {
     cache_write_tokens: i64,
     cache_write_1h_tokens: i64,
     prompt_audio_tokens: i64,
+    cached_audio_tokens: i64,
     prompt_image_tokens: i64,
     prompt_video_tokens: i64,
     reasoning_tokens: i64,
@@ -43,6 +44,7 @@ impl From<&Usage> for TokenColumns {
             cache_write_tokens: column(usage.cache_write),
             cache_write_1h_tokens: column(usage.cache_write_1h),
             prompt_audio_tokens: column(usage.prompt_audio),
+            cached_audio_tokens: column(usage.cached_audio),
             prompt_image_tokens: column(usage.prompt_image),
             prompt_video_tokens: column(usage.prompt_video),
             reasoning_tokens: column(usage.reasoning),
@@ -66,7 +68,7 @@ impl TokenColumns {
     }
 
     /// The others, in the order in which the tables have them.
-    pub(super) fn unusual(&self) -> [i64; 9] {
+    pub(super) fn unusual(&self) -> [i64; 10] {
         [
             self.cache_write_tokens,
             self.cache_write_1h_tokens,
@@ -77,11 +79,12 @@ impl TokenColumns {
             self.completion_image_tokens,
             self.accepted_prediction_tokens,
             self.rejected_prediction_tokens,
+            self.cached_audio_tokens,
         ]
     }
 
     /// In the order in which the tables have them.
-    pub(super) fn in_order(&self) -> [i64; 13] {
+    pub(super) fn in_order(&self) -> [i64; 14] {
         [
             self.prompt_tokens,
             self.completion_tokens,
@@ -96,6 +99,7 @@ impl TokenColumns {
             self.completion_image_tokens,
             self.accepted_prediction_tokens,
             self.rejected_prediction_tokens,
+            self.cached_audio_tokens,
         ]
     }
 
@@ -114,7 +118,7 @@ impl TokenColumns {
             completion_image: count(self.completion_image_tokens),
             accepted_prediction: count(self.accepted_prediction_tokens),
             rejected_prediction: count(self.rejected_prediction_tokens),
-            cached_audio: 0,
+            cached_audio: count(self.cached_audio_tokens),
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::{
     test_database::{TestDatabase, store, tamper},
 };
 
+mod priced;
+
 /// Two keys of two accounts, two models, two channels, two days: sixteen requests, one charged 1 nano-dollar, the
 /// next 2, and so on in powers of two, so that each sum says what is in it.
 async fn sixteen() -> (TestDatabase, Store) {

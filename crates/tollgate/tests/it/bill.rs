@@ -6,14 +6,15 @@ use http::Request;
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::Channel,
-    provider::{answer, answers},
+    provider::{FakeProvider, answer, answers},
 };
 
 use crate::{
     credit::{eventually, key_with_credit, run},
     explain::{ID, story},
     operator::Operator,
-    stage::{question, stage_with},
+    stage::{question, question_to, setup, stage_with},
+    worked_out::cost_and_charge,
 };
 
 #[tokio::test]
@@ -74,4 +75,72 @@ async fn tokens_of_audio_and_images_and_how_many_times_the_price_are_told() {
         .unwrap();
     let own = gate.send(own).await.json();
     assert_eq!(tokens(&own["data"][0]), all, "{own}");
+}
+
+/// Answers of Gemini that have heard 300 tokens of audio, a third of it in its cache.
+fn heard() -> Value {
+    let of = |kind: &str, tokens: u64| json!({"modality": kind, "tokenCount": tokens});
+    json!({
+        "candidates": [{"content": {"role": "model", "parts": [{"text": "Hi"}]}, "finishReason": "STOP"}],
+        "usageMetadata": {
+            "promptTokenCount": 1_000, "cachedContentTokenCount": 400, "candidatesTokenCount": 10,
+            "totalTokenCount": 1_010,
+            "promptTokensDetails": [of("TEXT", 700), of("AUDIO", 300)],
+            "cacheTokensDetails": [of("TEXT", 300), of("AUDIO", 100)],
+        },
+        "modelVersion": "gemini-2.5-flash", "responseId": "r",
+    })
+}
+
+#[tokio::test]
+async fn audio_from_the_cache_is_kept_wherever_tokens_are() {
+    let provider = FakeProvider::start_with(answers(heard())).await;
+    let prices =
+        r#"{ "gemini-2.5-flash" = { input = "1", cached_input = "0.1", audio_input = "2", output = "10" } }"#;
+    let channel = Channel::of("gemini", &provider).models(["gemini-2.5-flash"]);
+    let mut gate = setup().channel(channel.set("prices", prices)).start().await;
+    let key = key_with_credit(&gate, "5").await;
+
+    let answer = gate.post_with(&key, &question_to("gemini-2.5-flash")).await;
+
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let id = answer.header(ID).unwrap().to_owned();
+    let live = story(&gate, Some(&id)).await;
+    // (400 × 1 + 400 × 0.1 + 200 × 2 + 10 × 10) ÷ 1,000,000.
+    assert_eq!(live["bill"]["charge"], "0.00094", "{live}");
+    let told = |of: &Value| [&of["prompt_audio_tokens"], &of["cached_audio_tokens"]].map(Value::as_u64);
+    let both = [Some(300), Some(100)];
+    assert_eq!(told(&live["answer"]["usage"]), both, "{live}");
+    let admin = Operator::admin(&gate).await;
+    let record = async || admin.seen(&format!("/requests/{id}")).await["record"].clone();
+    eventually(both, async || told(&record().await)).await;
+    let record = record().await;
+    let rates = record["price_version"].as_str().expect("rates");
+    assert_eq!(cost_and_charge(&record, rates, "ok").1, "0.00094", "{record}");
+    let sums = admin.seen("/usage").await;
+    assert_eq!(told(&sums["data"][0]), both, "{sums}");
+    let lines = run(&gate, &["usage", "--csv"]).await;
+    assert!(lines.contains("cached_audio_tokens"), "{lines}");
+    let own = Request::get("/v1/usage")
+        .header("authorization", format!("Bearer {key}"))
+        .body(String::new())
+        .unwrap();
+    let own = gate.send(own).await.json();
+    assert_eq!(told(&own["data"][0]), both, "{own}");
+
+    // when no gate remembers it any more
+    gate.restart().await;
+
+    let text = run(&gate, &["explain", &id]).await;
+    assert!(
+        text.contains("300 of audio, 100 of audio from the cache"),
+        "{text}"
+    );
+    assert!(
+        text.contains("$0.00094 at in=1 cached=0.1 audio=2 out=10"),
+        "{text}"
+    );
+    let kept = run(&gate, &["explain", "--json", &id]).await;
+    let kept: Value = serde_json::from_str(&kept).expect("JSON");
+    assert_eq!(told(&kept["usage"]), both, "{kept}");
 }

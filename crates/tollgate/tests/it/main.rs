@@ -103,3 +103,4 @@ mod tool_exchange;
 mod unpriced;
 mod usage;
 mod whole_only;
+mod worked_out;

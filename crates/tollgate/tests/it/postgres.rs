@@ -54,9 +54,10 @@ fn gate_with_prices(server: &Postgres, provider: &FakeProvider, prices: &str) ->
 }
 
 /// Tests whose promises do not depend on which database it is.
-const ON_BOTH: [&str; 19] = [
+const ON_BOTH: [&str; 20] = [
     "abandoned::",
     "admin",
+    "bill::",
     "cli_accounts::",
     "counting::",
     "documented_limits::",

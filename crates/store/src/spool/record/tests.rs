@@ -38,6 +38,26 @@ pub(crate) fn record(number: u32) -> UsageRecord<'static> {
     }
 }
 
+/// Tokens of every class there is, each of another number. Whoever adds a class names it here, and sees that it is kept.
+pub(crate) fn of_every_class() -> Usage {
+    Usage {
+        prompt: 100_000,
+        completion: 10_000,
+        cached: 20_000,
+        cache_write: 7_000,
+        cache_write_1h: 3_000,
+        prompt_audio: 11_000,
+        cached_audio: 5_000,
+        prompt_image: 1_300,
+        prompt_video: 1_700,
+        reasoning: 1_900,
+        completion_audio: 230,
+        completion_image: 1_290,
+        accepted_prediction: 29,
+        rejected_prediction: 31,
+    }
+}
+
 /// Any record whose texts are as long as they are kept at most.
 pub(crate) fn any_record() -> impl Strategy<Value = UsageRecord<'static>> {
     let text = || "[a-zA-Z0-9./:é-]{0,40}".prop_map(Cow::<'static, str>::from);
@@ -87,7 +107,7 @@ pub(crate) fn any_record() -> impl Strategy<Value = UsageRecord<'static>> {
 
 fn usage_of(counts: &[u64; COUNTS]) -> Usage {
     let bytes: Vec<u8> = counts.iter().flat_map(|count| count.to_le_bytes()).collect();
-    Fields(&bytes).usage().unwrap()
+    Fields(&bytes).usage(VERSION).unwrap()
 }
 
 proptest! {
@@ -129,7 +149,7 @@ proptest! {
 
 #[test]
 fn a_record_with_texts_of_any_length_has_room() {
-    let long: Cow<'static, str> = "é".repeat(400).into();
+    let long: Cow<'static, str> = "é".repeat(600).into();
     let record = UsageRecord {
         model: long.clone(),
         served_model: long.clone(),
@@ -148,6 +168,33 @@ fn a_record_with_texts_of_any_length_has_room() {
         panic!("not whole");
     };
     assert_eq!(read.model, "é".repeat(64));
+}
+
+#[test]
+fn tokens_of_every_class_are_read_as_they_were_written() {
+    let record = UsageRecord {
+        usage: of_every_class(),
+        ..record(1)
+    };
+
+    let frame = frame(&record);
+
+    assert_eq!(read_frame(&frame, 0), Found::Record(record, frame.len()));
+}
+
+#[test]
+fn the_rates_of_several_calls_are_kept_whole() {
+    let rates =
+        "in=2.5 cached=0.25 write5m=3.125 write1h=5 audio=10 out=15 reasoning=15 image=60 and ".repeat(6);
+    let record = UsageRecord {
+        price_version: Some(rates.into()),
+        ..record(1)
+    };
+
+    let frame = frame(&record);
+
+    assert!(frame.len() <= MAX_FRAME);
+    assert_eq!(read_frame(&frame, 0), Found::Record(record, frame.len()));
 }
 
 #[test]
@@ -186,14 +233,38 @@ const FIRST_VERSION: &str = "
     692d310764656661756c74026f6b0a323032362d31312d3031
 ";
 
-#[test]
-fn what_the_first_version_wrote_is_still_read() {
-    let digits: Vec<u8> = FIRST_VERSION
+/// A frame of the second version, likewise.
+const SECOND_VERSION: &str = "
+    0a01000019c8857c02000000000000000000000000000000077d0100000000000000010000000000000001501bc08b60
+    0600d007000000000000dc05000000000000e803000000000000000000000000000087d6120000000000479403000000
+    0000a0860100000000001027000000000000204e000000000000581b000000000000b80b000000000000f82a00000000
+    00001405000000000000a4060000000000006c07000000000000e6000000000000000a050000000000001d0000000000
+    00001f000000000000008813000000000000066770742d346f116770742d346f2d323032342d30382d3036066f70656e
+    6169086f70656e61692d310764656661756c74026f6b0a00323032362d31312d3031
+";
+
+/// The bytes of such a text.
+fn bytes_of(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text
         .bytes()
         .filter(u8::is_ascii_hexdigit)
         .map(|digit| char::from(digit).to_digit(16).unwrap() as u8)
         .collect();
-    let written: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
 
-    assert_eq!(read_frame(&written, 0), Found::Record(record(7), written.len()));
+#[test]
+fn what_each_version_wrote_is_still_read() {
+    let (first, second) = (bytes_of(FIRST_VERSION), bytes_of(SECOND_VERSION));
+    let with_all = UsageRecord {
+        usage: of_every_class(),
+        ..record(7)
+    };
+
+    assert_eq!(read_frame(&first, 0), Found::Record(record(7), first.len()));
+    assert_eq!(
+        read_frame(&second, 0),
+        Found::Record(with_all.clone(), second.len())
+    );
+    assert_eq!(frame(&with_all), second, "this gate writes the second");
 }

@@ -15,7 +15,7 @@ struct Day {
     failed: i64,
     estimated: i64,
     unpriced: i64,
-    tokens: [i64; 13],
+    tokens: [i64; 14],
     charge: i64,
     cost: i64,
 }
@@ -33,9 +33,9 @@ pub(super) async fn add_to_days(
                  completion_tokens, cached_tokens, cache_write_tokens, cache_write_1h_tokens,
                  prompt_audio_tokens, prompt_image_tokens, prompt_video_tokens, reasoning_tokens,
                  completion_audio_tokens, completion_image_tokens, accepted_prediction_tokens,
-                 rejected_prediction_tokens, charge_nanos, cost_nanos
+                 rejected_prediction_tokens, cached_audio_tokens, charge_nanos, cost_nanos
              ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                       $21, $22, $23, $24)
+                       $21, $22, $23, $24, $25)
              ON CONFLICT (key_id, day, account_id, model, channel) DO UPDATE SET
                  requests = usage_days.requests + excluded.requests,
                  failed = usage_days.failed + excluded.failed,
@@ -56,6 +56,7 @@ pub(super) async fn add_to_days(
                      usage_days.accepted_prediction_tokens + excluded.accepted_prediction_tokens,
                  rejected_prediction_tokens =
                      usage_days.rejected_prediction_tokens + excluded.rejected_prediction_tokens,
+                 cached_audio_tokens = usage_days.cached_audio_tokens + excluded.cached_audio_tokens,
                  charge_nanos = usage_days.charge_nanos + excluded.charge_nanos,
                  cost_nanos = CASE WHEN usage_days.cost_nanos > 9223372036854775807 - excluded.cost_nanos
                                    THEN 9223372036854775807

@@ -120,6 +120,7 @@ async fn any_record_is_stored_as_it_is() {
             &mut usage.cache_write,
             &mut usage.cache_write_1h,
             &mut usage.prompt_audio,
+            &mut usage.cached_audio,
             &mut usage.prompt_image,
             &mut usage.prompt_video,
             &mut usage.reasoning,
