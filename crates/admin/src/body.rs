@@ -73,15 +73,25 @@ pub(crate) fn from_serde(param: String, problem: &str) -> AdminError {
         .strip_prefix("missing field `")
         .and_then(|rest| rest.strip_suffix('`'))
     {
-        let param = match param.is_empty() {
-            true => field.to_owned(),
-            false => format!("{param}.{field}"),
-        };
-        return AdminError::value(param, "is required");
+        return AdminError::value(within(&param, field), "is required");
+    }
+    if let Some(field) = problem
+        .strip_prefix("duplicate field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    {
+        return AdminError::value(within(&param, field), "is there twice");
     }
     match param.is_empty() && problem.ends_with(OBJECT) {
         true => AdminError::NotObject,
         false => AdminError::value(param, in_words(problem)),
+    }
+}
+
+/// The field `name` of what `param` names.
+fn within(param: &str, name: &str) -> String {
+    match param.is_empty() {
+        true => name.to_owned(),
+        false => format!("{param}.{name}"),
     }
 }
 
@@ -152,6 +162,7 @@ mod tests {
                 "`name`: invalid type: integer `5`, expected a string",
             ),
             (r#"{}"#, "`name`: is required"),
+            (r#"{"name": "a", "name": "b"}"#, "`name`: is there twice"),
             (
                 r#"{"name": "a", "nmae": 1}"#,
                 "`nmae` is not known here: expected `name` or `inner`",

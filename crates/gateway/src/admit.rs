@@ -181,7 +181,7 @@ fn expected(key: &WarmKey, request: &ValidRequest, route: &Route) -> Expected {
         for candidate in candidates.iter() {
             let serving = serving_for(request, &candidate.server.serving);
             readings = readings.max(choices.div_ceil(u64::from(serving.quirks.n_max.max(1))));
-            limit = limit.max(money::most_output(request, &serving));
+            limit = limit.max(most_output(request, &serving));
         }
     }
     let output = key.histories.of(&request.model.id).expected().min(limit);

@@ -19,15 +19,15 @@ pub fn client_address(headers: &HeaderMap, peer: SocketAddr, trusted: &[IpNet]) 
     if !is_trusted(&peer) {
         return peer;
     }
-    let hops: Vec<&str> = headers
+    let hops: Vec<&[u8]> = headers
         .get_all(X_FORWARDED_FOR)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .collect();
     let mut client = peer;
     for hop in hops.into_iter().rev() {
-        let Some(address) = address(hop.trim()) else {
+        // What a client put left of it may be no text at all, and takes nothing from what stands behind it.
+        let Some(address) = str::from_utf8(hop).ok().and_then(|hop| address(hop.trim())) else {
             return UNKNOWN;
         };
         client = address.to_canonical();

@@ -9,6 +9,7 @@
 
 pub mod belief;
 pub mod heard;
+pub mod limit;
 pub mod tally;
 mod text;
 mod tokenizer;

@@ -28,7 +28,7 @@ use crate::{
     error::{Failure, GateError},
     gate::Gate,
     idempotency::Fate,
-    story::{Attempt, End, Finishes, Pages, Sent, Story},
+    story::{End, Finishes, Pages, Sent, Story},
 };
 
 /// The outcome where the client did not wait for the end.
@@ -123,23 +123,31 @@ impl Settlement {
         if let Some(model) = model {
             self.tally.answered_by(model);
         }
-        if self.choices > 1 {
-            let most = self.story.read(|pages| {
-                let serving = pages.paid()?.serving.as_ref()?;
-                Some(u64::from(serving.quirks.n_max.max(1)))
-            });
-            let choices = u64::from(self.choices);
-            self.tally.is_read(choices.div_ceil(most.unwrap_or(choices)));
-        }
+        let paid = |pages: &Pages| {
+            let paid = pages.paid()?;
+            let serving = paid.serving.as_ref();
+            Some((
+                serving.map(|serving| u64::from(serving.quirks.n_max.max(1))),
+                paid.most_output,
+            ))
+        };
+        let (at_once, most_output) = self.story.read(paid).unwrap_or((None, u64::MAX));
+        let choices = u64::from(self.choices);
+        self.tally.is_read(choices.div_ceil(at_once.unwrap_or(choices)));
+        self.tally.has_at_most(most_output.saturating_mul(choices));
     }
 
     /// An answer that did not come to its end is of the calls that had begun: the others may never have gone out.
     fn is_of_calls_that_began(&mut self) {
-        let told = |pages: &Pages| pages.paid().map_or(0, Attempt::told_calls);
-        let told = self.story.read(told);
+        let paid = |pages: &Pages| pages.paid().map(|paid| (paid.told_calls(), paid.most_output));
+        let Some((told, most_output)) = self.story.read(paid) else {
+            return;
+        };
         if told > 0 {
             self.tally.is_read(told);
         }
+        self.tally
+            .has_at_most(most_output.saturating_mul(u64::from(self.choices)));
     }
 
     /// The answer begins with this status.

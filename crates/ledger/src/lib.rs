@@ -7,6 +7,7 @@
 pub mod account;
 pub mod api_key;
 pub mod charge;
+pub mod day;
 pub mod key;
 pub mod lease;
 pub mod limits;

@@ -53,6 +53,8 @@ pub enum CliError {
     Input(io::Error),
     #[error("there is nothing to change: name at least one setting")]
     NothingToChange,
+    #[error("what takes credit back has to say why: --note \"a mistake of the 17th\"")]
+    CorrectionWithoutNote,
     #[error("there is no budget that the period could be of")]
     PeriodWithoutBudget,
     #[error("neither the catalogue nor a channel has a model `{model}`")]

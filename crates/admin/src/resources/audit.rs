@@ -1,7 +1,6 @@
 //! The audit log: who changed what, and when.
 
 use axum::response::Response;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tollgate_store::{AuditEntry, AuditFilter, Resource};
@@ -10,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{ErrorShown, ok};
 use crate::{
     error::AdminError,
-    field::Text,
+    field::{Second, Text},
     page::{Cursor, Limit, Page, after, limit},
     query::Query,
     roles::Reader,
@@ -79,11 +78,11 @@ pub(crate) struct AuditQuery {
     /// First moment.
     #[serde(default)]
     #[param(value_type = Option<String>)]
-    from: Option<Text<Timestamp>>,
+    from: Option<Text<Second>>,
     /// First moment that is too late.
     #[serde(default)]
     #[param(value_type = Option<String>)]
-    until: Option<Text<Timestamp>>,
+    until: Option<Text<Second>>,
 }
 
 /// List changes, the newest first.
@@ -96,8 +95,8 @@ pub(crate) async fn list(reader: Reader, Query(asked): Query<AuditQuery>) -> Res
         resource: asked.resource.as_deref().map(resource).transpose()?,
         name: asked.name,
         action: asked.action,
-        from: asked.from.map(|Text(moment)| moment),
-        until: asked.until.map(|Text(moment)| moment),
+        from: asked.from.map(|Text(Second(moment))| moment),
+        until: asked.until.map(|Text(Second(moment))| moment),
     };
     let found = reader
         .store()

@@ -2,10 +2,11 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use jiff::{Timestamp, civil::Date};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tollgate_catalog::price::{PerMillion, Rates};
+use tollgate_ledger::day::Day;
 use tollgate_store::{PriceSettings, StoredPrice};
 use utoipa::ToSchema;
 
@@ -85,10 +86,10 @@ pub(crate) struct PriceCreate {
     rates: Rates,
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "2026-12-01")]
-    from: Option<Text<Date>>,
+    from: Option<Text<Day>>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    until: Option<Text<Date>>,
+    until: Option<Text<Day>>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -100,10 +101,10 @@ pub(crate) struct PriceUpdate {
     rates: Option<Rates>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    from: Option<Option<Text<Date>>>,
+    from: Option<Option<Text<Day>>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    until: Option<Option<Text<Date>>>,
+    until: Option<Option<Text<Day>>>,
 }
 
 /// Rates as they are kept, and read again.
@@ -191,8 +192,8 @@ pub(crate) async fn create(writer: Writer, Body(asked): Body<PriceCreate>) -> Re
         model: asked.model,
         channel: asked.channel,
         rates: written(&asked.rates),
-        from: asked.from.map(|Text(day)| day),
-        until: asked.until.map(|Text(day)| day),
+        from: asked.from.map(|Text(Day(day))| day),
+        until: asked.until.map(|Text(Day(day))| day),
     };
     checked(&settings, &writer.shared).await?;
     let price = writer.store.create_price(settings, Timestamp::now()).await?;
@@ -226,10 +227,10 @@ pub(crate) async fn update(
             settings.rates = written(rates);
         }
         if let Some(from) = &asked.from {
-            settings.from = from.as_ref().map(|Text(day)| *day);
+            settings.from = from.as_ref().map(|Text(Day(day))| *day);
         }
         if let Some(until) = &asked.until {
-            settings.until = until.as_ref().map(|Text(day)| *day);
+            settings.until = until.as_ref().map(|Text(Day(day))| *day);
         }
         dates_fit(settings)
     };

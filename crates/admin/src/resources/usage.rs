@@ -6,6 +6,7 @@ use futures_util::stream;
 use http::{HeaderValue, StatusCode, header};
 use jiff::{Timestamp, ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
+use tollgate_ledger::day::Day;
 use tollgate_store::{Store, StoreError, UsageBy, UsageFilter, UsageGroup, UsageOf};
 use utoipa::{IntoParams, ToSchema};
 
@@ -66,20 +67,6 @@ impl std::str::FromStr for By {
         by(text).map(Self)
     }
 }
-
-struct Day(Date);
-
-impl std::str::FromStr for Day {
-    type Err = NotDay;
-
-    fn from_str(text: &str) -> Result<Self, NotDay> {
-        text.parse().map(Self).map_err(|_| NotDay)
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("a day is written as 2026-11-01")]
-struct NotDay;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {

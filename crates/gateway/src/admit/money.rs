@@ -5,11 +5,8 @@
 mod prompt;
 
 use jiff::Timestamp;
-use tollgate_catalog::{contract::ValidRequest, money::Money, serving::Serving};
-use tollgate_dialects::{
-    serving_for,
-    thinking::{BeyondLimit, beyond_limit},
-};
+use tollgate_catalog::{contract::ValidRequest, money::Money};
+use tollgate_dialects::serving_for;
 use tollgate_ledger::{
     Reserve,
     limits::{NoMoney, funds},
@@ -21,15 +18,12 @@ use tollgate_store::WarmKey;
 use crate::{
     attempt::reasoning::{HeldStates, Owner},
     channel::Server,
-    count::tally,
+    count::{limit::most_output, tally},
     error::GateError,
     gate::Gate,
     route::{self, Candidate, Pin, Route, payable},
     story::Story,
 };
-
-/// What an answer, or a thought, may have where neither the request nor the catalogue bounds it.
-const UNBOUNDED_OUTPUT: u64 = 1_000_000;
 
 /// A key has a budget, its account another one and credit; beyond that other requests were faster in holding what was
 /// leased for this one.
@@ -196,16 +190,4 @@ fn on(
     reservation::most(price, tokens, now)
         .and_then(|most| multiplier.of(most))
         .ok_or_else(|| GateError::NoMoney(funds::beyond_all_money(&key.funds())))
-}
-
-/// The most that one choice can have, thoughts included.
-pub(super) fn most_output(request: &ValidRequest, serving: &Serving) -> u64 {
-    let model = &request.model;
-    let limit = request.max_tokens.or(model.max_output);
-    let thoughts = match beyond_limit(request, &serving.quirks) {
-        BeyondLimit::AtMost(tokens) => tokens,
-        // What nobody else bounds, the context does.
-        BeyondLimit::Any => serving.context.or(model.context).unwrap_or(UNBOUNDED_OUTPUT),
-    };
-    limit.unwrap_or(UNBOUNDED_OUTPUT).saturating_add(thoughts)
 }

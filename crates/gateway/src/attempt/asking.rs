@@ -17,7 +17,7 @@ use super::{
     fetch::{self, Media},
     reasoning::{Keeper, Owner},
 };
-use crate::{channel::Server, error::Failure, gate::Gate, story::AttemptPen};
+use crate::{channel::Server, count::limit::most_output, error::Failure, gate::Gate, story::AttemptPen};
 
 /// Why an attempt came to nothing.
 #[derive(Debug)]
@@ -41,7 +41,9 @@ pub async fn try_channel(
     limit: Option<Duration>,
 ) -> Result<Attempted, Failed> {
     let server = server.for_request(request);
-    let mut pen = asker.story.attempt(&server);
+    let mut pen = asker
+        .story
+        .attempt(&server, most_output(request, &server.serving));
     let written = (&mut pen, &mut *notes);
     let asking = ask_channel(gate, asker, request, &server, presentation, media, written);
     let tried = match limit {

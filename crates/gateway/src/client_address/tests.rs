@@ -47,3 +47,21 @@ fn somebody_whom_a_trusted_proxy_names_by_no_address_is_not_that_proxy() {
     }
     assert_eq!(address("10.0.0.1", &[], &trusted), "10.0.0.1");
 }
+
+#[test]
+fn what_is_no_text_hides_nobody_who_stands_behind_it() {
+    let trusted = ["10.0.0.0/8".parse().unwrap()];
+    let peer = "10.0.0.1:9".parse().unwrap();
+    let address = |lines: &[&[u8]]| {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append("x-forwarded-for", HeaderValue::from_bytes(line).unwrap());
+        }
+        client_address(&headers, peer, &trusted).to_string()
+    };
+
+    assert_eq!(address(&[b"\xe9, 8.8.8.8"]), "8.8.8.8");
+    assert_eq!(address(&[b"10.9.9.9", b"\x80,8.8.8.8"]), "8.8.8.8");
+    assert_eq!(address(&[b"8.8.8.8, \xe9"]), "0.0.0.0");
+    assert_eq!(address(&[b"\xff"]), "0.0.0.0");
+}

@@ -59,6 +59,8 @@ pub struct Tally {
     choices: u32,
     /// How often a provider reads the prompt for that.
     readings: u64,
+    /// The most tokens that the choices can have together.
+    most_output: u64,
     /// Tokens of the model that answers for one of tiktoken's.
     factor: f64,
     belief: Belief,
@@ -109,6 +111,7 @@ impl Tally {
             bytes,
             choices: request.n,
             readings: 1,
+            most_output: u64::MAX,
             factor: request.model.token_factor,
             belief: Belief::of(&request.model, bytes, request.n),
             told: None,
@@ -153,6 +156,12 @@ impl Tally {
     /// How often a provider reads the prompt.
     pub fn readings(&self) -> u64 {
         self.readings
+    }
+
+    /// The choices have so many tokens at most, thoughts included. What the gate counts is no more: a tokenizer that is
+    /// not the model's own may see more tokens in a text than the model could write.
+    pub fn has_at_most(&mut self, tokens: u64) {
+        self.most_output = tokens;
     }
 
     /// Takes what a stream says.
@@ -285,6 +294,20 @@ impl Tally {
 
     /// The count that holds, and whether it is an estimate; `None` where no answer began.
     pub fn usage(&self) -> Option<(Usage, bool)> {
+        let (usage, is_estimated) = self.any_usage()?;
+        if !is_estimated {
+            return Some((usage, false));
+        }
+        let completion = usage.completion.min(self.most_output);
+        let usage = Usage {
+            completion,
+            reasoning: usage.reasoning.min(completion),
+            ..usage
+        };
+        Some((usage, true))
+    }
+
+    fn any_usage(&self) -> Option<(Usage, bool)> {
         match self.told {
             _ if !self.begun => None,
             Some(told) if !self.is_counted_here() => Some((told, self.is_estimated)),
@@ -342,7 +365,8 @@ impl Tally {
     fn prompt(&self) -> u64 {
         let counted = self.counted.and_then(|counted| counted.prompt);
         let text = counted.map_or(self.about, |tokens| self.of_model(tokens) + self.frames);
-        (text + self.media) * self.readings
+        // No text has more tokens than bytes.
+        (text.min(self.bytes) + self.media) * self.readings
     }
 
     /// What was thought and said since the last count, in tokens.

@@ -25,6 +25,8 @@ pub struct Attempt {
     pub served: Arc<Served>,
     /// As it was used for this request; `None`: the embedded model.
     pub serving: Option<Arc<Serving>>,
+    /// The most tokens that one choice can have.
+    pub most_output: u64,
     pub began: Duration,
     /// When it went to the provider, where something had to be fetched before.
     pub sent: Option<Duration>,
@@ -86,17 +88,22 @@ pub struct AttemptMark {
 }
 
 impl Story {
-    /// Begins an attempt on this channel.
-    pub fn attempt(self: &Arc<Self>, server: &Server) -> AttemptPen {
-        self.begin_attempt(&server.served, Some(&server.serving))
+    /// Begins an attempt on this channel. `most_output`: the most tokens that one choice can have there.
+    pub fn attempt(self: &Arc<Self>, server: &Server, most_output: u64) -> AttemptPen {
+        self.begin_attempt(&server.served, Some(&server.serving), most_output)
     }
 
     /// Begins an attempt with the embedded model.
     pub fn attempt_embedded(self: &Arc<Self>, served: &Arc<Served>) -> AttemptPen {
-        self.begin_attempt(served, None)
+        self.begin_attempt(served, None, u64::MAX)
     }
 
-    fn begin_attempt(self: &Arc<Self>, served: &Arc<Served>, serving: Option<&Arc<Serving>>) -> AttemptPen {
+    fn begin_attempt(
+        self: &Arc<Self>,
+        served: &Arc<Served>,
+        serving: Option<&Arc<Serving>>,
+        most_output: u64,
+    ) -> AttemptPen {
         let began = self.since_arrival();
         let mut pages = self.pages();
         pages.begun += 1;
@@ -110,6 +117,7 @@ impl Story {
             pages.attempts.push(Attempt {
                 served: Arc::clone(served),
                 serving: serving.cloned(),
+                most_output,
                 began,
                 sent: None,
                 head: None,
@@ -266,12 +274,18 @@ impl AttemptPen {
     /// It failed, and the same channel is asked in another way. It is warned of.
     pub fn again(&mut self, failure: &Failure) {
         let last = &self.mark;
-        let serving = last.place.and_then(|place| {
-            let pages = last.story.pages();
-            pages.attempts.get(place)?.serving.clone()
-        });
+        let (serving, most_output) = last
+            .place
+            .and_then(|place| {
+                let pages = last.story.pages();
+                let attempt = pages.attempts.get(place)?;
+                Some((attempt.serving.clone(), attempt.most_output))
+            })
+            .unwrap_or((None, u64::MAX));
         last.story.log_failed(last.number, &self.served, failure);
-        let next = last.story.begin_attempt(&self.served, serving.as_ref());
+        let next = last
+            .story
+            .begin_attempt(&self.served, serving.as_ref(), most_output);
         std::mem::replace(self, next).failed(failure);
     }
 

@@ -85,7 +85,7 @@ pub struct Credit {
     /// How much, in dollars
     #[arg(long, value_name = "DOLLARS", allow_hyphen_values = true, value_parser = amount)]
     amount: Money,
-    /// Why, for whoever reads the ledger
+    /// Why, for whoever reads the ledger; needed where credit is taken back
     #[arg(long, value_parser = note)]
     note: Option<String>,
 }
@@ -170,6 +170,9 @@ async fn update(asked: Update, store: &Store) -> Result<(), CliError> {
 }
 
 async fn credit(asked: Credit, store: &Store) -> Result<(), CliError> {
+    if asked.amount < Money::ZERO && asked.note.is_none() {
+        return Err(CliError::CorrectionWithoutNote);
+    }
     let account = store
         .credit(&asked.name, asked.amount, asked.note.as_deref(), Timestamp::now())
         .await?;

@@ -1,8 +1,8 @@
 //! `tollgate usage`: what was used and what it cost, added up.
 
 use clap::Args;
-use jiff::civil::Date;
 use tollgate_admin::usage_sums::{UsageRow, by};
+use tollgate_ledger::day::Day;
 use tollgate_store::{ChangeAccountError, ChangeKeyError, Store, UsageBy, UsageFilter, UsageGroup, UsageOf};
 
 use super::value::name;
@@ -34,10 +34,10 @@ pub struct Usage {
     channel: Option<String>,
     /// First day, such as 2026-11-01, in the time zone of the books
     #[arg(long, value_name = "DAY")]
-    from: Option<Date>,
+    from: Option<Day>,
     /// Last day
     #[arg(long, value_name = "DAY")]
-    until: Option<Date>,
+    until: Option<Day>,
     /// Print JSON
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -115,8 +115,8 @@ async fn filter(asked: &Usage, store: &Store) -> Result<UsageFilter, CliError> {
         key,
         model: asked.model.clone(),
         channel: asked.channel.clone(),
-        from: asked.from,
-        until: asked.until,
+        from: asked.from.map(|Day(day)| day),
+        until: asked.until.map(|Day(day)| day),
     })
 }
 

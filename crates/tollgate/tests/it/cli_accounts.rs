@@ -237,7 +237,16 @@ fn an_account_is_shown_as_it_was_made_with_its_balance_in_dollars() {
         "--note",
         "invoice 17",
     ]));
-    done(&folder.run(&["accounts", "credit", "--name", "team", "--amount", "-23.77"]));
+    done(&folder.run(&[
+        "accounts",
+        "credit",
+        "--name",
+        "team",
+        "--amount",
+        "-23.77",
+        "--note",
+        "a mistake",
+    ]));
 
     let shown = json_of(&folder.run(&["accounts", "show", "--name", "team"]));
     let listed = json_of(&folder.run(&["accounts", "list", "--json"]));

@@ -75,6 +75,7 @@ mod recordings;
 mod redis;
 mod reload;
 mod reserve;
+mod reserve_counted;
 mod reserve_media;
 mod reserve_sent;
 mod rolling_restart;

@@ -7,9 +7,11 @@ use std::{fs, io::Read, path::PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use tollgate_ledger::api_key::ChannelNames;
 use tollgate_store::{ImportFault, Imported, Store};
 
 use self::{line::Line, read::Lines};
+use super::settings::remark_on_channels;
 use crate::{channel_book::LookedAt, config::Config, error::CliError, print};
 
 mod line;
@@ -75,6 +77,11 @@ pub async fn run(asked: Import, text: &str, config: &Config, store: &Store) -> R
     if keys.is_empty() && wrong == 0 {
         return Err(CliError::NothingToImport(asked.file));
     }
+    let channels = keys.iter().map(|key| &key.key.settings.channels);
+    let named = channels
+        .flat_map(|channels| [&channels.only, &channels.not])
+        .flatten();
+    remark_on_channels(named.flat_map(ChannelNames::iter), config, store).await?;
     let count = keys.len();
     let done = store.import_keys(keys, wrong == 0 && !asked.dry_run).await?;
     let faults = done.iter().filter(|done| done.is_err()).count();

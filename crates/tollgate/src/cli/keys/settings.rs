@@ -1,5 +1,7 @@
 //! What can be set at a key, on the command line.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
@@ -126,24 +128,8 @@ impl SettingArgs {
     /// Says which channels are named that there are none of: they may come later.
     pub async fn remark_on_channels(&self, config: &Config, store: &Store) -> Result<(), CliError> {
         let lists = [&self.channels, &self.not_channels].into_iter().flatten();
-        let named: Vec<&ChannelName> = lists
-            .flat_map(|Lifted(names)| names)
-            .flat_map(ChannelNames::iter)
-            .collect();
-        if named.is_empty() {
-            return Ok(());
-        }
-        let stored = store.stored_channels().await?;
-        for name in named {
-            let mut of_file = config.channels.enabled.iter().chain(&config.channels.disabled);
-            let is_there = name.as_str() == SANDBOX
-                || of_file.any(|channel| channel.name == *name)
-                || stored.iter().any(|channel| channel.name == name.as_str());
-            if !is_there {
-                print::remark(&format!("warning: no channel is called `{name}`."));
-            }
-        }
-        Ok(())
+        let named = lists.flat_map(|Lifted(names)| names).flat_map(ChannelNames::iter);
+        remark_on_channels(named, config, store).await
     }
 
     /// Fails where a model is named that neither the catalogue nor a channel has.
@@ -172,4 +158,27 @@ impl SettingArgs {
             }),
         }
     }
+}
+
+/// Says of which of these channels there is none, each once: it may come later.
+pub async fn remark_on_channels(
+    named: impl Iterator<Item = &ChannelName>,
+    config: &Config,
+    store: &Store,
+) -> Result<(), CliError> {
+    let named: BTreeSet<&str> = named.map(ChannelName::as_str).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let stored = store.stored_channels().await?;
+    for name in named {
+        let mut of_file = config.channels.enabled.iter().chain(&config.channels.disabled);
+        let is_there = name == SANDBOX
+            || of_file.any(|channel| channel.name.as_str() == name)
+            || stored.iter().any(|channel| channel.name == name);
+        if !is_there {
+            print::remark(&format!("warning: no channel is called `{name}`."));
+        }
+    }
+    Ok(())
 }

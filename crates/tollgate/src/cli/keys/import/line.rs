@@ -2,15 +2,18 @@
 
 use std::{collections::BTreeSet, num::NonZeroU32, str::FromStr};
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{
     Account, AllowedModels, AllowedNetworks, Budget, KeyHash, KeyPrefix, KeySettings, KeyText, PerMinute,
-    Period, Reserve, api_key::ChannelNames,
+    Period, Reserve, api_key::ChannelNames, day::Day,
 };
 use tollgate_store::{ImportedKey, NewKey, NewText};
 
-use crate::{cli::value, config::Config};
+use crate::{
+    cli::value::{self, Lifted, or_all, or_none},
+    config::Config,
+};
 
 /// The fields that there are.
 pub const FIELDS: [&str; 18] = [
@@ -138,17 +141,18 @@ impl Reading {
 
     fn set(&mut self, settings: &mut KeySettings) {
         let names = "names of channels with commas between them";
-        settings.models = self
-            .parse::<AllowedModels>("models", "IDs with commas between them")
-            .unwrap_or_default();
-        settings.channels.only = self.parse::<ChannelNames>("channels", names);
-        settings.channels.not = self.parse::<ChannelNames>("not_channels", names);
+        let models = self.take("models", "IDs with commas between them", |text| or_all(text).ok());
+        settings.models = models.and_then(|Lifted(models)| models).unwrap_or_default();
+        let only = self.take("channels", names, |text| or_all::<ChannelNames>(text).ok());
+        settings.channels.only = only.and_then(|Lifted(only)| only);
+        let not = self.take("not_channels", names, |text| or_none::<ChannelNames>(text).ok());
+        settings.channels.not = not.and_then(|Lifted(not)| not);
         settings.networks = self
             .parse::<AllowedNetworks>("allow_ip", "networks such as 10.0.0.0/8 with commas between them")
             .unwrap_or_default();
         settings.expires = self.take(
             "expires",
-            "a moment such as 2027-01-31T00:00:00Z or a day",
+            "a moment such as 2027-01-31T00:00:00Z, with its Z, or a day",
             moment,
         );
         let truth = "true or false";
@@ -202,6 +206,6 @@ pub fn unknown_field(name: &str) -> String {
 
 /// A moment, or the first one of a day in UTC.
 fn moment(text: &str) -> Option<Timestamp> {
-    let of_day = |day: Date| day.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let of_day = |Day(day): Day| day.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     text.parse().ok().or_else(|| of_day(text.parse().ok()?))
 }

@@ -24,12 +24,19 @@ pub struct Lines {
 /// Reads all lines; empty ones are none.
 pub fn lines(text: &str) -> Lines {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match text.trim_start().starts_with('{') {
-        true => Lines {
+    match text.trim_start().bytes().next() {
+        Some(b'{') => Lines {
             heading: None,
             lines: of_json(text),
         },
-        false => of_csv(text),
+        Some(b'[') => Lines {
+            heading: Some((
+                1,
+                vec!["a JSON array; an object a line is read: jq -c '.[]' FILE".to_owned()],
+            )),
+            lines: Vec::new(),
+        },
+        _ => of_csv(text),
     }
 }
 

@@ -25,6 +25,15 @@ fn csv_and_json_lines_say_the_same() {
 }
 
 #[test]
+fn an_array_is_told_how_it_becomes_lines() {
+    let read = lines("\n[{\"name\":\"app\",\"key\":\"sk-1\"}]");
+
+    let (number, problems) = read.heading.expect("it is wrong");
+    assert_eq!((number, problems.len(), read.lines.len()), (1, 1, 0));
+    assert!(problems[0].contains("jq -c '.[]' FILE"), "{problems:?}");
+}
+
+#[test]
 fn quoted_values_hold_commas_quotes_and_lines() {
     let csv = "\u{feff}name,account\n\"a \"\"b\"\", c\",\"one\ntwo\"\nlast,\n";
 
