@@ -167,71 +167,16 @@ impl Price {
     }
 
     /// What the cost is the sum of, classes without a token included.
-    ///
-    /// Classes lie inside their total (OpenAI's meaning); parts that exceed it are charged each at
-    /// its own rate, and the rest counts as nothing.
     pub fn lines(&self, spent: &Spent<'_>, at: Timestamp) -> Result<[Line; 8], CostUnknown> {
-        let usage = spent.usage;
-        let row = self
-            .row(usage.prompt, spent.service_tier, at)
-            .ok_or(CostUnknown::NoRow)?;
-        let rates = &row.rates;
-        let cache_write_5m = usage.cache_write.saturating_sub(usage.cache_write_1h);
-        let fresh_prompt = usage
-            .prompt
-            .saturating_sub(usage.cached)
-            .saturating_sub(usage.cache_write);
-        // What was cached of the audio is paid for as cached.
-        let fresh_audio = usage.prompt_audio.saturating_sub(usage.cached_audio);
-        let audio = match usage.cached.saturating_add(usage.cache_write) {
-            0 => fresh_audio,
-            _ => fresh_audio.min(fresh_prompt),
-        };
-        let plain_prompt = fresh_prompt.saturating_sub(audio);
-        let plain_completion = usage
-            .completion
-            .saturating_sub(usage.reasoning)
-            .saturating_sub(usage.completion_image);
-        let cache_write = rates.cache_write_5m.unwrap_or(rates.input);
-        let line = |class, tokens, rate: Option<PerMillion>, otherwise| Line {
-            class,
-            tokens,
-            rate: rate.unwrap_or(otherwise),
-        };
-        let lines = [
-            line(TokenClass::Input, plain_prompt, None, rates.input),
-            line(
-                TokenClass::CachedInput,
-                usage.cached,
-                rates.cached_input,
-                rates.input,
-            ),
-            line(TokenClass::CacheWrite5m, cache_write_5m, None, cache_write),
-            line(
-                TokenClass::CacheWrite1h,
-                usage.cache_write_1h,
-                rates.cache_write_1h,
-                cache_write,
-            ),
-            line(TokenClass::AudioInput, audio, rates.audio_input, rates.input),
-            line(TokenClass::Output, plain_completion, None, rates.output),
-            line(
-                TokenClass::Reasoning,
-                usage.reasoning,
-                rates.reasoning,
-                rates.output,
-            ),
-            line(
-                TokenClass::ImageOutput,
-                usage.completion_image,
-                rates.image_output,
-                rates.output,
-            ),
-        ];
-        match lines.iter().find(|line| line.tokens > MOST_TOKENS) {
-            Some(line) => Err(CostUnknown::TooManyTokens { tokens: line.tokens }),
-            None => Ok(lines),
-        }
+        self.rates(spent, at)
+            .ok_or(CostUnknown::NoRow)?
+            .lines(&spent.usage)
+    }
+
+    /// The rates that hold.
+    pub fn rates(&self, spent: &Spent<'_>, at: Timestamp) -> Option<&Rates> {
+        let place = self.place(spent.usage.prompt, spent.service_tier, at)?;
+        self.rows.get(place).map(|row| &row.rates)
     }
 
     /// The rates that hold, in one line such as `in=3 cached=0.3 out=15`: what a bill is traced back to when prices
@@ -258,10 +203,6 @@ impl Price {
             let when = &row.when;
             when.above_prompt_tokens == 0 && when.service_tier.is_none() && when.holds_within(day)
         })
-    }
-
-    fn row(&self, prompt_tokens: u64, service_tier: Option<&str>, at: Timestamp) -> Option<&PriceRow> {
-        self.rows.get(self.place(prompt_tokens, service_tier, at)?)
     }
 
     fn place(&self, prompt_tokens: u64, service_tier: Option<&str>, at: Timestamp) -> Option<usize> {
@@ -314,6 +255,71 @@ fn too_many(spent: &Spent<'_>) -> CostUnknown {
     }
 }
 
+impl Rates {
+    /// What the cost of these tokens is the sum of, classes without a token included.
+    ///
+    /// Classes lie inside their total (OpenAI's meaning); parts that exceed it are charged each at
+    /// its own rate, and the rest counts as nothing.
+    pub fn lines(&self, usage: &Usage) -> Result<[Line; 8], CostUnknown> {
+        let cache_write_5m = usage.cache_write.saturating_sub(usage.cache_write_1h);
+        let fresh_prompt = usage
+            .prompt
+            .saturating_sub(usage.cached)
+            .saturating_sub(usage.cache_write);
+        // What was cached of the audio is paid for as cached.
+        let fresh_audio = usage.prompt_audio.saturating_sub(usage.cached_audio);
+        let audio = match usage.cached.saturating_add(usage.cache_write) {
+            0 => fresh_audio,
+            _ => fresh_audio.min(fresh_prompt),
+        };
+        let plain_prompt = fresh_prompt.saturating_sub(audio);
+        let plain_completion = usage
+            .completion
+            .saturating_sub(usage.reasoning)
+            .saturating_sub(usage.completion_image);
+        let cache_write = self.cache_write_5m.unwrap_or(self.input);
+        let line = |class, tokens, rate: Option<PerMillion>, otherwise| Line {
+            class,
+            tokens,
+            rate: rate.unwrap_or(otherwise),
+        };
+        let lines = [
+            line(TokenClass::Input, plain_prompt, None, self.input),
+            line(
+                TokenClass::CachedInput,
+                usage.cached,
+                self.cached_input,
+                self.input,
+            ),
+            line(TokenClass::CacheWrite5m, cache_write_5m, None, cache_write),
+            line(
+                TokenClass::CacheWrite1h,
+                usage.cache_write_1h,
+                self.cache_write_1h,
+                cache_write,
+            ),
+            line(TokenClass::AudioInput, audio, self.audio_input, self.input),
+            line(TokenClass::Output, plain_completion, None, self.output),
+            line(
+                TokenClass::Reasoning,
+                usage.reasoning,
+                self.reasoning,
+                self.output,
+            ),
+            line(
+                TokenClass::ImageOutput,
+                usage.completion_image,
+                self.image_output,
+                self.output,
+            ),
+        ];
+        match lines.iter().find(|line| line.tokens > MOST_TOKENS) {
+            Some(line) => Err(CostUnknown::TooManyTokens { tokens: line.tokens }),
+            None => Ok(lines),
+        }
+    }
+}
+
 impl TokenClass {
     pub fn as_str(self) -> &'static str {
         match self {
@@ -327,27 +333,41 @@ impl TokenClass {
             Self::ImageOutput => "image_output",
         }
     }
+
+    /// Its name where rates stand in one line.
+    pub fn figure(self) -> &'static str {
+        match self {
+            Self::Input => "in",
+            Self::CachedInput => "cached",
+            Self::CacheWrite5m => "write5m",
+            Self::CacheWrite1h => "write1h",
+            Self::AudioInput => "audio",
+            Self::Output => "out",
+            Self::Reasoning => "reasoning",
+            Self::ImageOutput => "image",
+        }
+    }
 }
 
 impl fmt::Display for Rates {
     /// Dollars per million tokens, of the classes that have a figure of their own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let figures = [
-            ("in", Some(self.input)),
-            ("cached", self.cached_input),
-            ("write5m", self.cache_write_5m),
-            ("write1h", self.cache_write_1h),
-            ("audio", self.audio_input),
-            ("out", Some(self.output)),
-            ("reasoning", self.reasoning),
-            ("image", self.image_output),
+            (TokenClass::Input, Some(self.input)),
+            (TokenClass::CachedInput, self.cached_input),
+            (TokenClass::CacheWrite5m, self.cache_write_5m),
+            (TokenClass::CacheWrite1h, self.cache_write_1h),
+            (TokenClass::AudioInput, self.audio_input),
+            (TokenClass::Output, Some(self.output)),
+            (TokenClass::Reasoning, self.reasoning),
+            (TokenClass::ImageOutput, self.image_output),
         ];
         let figures = figures
             .into_iter()
             .filter_map(|(class, rate)| Some((class, rate?)));
         for (place, (class, rate)) in figures.enumerate() {
             let space = if place == 0 { "" } else { " " };
-            write!(f, "{space}{class}={}", rate.0.normalize())?;
+            write!(f, "{space}{}={}", class.figure(), rate.0.normalize())?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! Not here: the arithmetic (`ledger`), and how records get into the database (`store`).
 
 mod calls;
+mod rates;
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -37,7 +38,8 @@ pub struct Bill {
     /// What attempts may cost the operator beside that, whose output nobody was given: what the provider has counted of
     /// them, else what they had read and said, as the gate estimates it. Only where the price is known.
     pub lost_cost: Money,
-    /// The rates, as the catalogue or the channel has them. `None`: there was nothing to pay, or no price.
+    /// The rates, as the catalogue or the channel has them, with the tokens of each where there are several. `None`: there
+    /// was nothing to pay, or no price.
     pub rates: Option<Arc<str>>,
     /// Whether the gate counted the tokens, since the provider did not.
     pub estimated: bool,
@@ -98,7 +100,7 @@ impl Bill {
         Self {
             charge: charged.map(|charge| charge.charge),
             cost: charged.map(|charge| charge.cost),
-            rates: rates(price, &spent, at).map(|rates| paid_at(rates, key.multiplier)),
+            rates: rates::told(price, &usage, &spent, at).map(|rates| paid_at(rates, key.multiplier)),
             at_standard_price,
             ..nothing
         }
@@ -147,25 +149,6 @@ impl Bill {
             cost: self.cost,
             lost_cost: self.lost_cost,
         })
-    }
-}
-
-/// The rates of all that was spent: more than one where prompts were of different lengths.
-fn rates(price: &Price, spent: &[Spent<'_>], at: Timestamp) -> Option<Arc<str>> {
-    let mut versions: Vec<&Arc<str>> = spent
-        .iter()
-        .filter_map(|spent| price.version(spent, at))
-        .collect();
-    versions.dedup();
-    match versions[..] {
-        [] => None,
-        [one] => Some(Arc::clone(one)),
-        _ => {
-            versions.sort();
-            versions.dedup();
-            let texts: Vec<&str> = versions.iter().map(|version| &***version).collect();
-            Some(texts.join(" and ").into())
-        }
     }
 }
 

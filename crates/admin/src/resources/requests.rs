@@ -54,7 +54,8 @@ pub(crate) struct RecordShown {
     completion_image_tokens: u64,
     /// Whether the gate counted the tokens.
     estimated: bool,
-    /// The rates that it was charged by, after how many times that the account paid, where that was not once.
+    /// The rates that it was charged by, after how many times that the account paid, where that was not once; where there
+    /// were several, with the tokens of each.
     #[schema(example = "times=1.2 in=3 out=15")]
     price_version: Option<String>,
     held: String,

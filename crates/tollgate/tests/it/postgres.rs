@@ -54,7 +54,7 @@ fn gate_with_prices(server: &Postgres, provider: &FakeProvider, prices: &str) ->
 }
 
 /// Tests whose promises do not depend on which database it is.
-const ON_BOTH: [&str; 20] = [
+const ON_BOTH: [&str; 21] = [
     "abandoned::",
     "admin",
     "bill::",
@@ -75,6 +75,7 @@ const ON_BOTH: [&str; 20] = [
     "stored_channels::",
     "unpriced::",
     "usage::",
+    "worked_out::",
 ];
 
 #[test]

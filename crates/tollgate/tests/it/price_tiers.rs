@@ -89,7 +89,10 @@ async fn of_choices_with_different_prompts_only_the_long_ones_cost_more() {
 
         // 20,000 × 0.46 + 100 × 2.3 + 40,000 × 0.7 + 100 × 3.5 millionths.
         assert_eq!(bill["charge"], "0.03778", "stream: {stream}\n{bill}");
-        assert_eq!(bill["rates"], "in=0.46 out=2.3 and in=0.7 out=3.5", "{bill}");
+        assert_eq!(
+            bill["rates"], "in=0.46 out=2.3 (in:20000 out:100) and in=0.7 out=3.5 (in:40000 out:100)",
+            "{bill}"
+        );
     }
 }
 

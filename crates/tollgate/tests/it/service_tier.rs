@@ -157,7 +157,10 @@ async fn of_several_calls_each_is_priced_at_the_tier_that_answered_it() {
             let told = format!("{tiers:?}, stream: {stream}\n{bill}");
             assert_eq!(bill["cost"], "0.0054", "{told}");
             assert_eq!(bill["charge"], "0.0054", "{told}");
-            assert_eq!(bill["rates"], "in=3 out=15 and in=30 out=150", "{told}");
+            assert_eq!(
+                bill["rates"], "in=3 out=15 (in:200 out:20) and in=30 out=150 (in:100 out:10)",
+                "{told}"
+            );
             assert_eq!(bill["service_tier"], "priority", "{told}");
             assert_eq!(bill["at_standard_price"], false, "{told}");
         }
