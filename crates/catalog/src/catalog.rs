@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     contract::Contract,
-    model::{Modalities, Model, ModelId},
+    model::{Modalities, Model, ModelId, ToolTokens},
     provider::Provider,
     serving::Serving,
 };
@@ -137,6 +137,7 @@ impl Catalog {
             id: ModelId::new(id),
             owner: "".into(),
             token_factor: Self::TOKEN_FACTOR,
+            tool_tokens: ToolTokens::default(),
             contract: self.general.clone(),
             context: None,
             max_output: None,

@@ -38,6 +38,8 @@ pub struct Model {
     pub owner: Arc<str>,
     /// Tokens that its tokenizer makes of a text for one of tiktoken's `o200k_base`, on the whole.
     pub token_factor: f64,
+    /// What a request with tools costs beyond its text.
+    pub tool_tokens: ToolTokens,
     /// What a request to it may hold.
     pub contract: Arc<Contract>,
     /// Tokens of prompt and answer together; `None`: not known.
@@ -48,6 +50,15 @@ pub struct Model {
     pub modalities: Modalities,
     /// Who serves it, the preferred provider first.
     pub servings: Vec<Arc<Serving>>,
+}
+
+/// Tokens that its provider puts before the tools of a request, to tell the model how tools are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ToolTokens {
+    /// Where the model may choose.
+    pub offered: u64,
+    /// Where it has to call one.
+    pub forced: u64,
 }
 
 /// Kinds of content a model reads (`text` always) and writes.

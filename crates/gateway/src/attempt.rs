@@ -154,7 +154,7 @@ pub async fn attempt(gate: &Arc<Gate>, asked: &Asked) -> Result<Attempted, Unans
         head: asked.head.clone(),
         shape: shape_of(request),
         include_usage: request.include_usage,
-        estimated_prompt_tokens: tally::about(request),
+        estimated_prompt_tokens: tally::about(request).saturating_add(tally::before_tools(request)),
     });
     let candidates = match &asked.route {
         Route::Sandbox => {

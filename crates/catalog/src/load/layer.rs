@@ -47,7 +47,15 @@ pub(super) struct Layer {
 pub(super) struct OwnerDraft {
     pub place: Place,
     pub token_factor: Option<f64>,
+    pub tool_tokens: ToolTokensDraft,
     pub source: Option<String>,
+}
+
+/// What tools cost beyond their text, of a maker's models or of one model.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ToolTokensDraft {
+    pub offered: Option<u64>,
+    pub forced: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -75,6 +83,7 @@ pub(super) struct ModelDraft {
     pub place: Place,
     pub owner: Option<String>,
     pub contract: Option<Placed<String>>,
+    pub tool_tokens: ToolTokensDraft,
     pub context: Option<u64>,
     pub max_output: Option<Placed<u64>>,
     pub modalities: Option<Modalities>,
@@ -108,6 +117,7 @@ impl Layer {
         lay_all(&mut self.models, over.models, ModelDraft::lay);
         lay_all(&mut self.owners, over.owners, |under, over| {
             lay_value(&mut under.token_factor, over.token_factor);
+            under.tool_tokens.lay(over.tool_tokens);
             lay_value(&mut under.source, over.source);
         });
     }
@@ -130,6 +140,13 @@ fn lay_value<T>(under: &mut Option<T>, over: Option<T>) {
     }
 }
 
+impl ToolTokensDraft {
+    fn lay(&mut self, over: Self) {
+        lay_value(&mut self.offered, over.offered);
+        lay_value(&mut self.forced, over.forced);
+    }
+}
+
 impl ProviderDraft {
     fn lay(&mut self, over: Self) {
         lay_value(&mut self.title, over.title);
@@ -147,6 +164,7 @@ impl ModelDraft {
     fn lay(&mut self, over: Self) {
         lay_value(&mut self.owner, over.owner);
         lay_value(&mut self.contract, over.contract);
+        self.tool_tokens.lay(over.tool_tokens);
         lay_value(&mut self.context, over.context);
         lay_value(&mut self.max_output, over.max_output);
         lay_value(&mut self.modalities, over.modalities);

@@ -12,6 +12,7 @@ use super::{
     fields::{Fields, Reader, in_plain_words},
     layer::{
         Columns, Layer, ModelDraft, OwnerDraft, ProviderDraft, QuirkColumns, QuirkSetDraft, ServingDraft,
+        ToolTokensDraft,
     },
     problem::{Placed, Problems, suggestion},
 };
@@ -129,6 +130,7 @@ fn owner(mut fields: Fields<'_, '_>) -> OwnerDraft {
     let draft = OwnerDraft {
         place: fields.place.clone(),
         token_factor: factor.map(|factor| factor.value),
+        tool_tokens: tool_tokens(&mut fields),
         source: text(&mut fields, "source"),
     };
     fields.finish();
@@ -140,6 +142,7 @@ fn model(mut fields: Fields<'_, '_>) -> ModelDraft {
         place: fields.place.clone(),
         owner: text(&mut fields, "owner"),
         contract: fields.take("contract"),
+        tool_tokens: tool_tokens(&mut fields),
         context: token_count(&mut fields, "context").map(|count| count.value),
         max_output: token_count(&mut fields, "max_output"),
         modalities: modalities(&mut fields),
@@ -347,6 +350,13 @@ fn base_url(fields: &mut Fields<'_, '_>) -> Option<String> {
 }
 
 /// A number of tokens, at least 1.
+fn tool_tokens(fields: &mut Fields<'_, '_>) -> ToolTokensDraft {
+    ToolTokensDraft {
+        offered: token_count(fields, "tool_tokens").map(|count| count.value),
+        forced: token_count(fields, "forced_tool_tokens").map(|count| count.value),
+    }
+}
+
 fn token_count(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Placed<u64>> {
     let count = fields.take::<i64>(key)?;
     match u64::try_from(count.value) {

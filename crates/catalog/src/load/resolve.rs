@@ -5,14 +5,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 
 use super::{
-    layer::{Columns, Layer, ModelDraft, ProviderDraft, QuirkColumns, QuirkSetDraft, ServingDraft},
+    layer::{
+        Columns, Layer, ModelDraft, OwnerDraft, ProviderDraft, QuirkColumns, QuirkSetDraft, ServingDraft,
+        ToolTokensDraft,
+    },
     problem::{CatalogErrors, Place, Problems, suggestion},
 };
 use crate::{
     catalog::Catalog,
     contract::Contract,
     dialect_name::DialectName,
-    model::{Model, ModelId},
+    model::{Model, ModelId, ToolTokens},
     provider::Provider,
     quirks::Quirks,
     serving::{OtherDialect, Serving},
@@ -37,9 +40,7 @@ pub(super) fn catalog(layer: Layer, contracts: Vec<Contract>) -> Result<Catalog,
             .map(|(name, draft)| (name, draft.quirks))
             .collect(),
         quirk_sets: layer.quirk_sets,
-        token_factors: (layer.owners.into_iter())
-            .filter_map(|(name, draft)| Some((name, draft.token_factor?)))
-            .collect(),
+        owners: layer.owners,
         contracts,
         problems,
     };
@@ -123,8 +124,7 @@ struct Resolver {
     providers: BTreeMap<String, Provider>,
     /// Each provider's own columns.
     columns: BTreeMap<String, QuirkColumns>,
-    /// By owner.
-    token_factors: BTreeMap<String, f64>,
+    owners: BTreeMap<String, OwnerDraft>,
     quirk_sets: BTreeMap<String, QuirkSetDraft>,
     contracts: BTreeMap<String, Arc<Contract>>,
     problems: Problems,
@@ -162,14 +162,13 @@ impl Resolver {
                 servings.push(Arc::new(Serving::unlisted(id, provider)));
             }
         }
+        let owner = draft.owner.as_ref().and_then(|owner| self.owners.get(owner));
         Some(Model {
             id: ModelId::new(id),
-            token_factor: draft
-                .owner
-                .as_ref()
-                .and_then(|owner| self.token_factors.get(owner))
-                .copied()
+            token_factor: owner
+                .and_then(|owner| owner.token_factor)
                 .unwrap_or(Catalog::TOKEN_FACTOR),
+            tool_tokens: tool_tokens(draft.tool_tokens, owner.map(|owner| owner.tool_tokens)),
             owner: draft.owner?.into(),
             contract: contract?,
             context: draft.context,
@@ -262,4 +261,18 @@ fn quirks(layers: &[&Columns], place: &Place, path: &str, problems: &Problems) -
         problems.add(place, format!("{path}.quirks.{column}"), problem);
     }
     quirks
+}
+
+/// A model's own figures before those of its owner; a forced call costs what an offered one costs, where nobody says more.
+fn tool_tokens(of_model: ToolTokensDraft, of_owner: Option<ToolTokensDraft>) -> ToolTokens {
+    let of_owner = of_owner.unwrap_or_default();
+    let offered = of_model.offered.or(of_owner.offered).unwrap_or_default();
+    let forced = match of_model.offered {
+        Some(_) => of_model.forced,
+        None => of_model.forced.or(of_owner.forced),
+    };
+    ToolTokens {
+        offered,
+        forced: forced.unwrap_or(offered),
+    }
 }

@@ -59,6 +59,30 @@ fn over_small(text: &str) -> Catalog {
     .unwrap_or_else(|errors| panic!("{errors}"))
 }
 
+#[test]
+fn what_tools_cost_beyond_their_text_is_the_models_own_figure_else_its_owners() {
+    let figures = |text: &str| {
+        let catalog = over_small(text);
+        let figures = catalog.model("acme-1").unwrap().tool_tokens;
+        (figures.offered, figures.forced)
+    };
+    let owner = "[[owner]]\nname = \"acme\"\ntool_tokens = 100\nforced_tool_tokens = 200\n";
+    let model = "[[model]]\nid = \"acme-1\"\ntool_tokens = 7\n";
+
+    assert_eq!(figures(""), (0, 0));
+    assert_eq!(figures(owner), (100, 200));
+    assert_eq!(
+        figures(model),
+        (7, 7),
+        "a forced call costs no more where nobody says so"
+    );
+    assert_eq!(figures(&format!("{owner}{model}")), (7, 7));
+    assert_eq!(
+        figures(&format!("{owner}{model}forced_tool_tokens = 9\n")),
+        (7, 9)
+    );
+}
+
 fn serving(catalog: &Catalog, model: &str) -> Serving {
     (*catalog.model(model).expect("the model is there").servings[0]).clone()
 }

@@ -8,7 +8,7 @@
 
 use bytes::Bytes;
 use tollgate_catalog::{
-    contract::{ValidRequest, estimated_tokens},
+    contract::{ToolChoice, ValidRequest, estimated_tokens},
     model::Model,
 };
 use tollgate_chat::{
@@ -44,6 +44,38 @@ pub fn media(request: &ValidRequest) -> u64 {
     MEDIUM.saturating_mul(u64::from(request.traits.media))
 }
 
+/// About how many tokens its provider puts before its tools.
+pub fn before_tools(request: &ValidRequest) -> u64 {
+    AsksForTools::of(request).before_tools(&request.model)
+}
+
+/// Whether a request offers tools, and whether one has to be called.
+#[derive(Debug, Clone, Copy)]
+enum AsksForTools {
+    No,
+    Offers,
+    Forces,
+}
+
+impl AsksForTools {
+    fn of(request: &ValidRequest) -> Self {
+        match request.tool_choice {
+            _ if request.tools == 0 => Self::No,
+            ToolChoice::Required | ToolChoice::Named(_) => Self::Forces,
+            // Where none may be called the model reads of them all the same.
+            ToolChoice::Auto | ToolChoice::None => Self::Offers,
+        }
+    }
+
+    fn before_tools(self, model: &Model) -> u64 {
+        match self {
+            Self::No => 0,
+            Self::Offers => model.tool_tokens.offered,
+            Self::Forces => model.tool_tokens.forced,
+        }
+    }
+}
+
 /// The tokens of one request.
 #[derive(Debug)]
 pub struct Tally {
@@ -51,6 +83,9 @@ pub struct Tally {
     about: u64,
     frames: u64,
     media: u64,
+    asks: AsksForTools,
+    /// What the provider that answers puts before its tools.
+    before_tools: u64,
     /// The request, of a stream that nobody has counted yet.
     request: Option<KeptRequest>,
     said: Said,
@@ -106,6 +141,8 @@ impl Tally {
             about: request.estimated_prompt_tokens(),
             frames: 4 * u64::from(request.traits.count),
             media: media(request),
+            asks: AsksForTools::of(request),
+            before_tools: before_tools(request),
             request: kept,
             said: Said::new(counting.hold()),
             bytes,
@@ -139,12 +176,13 @@ impl Tally {
 
     /// Tokens of the prompt, as the gate estimates them.
     pub fn about(&self) -> u64 {
-        self.about + self.media
+        self.about + self.media + self.before_tools
     }
 
     /// Another model answers than was asked for.
     pub fn answered_by(&mut self, model: &Model) {
         self.factor = model.token_factor;
+        self.before_tools = self.asks.before_tools(model);
         self.belief = Belief::of(model, self.bytes, self.choices);
     }
 
@@ -366,7 +404,7 @@ impl Tally {
         let counted = self.counted.and_then(|counted| counted.prompt);
         let text = counted.map_or(self.about, |tokens| self.of_model(tokens) + self.frames);
         // No text has more tokens than bytes.
-        (text.min(self.bytes) + self.media) * self.readings
+        (text.min(self.bytes) + self.media + self.before_tools) * self.readings
     }
 
     /// What was thought and said since the last count, in tokens.
@@ -389,5 +427,7 @@ impl Tally {
     }
 }
 
+#[cfg(test)]
+mod recorded;
 #[cfg(test)]
 mod tests;

@@ -73,6 +73,29 @@ async fn an_answer_that_nobody_counted_has_the_tokens_of_its_text_whole_or_strea
 }
 
 #[tokio::test]
+async fn a_prompt_with_tools_that_nobody_counted_has_what_its_provider_puts_before_them() {
+    let model = "deepseek-v4-flash";
+    let (provider, gate) = stage_of("deepseek", model).await;
+    provider.always(uncounted(FORTY));
+    let tool = json!({"type": "function", "function": {"name": "look",
+        "parameters": {"type": "object", "properties": {}}}});
+    let prompt_of = async |tools: Value| {
+        let answer = gate.post(&with(question_to(model), tools)).await;
+        answer.summary().usage.unwrap().prompt_tokens
+    };
+
+    let without = prompt_of(json!({})).await;
+    let with_tool = prompt_of(json!({"tools": [tool]})).await;
+
+    // DeepSeek's 241, and some 20 of the tool itself.
+    let more = with_tool - without;
+    assert!(
+        (251..281).contains(&more),
+        "{without} without a tool, {with_tool} with it"
+    );
+}
+
+#[tokio::test]
 async fn who_leaves_pays_for_what_was_said_in_tokens_and_not_in_bytes() {
     let text: Vec<&str> = FORTY.split_inclusive(' ').collect();
     let (_provider, gate) = stage(streams(text).then_stalls()).await;

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tollgate_catalog::contract::{self, check::CheckLimits};
+use tollgate_catalog::{
+    contract::{self, check::CheckLimits},
+    model::ToolTokens,
+};
 use tollgate_chat::request::ChatRequest;
 
 use super::*;
@@ -238,6 +241,56 @@ fn a_whole_answer_that_its_provider_counted_only_in_part_keeps_that_part() {
     let mut tally = super::tests::tally(false);
     tally.answered(&answer(CountedBy::Gate));
     assert_eq!((count(&tally), tally.lacks()), ((13, 5, 0, true), true));
+}
+
+#[test]
+fn what_a_provider_puts_before_tools_is_counted_where_the_gate_counts() {
+    let catalog = tollgate_catalog::load::builtin().unwrap();
+    let mut model = Arc::clone(catalog.model("gpt-4o").unwrap());
+    Arc::make_mut(&mut model).tool_tokens = ToolTokens {
+        offered: 1_000,
+        forced: 2_000,
+    };
+    let mut other = (*model).clone();
+    other.tool_tokens = ToolTokens {
+        offered: 30_000,
+        forced: 40_000,
+    };
+    let tool = json!({"type": "function", "function": {"name": "look"}});
+    for (tools, choice, expected) in [
+        (json!(null), json!(null), [0, 0]),
+        (json!([tool]), json!(null), [1_000, 30_000]),
+        (json!([tool]), json!("none"), [1_000, 30_000]),
+        (json!([tool]), json!("required"), [2_000, 40_000]),
+        (
+            json!([tool]),
+            json!({"type": "function", "function": {"name": "look"}}),
+            [2_000, 40_000],
+        ),
+    ] {
+        let body = json!({"model": "gpt-4o", "stream": true, "tools": tools, "tool_choice": choice,
+            "messages": [{"role": "user", "content": "What is a tollgate for?? Please tell"}]});
+        let request = ChatRequest::parse(body.to_string().into()).unwrap();
+        let request = contract::check(request, model.clone(), &CheckLimits { n_max: 1 }).unwrap();
+        let text = about(&request);
+        let mut tally = Tally::of(&request, &Counting::new());
+
+        let asked = tally.about();
+        says(&mut tally, "Hello");
+        let uncounted = count(&tally).0;
+        tally.answered_by(&other);
+        tally.count(counted(10, 0, 1));
+
+        assert_eq!([asked, uncounted], [text + expected[0]; 2], "{body}");
+        assert_eq!(
+            count(&tally).0,
+            10 + 4 + expected[1],
+            "of the one that answers: {body}"
+        );
+        tells(&mut tally, 50, 1);
+        tally.end();
+        assert_eq!(count(&tally).0, 50, "a provider's count has it all: {body}");
+    }
 }
 
 #[test]

@@ -44,6 +44,7 @@ pub(crate) fn model(page: &str) -> Arc<Model> {
         id: ModelId::new("m"),
         owner: "owner".into(),
         token_factor: 1.0,
+        tool_tokens: Default::default(),
         contract: contract.clone(),
         context: None,
         max_output: None,
