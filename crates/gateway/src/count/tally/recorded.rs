@@ -212,5 +212,5 @@ fn counted(body: &str, api: &str) -> Option<u64> {
         let beside: u64 = beside.iter().filter_map(|name| count(name)).sum();
         Some(read + if api.starts_with("anthropic") { beside } else { 0 })
     };
-    usages.filter_map(tokens).filter(|tokens| *tokens > 0).last()
+    usages.filter_map(tokens).rfind(|tokens| *tokens > 0)
 }
