@@ -16,7 +16,7 @@ use tollgate_ledger::{
 use tollgate_store::WarmKey;
 
 use crate::{
-    attempt::reasoning::{HeldStates, Owner},
+    attempt::reasoning::HeldStates,
     channel::Server,
     count::{limit::most_output, tally},
     error::GateError,
@@ -60,22 +60,21 @@ pub async fn hold(
     if has_channels && candidates.is_empty() {
         return Err(no_price(gate, request));
     }
-    let mut amount = Money::ZERO;
+    let mut behind: Vec<_> = route::may_lead_to(gate, request, &key.key.settings.models, pin).collect();
+    for (request, servers) in &mut behind {
+        servers.retain(|server| payable::is_payable(server, request, now));
+    }
     let states = match key.key.settings.reserve {
         Reserve::Expected => None,
-        // Boxed, since few keys want it.
-        Reserve::Full => Some(Box::pin(kept_states(gate, key, request, candidates, pin)).await),
-    };
-    for candidate in candidates.iter() {
-        amount = amount.max(on(&candidate.server, key, request, states.as_ref(), now)?);
-    }
-    for (request, servers) in route::may_lead_to(gate, request, &key.key.settings.models, pin) {
-        let payable = servers
-            .iter()
-            .filter(|server| payable::is_payable(server, &request, now));
-        for server in payable {
-            amount = amount.max(on(server, key, &request, states.as_ref(), now)?);
+        Reserve::Full => {
+            let asked: Vec<_> = may_be_asked(request, candidates, &behind).collect();
+            // Boxed, since few keys want it.
+            Some(Box::pin(kept_states(gate, key, &asked)).await?)
         }
+    };
+    let mut amount = Money::ZERO;
+    for (request, server) in may_be_asked(request, candidates, &behind) {
+        amount = amount.max(on(gate, server, key, request, states.as_ref(), now)?);
     }
     gate.keys.catch_up(now);
     let holds = match funds::hold(&key.funds(), amount, now) {
@@ -92,33 +91,35 @@ pub async fn hold(
     Ok((held, states))
 }
 
-/// What is kept of the conversation's earlier turns for each server that may be asked.
+/// The servers that may come to be asked, and what: the request itself, or the same of a model to fall back on.
+fn may_be_asked<'a>(
+    request: &'a ValidRequest,
+    candidates: &'a [Candidate],
+    behind: &'a [(ValidRequest, Vec<Server>)],
+) -> impl Iterator<Item = (&'a ValidRequest, &'a Server)> {
+    let own = candidates
+        .iter()
+        .map(move |candidate| (request, &candidate.server));
+    let behind = behind
+        .iter()
+        .flat_map(|(request, servers)| servers.iter().map(move |server| (request, server)));
+    own.chain(behind)
+}
+
+/// What is kept of the conversation's earlier turns for each server that may be asked. Nothing is looked up for a prompt
+/// that nobody can hold the most for, since its media are named by URL: it fails.
 async fn kept_states(
     gate: &Gate,
     key: &WarmKey,
-    request: &ValidRequest,
-    candidates: &[Candidate],
-    pin: &Pin,
-) -> HeldStates {
-    let mut states = HeldStates::default();
-    let own = candidates.iter().map(|candidate| &candidate.server);
-    for server in own {
-        look(gate, key, request, server, &mut states).await;
+    asked: &[(&ValidRequest, &Server)],
+) -> Result<HeldStates, GateError> {
+    let has_no_bound = |(request, server): &(&ValidRequest, &Server)| {
+        server.serving.price.is_some() && prompt::is_named_by_url(request)
+    };
+    if asked.iter().any(has_no_bound) {
+        return Err(GateError::UnboundedPrompt { by_url: true });
     }
-    let behind: Vec<_> = route::may_lead_to(gate, request, &key.key.settings.models, pin).collect();
-    for (request, servers) in &behind {
-        for server in servers {
-            look(gate, key, request, server, &mut states).await;
-        }
-    }
-    states
-}
-
-async fn look(gate: &Gate, key: &WarmKey, request: &ValidRequest, server: &Server, states: &mut HeldStates) {
-    let server = server.for_request(request);
-    let owner = Owner::of(key.key.id, &server);
-    let quirks = &server.serving.quirks;
-    states.look(&gate.reasoning, owner, request, quirks).await;
+    Ok(HeldStates::look_up(&gate.reasoning, key.key.id, asked).await)
 }
 
 /// Leases what this gate lacks, and holds it then.
@@ -159,6 +160,7 @@ fn no_price(gate: &Gate, request: &ValidRequest) -> GateError {
 /// What is held for the request of one model on one channel; nothing where that may be used for nothing. `states`: what
 /// earlier turns may add to what is sent, where the most is held.
 fn on(
+    gate: &Gate,
     server: &Server,
     key: &WarmKey,
     request: &ValidRequest,
@@ -175,7 +177,7 @@ fn on(
         prompt_tokens: tally::about(request),
         prompt_most: match states {
             None => 0,
-            Some(states) => prompt::most(key.key.id, request, server, states)?,
+            Some(states) => prompt::most(gate, key.key.id, request, server, states)?,
         },
         output_limit: most_output(request, &serving),
         output_expected: key.histories.of(&request.model.id).expected(),

@@ -82,18 +82,12 @@ async fn ask_channel(
     let (dialect, quirks) = (server.dialect(), &server.serving.quirks);
     // What few requests need is boxed, so that the others need not make room for it.
     let fetched = match fetch::may_need(gate, request, dialect, quirks) {
-        true => {
-            let fetched = Box::pin(media.fetch(gate, request, dialect, quirks)).await?;
-            pen.sent();
-            fetched
-        }
+        true => Box::pin(media.fetch(gate, request, dialect, quirks)).await?,
         false => Vec::new(),
     };
     let owner = Owner::of(caller.key, server);
-    let states = match held {
-        Some(held) => held.of(&owner, quirks),
-        None => gate.reasoning.find(&owner, request, quirks).await,
-    };
+    let known = gate.reasoning.known(held);
+    let states = known.find(&owner, request, quirks).await;
     let departure = departure.filter(|_| server.bills_on());
     let parting = |pen: &AttemptPen| {
         departure.map(|departure| departure.of_attempt(pen.mark(), presentation.estimated_prompt_tokens))
@@ -120,7 +114,7 @@ async fn ask_channel(
     if let Err(failure @ Failure::Fault(fault)) = &asked
         && fault.kind == FaultKind::StateRefused
     {
-        gate.reasoning.forget(&owner, request);
+        known.forget(&owner, request);
         pen.again(failure);
         asking.call.mark = pen.mark();
         asking.call.parting = parting(pen);
@@ -174,12 +168,21 @@ impl Asking<'_> {
             let mut translated = translate(request.n)?;
             *notes = std::mem::take(&mut translated.notes);
             notes.extend_from_slice(self.also);
+            self.goes_out();
             return self.call.make(translated).await;
         }
         let shares = fan_out::Shares::new(request.n, most, translate)?;
         *notes = shares.notes();
         notes.push(Note::Emulated("n".to_owned()));
         notes.extend_from_slice(self.also);
+        self.goes_out();
         Box::pin(fan_out::make(self.call.clone(), shares)).await
+    }
+
+    /// Writes down when it goes to the provider, where something had to be fetched before.
+    fn goes_out(&self) {
+        if !self.also.is_empty() {
+            self.call.mark.sent();
+        }
     }
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     abandoned::{Abandonable, How, Parting, Read, Rest},
-    buffered::Held,
+    buffered::{Full, Held},
     channel::Server,
     count::heard::Heard,
     error::Failure,
@@ -102,7 +102,7 @@ impl Call {
         mut request: ProviderRequest,
         followed: &mut Followed,
     ) -> Result<OpenStream, Failure> {
-        let memory = self.memory_of(&request)?;
+        let memory = memory_of(&self.gate, &request).map_err(|_| Failure::MemoryFull)?;
         let streamed = request.streamed;
         let reading = Reading {
             dialect: request.dialect,
@@ -163,7 +163,7 @@ impl Call {
         mut request: ProviderRequest,
         followed: &mut Followed,
     ) -> Result<(Answer, Held), Failure> {
-        let memory = self.memory_of(&request)?;
+        let memory = memory_of(&self.gate, &request).map_err(|_| Failure::MemoryFull)?;
         let (dialect, undo) = (request.dialect, std::mem::take(&mut request.undo));
         let response = send::send(&self.server, request, followed).await?;
         drop(memory);
@@ -187,16 +187,16 @@ impl Call {
             .map_err(|_| Failure::MemoryFull)?;
         Ok((decoded.answer, held))
     }
+}
 
-    /// The share of what a request holds beside the client's own bytes. Chat requests are those bytes but for
-    /// a few edits.
-    fn memory_of(&self, request: &ProviderRequest) -> Result<Held, Failure> {
-        let mut held = self.gate.buffered.hold();
-        if request.dialect != Dialect::OpenaiChat {
-            held.grow(request.body_len()).map_err(|_| Failure::MemoryFull)?;
-        }
-        Ok(held)
+/// The share of the memory of what a request holds beside the client's own bytes. Chat requests are those bytes but for
+/// a few edits.
+pub fn memory_of(gate: &Gate, request: &ProviderRequest) -> Result<Held, Full> {
+    let mut held = gate.buffered.hold();
+    if request.dialect != Dialect::OpenaiChat {
+        held.grow(request.body_len())?;
     }
+    Ok(held)
 }
 
 /// Reads a stream to its end and puts the whole answer together.

@@ -49,7 +49,7 @@ pub struct ReasoningStoreSettings {
 /// How long it is remembered that other gates have nothing of a turn: most turns have no state.
 const UNKNOWN_FOR: Duration = Duration::from_secs(10);
 const UNKNOWN_MAX: u64 = 50_000;
-/// Most turns of one request that are looked for at once, the newest first.
+/// Most turns of one request that are looked for at once for one owner, the newest first.
 const LOOKED_FOR_MAX: usize = 64;
 /// A state that is larger stays with the gate that has it.
 const SHARED_MAX: usize = 1 << 20;
@@ -113,7 +113,7 @@ impl ReasoningStore {
     }
 
     /// What is kept of the assistant's turns in this request, here and by other gates.
-    pub async fn find(&self, owner: &Owner, request: &ValidRequest, quirks: &Quirks) -> TurnStates {
+    async fn find(&self, owner: &Owner, request: &ValidRequest, quirks: &Quirks) -> TurnStates {
         let (states, elsewhere) = self.look(owner, request, quirks);
         // Few requests wait for that, and the others need not make room for it.
         match !elsewhere.is_empty() && Box::pin(self.fetch(elsewhere)).await {
@@ -176,8 +176,13 @@ impl ReasoningStore {
         is_any
     }
 
+    /// For the attempts of one request. `held`: what its money is held with; `None`: it takes whatever is kept.
+    pub fn known<'a>(&'a self, held: Option<&'a HeldStates>) -> KnownStates<'a> {
+        KnownStates { store: self, held }
+    }
+
     /// Lets go what is kept of the turns in this request, since the provider refuses some of it.
-    pub fn forget(&self, owner: &Owner, request: &ValidRequest) {
+    fn forget(&self, owner: &Owner, request: &ValidRequest) {
         let messages = conversation::messages(request.request.get("messages").unwrap_or_default());
         TurnStates::found(&messages, |key, binding| {
             let place = owner.place(key, binding);
@@ -187,6 +192,30 @@ impl ReasoningStore {
             }
             None
         });
+    }
+}
+
+/// What attempts of one request may send of earlier turns.
+#[derive(Clone, Copy)]
+pub struct KnownStates<'a> {
+    store: &'a ReasoningStore,
+    held: Option<&'a HeldStates>,
+}
+
+impl KnownStates<'_> {
+    pub async fn find(self, owner: &Owner, request: &ValidRequest, quirks: &Quirks) -> TurnStates {
+        match self.held {
+            Some(held) => held.of(owner, quirks),
+            None => self.store.find(owner, request, quirks).await,
+        }
+    }
+
+    /// The provider refuses some of it: none goes there again, with this request or a later one.
+    pub fn forget(self, owner: &Owner, request: &ValidRequest) {
+        self.store.forget(owner, request);
+        if let Some(held) = self.held {
+            held.forget(owner);
+        }
     }
 }
 

@@ -221,6 +221,12 @@ impl AttemptMark {
         });
     }
 
+    /// It goes to the provider, now that what had to be fetched is there.
+    pub fn sent(&self) {
+        let at = self.story.since_arrival();
+        self.write(|attempt| attempt.sent = Some(at));
+    }
+
     /// The attempt is what the request is settled with, though it reached nobody.
     pub fn is_paid_for(&self) {
         self.write(|attempt| attempt.is_paid_for = true);
@@ -248,12 +254,6 @@ impl AttemptPen {
     /// For those who make the attempt's requests.
     pub fn mark(&self) -> AttemptMark {
         self.mark.clone()
-    }
-
-    /// What had to be fetched is there.
-    pub fn sent(&self) {
-        let at = self.mark.story.since_arrival();
-        self.mark.write(|attempt| attempt.sent = Some(at));
     }
 
     /// The answer is there, or its first output. A stream's end is that of the request.

@@ -152,7 +152,7 @@ pub struct ToldAttempt {
     /// Of the provider's answer.
     pub status: Option<u16>,
     pub began_ms: u64,
-    /// When what the request names by URL had been fetched, where something had to be.
+    /// When it went to the provider, where what the request names by URL had to be fetched before.
     pub sent_ms: Option<u64>,
     /// The head of the provider's answer.
     pub first_byte_ms: Option<u64>,

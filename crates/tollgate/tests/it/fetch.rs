@@ -107,6 +107,26 @@ async fn streams_have_their_images_fetched_too() {
 }
 
 #[tokio::test]
+async fn what_is_refused_once_its_images_are_there_is_not_told_of_as_sent() {
+    let stage = Stage::new(png(), ALLOWED).await;
+    let settings = ["--name", "strict", "--strict-parameters"];
+    let strict = stage.gate.create_key(&settings).await;
+    let looks = looks_at([&*stage.url()]);
+    // It takes no temperature.
+    for (members, is_sent) in [(json!({}), true), (json!({"temperature": 0.5}), false)] {
+        let answer = stage.gate.post_with(&strict, &with(looks.clone(), members)).await;
+
+        let id = answer.header("x-tollgate-request-id").unwrap();
+        let told = get_from_admin(&stage.gate, &format!("/admin/v1/requests/{id}")).await;
+        let attempt = &told.json()["attempts"][0];
+        assert_eq!(answer.status, if is_sent { 200 } else { 400 }, "{answer:?}");
+        assert_eq!(attempt["sent_ms"].is_u64(), is_sent, "{attempt}");
+    }
+    assert_eq!(stage.host.requests().len(), 2);
+    stage.provider.request();
+}
+
+#[tokio::test]
 async fn one_url_is_fetched_once_however_often_it_is_named_and_whoever_is_tried() {
     let host = FakeProvider::start_with(png()).await;
     let first = FakeProvider::start_with(fails(500, "", "boom")).await;

@@ -17,12 +17,23 @@ const LONG: u64 = 50_000;
 
 /// A gate that serves `model` for $1 a million tokens, and a key that holds the most, with so much credit.
 async fn stage(preset: &str, model: &str, script: Script, dollars: &str) -> (FakeProvider, Gate, String) {
+    stage_with(preset, model, script, dollars, "").await
+}
+
+/// The same, with further tables in the configuration.
+async fn stage_with(
+    preset: &str,
+    model: &str,
+    script: Script,
+    dollars: &str,
+    tables: &str,
+) -> (FakeProvider, Gate, String) {
     let provider = FakeProvider::start_with(script).await;
     let prices = format!(r#"{{ "{model}" = {{ input = "1", output = "1" }} }}"#);
     let channel = Channel::of(preset, &provider)
         .models([model])
         .set("prices", &prices);
-    let gate = setup().channel(channel).start().await;
+    let gate = setup().channel(channel).config(tables).start().await;
     run(&gate, &["accounts", "create", "--name", "team"]).await;
     let credit = ["accounts", "credit", "--name", "team", "--amount", dollars];
     run(&gate, &credit).await;
@@ -83,11 +94,15 @@ fn next_turn(first: &Value, told: &Answer) -> Value {
     next
 }
 
-async fn bill(gate: &Gate, answer: &Answer) -> Value {
-    assert_eq!(answer.status, 200, "{answer:?}");
+async fn story(gate: &Gate, answer: &Answer) -> Value {
     let id = answer.header("x-tollgate-request-id").unwrap();
     let told = get_from_admin(gate, &format!("/admin/v1/requests/{id}")).await;
-    told.json()["bill"].clone()
+    told.json().clone()
+}
+
+async fn bill(gate: &Gate, answer: &Answer) -> Value {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    story(gate, answer).await["bill"].clone()
 }
 
 /// At $1 a million tokens, a token at least is held for each byte that was sent.
@@ -164,4 +179,54 @@ async fn references_that_the_gate_writes_out_are_held_for() {
         "{sent} bytes: they are written out"
     );
     assert_all_is_held(&bill(&gate, &answer).await, &provider);
+}
+
+#[tokio::test]
+async fn what_chat_providers_are_told_in_words_is_held_for() {
+    let model = "deepseek-v4-flash";
+    let script = speaks(Turn::new().says([r#"["aaaa"]"#]));
+    let (provider, gate, key) = stage("deepseek", model, script, "10").await;
+    // Each quote is two bytes within a text.
+    let words: Vec<String> = (0..8_000).map(|number| format!("{number:04x}")).collect();
+    let schema = json!({"type": "array", "items": {"anyOf": [{"enum": words}, {"type": "string"}]}});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "words", "schema": schema}});
+    let asked = with(
+        question_to(model),
+        json!({"response_format": format, "max_tokens": 16}),
+    );
+
+    let answer = gate.post_with(&key, &asked).await;
+
+    let sent = provider.requests().last().unwrap().body.len();
+    let asked = asked.to_string().len();
+    assert!(sent > asked + 8_000, "{sent} bytes for {asked}");
+    assert_all_is_held(&bill(&gate, &answer).await, &provider);
+}
+
+#[tokio::test]
+async fn what_is_translated_before_a_request_is_let_in_counts_against_the_memory() {
+    let model = "claude-sonnet-4-6";
+    let script = speaks(Turn::new().says(["Hello"]));
+    let small = "[limits]\nbuffered_mb = 1\nrequest_body_mb = 1\nanswer_mb = 1\n";
+    let (provider, gate, key) = stage_with("anthropic", model, script, "10", small).await;
+    let mut large = with(question_to(model), json!({"max_tokens": 16}));
+    large["messages"][0]["content"] = "x".repeat(600 * 1024).into();
+
+    let refused = gate.post_with(&key, &large).await;
+
+    assert_eq!(
+        (refused.status, refused.error_code().as_deref()),
+        (503, Some("overloaded"))
+    );
+    let attempts = story(&gate, &refused).await["attempts"].clone();
+    assert_eq!(attempts, json!([]), "it was not let in");
+    assert!(provider.requests().is_empty());
+    large["messages"][0]["content"] = "x".repeat(400 * 1024).into();
+    for _ in 0..3 {
+        assert_eq!(
+            gate.post_with(&key, &large).await.status,
+            200,
+            "each gives back what it took"
+        );
+    }
 }

@@ -81,6 +81,62 @@ async fn thoughts_go_from_gate_to_gate(
     assert_eq!(sent["messages"][1]["reasoning_content"], "I should look it up.");
 }
 
+/// How often gates have asked this Redis for several values at once.
+fn lookups(servers: &Servers) -> u64 {
+    let told = servers.redis.ask(&["INFO", "commandstats"]);
+    let counted = told.split("cmdstat_mget:calls=").nth(1);
+    let counted = counted.and_then(|rest| rest.split(',').next());
+    counted.map_or(0, |calls| calls.parse().expect("a number"))
+}
+
+#[tokio::test]
+async fn what_is_kept_for_several_channels_is_looked_up_at_once_and_for_none_that_is_refused() {
+    let Some(servers) = servers() else { return };
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let model = "kimi-k2.5";
+    let channels = ["one", "two", "three"].map(|name| {
+        let channel = Channel::to(&provider).provider("moonshot").models([model]);
+        channel.named(name).api_key(&format!("credential-{name}"))
+    });
+    let gate = channels
+        .into_iter()
+        .fold(setup(), |setup, channel| setup.channel(channel));
+    let gate = gate.config(&servers.tables()).start().await;
+    run(&gate, &["accounts", "create", "--name", "team"]).await;
+    run(
+        &gate,
+        &["accounts", "credit", "--name", "team", "--amount", "100"],
+    )
+    .await;
+    let settings = ["--name", "app", "--account", "team", "--reserve", "full"];
+    let key = gate.create_key(&settings).await;
+    let call =
+        json!({"id": "call-1", "type": "function", "function": {"name": "weather", "arguments": "{}"}});
+    let mut asked = question_to(model);
+    let messages = asked["messages"].as_array_mut().unwrap();
+    messages.push(json!({"role": "assistant", "content": null, "tool_calls": [call]}));
+    messages.push(json!({"role": "tool", "tool_call_id": "call-1", "content": "31 degrees"}));
+    let mut by_url = asked.clone();
+    let image = json!({"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}});
+    by_url["messages"][0]["content"] = json!([{"type": "text", "text": "What is it?"}, image]);
+
+    let refused = gate.post_with(&key, &by_url).await;
+    assert_eq!(
+        refused.error_code().as_deref(),
+        Some("unbounded_prompt"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        lookups(&servers),
+        0,
+        "nothing is looked up for what cannot be held for"
+    );
+
+    let answer = gate.post_with(&key, &asked).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(lookups(&servers), 1);
+}
+
 fn streamed() -> Value {
     question_with(json!({"stream": true}))
 }

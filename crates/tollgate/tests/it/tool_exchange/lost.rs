@@ -1,13 +1,21 @@
 //! Thoughts that are lost, or that their provider takes no longer: the exchange goes on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
-use tollgate_testkit::provider::{FakeProvider, complains, decides};
+use tollgate_testkit::{
+    gate::Channel,
+    provider::{FakeProvider, complains, decides, fails},
+};
 
 use super::{
-    ANSWER, SIGNATURE, THINKERS, asked, continued, kept_by_client::kept_by_the_client, last_sent, plain,
-    question, weather,
+    ANSWER, CLAUDE, SIGNATURE, THINKERS, asked, continued, kept_by_client::kept_by_the_client, last_sent,
+    plain, question, weather,
 };
-use crate::stage::gate_to;
+use crate::{
+    credit::run,
+    stage::{gate_to, setup},
+};
 
 /// MiniMax asks for its thoughts, but takes a turn that has lost them, and nothing may stand in for them.
 pub fn forgives(provider: &FakeProvider, preset: &str) {
@@ -94,5 +102,43 @@ async fn thoughts_that_their_provider_no_longer_takes_stay_away_on_a_second_try(
         assert_eq!(answer.text(), ANSWER, "{model}: {answer:?}");
         let notes = answer.header("x-tollgate-notes").unwrap_or_default();
         assert!(notes.contains("omitted:messages.reasoning"), "{model}: {notes}");
+    }
+}
+
+#[tokio::test]
+async fn thoughts_that_were_refused_stay_away_on_later_tries_whatever_the_key_holds() {
+    let (preset, model) = CLAUDE;
+    for reserve in ["expected", "full"] {
+        let provider = FakeProvider::start_with(weather()).await;
+        let channel = Channel::of(preset, &provider).models([model]);
+        let gate = setup().channel(channel).resilient().start().await;
+        run(&gate, &["accounts", "create", "--name", "team"]).await;
+        let credit = ["accounts", "credit", "--name", "team", "--amount", "100"];
+        run(&gate, &credit).await;
+        let key = ["--name", "app", "--account", "team", "--reserve", reserve];
+        let key = gate.create_key(&key).await;
+        let first = gate.post_with(&key, &question(model)).await.summary();
+        // given that the thoughts are refused, and then the request without them fails once
+        let (has_failed, answers) = (AtomicBool::new(false), weather());
+        let refusal = "messages.1.content.0: Invalid `signature` in `thinking` block";
+        provider.always(decides(move |request| {
+            match request.json().to_string().contains(SIGNATURE) {
+                true => complains(400, "invalid_request_error", refusal),
+                false if !has_failed.swap(true, Ordering::Relaxed) => fails(500, "", "boom"),
+                false => answers.clone(),
+            }
+        }));
+        let before = provider.requests().len();
+
+        let second = continued(question(model), plain(first.tool_calls()));
+        let answer = gate.post_with(&key, &second).await;
+
+        assert_eq!(answer.text(), ANSWER, "{reserve}: {answer:?}");
+        let made = provider.requests();
+        let thinks: Vec<bool> = made[before..]
+            .iter()
+            .map(|request| request.json().to_string().contains(SIGNATURE))
+            .collect();
+        assert_eq!(thinks, [true, false, false], "{reserve}");
     }
 }
