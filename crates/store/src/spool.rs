@@ -262,6 +262,24 @@ pub enum SpoolError {
         /// The one that the gate was started on.
         wanted: Box<Owner>,
     },
+    #[error("{} {why}, and {}", path.display(), unreadable_of_other(found.as_deref(), wanted))]
+    UnreadableOfOtherDatabase {
+        /// The file.
+        path: PathBuf,
+        why: Unreadable,
+        /// As above.
+        found: Option<Box<Owner>>,
+        wanted: Box<Owner>,
+    },
+}
+
+/// Why nobody can say what is in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    #[error("is damaged at byte {offset}")]
+    Damaged { offset: u64 },
+    #[error("was written by a newer tollgate")]
+    Newer,
 }
 
 fn of_other_database(path: &Path, records: u64, found: Option<&Owner>, wanted: &Owner) -> String {
@@ -275,6 +293,19 @@ fn of_other_database(path: &Path, records: u64, found: Option<&Owner>, wanted: &
         None => format!(
             "the spool {path} has {records} records of an earlier version, which did not say what database they are for; \
              this one, {} ({}), has never had any of this gate",
+            wanted.url, wanted.name
+        ),
+    }
+}
+
+fn unreadable_of_other(found: Option<&Owner>, wanted: &Owner) -> String {
+    match found {
+        Some(found) => format!(
+            "its records are for the database {} ({}) and may not be in it yet; this one is {} ({})",
+            found.url, found.name, wanted.url, wanted.name
+        ),
+        None => format!(
+            "it does not say what database its records are for; this one, {} ({}), has never had any of this gate",
             wanted.url, wanted.name
         ),
     }

@@ -1,6 +1,11 @@
 //! Why a command failed, as its user is told.
 
-use std::{fmt::Display, io, net::SocketAddr, path::PathBuf};
+use std::{
+    fmt::Display,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use miette::Diagnostic;
 use tollgate_admin::password::NotPassword;
@@ -9,7 +14,9 @@ use tollgate_gateway::TelemetryError;
 use tollgate_store::{
     BackupError, ChangeAccountError, ChangeChannelError, ChangeKeyError, ChangeOperatorError, ClaimError,
     CreateAccountError, CreateKeyError, CreateOperatorError, DataDirError, DatabaseLockError, OpenError,
-    SpoolError, StartError, StoreError, sealed::SealError,
+    SpoolError, StartError, StoreError,
+    sealed::SealError,
+    spool::{Owner, Unreadable},
 };
 
 use crate::config::ConfigErrors;
@@ -136,21 +143,21 @@ impl Diagnostic for CliError {
                     file.display()
                 )
             }
-            Self::Spool(SpoolError::OfOtherDatabase { path, found: Some(_), .. }) => {
-                format!(
-                    "start once on that database and end it with SIGTERM, which brings them there; or move {} away, and they \
-                     are charged to nobody",
-                    path.display()
-                )
-            }
-            Self::Spool(SpoolError::OfOtherDatabase { path, found: None, wanted, .. }) => {
-                format!(
-                    "start once on the database that they are for, or move {} away, and they are charged to nobody; where they \
-                     are for this one, write its name, {}, into {}",
-                    path.display(),
-                    wanted.name,
-                    path.join("database.id").display()
-                )
+            Self::Spool(SpoolError::OfOtherDatabase {
+                path, found, wanted, ..
+            }) => for_its_database(path, "", found.is_some(), wanted),
+            Self::Spool(SpoolError::UnreadableOfOtherDatabase {
+                path,
+                why,
+                found,
+                wanted,
+            }) => {
+                let how = match why {
+                    Unreadable::Damaged { .. } => ", with --skip-damaged,",
+                    Unreadable::Newer => ", with the version that wrote it,",
+                };
+                let folder = path.parent().unwrap_or(path);
+                for_its_database(folder, how, found.is_some(), wanted)
             }
             Self::CreateKey(CreateKeyError::NameTaken { name }) => {
                 format!("choose another name, or end that key first: tollgate keys revoke --name {name}")
@@ -196,6 +203,25 @@ impl Diagnostic for CliError {
         };
         Some(Box::new(help))
     }
+}
+
+/// What to do with the spool in this folder, whose records are for another database than `wanted`. `how`: what a start on
+/// that one needs; `is_named`: whether it is known which one that is.
+fn for_its_database(folder: &Path, how: &str, is_named: bool, wanted: &Owner) -> String {
+    let (database, is_the_same) = match is_named {
+        true => (
+            "that database",
+            "this one is that database, restored from an earlier copy",
+        ),
+        false => ("the database that they are for", "they are for this one"),
+    };
+    format!(
+        "start once on {database}{how} and end it with SIGTERM, which brings them there; where {is_the_same}, write its name, \
+         {}, into the first line of {}; or move {} away, and they are charged to nobody",
+        wanted.name,
+        folder.join("database.id").display(),
+        folder.display()
+    )
 }
 
 impl CliError {

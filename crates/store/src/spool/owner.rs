@@ -15,10 +15,9 @@ use std::{
 };
 
 use super::{
-    SpoolError,
+    SpoolError, Unreadable,
     append::Position,
-    segment::{self, sync_folder},
-    unapplied::Unapplied,
+    segment::{self, FIRST_FRAME, ScanError, sync_folder},
     unusable,
 };
 
@@ -43,7 +42,7 @@ impl Owner {
 
     /// Sees to it that all that is in `dir` is for this database, before the spool is opened.
     ///
-    /// Where everything is in another one already, it is removed. Where something may not be, this fails. `is_known` is
+    /// Where everything is in another one already, it is removed. Where something may not be, or cannot be read, this fails. `is_known` is
     /// whether this database has had records of this gate: then those of a spool that does not say whose they are, are
     /// its own. Blocks.
     pub fn take_over(&self, dir: &Path, is_known: bool) -> Result<TakenOver, SpoolError> {
@@ -55,8 +54,31 @@ impl Owner {
             Some((_, applied)) => *applied,
             None => Position::default(),
         };
-        let left = Unapplied::after(applied, dir).map_err(failed)?.records;
         let numbers = segment::numbers(dir).map_err(failed)?;
+        let mut left = 0;
+        for number in numbers.iter().filter(|number| **number >= applied.segment) {
+            let path = segment::path_of(dir, *number);
+            // What stands before it, the other database has.
+            let from = match *number == applied.segment {
+                true => applied.offset.max(FIRST_FRAME),
+                false => FIRST_FRAME,
+            };
+            let why = match segment::scan_from(&path, *number, from) {
+                Ok(scan) => {
+                    left += scan.records;
+                    continue;
+                }
+                Err(ScanError::Io(source)) => return Err(unusable(&path, source)),
+                Err(ScanError::Damaged(damage)) => Unreadable::Damaged { offset: damage.at },
+                Err(ScanError::Newer) => Unreadable::Newer,
+            };
+            return Err(SpoolError::UnreadableOfOtherDatabase {
+                path,
+                why,
+                found: found.map(|(owner, _)| Box::new(owner)),
+                wanted: Box::new(self.clone()),
+            });
+        }
         if left > 0 {
             return Err(SpoolError::OfOtherDatabase {
                 path: dir.to_owned(),

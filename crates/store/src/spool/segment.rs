@@ -128,12 +128,17 @@ pub(super) enum ScanError {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Damage {
     pub(super) at: u64,
-    /// Whole records before that.
+    /// Whole records that were read before that.
     pub(super) records: u64,
 }
 
 /// Reads a whole file.
 pub(super) fn scan(path: &Path, number: u64) -> Result<Scan, ScanError> {
+    scan_from(path, number, FIRST_FRAME)
+}
+
+/// Reads a file from where a frame begins.
+pub(super) fn scan_from(path: &Path, number: u64, from: u64) -> Result<Scan, ScanError> {
     let bytes = fs::read(path).map_err(ScanError::Io)?;
     let damaged = |at: usize, records| {
         ScanError::Damaged(Damage {
@@ -149,7 +154,7 @@ pub(super) fn scan(path: &Path, number: u64) -> Result<Scan, ScanError> {
         return Err(if is_newer { ScanError::Newer } else { damaged(0, 0) });
     }
     let synced = read_mark(&bytes).unwrap_or_default();
-    let mut at = FIRST_FRAME as usize;
+    let mut at = usize::try_from(from).map_err(|_| ScanError::Io(io::ErrorKind::FileTooLarge.into()))?;
     let mut records = 0;
     loop {
         match read_frame(&bytes, at) {

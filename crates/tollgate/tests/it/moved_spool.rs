@@ -91,7 +91,12 @@ async fn what_is_not_booked_in_its_database_keeps_the_gate_from_starting_on_anot
     // Lines are folded to the width of a terminal.
     let said: Vec<&str> = refused.stderr.split_whitespace().collect();
     let said = said.join(" ");
-    for part in ["trial.db", "production.db", "start once on that database"] {
+    for part in [
+        "trial.db",
+        "production.db",
+        "start once on that database",
+        "where this one is that database, restored from an earlier copy, write its name,",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert_eq!(balance(&gate).await, "10.00");

@@ -79,6 +79,62 @@ fn records_that_their_database_may_not_have_are_given_to_no_other_and_stay() {
     assert_eq!(left(dir.path()), [0, 1, 2]);
 }
 
+/// Writes these bytes over what stands in the file of the first record that is not applied, at this place.
+fn overwrites(dir: &Path, place: impl FnOnce(Position) -> u64, bytes: &[u8]) -> (PathBuf, Position) {
+    let (_, applied) = read(dir).unwrap().unwrap();
+    let path = segment::path_of(dir, applied.segment);
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(bytes, place(applied)).unwrap();
+    (path, applied)
+}
+
+#[test]
+fn a_file_that_is_damaged_behind_what_its_database_has_is_given_to_no_other_and_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    spool_with_three(dir.path(), 1);
+    let (path, applied) = overwrites(dir.path(), |applied| applied.offset, &[0xff; 40]);
+    let before = fs::read(&path).unwrap();
+
+    let error = database('b').take_over(dir.path(), true).unwrap_err();
+
+    let expected = format!(
+        "{} is damaged at byte {}, and its records are for the database sqlite://a.db (aaaaaaaaaaaaaaaa) and may not be in \
+         it yet; this one is sqlite://b.db (bbbbbbbbbbbbbbbb)",
+        path.display(),
+        applied.offset
+    );
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_file_of_a_newer_gate_is_given_to_no_other_database_and_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    spool_with_three(dir.path(), 1);
+    let (path, _) = overwrites(dir.path(), |_| 8, &[9]);
+
+    let error = database('b').take_over(dir.path(), true).unwrap_err();
+
+    let expected = format!(
+        "{} was written by a newer tollgate, and its records are for the database",
+        path.display()
+    );
+    assert!(error.to_string().starts_with(&expected), "{error}");
+    assert!(path.exists());
+}
+
+#[test]
+fn damage_in_what_its_database_has_keeps_no_spool_from_beginning_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    spool_with_three(dir.path(), 3);
+    overwrites(dir.path(), |applied| applied.offset - 10, &[0xff; 8]);
+
+    let taken = database('b').take_over(dir.path(), false).unwrap();
+
+    assert_eq!(taken, TakenOver::BegunAnew(database('a')));
+    assert_eq!(left(dir.path()), [] as [u32; 0]);
+}
+
 #[test]
 fn a_place_that_was_not_written_to_its_end_counts_as_nothing() {
     let dir = tempfile::tempdir().unwrap();
