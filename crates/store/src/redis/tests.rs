@@ -282,6 +282,24 @@ async fn what_is_kept_is_found_though_its_connection_ended_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_server_that_has_lost_all_counts_as_away_until_it_was_told_again() {
+    let Some(server) = Server::start("a Redis that forgets is not tried") else {
+        return;
+    };
+    let redis = gate(&server, "one").await;
+    let standing = redis.standing();
+    assert!(standing.is_up && standing.failures == 0, "{standing:?}");
+    let lost = redis.lost();
+
+    server.ask(&["FLUSHALL"]);
+
+    comes("it is found to have lost all", || redis.lost() > lost).await;
+    assert!(!redis.standing().is_up, "others may have told it nothing yet");
+    comes("it can be told", || redis.is_reached()).await;
+    comes("it is relied on again", || redis.standing().is_up).await;
+}
+
+#[tokio::test]
 async fn a_claim_whose_answer_got_lost_is_had_by_who_claims_again() {
     let Some(server) = Server::start("claims are not tried") else {
         return;

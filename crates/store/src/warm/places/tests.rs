@@ -321,21 +321,26 @@ async fn a_redis_that_comes_back_empty_at_once_gives_no_place_that_is_taken() {
         let Some(mut gates) = gates::<2>(6).await else {
             return;
         };
-        // The one that was there first is the first to find that Redis answers again.
-        let [asks, has] = [0, 1];
-        let all = gates.take_all(has).await;
+        let all = gates.take_all(0).await;
         assert_eq!(all.len(), 6);
 
         gates.server.stop();
         gates.server.start_again();
 
+        let is_back = |gate: &Gate| {
+            let standing = gate.redis.standing();
+            standing.failures > 0 && standing.is_up
+        };
         let began = Instant::now();
-        let is_back = |standing: crate::redis::Standing| standing.failures > 0 && standing.is_up;
-        while !is_back(gates.gates[asks].redis.standing()) {
+        while !gates.gates.iter().any(is_back) {
             assert!(began.elapsed() < PATIENCE, "it does not answer again");
             time::sleep(Duration::from_millis(1)).await;
         }
-        let more = gates.take_all(asks).await.len();
+        // Whoever relies on it first finds there what is under way.
+        let book = gates.server.ask(&["HVALS", "tollgate:0123:places:key:1"]);
+        assert!(book.contains("\n6 "), "{book} in round {round}");
+        gates.come("all rely on it again", is_back).await;
+        let more = gates.take_all(1).await.len();
         assert_eq!(more, 0, "beside six of six, in round {round}");
     }
 }
