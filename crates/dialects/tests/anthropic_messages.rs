@@ -12,6 +12,8 @@ mod anthropic_messages {
     mod earlier_turns;
     mod faults;
     mod fixtures;
+    mod marks;
+    mod media;
     mod messages;
     mod parameters;
     mod recorded_answers;

@@ -1,5 +1,6 @@
 //! Everything that can go wrong with a request, and the only table to status, type and code.
 
+mod failure;
 mod limit;
 mod shown;
 
@@ -8,19 +9,19 @@ use std::{net::IpAddr, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use thiserror::Error;
-use tollgate_catalog::{
-    channel::{ChannelName, SpeedFloor},
-    contract::Violations,
-};
+use tollgate_catalog::contract::Violations;
 use tollgate_chat::{error::ErrorBody, request::BodyError};
-use tollgate_dialects::{Fault, Missing, Note, Unsupported};
+use tollgate_dialects::{Fault, Missing, Unsupported};
 use tollgate_ledger::{
     limits::{Fund, Limit, NoMoney, Owner, Refusal},
     purse::Short,
 };
 use tollgate_store::StoreError;
 
-pub use self::shown::{BLOT, shown_code};
+pub use self::{
+    failure::{AttemptFailure, Failure},
+    shown::{BLOT, shown_code},
+};
 use self::{
     limit::{limit_reached, no_price, too_little_money, unbounded},
     shown::{shown, shown_param},
@@ -456,49 +457,6 @@ impl GateError {
                 | Self::AnswerTooLarge
         )
     }
-}
-
-/// One failed attempt.
-#[derive(Debug, Error)]
-pub enum Failure {
-    #[error("{0}")]
-    Unsupported(Unsupported),
-    #[error("{0}")]
-    NotFetched(NotFetched),
-    #[error("{0}")]
-    Fault(Fault),
-    /// The provider's name of a model cannot stand in an address.
-    #[error("the request's address cannot be written; look at the channel's `model_ids`")]
-    Address,
-    #[error("as many attempts are under way as the channel may have")]
-    ChannelFull,
-    #[error("no connection: {0}")]
-    Connect(String),
-    #[error("no byte within {limit:?}")]
-    FirstByteTimeout { limit: Duration },
-    #[error("neither a whole answer nor the first output of a stream within {limit:?}")]
-    TotalTimeout { limit: Duration },
-    #[error("silence for {limit:?}")]
-    IdleTimeout { limit: Duration },
-    #[error("fewer than {} tokens a second for {:?}", floor.tokens_per_second, floor.window)]
-    TooSlow { floor: SpeedFloor },
-    #[error("the connection broke: {0}")]
-    Broken(String),
-    #[error("the answer is longer than {limit} bytes")]
-    AnswerTooLarge { limit: usize },
-    #[error("the gate's memory for held answers is used up")]
-    MemoryFull,
-    /// The embedded model failed, with what the client is told.
-    #[error("{0}")]
-    Sandbox(GateError),
-}
-
-/// A failure, the channel it happened on, and what had been done there in another way than asked.
-#[derive(Debug)]
-pub struct AttemptFailure {
-    pub channel: ChannelName,
-    pub failure: Failure,
-    pub notes: Vec<Note>,
 }
 
 fn nearest_models(nearest: &[String]) -> String {

@@ -1,12 +1,9 @@
 //! Messages in every order a client may send them.
 
-use std::collections::HashMap;
-
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tollgate_dialects::{request::Medium, turn_state::TurnStates};
 
-use super::fixtures::{body, encode, encode_knowing, notes, refused, sent, serving, serving_but, valid};
+use super::fixtures::{body, encode, notes, refused, sent, serving, valid};
 
 const SONNET: &str = "claude-sonnet-4-6";
 /// Takes an answer that the client began.
@@ -38,7 +35,7 @@ fn turn(role: &str, blocks: &[&str]) -> (String, Vec<String>) {
     )
 }
 
-fn call(id: &str, arguments: &str) -> Value {
+pub fn call(id: &str, arguments: &str) -> Value {
     json!({"id": id, "type": "function", "function": {"name": "f", "arguments": arguments}})
 }
 
@@ -244,115 +241,6 @@ fn a_message_that_says_nothing_is_still_a_turn() {
     assert_eq!(turns(SONNET, thoughts_only), [turn("user", &["a", "b"])]);
 }
 
-#[test]
-fn media_that_the_model_does_not_take_are_refused_by_their_path() {
-    let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
-    let file = |data: &str| json!({"type": "file", "file": {"filename": "a", "file_data": data}});
-    for part in [
-        image("data:image/tiff;base64,AAAA"),
-        image("http://example.org/a.png"),
-        file("data:application/zip;base64,AAAA"),
-        file("data:text/plain;base64,/w=="),
-        file("data:text/plain;base64,A"),
-    ] {
-        let members =
-            json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, part]}]});
-        assert_eq!(refused(SONNET, members).param, "messages[0].content[1]", "{part}");
-    }
-}
-
-#[test]
-fn a_file_that_came_as_bare_base64_is_what_it_is() {
-    let file = |name: &str, data: &str| {
-        let part = json!({"type": "file", "file": {"filename": name, "file_data": data}});
-        json!({"messages": [{"role": "user", "content": [part]}]})
-    };
-    let source = |name: &str, data: &str| {
-        let block = sent(SONNET, file(name, data))["messages"][0]["content"][0].take();
-        block["source"].clone()
-    };
-    assert_eq!(
-        source("notes.txt", "SGVsbG8="),
-        json!({"type": "text", "media_type": "text/plain", "data": "Hello"})
-    );
-    assert_eq!(source("a", "JVBERi0=")["media_type"], "application/pdf");
-    let refusal = refused(SONNET, file("a.bin", "AAAA"));
-    assert!(refusal.problem.contains("data URI"), "{}", refusal.problem);
-}
-
-#[test]
-fn sound_and_video_are_refused_by_their_path() {
-    // The catalogue says that no Claude reads them; a model that an operator adds may claim otherwise.
-    let provider = super::fixtures::CATALOG.provider("anthropic").unwrap();
-    let model = super::fixtures::CATALOG.unlisted_model("claude-new", provider);
-    for part in [
-        json!({"type": "video_url", "video_url": {"url": "https://example.org/a.mp4"}}),
-        json!({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}),
-    ] {
-        let body = json!({"model": "claude-new", "messages": [{"role": "user", "content": [part]}]});
-        let request = tollgate_chat::request::ChatRequest::parse(body.to_string().into()).unwrap();
-        let limits = tollgate_catalog::contract::check::CheckLimits::default();
-        let valid = tollgate_catalog::contract::check(request, model.clone().into(), &limits).unwrap();
-        assert_eq!(
-            encode(&valid, &serving(SONNET)).unwrap_err().param,
-            "messages[0].content[0]"
-        );
-    }
-}
-
-#[test]
-fn an_image_that_the_model_drew_is_named_where_the_client_sent_it() {
-    let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
-    let earlier = |message: Value| {
-        let messages =
-            json!([{"role": "user", "content": "Draw"}, message, {"role": "user", "content": "Again"}]);
-        let valid = valid(SONNET, json!({"messages": messages}));
-        encode(&valid, &serving(SONNET)).unwrap_err().param
-    };
-    let (good, bad) = ("data:image/png;base64,AAAA", "http://example.org/a.png");
-    let drawn = json!({"role": "assistant", "content": "Here:", "images": [image(good), image(bad)]});
-    assert_eq!(earlier(drawn), "messages[1].images[1]");
-    let said = json!({"role": "assistant", "content": [{"type": "text", "text": "Here:"}, image(bad)]});
-    assert_eq!(earlier(said), "messages[1].content[1]");
-}
-
-#[test]
-fn what_the_model_spoke_goes_back_in_words() {
-    let earlier = |audio: Value| {
-        let message = json!({"role": "assistant", "content": null, "audio": audio});
-        json!({"messages": [{"role": "user", "content": "Hi"}, message, {"role": "user", "content": "And?"}]})
-    };
-    let whole = earlier(json!({"id": "audio_1", "expires_at": 5, "data": "AAAA", "transcript": "Hello"}));
-    assert_eq!(
-        sent(SONNET, whole.clone())["messages"][1],
-        json!({"role": "assistant", "content": [{"type": "text", "text": "Hello"}]})
-    );
-    assert_eq!(notes(SONNET, whole), ["moved:messages.audio"]);
-    let bare = earlier(json!({"id": "audio_1"}));
-    assert_eq!(notes(SONNET, bare), ["omitted:messages.audio"]);
-}
-
-#[test]
-fn what_the_gate_fetched_goes_out_as_data() {
-    let url = "http://example.org/a.png";
-    let members = json!({"messages": [{"role": "user", "content": [
-        {"type": "image_url", "image_url": {"url": url}}
-    ]}]});
-    let medium = Medium {
-        media_type: "image/png".to_owned(),
-        base64: "AAAA".to_owned(),
-    };
-    let fetched = HashMap::from([(url.to_owned(), medium)]);
-    let serving = serving_but(SONNET, |quirks| {
-        quirks.images = tollgate_catalog::quirks::MediaSource::Data
-    });
-    let request = encode_knowing(&valid(SONNET, members), &serving, &TurnStates::new(), &fetched).unwrap();
-    assert_eq!(
-        body(&request)["messages"][0]["content"][0]["source"],
-        json!({"type": "base64", "media_type": "image/png", "data": "AAAA"})
-    );
-}
-
 /// Conversations that keep the contract.
 fn conversations() -> impl Strategy<Value = Vec<Value>> {
     let text = || prop_oneof!["", " ", "[a-c]{1,3} ?", "\u{a0}"];
@@ -408,44 +296,6 @@ proptest! {
 }
 
 #[test]
-fn a_host_that_takes_no_media_in_results_gets_them_beside_the_results() {
-    let image = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}});
-    let members = json!({"messages": [
-        {"role": "user", "content": "a"},
-        {"role": "assistant", "tool_calls": [call("x", "{}"), call("y", "{}")]},
-        {"role": "tool", "tool_call_id": "x", "content": [{"type": "text", "text": "here"}, image]},
-        {"role": "tool", "tool_call_id": "y", "content": "2"}
-    ]});
-    let kinds = |media: bool| {
-        let serving = serving_but(SONNET, |quirks| quirks.tool_result_media = media);
-        let sent = body(&encode(&valid(SONNET, members.clone()), &serving).unwrap());
-        let blocks = sent["messages"][2]["content"].as_array().unwrap().clone();
-        let kinds: Vec<Value> = blocks.iter().map(|block| block["type"].clone()).collect();
-        (kinds, blocks[0]["content"].clone())
-    };
-    let (beside, text) = kinds(false);
-    assert_eq!(beside, ["tool_result", "tool_result", "image"]);
-    assert_eq!(text, "here");
-    let (inside, content) = kinds(true);
-    assert_eq!(inside, ["tool_result", "tool_result"]);
-    assert_eq!(content[1]["type"], "image");
-}
-
-#[test]
-fn a_host_that_knows_no_marks_gets_none() {
-    let serving = serving_but(SONNET, |quirks| quirks.cache_control = false);
-    let mark = json!({"type": "ephemeral"});
-    let members = json!({
-        "cache_control": mark,
-        "messages": [{"role": "user", "content": [{"type": "text", "text": "a", "cache_control": mark}]}],
-        "tools": [{"type": "function", "function": {"name": "f"}, "cache_control": mark}]
-    });
-    let request = encode(&valid(SONNET, members), &serving).unwrap();
-    assert!(!body(&request).to_string().contains("cache_control"));
-    assert_eq!(request.notes.len(), 1, "{:?}", request.notes);
-}
-
-#[test]
 fn a_users_message_of_white_space_becomes_a_full_stop_and_that_is_told() {
     let request = encode(
         &valid(SONNET, json!({"messages": [{"role": "user", "content": " \n"}]})),
@@ -470,101 +320,4 @@ fn messages_of_the_kind_before_tools_are_refused_by_their_place() {
     );
     assert_eq!(refused.param, "messages[1].function_call");
     assert!(refused.problem.contains("`tools`"), "{refused}");
-}
-
-/// The blocks that bear a mark, by turn and place, and what was noted.
-fn marked(messages: Value) -> (Vec<(usize, usize)>, Vec<String>) {
-    let members = json!({"messages": messages, "tools": [{"type": "function", "function": {"name": "f"}}]});
-    let sent = sent(SONNET, members.clone());
-    let mut marked = Vec::new();
-    for (turn, place) in sent["messages"].as_array().unwrap().iter().zip(0..) {
-        for (block, at) in turn["content"].as_array().unwrap().iter().zip(0..) {
-            if block.get("cache_control").is_some() {
-                assert_ne!(block["text"], "", "an empty text may bear no mark");
-                marked.push((place, at));
-            }
-        }
-    }
-    (marked, notes(SONNET, members))
-}
-
-#[test]
-fn marks_on_calls_and_on_what_says_nothing_stand_where_they_mean_the_same() {
-    let mark = json!({"type": "ephemeral"});
-    let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}});
-    let with_mark = |mut holder: Value| {
-        holder["cache_control"] = mark.clone();
-        holder
-    };
-    let mut of_function = call("a");
-    of_function["function"]["cache_control"] = mark.clone();
-    let nothing = json!([{"type": "text", "text": "", "cache_control": mark}]);
-    let behind =
-        json!([{"type": "text", "text": "So:"}, {"type": "text", "text": "", "cache_control": mark}]);
-    let result = |id: &str| json!({"role": "tool", "tool_call_id": id, "content": "1"});
-    let user = |content: Value| json!({"role": "user", "content": content});
-    let says =
-        |content: Value, calls: Value| json!({"role": "assistant", "content": content, "tool_calls": calls});
-    for (assistant, results, expected) in [
-        (
-            with_mark(says(Value::Null, json!([call("a"), call("b")]))),
-            [result("a"), result("b")],
-            (1, 1),
-        ),
-        (
-            says(Value::Null, json!([with_mark(call("a")), call("b")])),
-            [result("a"), result("b")],
-            (1, 0),
-        ),
-        (
-            says(Value::Null, json!([of_function, call("b")])),
-            [result("a"), result("b")],
-            (1, 0),
-        ),
-        (
-            says(nothing.clone(), json!([call("a"), call("b")])),
-            [result("a"), result("b")],
-            (1, 1),
-        ),
-        (
-            says(behind.clone(), json!([call("a"), call("b")])),
-            [result("a"), result("b")],
-            (1, 0),
-        ),
-        (
-            says(Value::Null, json!([call("a"), call("b")])),
-            [
-                result("a"),
-                with_mark(json!({"role": "tool", "tool_call_id": "b", "content": ""})),
-            ],
-            (2, 1),
-        ),
-        (
-            says(Value::Null, json!([call("a"), call("b")])),
-            [
-                json!({"role": "tool", "tool_call_id": "a", "content": nothing}),
-                result("b"),
-            ],
-            (2, 0),
-        ),
-    ] {
-        let [first, second] = results;
-        let (found, told) = marked(json!([user(json!("go")), assistant, first, second]));
-        assert_eq!(found, [expected], "{assistant}");
-        assert!(told.is_empty(), "{told:?}");
-    }
-    let (found, told) = marked(json!([user(behind)]));
-    assert_eq!((found, told.len()), (vec![(0, 0)], 0));
-}
-
-#[test]
-fn a_mark_on_a_message_that_says_nothing_is_left_out_by_name() {
-    let mark = json!({"type": "ephemeral"});
-    let (found, told) = marked(json!([
-        {"role": "user", "content": "go"},
-        {"role": "assistant", "content": "", "cache_control": mark},
-        {"role": "user", "content": "on"},
-    ]));
-    assert!(found.is_empty(), "{found:?}");
-    assert!(told.contains(&"omitted:cache_control".to_owned()), "{told:?}");
 }
