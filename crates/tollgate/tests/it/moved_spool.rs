@@ -68,6 +68,40 @@ async fn what_is_booked_in_one_database_is_charged_to_nobody_in_the_next() {
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_be_read_keeps_the_gate_from_starting_on_another_database_and_stays() {
+    let provider = provider().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut gate = gate_on_trial(folder.path(), &provider).await;
+    gate.signal(Signal::Kill);
+    gate.ended().await;
+    // given that a newer version has written the last of its files
+    let spool = gate.data_dir().join("spool");
+    let files = fs::read_dir(&spool).expect("the gate has made it");
+    let files = files.map(|file| file.expect("it can be listed").path());
+    let last = files.filter(|path| path.extension().is_some_and(|end| end == "seg"));
+    let last = last.max().expect("it has room for records");
+    let mut bytes = fs::read(&last).expect("a file in our own folder");
+    bytes[8] = 9;
+    fs::write(&last, &bytes).expect("a file in our own folder");
+
+    moves(&gate, "trial.db", "production.db");
+    let refused = gate.command(&["serve"]).await;
+
+    assert!(!refused.success(), "{refused:?}");
+    let said: Vec<&str> = refused.stderr.split_whitespace().collect();
+    let said = said.join(" ");
+    let name = last.file_name().and_then(|name| name.to_str()).expect("digits");
+    for part in [
+        name,
+        "was written by a newer tollgate",
+        "start once on that database, with the version that wrote it, and end it with SIGTERM",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(fs::read(&last).expect("it is still there"), bytes);
+}
+
+#[tokio::test]
 async fn what_is_not_booked_in_its_database_keeps_the_gate_from_starting_on_another() {
     let provider = provider().await;
     let folder = tempfile::tempdir().expect("a folder");
