@@ -14,7 +14,7 @@ use tollgate_store::{WarmKey, spool::Room};
 pub use self::money::HeldMoney;
 use crate::{
     attempt::reasoning::HeldStates,
-    count::tally,
+    count::{limit::most_output, tally},
     error::GateError,
     gate::Gate,
     route::{Pin, Route},

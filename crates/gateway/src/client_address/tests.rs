@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use http::HeaderValue;
+
 use super::*;
 
 fn address(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {

@@ -54,8 +54,7 @@ fn gate_with_prices(server: &Postgres, provider: &FakeProvider, prices: &str) ->
 }
 
 /// Tests whose promises do not depend on which database it is.
-const ON_BOTH: [&str; 21] = [
-const ON_BOTH: [&str; 20] = [
+const ON_BOTH: [&str; 23] = [
     "abandoned::",
     "admin",
     "bill::",
@@ -66,6 +65,7 @@ const ON_BOTH: [&str; 20] = [
     "key_limits::",
     "keys::",
     "kill::",
+    "left_",
     "lost_",
     "money::",
     "money_told::",
