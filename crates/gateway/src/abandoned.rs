@@ -67,8 +67,12 @@ impl Abandoned {
 
     /// Waits until all of them are let go.
     pub async fn closes(&self) {
-        let mut closing = self.closing.subscribe();
-        let _ = closing.wait_for(|closing| *closing).await;
+        let _ = self.closing().wait_for(|closing| *closing).await;
+    }
+
+    /// Becomes true when all of them are let go.
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
     }
 }
 

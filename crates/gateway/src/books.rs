@@ -191,7 +191,10 @@ fn lost_cost(end: &End, pages: &Pages, at: Timestamp, tally: &Tally) -> Money {
     let cost = |attempt: &Attempt| {
         let price = attempt.serving.as_ref()?.price.as_ref()?;
         let is_paid_for = is_counted(attempt);
-        let lost = attempt.calls.iter().filter(|call| !(is_paid_for && call.is_told));
+        let lost = attempt
+            .calls
+            .iter()
+            .filter(|call| call.is_billed && !(is_paid_for && call.is_told));
         let mut spent: Vec<Spent<'_>> = lost
             .map(|call| calls::spent(used(call), call.service_tier.as_ref()))
             .collect();

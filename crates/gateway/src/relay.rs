@@ -9,6 +9,7 @@ mod stream;
 use std::{collections::BTreeSet, pin::pin, sync::Arc};
 
 use bytes::Bytes;
+use futures_util::{FutureExt, future::Fuse};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::timeout;
 use tollgate_catalog::{channel::ChannelName, model::Model};
@@ -48,17 +49,21 @@ pub async fn relay(gate: Arc<Gate>, asked: Asked, settlement: Settlement) -> Res
 }
 
 async fn relay_whole(gate: &Arc<Gate>, asked: &Asked, mut settlement: Settlement) -> Response {
-    let attempting = pin!(attempt(gate, asked));
+    let mut attempting = pin!(attempt(gate, asked).fuse());
     // What is declared last falls first.
     let leaving = Leaving(settlement.departure());
     let attempted = match gate
         .cut_off
-        .or(attempting)
+        .or(attempting.as_mut())
         .await
         .unwrap_or(Err(GateError::ShutDown.into()))
     {
         Ok(attempted) => attempted,
-        Err(unanswered) => return unanswered_by(unanswered, settlement),
+        Err(unanswered) => {
+            // What was under way is known when it has fallen.
+            attempting.set(Fuse::terminated());
+            return unanswered_by(unanswered, settlement);
+        }
     };
     drop(leaving);
     settlement.answered_by(&attempted.channel, attempted.model.as_ref());
@@ -135,7 +140,10 @@ async fn relay_stream(gate: Arc<Gate>, asked: Asked, mut settlement: Settlement)
             *response.headers_mut() = headers;
             response
         }
-        Ok(Err(unanswered)) => return unanswered_by(unanswered, settlement),
+        Ok(Err(unanswered)) => {
+            drop(attempting);
+            return unanswered_by(unanswered, settlement);
+        }
         Err(_) => {
             settlement.begins(StatusCode::OK);
             Response::new(stream::body_while_attempting(

@@ -73,7 +73,7 @@ impl Settlement {
     ) -> Self {
         gate.metrics.request_started();
         let any_bills_on = gate.channels.load().any_bills_on;
-        let departure = any_bills_on.then(|| Departure::new(gate.settings.abandoned));
+        let departure = any_bills_on.then(|| Departure::new(gate));
         if let (Some(fate), Some(departure)) = (&fate, &departure) {
             fate.departs_by(departure);
         }

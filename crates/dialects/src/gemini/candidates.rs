@@ -98,7 +98,7 @@ impl Candidates {
         let counts = response.present("usageMetadata");
         if let Some(usage) = counts.and_then(|json| usage::read(json, &mut self.prompt)) {
             self.usage = Some(usage);
-            events.push(EventKind::Usage(usage));
+            events.extend(self.counted());
         }
         if let Some(Ok(counts)) = counts.map(Object::parse) {
             let mut tier = |name| self.tier.heard(&counts, name);
@@ -120,12 +120,15 @@ impl Candidates {
         for (index, choice) in std::mem::take(&mut self.choices) {
             choice.end(index, &self.id, events)?;
         }
-        if let Some(usage) = self.usage {
-            events.push(EventKind::Usage(usage));
-            let is_estimated = matches!(self.prompt, Prompt::Estimated(_));
-            events.extend(is_estimated.then_some(EventKind::UsageEstimated));
-        }
+        events.extend(self.counted());
         Ok(())
+    }
+
+    /// The last count, and whether its prompt is an estimate.
+    fn counted(&self) -> impl Iterator<Item = EventKind> + use<> {
+        let is_estimated = self.usage.is_some() && matches!(self.prompt, Prompt::Estimated(_));
+        let usage = self.usage.map(EventKind::Usage).into_iter();
+        usage.chain(is_estimated.then_some(EventKind::UsageEstimated))
     }
 
     /// What began before the block came, and has not ended, ends with it.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    sync::Notify,
+    sync::{Notify, watch},
     time::{Instant, timeout},
 };
 use tollgate_chat::usage::Usage;
@@ -29,6 +29,8 @@ const SETTLED: u8 = 2;
 /// What becomes of the calls of one request when its client goes.
 pub struct Departure {
     bounds: AbandonedSettings,
+    /// All that is read on is to be let go.
+    closing: watch::Receiver<bool>,
     state: AtomicU8,
     /// Attempts that left something; only one of them is paid for.
     left: Mutex<Vec<Left>>,
@@ -65,9 +67,10 @@ impl Drop for Leaving {
 }
 
 impl Departure {
-    pub fn new(bounds: AbandonedSettings) -> Arc<Self> {
+    pub fn new(gate: &Gate) -> Arc<Self> {
         Arc::new(Self {
-            bounds,
+            bounds: gate.settings.abandoned,
+            closing: gate.abandoned.closing(),
             state: AtomicU8::new(PRESENT),
             left: Mutex::default(),
             attempts: AtomicU32::new(0),
@@ -171,6 +174,7 @@ impl Parting {
         Deadline {
             until: Instant::now() + left,
             bytes,
+            closing: self.departure.closing.clone(),
         }
     }
 

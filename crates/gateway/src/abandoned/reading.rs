@@ -9,6 +9,7 @@ use std::{
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::{
     runtime::Handle,
+    sync::watch,
     time::{Instant, timeout_at},
 };
 
@@ -112,11 +113,7 @@ impl LeftBehind {
             return settlement.left();
         };
         runtime.spawn(async move {
-            let winner = tokio::select! {
-                biased;
-                winner = self.winner() => winner,
-                () = gate.abandoned.closes() => None,
-            };
+            let winner = self.winner().await;
             let how = winner.as_ref().map_or(How::Shutdown, |(_, read)| read.how);
             if let Some((mark, read)) = winner {
                 if read.heard.as_ref().is_some_and(Heard::tells) {
@@ -166,10 +163,23 @@ pub struct Abandonable<T: Send + 'static> {
 type Work<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
 
 /// Up to where an answer is read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Deadline {
     pub until: Instant,
     pub bytes: usize,
+    /// The gate shuts down.
+    pub closing: watch::Receiver<bool>,
+}
+
+impl Deadline {
+    /// Waits for what comes next, unless it is too late for it.
+    pub async fn before<T>(&mut self, next: impl Future<Output = T>) -> Result<T, How> {
+        tokio::select! {
+            biased;
+            next = timeout_at(self.until, next) => next.map_err(|_| How::Slow),
+            _ = self.closing.wait_for(|closing| *closing) => Err(How::Shutdown),
+        }
+    }
 }
 
 impl<T: Send + 'static> Abandonable<T> {
@@ -210,11 +220,11 @@ impl<T: Send + 'static> Drop for Abandonable<T> {
     }
 }
 
-async fn read_on<T: Send>(work: Work<T>, rest: fn(T, Deadline) -> Rest, deadline: Deadline) -> Read {
-    let how = match timeout_at(deadline.until, work).await {
+async fn read_on<T: Send>(work: Work<T>, rest: fn(T, Deadline) -> Rest, mut deadline: Deadline) -> Read {
+    let how = match deadline.before(work).await {
         Ok(Ok(begun)) => return rest(begun, deadline).await,
         Ok(Err(_)) => How::Failed,
-        Err(_) => How::Slow,
+        Err(how) => how,
     };
     Read { heard: None, how }
 }

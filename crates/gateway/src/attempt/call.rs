@@ -209,6 +209,7 @@ pub async fn fold(
     let mut held = gate.buffered.hold();
     let mut assembler = Assembler::default();
     let mut head = presentation.head.clone();
+    stream.is_folded();
     while let Some(events) = stream.next().await {
         for event in events? {
             if let EventKind::Start(start) = &event.kind {

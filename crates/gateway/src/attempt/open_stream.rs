@@ -2,7 +2,6 @@
 
 use std::{pin::pin, sync::Arc};
 
-use tokio::time::timeout_at;
 use tollgate_chat::event::{Event, EventKind, Wire};
 
 use super::{
@@ -34,6 +33,8 @@ pub struct OpenStream {
     followed: Option<Box<Followed>>,
     /// Whether whoever reads it is given the answer.
     goes_to_client: bool,
+    /// What has been read, where nobody else remembers that when the client goes.
+    folded: Option<Box<Heard>>,
 }
 
 /// Who wants to know how a stream ends.
@@ -84,6 +85,7 @@ impl OpenStream {
             parting,
             followed: None,
             goes_to_client: false,
+            folded: None,
         }
     }
 
@@ -97,6 +99,7 @@ impl OpenStream {
             parting: None,
             followed: None,
             goes_to_client: false,
+            folded: None,
         }
     }
 
@@ -110,6 +113,7 @@ impl OpenStream {
             parting: None,
             followed: None,
             goes_to_client: false,
+            folded: None,
         }
     }
 
@@ -123,6 +127,7 @@ impl OpenStream {
             parting,
             followed: None,
             goes_to_client: false,
+            folded: None,
         }
     }
 
@@ -136,6 +141,7 @@ impl OpenStream {
             parting: None,
             followed: None,
             goes_to_client: false,
+            folded: None,
         }
     }
 
@@ -151,6 +157,9 @@ impl OpenStream {
             Some(_) if self.goes_to_client => self.handed_on(),
             Some(followed) if matches!(events, Some(Ok(_))) => followed.told(),
             _ => {}
+        }
+        if let (Some(heard), Some(Ok(events))) = (&mut self.folded, &events) {
+            events.iter().for_each(|event| heard.hear(&event.kind));
         }
         events
     }
@@ -220,6 +229,11 @@ impl OpenStream {
         self.goes_to_client = true;
     }
 
+    /// Its answer is put together, and nobody is told of it before its end.
+    pub fn is_folded(&mut self) {
+        self.folded.get_or_insert_default();
+    }
+
     /// Somebody is given the answer, and has its count.
     pub fn handed_on(&mut self) {
         if let Some(followed) = self.followed.take() {
@@ -228,15 +242,15 @@ impl OpenStream {
     }
 
     /// Reads to the end, for what the provider counts.
-    pub async fn read_on(mut self, deadline: Deadline) -> Read {
+    pub async fn read_on(mut self, mut deadline: Deadline) -> Read {
         self.parting = None;
         if let Source::Merged(stream) = &mut self.source {
             stream.is_left();
         }
-        let (mut heard, mut bytes) = (Heard::default(), 0);
+        let (mut heard, mut bytes) = (self.folded.take().unwrap_or_default(), 0);
         let how = loop {
-            match timeout_at(deadline.until, self.next()).await {
-                Err(_) => break How::Slow,
+            match deadline.before(self.next()).await {
+                Err(how) => break how,
                 Ok(None) => break How::Complete,
                 Ok(Some(Err(_))) => break How::Failed,
                 Ok(Some(Ok(events))) => {
@@ -251,7 +265,7 @@ impl OpenStream {
             }
         };
         Read {
-            heard: Some(heard),
+            heard: Some(*heard),
             how,
         }
     }
@@ -287,6 +301,7 @@ impl Drop for OpenStream {
             parting: None,
             followed: self.followed.take(),
             goes_to_client: self.goes_to_client,
+            folded: self.folded.take(),
         };
         parting.leave(Box::pin(rest.read_on(parting.deadline())));
     }

@@ -72,6 +72,16 @@ impl Heard {
         }
     }
 
+    /// Whether there is a count that an answer can have.
+    pub fn is_counted(&self) -> bool {
+        self.usage.is_some_and(|usage| !leaves_out(&usage, false))
+    }
+
+    /// What of its completion had been said when it was counted.
+    pub fn counted_of(&self) -> u64 {
+        self.counted_of
+    }
+
     /// Bytes that were thought and said since the last count.
     pub fn since(&self) -> u64 {
         self.thought + self.said
@@ -102,9 +112,10 @@ impl Heard {
         if since == 0 || !is_behind {
             return (told, self.is_estimated);
         }
+        let completion = told.completion.max(self.counted_of.saturating_add(since));
         let usage = Usage {
-            completion: told.completion.max(self.counted_of.saturating_add(since)),
-            reasoning: told.reasoning.saturating_add(thought),
+            completion,
+            reasoning: told.reasoning.saturating_add(thought).min(completion),
             ..told
         };
         (usage, true)
@@ -128,8 +139,10 @@ pub fn joined(calls: impl Iterator<Item = (Heard, bool)>, prompt: u64) -> Option
     }
     let service_tier = calls.iter().find_map(|(call, _)| call.service_tier.clone());
     let sum = |of: fn(&Heard) -> u64| calls.iter().map(|(call, _)| of(call)).sum();
-    if calls.iter().all(|(call, _)| call.usage.is_none()) {
+    if !calls.iter().any(|(call, _)| call.is_counted()) {
+        let told = calls.iter().filter_map(|(call, _)| call.usage);
         return Some(Heard {
+            usage: told.reduce(Usage::plus),
             service_tier,
             thought: sum(|call| call.thought),
             said: sum(|call| call.said),

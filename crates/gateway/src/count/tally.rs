@@ -1,7 +1,7 @@
 //! What is known of the tokens of one request, while it goes on and at its end.
 //!
 //! What the provider says counts, the last of it, where an answer can have as many tokens at all. Where an answer ended
-//! before it was counted, or nobody counts it, the gate does: until [`Tally::counted`] was called, from bytes. A count
+//! before it was counted, or nobody counts it, the gate does: until [`Tally::count`] was called, from bytes. A count
 //! that came while the answer went on is added to what was said after it, also in an answer that came to its end without
 //! another.
 //! A stream's text is kept only since its last count, and its prompt only until somebody has counted it.
@@ -250,6 +250,9 @@ impl Tally {
         if let Some(usage) = heard.usage {
             let bytes = self.said.bytes() + heard.since();
             self.tell_of(usage, bytes, bytes > 0 || self.told_of > 0);
+            if self.told == Some(usage) {
+                self.told_of = self.told_of.max(heard.counted_of());
+            }
         }
         self.said.say_unkept(heard.since());
         self.is_estimated |= heard.is_estimated;
@@ -261,13 +264,15 @@ impl Tally {
     /// Takes what had come of the calls of a stream whose client saw nothing of it.
     pub fn began(&mut self, calls: &[Heard]) {
         self.begun = true;
-        if calls.iter().all(|call| call.usage.is_none()) {
-            return self.said.say_unkept(calls.iter().map(Heard::since).sum());
+        if calls.iter().any(Heard::is_counted) {
+            let about = self.about();
+            let (usage, is_estimated) = together(calls.iter().map(|call| call.so_far(about, false)));
+            self.tell_of(usage, 0, false);
+            self.is_estimated |= is_estimated;
         }
-        let about = self.about();
-        let (usage, is_estimated) = together(calls.iter().map(|call| call.so_far(about, false)));
-        self.tell_of(usage, 0, false);
-        self.is_estimated |= is_estimated;
+        if self.told.is_none() {
+            self.said.say_unkept(calls.iter().map(Heard::since).sum());
+        }
     }
 
     /// Whether the client was given some of an answer, or there is a count of what it was not given.

@@ -306,11 +306,20 @@ impl Streaming {
     }
 
     /// An error object ends the stream; there is no `[DONE]`, which would look like success.
-    fn fail(mut self: Box<Self>, error: GateError, mut out: BytesMut) -> Bytes {
+    fn fail(self: Box<Self>, error: GateError, mut out: BytesMut) -> Bytes {
         write_event(&mut out, error.body().to_json().as_bytes());
-        self.settlement.finished(self.writer.ended);
-        self.settlement.sends(out.len());
-        self.settlement.fail(&error);
+        let Self {
+            _leaving,
+            source,
+            mut settlement,
+            writer,
+            ..
+        } = *self;
+        // What was under way is known when it has fallen.
+        drop(source);
+        settlement.finished(writer.ended);
+        settlement.sends(out.len());
+        settlement.fail(&error);
         out.freeze()
     }
 }

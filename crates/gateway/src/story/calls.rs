@@ -19,11 +19,23 @@ pub struct CallMade {
     pub usage: Option<Usage>,
     /// The tier of service that answered; `None`: the standard one.
     pub service_tier: Option<ServiceTier>,
-    /// What had come of it as a stream, where its provider did not break it off.
+    /// What had come of it as a stream.
     pub heard: Option<Heard>,
+    /// Whether its provider broke it off.
+    pub is_broken: bool,
+    /// Whether its provider may ask something for it.
+    pub is_billed: bool,
     /// Whether what came of it is in the count of the whole answer. It is lost where that is not what the request is
     /// settled with.
     pub is_told: bool,
+}
+
+impl CallMade {
+    /// Whether something had come of it when it was given up. What its provider did not finish by a fault of its own, no
+    /// client pays.
+    fn is_begun(&self) -> bool {
+        self.heard.is_some() && !self.is_broken
+    }
 }
 
 /// One call under way. Dropping it writes down what has become of it.
@@ -33,8 +45,6 @@ pub struct Followed {
     /// Whether anything of it may have gone out: a connection was there for it.
     went_out: AtomicBool,
     made: CallMade,
-    /// Whether it is billed though nobody has counted it.
-    is_billed: bool,
 }
 
 impl AttemptMark {
@@ -43,8 +53,10 @@ impl AttemptMark {
         Followed {
             mark: self.clone(),
             went_out: AtomicBool::new(false),
-            made: CallMade::default(),
-            is_billed: true,
+            made: CallMade {
+                is_billed: true,
+                ..CallMade::default()
+            },
         }
     }
 }
@@ -62,9 +74,8 @@ impl Followed {
 
     /// It came to nothing.
     pub fn failed(&mut self, failure: &Failure) {
-        self.is_billed = may_be_billed(label(failure));
-        // What its provider did not finish by a fault of its own, no client pays.
-        self.made.heard = None;
+        self.made.is_billed = may_be_billed(label(failure));
+        self.made.is_broken = true;
     }
 
     /// Takes what a stream says; the last count and the last tier hold.
@@ -95,18 +106,18 @@ impl Followed {
 
     /// Somebody is given its output as the whole answer, and has its count.
     pub fn handed_on(mut self) {
-        (self.made.usage, self.is_billed) = (None, false);
+        self.made = CallMade::default();
     }
 }
 
 impl Drop for Followed {
     fn drop(&mut self) {
+        let mut made = std::mem::take(&mut self.made);
         // Nobody asks anything for what never reached a provider.
-        let is_billed = self.is_billed && *self.went_out.get_mut();
-        if self.made.usage.is_none() && !is_billed {
+        made.is_billed = made.usage.is_some() || made.is_billed && *self.went_out.get_mut();
+        if !made.is_billed && !made.is_told {
             return;
         }
-        let mut made = std::mem::take(&mut self.made);
         made.service_tier = made
             .service_tier
             .filter(|tier| !ServiceTier::is_standard(tier.as_str()));
@@ -122,15 +133,15 @@ impl Story {
         // Any other had come to an end before: of its own fault, or since it took too long.
         let place = [OK, CANCELLED].into_iter().find_map(|outcome| {
             pages.attempts.iter().position(|attempt| {
-                let has_begun = || attempt.calls.iter().any(|call| call.heard.is_some());
+                let has_begun = || attempt.calls.iter().any(CallMade::is_begun);
                 attempt.outcome == Some(outcome) && has_begun()
             })
         })?;
         let attempt = &mut pages.attempts[place];
         attempt.is_paid_for = true;
         let begun = attempt.calls.iter_mut().filter_map(|call| {
-            call.is_told = call.heard.is_some();
-            call.heard.take()
+            call.is_told = call.is_begun();
+            call.heard.take_if(|_| call.is_told)
         });
         Some(begun.collect())
     }

@@ -174,7 +174,12 @@ async fn what_the_drain_cuts_off_ends_with_an_error_and_costs_nothing() {
                 .models([PRICED])
                 .set("prices", prices),
         )
-        .channel(Channel::to(&silent).named("silent").models(["m"]));
+        .channel(
+            Channel::to(&silent)
+                .named("silent")
+                .models(["m"])
+                .set("prices", "{ m = { input = \"3\", output = \"15\" } }"),
+        );
     let mut gate = setup.start().await;
     let mut stream = gate.open_stream(&question_to(PRICED)).await;
     stream.next_event().await.expect("it has begun");
@@ -218,6 +223,9 @@ async fn what_the_drain_cuts_off_ends_with_an_error_and_costs_nothing() {
         .map(|sum| &sum["charge"])
         .collect();
     assert_eq!(charges, ["0.00", "0.00"], "{sums}");
+    // Two prompts of about five tokens, which their provider may have read.
+    let of_silent = sums.as_array().unwrap().iter().find(|sum| sum["model"] == "m");
+    assert_eq!(of_silent.expect("both were asked")["cost"], "0.00003", "{sums}");
 }
 
 /// A gate that is told to end while the client of a request that may come again is away.

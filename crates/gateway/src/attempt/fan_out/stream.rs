@@ -206,6 +206,7 @@ impl MergedStream {
     /// A share's events as the client is to see them.
     fn of_client(&mut self, share: Share, events: Vec<Event>) -> Result<Vec<Event>, Failure> {
         let mut seen = Vec::with_capacity(events.len());
+        let begins = self.part(share).is_some_and(|part| part.heard.is_none());
         for Event { mut kind, wire } in events {
             let wire = match wire {
                 Wire::Chunk(json) => Wire::Chunk(chunk(&json, share, &mut self.numbers, &self.head)?),
@@ -227,16 +228,16 @@ impl MergedStream {
                         ..Start::default()
                     };
                 }
-                EventKind::Usage(_) => {
-                    let mut counted = self.count_of_all().into_iter();
-                    if let Some(usage) = counted.next() {
-                        seen.push(Event { kind: usage, wire });
+                // What it means for one is in the count of all.
+                EventKind::Usage(_) | EventKind::UsageEstimated => {
+                    let mut counted = self.count_of_all();
+                    if let Some(first) = counted.first_mut() {
+                        first.wire = wire;
                     }
-                    seen.extend(counted.map(Event::new));
+                    seen.append(&mut counted);
                     continue;
                 }
-                // What it means for one is in the count of all.
-                EventKind::UsageEstimated | EventKind::UsageCutOff => continue,
+                EventKind::UsageCutOff => continue,
                 EventKind::ServiceTier(_) => {}
                 EventKind::Text { choice, .. }
                 | EventKind::Refusal { choice, .. }
@@ -253,29 +254,41 @@ impl MergedStream {
             }
             seen.push(Event { kind, wire });
         }
+        if begins && self.counted.is_some() {
+            // A count of the others says nothing of its prompt.
+            seen.append(&mut self.count_of_all());
+        }
         Ok(seen)
     }
 
     /// What all that have begun used so far. What some have said and nobody has counted is estimated, since a count is of
-    /// all that was said before it. Nothing, where none was counted: whoever writes the answer counts the whole.
-    fn count_of_all(&mut self) -> Vec<EventKind> {
+    /// all that was said before it. Where none was counted as an answer can be, what they say of their counts is passed on
+    /// as it is: whoever writes the answer counts the whole.
+    fn count_of_all(&mut self) -> Vec<Event> {
         let begun = || {
             self.parts
                 .iter()
                 .filter_map(|part| Some((part.heard.as_ref()?, part.has_ended)))
         };
-        if begun().all(|(heard, _)| heard.usage.is_none()) {
+        let counted = match begun().any(|(heard, _)| heard.is_counted()) {
+            true => {
+                let prompt = self.call.presentation.estimated_prompt_tokens;
+                Some(together(
+                    begun().map(|(heard, has_ended)| heard.so_far(prompt, has_ended)),
+                ))
+            }
+            false => {
+                let told = begun().filter_map(|(heard, _)| heard.usage);
+                told.reduce(Usage::plus).map(|usage| (usage, false))
+            }
+        };
+        self.counted = counted;
+        let Some((usage, is_estimated)) = counted else {
             return Vec::new();
-        }
-        let prompt = self.call.presentation.estimated_prompt_tokens;
-        let counted = together(begun().map(|(heard, has_ended)| heard.so_far(prompt, has_ended)));
-        self.counted = Some(counted);
-        let (usage, is_estimated) = counted;
+        };
         let is_estimated = is_estimated.then_some(EventKind::UsageEstimated);
-        [EventKind::Usage(usage)]
-            .into_iter()
-            .chain(is_estimated)
-            .collect()
+        let events = [EventKind::Usage(usage)].into_iter().chain(is_estimated);
+        events.map(Event::new).collect()
     }
 
     /// What is said when all calls have ended.
@@ -284,7 +297,7 @@ impl MergedStream {
         let counts = self.count_of_all();
         let counts = match self.counted == before {
             true => Vec::new(),
-            false => counts.into_iter().map(Event::new).collect(),
+            false => counts,
         };
         match &mut self.reader {
             Reader::Gate { failed } if counts.is_empty() && failed.is_some() => {

@@ -301,3 +301,29 @@ fn a_prompt_that_is_sent_for_each_choice_counts_each_time() {
 
     assert_eq!(count(&tally).0, 39);
 }
+
+#[test]
+fn what_was_said_behind_a_count_of_what_nobody_saw_is_added_to_it() {
+    let mut tally = tally(true);
+    let mut heard = Heard::default();
+    let says = |heard: &mut Heard, bytes: usize| {
+        heard.hear(&EventKind::Text {
+            choice: 0,
+            text: "x".repeat(bytes),
+        });
+    };
+    says(&mut heard, 1_200);
+    heard.hear(&EventKind::Usage(Usage {
+        prompt: 100,
+        completion: 300,
+        ..Usage::default()
+    }));
+    says(&mut heard, 200);
+
+    tally.read_on(&Read {
+        heard: Some(heard),
+        how: How::Slow,
+    });
+
+    assert_eq!(count(&tally), (100, 350, 0, true));
+}
