@@ -11,7 +11,8 @@ pub struct UsageRow {
     pub day: Option<String>,
     pub account: Option<String>,
     pub key: Option<String>,
-    /// Its number, which no other key has; names of revoked keys are free again.
+    /// Its number, which no other key has; names of revoked keys are free again. Below zero: of a key that is not in this
+    /// database.
     pub key_id: Option<i64>,
     /// How its text begins.
     pub key_prefix: Option<String>,
@@ -44,11 +45,16 @@ pub struct UsageRow {
 impl From<&UsageGroup> for UsageRow {
     fn from(group: &UsageGroup) -> Self {
         let sums = &group.sums;
-        let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "(gone)".to_owned());
         Self {
             day: group.day.map(|day| day.to_string()),
-            account: group.account.as_ref().map(|account| name(&account.name)),
-            key: group.key.as_ref().map(|key| name(&key.name)),
+            account: group
+                .account
+                .as_ref()
+                .map(|account| called(account.name.clone(), account.id.had_number())),
+            key: group
+                .key
+                .as_ref()
+                .map(|key| called(key.name.clone(), key.id.had_number())),
             key_id: group.key.as_ref().map(|key| key.id.get()),
             key_prefix: group.key.as_ref().and_then(|key| key.prefix.clone()),
             model: group.model.clone(),
@@ -69,6 +75,15 @@ impl From<&UsageGroup> for UsageRow {
             charge: sums.charge.to_string(),
             cost: sums.cost.to_string(),
         }
+    }
+}
+
+/// What an account or a key is called where one without a name is not in this database, with the number that it had.
+pub fn called(name: Option<String>, had_number: Option<u64>) -> String {
+    match (name, had_number) {
+        (Some(name), _) => name,
+        (None, Some(number)) => format!("(not in this database: {number})"),
+        (None, None) => "(gone)".to_owned(),
     }
 }
 

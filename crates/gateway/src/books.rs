@@ -122,6 +122,7 @@ impl Bill {
             request: story.id.as_str().parse().ok()?,
             account: key.account,
             key: key.key.id,
+            made: Some(key.made),
             model: Cow::Borrowed(model.id.as_str()),
             served_model: answered.map_or("", Attempt::provider_model).into(),
             provider: answered

@@ -9,7 +9,8 @@ use tollgate_catalog::money::Money;
 
 use crate::{charge::Multiplier, limits::Limits};
 
-/// An account's number in the database: never reused.
+/// An account's number in the database: above zero, and of no other account of it. A database that was restored from a
+/// copy gives the numbers of later accounts once more ([`crate::Made`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountId(i64);
 
@@ -21,6 +22,22 @@ impl AccountId {
     pub fn get(self) -> i64 {
         self.0
     }
+
+    /// As the books name an account that their database does not have: by its number below zero, which no account gets.
+    #[must_use]
+    pub fn missing(self) -> Self {
+        Self(below_zero(self.0))
+    }
+
+    /// The number that it had, where the books name it so.
+    pub fn had_number(self) -> Option<u64> {
+        (self.0 < 0).then(|| self.0.unsigned_abs())
+    }
+}
+
+/// The same number below zero.
+pub(crate) fn below_zero(number: i64) -> i64 {
+    number.checked_abs().map_or(i64::MIN, |number| -number.max(1))
 }
 
 impl fmt::Display for AccountId {

@@ -9,6 +9,8 @@ use std::{fmt, str::FromStr};
 
 use sha2::{Digest, Sha256};
 
+use crate::account::below_zero;
+
 /// Fewer characters than this could be guessed, and are not taken over from another gate.
 const LEAST_CHARS: usize = 20;
 /// More than this no gate makes, and none is looked for.
@@ -217,7 +219,8 @@ impl fmt::Display for KeyPrefix {
     }
 }
 
-/// A key's number in the database: never reused, and the same after a rename.
+/// A key's number in the database: above zero, of no other key of it, and the same after a rename. A database that was
+/// restored from a copy gives the numbers of later keys once more ([`crate::Made`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(i64);
 
@@ -228,6 +231,17 @@ impl KeyId {
 
     pub fn get(self) -> i64 {
         self.0
+    }
+
+    /// As the books name a key that their database does not have: by its number below zero, which no key gets.
+    #[must_use]
+    pub fn missing(self) -> Self {
+        Self(below_zero(self.0))
+    }
+
+    /// The number that it had, where the books name it so.
+    pub fn had_number(self) -> Option<u64> {
+        (self.0 < 0).then(|| self.0.unsigned_abs())
     }
 }
 

@@ -26,4 +26,4 @@ pub use charge::{Charge, Multiplier};
 pub use key::{KeyHash, KeyId, KeyPrefix, KeyText, NotAKey, OperatorText};
 pub use limits::{Budget, Limits, Meters, PerMinute, Period};
 pub use output_history::Histories;
-pub use usage_record::{RequestId, UsageRecord};
+pub use usage_record::{Made, RequestId, UsageRecord};

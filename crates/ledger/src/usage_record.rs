@@ -20,6 +20,8 @@ pub struct UsageRecord<'a> {
     pub request: RequestId,
     pub account: AccountId,
     pub key: KeyId,
+    /// When these two were made. `None`: an earlier version wrote it, which did not say that.
+    pub made: Option<Made>,
     /// The model that was asked for, by its public ID.
     pub model: Cow<'a, str>,
     /// The provider's name for the model that answered. Empty: none did.
@@ -73,6 +75,17 @@ impl UsageRecord<'_> {
             .saturating_add(self.duration)
             .unwrap_or(Timestamp::MAX)
     }
+}
+
+/// When an account and a key were made, in whole microseconds.
+///
+/// With their numbers it says whose a request is: a database that was restored from a copy gives numbers again, and the
+/// account or key that gets one was made at another moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// 1970 for the account that came with the database.
+    pub account: Timestamp,
+    pub key: Timestamp,
 }
 
 /// The gate's own ID of a request: unique, in the order of time, and what the books go by.

@@ -29,6 +29,7 @@ fn record(number: u32) -> UsageRecord<'static> {
         request: RequestId::from_bytes(id),
         account: AccountId::new(1),
         key: KeyId::new(i64::from(number % 10)),
+        made: None,
         model: "claude-sonnet-4-6".into(),
         served_model: "claude-sonnet-4-6-20260217".into(),
         provider: "anthropic".into(),

@@ -73,8 +73,9 @@ impl Store {
         let limits = LimitColumns::from(&new.settings.limits);
         let row: AccountRow = transaction.query(
             "INSERT INTO accounts (id, name, created_at, unlimited, balance_nanos, price_multiplier,
-                                   requests_per_minute, tokens_per_minute, concurrency, budget_nanos, budget_per)
-             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, 0, $9, $4, $5, $6, $7, $8 FROM accounts
+                                   requests_per_minute, tokens_per_minute, concurrency, budget_nanos, budget_per,
+                                   created_at_us)
+             SELECT coalesce(max(id), 0) + 1, $1, $2, $3, 0, $9, $4, $5, $6, $7, $8, $10 FROM accounts
              RETURNING id, name, created_at, unlimited, balance_nanos, price_multiplier, requests_per_minute,
                        tokens_per_minute, concurrency, budget_nanos, budget_per",
         )
@@ -87,6 +88,7 @@ impl Store {
         .bind(limits.budget_nanos)
         .bind(limits.budget_per)
         .bind(new.settings.multiplier.to_string())
+        .bind(new.created.as_microsecond())
         .fetch_one()
         .await
         .map_err(|error| match error.as_database_error() {

@@ -16,7 +16,7 @@ use crate::{
     error::StoreError,
     keys::raise_version,
     stored::Reader,
-    usage::{Mischarge, MiscountedAccount},
+    usage::{Mischarge, MiscountedAccount, MissingAccount},
 };
 
 /// A balance that is not the sum of its entries.
@@ -39,6 +39,9 @@ pub struct Verified {
     pub mischarges: Vec<Mischarge>,
     /// Accounts whose usage by day is not what was charged to them: none where everything is right.
     pub miscounted: Vec<MiscountedAccount>,
+    /// Accounts that are not in the database any more, since it was restored from a copy, and whose requests nobody is
+    /// charged for. The books hold all the same.
+    pub missing: Vec<MissingAccount>,
 }
 
 impl Verified {
@@ -300,6 +303,7 @@ impl Store {
                 .collect(),
             mischarges: self.mischarges(Verified::MOST_MISCHARGES).await?,
             miscounted: self.miscounted_accounts().await?,
+            missing: self.missing_accounts().await?,
         })
     }
 }

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{
-    AccountId, ApiKey, KeyHash, KeyId, KeyPrefix, KeySettings, Limits, charge::Multiplier,
+    AccountId, ApiKey, KeyHash, KeyId, KeyPrefix, KeySettings, Limits, Made, charge::Multiplier,
 };
 
 use self::row::{FoundRow, KeyRow, SettingColumns};
@@ -60,6 +60,7 @@ pub(crate) struct FoundKey {
     /// First moment at which the text that was presented is of no more use.
     pub(crate) text_ends: Option<Timestamp>,
     pub(crate) account: AccountId,
+    pub(crate) made: Made,
     pub(crate) account_limits: Limits,
     /// What the account was given, less corrections; `None`: it may spend what it does not have.
     pub(crate) account_credit: Option<Money>,
@@ -120,9 +121,10 @@ impl Store {
         let id: i64 = transaction.query(
             "INSERT INTO api_keys (id, name, account_id, created_at, enabled, expires_at, models, networks,
                                    requests_per_minute, tokens_per_minute, concurrency, budget_nanos,
-                                   budget_per, reserve, strict_parameters, channels, not_channels)
+                                   budget_per, reserve, strict_parameters, channels, not_channels,
+                                   created_at_us)
              SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
-                    $15, $16
+                    $15, $16, $17
              FROM api_keys
              RETURNING id",
         )
@@ -142,6 +144,7 @@ impl Store {
         .bind(settings.strict_parameters)
         .bind(settings.channels)
         .bind(settings.not_channels)
+        .bind(new.created.as_microsecond())
         .fetch_scalar()
         .await
         .map_err(|error| match error.as_database_error() {
@@ -313,6 +316,9 @@ impl Store {
                 "SELECT versions.value AS version, texts.ends_at AS text_ends_at, ",
                 key_columns!(),
                 ", accounts.id AS account_id,
+               api_keys.created_at_us AS created_at_us,
+               accounts.created_at AS account_created_at,
+               accounts.created_at_us AS account_created_at_us,
                accounts.requests_per_minute AS account_requests_per_minute,
                accounts.tokens_per_minute AS account_tokens_per_minute,
                accounts.concurrency AS account_concurrency,

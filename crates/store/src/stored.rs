@@ -11,6 +11,12 @@ use tollgate_ledger::{Budget, Limits, PerMinute};
 
 use crate::error::StoreError;
 
+/// When an account or a key was made, in microseconds: by the column that says so, else by the one in seconds, which the
+/// account that came with the database does not have either.
+pub(crate) fn made_us(micros: Option<i64>, seconds: Option<i64>) -> i64 {
+    micros.unwrap_or_else(|| seconds.unwrap_or(0).saturating_mul(1_000_000))
+}
+
 /// Reads the values of one row.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader {
@@ -29,6 +35,10 @@ impl Reader {
 
     pub(crate) fn time(self, column: &'static str, seconds: i64) -> Result<Timestamp, StoreError> {
         Timestamp::from_second(seconds).map_err(|_| self.damaged(column))
+    }
+
+    pub(crate) fn moment(self, column: &'static str, micros: i64) -> Result<Timestamp, StoreError> {
+        Timestamp::from_microsecond(micros).map_err(|_| self.damaged(column))
     }
 
     pub(crate) fn maybe_time(

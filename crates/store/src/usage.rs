@@ -12,11 +12,12 @@ use tollgate_ledger::{AccountId, KeyId, RequestId, UsageRecord};
 use self::row::{RecordRow, SumRow};
 use crate::{database::Store, error::StoreError};
 
-pub use self::called::KeyCalled;
+pub use self::{called::KeyCalled, missing::MissingAccount};
 
 pub(crate) mod apply;
 mod called;
 pub(crate) mod elsewhere;
+mod missing;
 mod row;
 
 /// A request's record as it was applied.
@@ -134,10 +135,10 @@ struct Place<'g> {
 }
 
 impl Place<'static> {
-    /// Before all groups: numbers of accounts begin at 1, and 0 stands for all of them.
+    /// Before all groups: 0 stands for all accounts, and those that are missing are below it.
     const FIRST: Self = Self {
         day: String::new(),
-        account: -1,
+        account: i64::MIN,
         key: 0,
         model: "",
         channel: "",
@@ -285,7 +286,7 @@ impl Store {
         Ok(removed)
     }
 
-    /// Requests that are not charged what their record says; at most `most` of them.
+    /// Requests of accounts that are here and are not charged what their record says; at most `most` of them.
     pub(crate) async fn mischarges(&self, most: u32) -> Result<Vec<Mischarge>, StoreError> {
         #[derive(FromRow)]
         struct Row {
@@ -299,6 +300,7 @@ impl Store {
                 "SELECT records.request_id, coalesce(records.charge_nanos, 0) AS charge_nanos,
                     entries.amount_nanos AS booked_nanos
              FROM usage_records AS records
+             JOIN accounts ON accounts.id = records.account_id
              LEFT JOIN ledger_entries AS entries
                  ON entries.request_id = records.request_id AND entries.account_id = records.account_id
              WHERE coalesce(records.charge_nanos, 0) <> -coalesce(entries.amount_nanos, 0)

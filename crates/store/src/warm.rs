@@ -301,6 +301,7 @@ impl Shared {
             key: key.key,
             text_ends: key.text_ends,
             account: key.account,
+            made: key.made,
             account_limits: key.account_limits,
             account_credit: key.account_credit,
             multiplier: key.multiplier,

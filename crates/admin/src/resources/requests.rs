@@ -29,7 +29,9 @@ pub(crate) struct RequestShown {
 pub(crate) struct RecordShown {
     /// The gate that served it, by its name in the books.
     gate: String,
+    /// Below zero: an account that is not in this database, which was restored from an older copy; nobody is charged.
     account_id: i64,
+    /// Below zero: likewise a key.
     key_id: i64,
     started: String,
     duration_ms: u64,

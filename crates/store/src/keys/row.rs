@@ -2,12 +2,12 @@
 
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use tollgate_catalog::money::Money;
-use tollgate_ledger::{AccountId, AllowedChannels, ApiKey, KeyId, KeyPrefix, KeySettings};
+use tollgate_ledger::{AccountId, AllowedChannels, ApiKey, KeyId, KeyPrefix, KeySettings, Made};
 
 use super::{FoundKey, KeysVersion, ListedKey};
 use crate::{
     error::StoreError,
-    stored::{LimitColumns, Reader},
+    stored::{LimitColumns, Reader, made_us},
 };
 
 const TABLE: &str = "api_keys";
@@ -118,7 +118,10 @@ pub(super) struct FoundRow {
 struct Found {
     key: KeyRow,
     text_ends: Option<i64>,
+    /// In microseconds.
+    made: i64,
     account: i64,
+    account_made: i64,
     account_limits: LimitColumns,
     account_unlimited: i64,
     account_credit: i64,
@@ -148,7 +151,12 @@ where
         let found = Some(Found {
             key: KeyRow::from_row(row)?,
             text_ends: row.try_get("text_ends_at")?,
+            made: made_us(row.try_get("created_at_us")?, row.try_get("created_at")?),
             account,
+            account_made: made_us(
+                row.try_get("account_created_at_us")?,
+                row.try_get("account_created_at")?,
+            ),
             account_limits,
             account_unlimited: row.try_get("account_unlimited")?,
             account_credit: row.try_get("account_credit_nanos")?,
@@ -171,11 +179,16 @@ impl Found {
             table: "accounts",
             id: self.account,
         };
+        let made = Made {
+            account: of_account.moment("created_at_us", self.account_made)?,
+            key: self.key.reader().moment("created_at_us", self.made)?,
+        };
         let is_unlimited = of_account.flag("unlimited", self.account_unlimited)?;
         Ok(FoundKey {
             text_ends: self.key.reader().maybe_time("ends_at", self.text_ends)?,
             key: self.key.read()?,
             account: AccountId::new(self.account),
+            made,
             account_limits: of_account.limits(&self.account_limits)?,
             multiplier: of_account.required("price_multiplier", &self.multiplier)?,
             account_credit: (!is_unlimited).then(|| Money::from_nanos(self.account_credit)),

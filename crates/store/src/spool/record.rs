@@ -5,14 +5,15 @@
 //! no library's next version changes what lies on an operator's disk; a version's form never changes.
 //!
 //! The second version has one count more, of audio from a cache, and its rates are as long as the names leave room
-//! for: they are what a charge is worked out again from.
+//! for: they are what a charge is worked out again from. Where a flag says so, the moments at which account and key were
+//! made stand between counts and names.
 
 use std::{borrow::Cow, time::Duration};
 
 use jiff::Timestamp;
 use tollgate_catalog::money::Money;
 use tollgate_chat::usage::Usage;
-use tollgate_ledger::{AccountId, KeyId, RequestId, UsageRecord};
+use tollgate_ledger::{AccountId, KeyId, Made, RequestId, UsageRecord};
 
 /// The form of bodies that this gate writes.
 const VERSION: u8 = 2;
@@ -24,8 +25,8 @@ const HEAD: usize = 8;
 const MAX_TEXT: usize = 128;
 const NAMES: usize = 6;
 const COUNTS: usize = 14;
-/// Version, ID, six numbers and the flags; money; counts.
-const FIXED: usize = 1 + 16 + 5 * 8 + 1 + 4 * 8 + COUNTS * 8;
+/// Version, ID, six numbers and the flags; money; counts; two moments.
+const FIXED: usize = 1 + 16 + 5 * 8 + 1 + 4 * 8 + COUNTS * 8 + 2 * 8;
 const MAX_BODY: usize = FIXED + NAMES * (1 + MAX_TEXT) + 2 + MAX_TEXT;
 /// Bytes of the largest frame.
 pub(super) const MAX_FRAME: usize = HEAD + MAX_BODY;
@@ -37,7 +38,8 @@ const SERVICE_TIER: u8 = 1 << 3;
 const PRICE_VERSION: u8 = 1 << 4;
 const CHARGE: u8 = 1 << 5;
 const COST: u8 = 1 << 6;
-const KNOWN_FLAGS: u8 = (1 << 7) - 1;
+/// Not of the first version.
+const MADE: u8 = 1 << 7;
 
 /// What stands at a place where a frame may begin.
 #[derive(Debug, PartialEq, Eq)]
@@ -109,6 +111,7 @@ fn write_body(bytes: &mut Vec<u8>, record: &UsageRecord<'_>) {
         (PRICE_VERSION, record.price_version.is_some()),
         (CHARGE, record.charge.is_some()),
         (COST, record.cost.is_some()),
+        (MADE, record.made.is_some()),
     ];
     let set = flags.iter().filter(|(_, set)| *set);
     bytes.push(VERSION);
@@ -129,6 +132,9 @@ fn write_body(bytes: &mut Vec<u8>, record: &UsageRecord<'_>) {
     let times = [record.duration, record.first_output.unwrap_or_default()].map(micros);
     for number in times.into_iter().chain(counts(&record.usage)) {
         bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    for moment in record.made.iter().flat_map(|made| [made.account, made.key]) {
+        bytes.extend_from_slice(&moment.as_microsecond().to_le_bytes());
     }
     for text in [
         &*record.model,
@@ -157,13 +163,13 @@ fn read_body(body: &[u8]) -> Option<UsageRecord<'_>> {
     };
     let request = RequestId::from_bytes(fields.take()?);
     let [flags] = fields.take()?;
-    if flags & !KNOWN_FLAGS != 0 {
+    let is = |flag: u8| flags & flag != 0;
+    if version == FIRST && is(MADE) {
         return None;
     }
-    let is = |flag: u8| flags & flag != 0;
     let account = AccountId::new(fields.signed()?);
     let key = KeyId::new(fields.signed()?);
-    let started = Timestamp::from_microsecond(fields.signed()?).ok()?;
+    let started = fields.moment()?;
     let held = Money::from_nanos(fields.signed()?);
     let charge = Money::from_nanos(fields.signed()?);
     let cost = Money::from_nanos(fields.signed()?);
@@ -171,6 +177,13 @@ fn read_body(body: &[u8]) -> Option<UsageRecord<'_>> {
     let duration = Duration::from_micros(fields.unsigned()?);
     let first_output = Duration::from_micros(fields.unsigned()?);
     let usage = fields.usage(version)?;
+    let made = match is(MADE) {
+        true => Some(Made {
+            account: fields.moment()?,
+            key: fields.moment()?,
+        }),
+        false => None,
+    };
     let model = fields.text()?;
     let served_model = fields.text()?;
     let provider = fields.text()?;
@@ -185,6 +198,7 @@ fn read_body(body: &[u8]) -> Option<UsageRecord<'_>> {
         request,
         account,
         key,
+        made,
         model,
         served_model,
         provider,
@@ -241,6 +255,10 @@ impl<'a> Fields<'a> {
 
     fn unsigned(&mut self) -> Option<u64> {
         self.take().map(u64::from_le_bytes)
+    }
+
+    fn moment(&mut self) -> Option<Timestamp> {
+        Timestamp::from_microsecond(self.signed()?).ok()
     }
 
     fn text(&mut self) -> Option<Cow<'a, str>> {

@@ -1,8 +1,8 @@
 //! Records into the books: usage, ledger, balances, sums by day and the spool's position, in one transaction.
 //!
 //! A request is booked once, however often its record comes: what its ID was inserted for decides about
-//! everything else. A record is never refused for what it says. Where its account is not in this database, or
-//! its balance would leave the range of an amount, the record is kept without an entry, the log says so, and
+//! everything else. A record is never refused for what it says. Where its account is not in this database ([`whose`]),
+//! or its balance would leave the range of an amount, the record is kept without an entry, the log says so, and
 //! `ledger verify` goes on saying so.
 
 use std::{
@@ -11,13 +11,14 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use tollgate_ledger::{AccountId, UsageRecord};
+use tollgate_ledger::{AccountId, KeyId, UsageRecord};
 use tracing::error;
 
 use self::{
     days::add_to_days,
     slices::book_slices,
     values::{Names, Values},
+    whose::{Whose, tell_missing},
 };
 use super::row::{TokenColumns, micros};
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
 mod days;
 mod slices;
 mod values;
+mod whose;
 
 /// Rows of one statement: few different numbers, so that statements stay prepared.
 const ROWS: [usize; 4] = [64, 16, 4, 1];
@@ -105,22 +107,33 @@ impl Store {
             .query("UPDATE versions SET value = value + 1 WHERE name = 'ledger_entries'")
             .execute()
             .await?;
-        let rows: Vec<NewRecord<'_>> = records.iter().map(NewRecord::from).collect();
+        let whose = Whose::look_up(&mut transaction, records).await?;
+        let rows: Vec<NewRecord<'_>> = records
+            .iter()
+            .map(|record| NewRecord::of(record, &whose))
+            .collect();
         let Some(mut new) = insert_records(&mut transaction, book, rows, expect).await? else {
             return Ok(None);
         };
+        tell_missing(&new);
         let bookable = accounts_with_reach(&mut transaction, &new).await?;
         let mut applied = Applied {
             new: new.len(),
             unbooked: 0,
         };
         for record in &mut new {
-            if record.charge > 0 && !bookable.contains(&record.record.account) {
+            if record.charge == 0 {
+                continue;
+            }
+            if record.account.had_number().is_some() {
+                record.charge = 0;
+                applied.unbooked += 1;
+            } else if !bookable.contains(&record.account) {
                 error!(
                     request_id = &*record.id,
-                    account_id = record.record.account.get(),
+                    account_id = record.account.get(),
                     charge_nanos = record.charge,
-                    "a request cannot be charged: its account is not in the database, or its balance is too low"
+                    "a request cannot be charged: its account's balance is too low"
                 );
                 record.charge = 0;
                 applied.unbooked += 1;
@@ -163,14 +176,20 @@ enum Expect {
 struct NewRecord<'a> {
     record: &'a UsageRecord<'a>,
     id: Arc<str>,
+    /// Whose it is in this database.
+    account: AccountId,
+    key: KeyId,
     /// What is booked of its charge, in nano-dollars.
     charge: i64,
 }
 
-impl<'a> From<&'a UsageRecord<'a>> for NewRecord<'a> {
-    fn from(record: &'a UsageRecord<'a>) -> Self {
+impl<'a> NewRecord<'a> {
+    fn of(record: &'a UsageRecord<'a>, whose: &Whose) -> Self {
+        let (account, key) = whose.of(record);
         Self {
             record,
+            account,
+            key,
             id: record.request.to_string().into(),
             charge: record.charge.map_or(0, |charge| charge.nanos().max(0)),
         }
@@ -201,11 +220,12 @@ async fn insert_records<'a>(
     });
     let mut names = Names::default();
     let gate: Arc<str> = book.gate.as_str().into();
-    let mut fixed = |values: &mut Values, NewRecord { record, id, .. }: &NewRecord<'_>| {
-        values.add(Arc::clone(id))?;
+    let mut fixed = |values: &mut Values, row: &NewRecord<'_>| {
+        let record = row.record;
+        values.add(Arc::clone(&row.id))?;
         values.add(Arc::clone(&gate))?;
-        values.add(record.account.get())?;
-        values.add(record.key.get())?;
+        values.add(row.account.get())?;
+        values.add(row.key.get())?;
         values.add(record.started.as_microsecond())?;
         values.add(micros(record.duration))?;
         values.add(record.first_output.map(micros))?;
@@ -271,13 +291,13 @@ async fn insert_entries<'a>(
         .query("SELECT coalesce(max(id), 0) FROM ledger_entries")
         .fetch_scalar()
         .await?;
-    let fill = |values: &mut Values, NewRecord { record, id, charge }: &NewRecord<'_>| {
+    let fill = |values: &mut Values, row: &NewRecord<'_>| {
         entry += 1;
         values.add(entry)?;
-        values.add(record.account.get())?;
-        values.add(-charge)?;
-        values.add(Arc::clone(id))?;
-        values.add(record.ended().as_second())
+        values.add(row.account.get())?;
+        values.add(-row.charge)?;
+        values.add(Arc::clone(&row.id))?;
+        values.add(row.record.ended().as_second())
     };
     insert(connection, &TEXTS, rows, expect, fill).await
 }
@@ -389,7 +409,7 @@ async fn accounts_with_reach(
 fn charges(new: &[NewRecord<'_>]) -> BTreeMap<AccountId, Option<i64>> {
     let mut charges = BTreeMap::new();
     for record in new.iter().filter(|record| record.charge > 0) {
-        let sum = charges.entry(record.record.account).or_insert(Some(0_i64));
+        let sum = charges.entry(record.account).or_insert(Some(0_i64));
         *sum = sum.and_then(|sum| sum.checked_add(record.charge));
     }
     charges

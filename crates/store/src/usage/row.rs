@@ -173,6 +173,7 @@ impl RecordRow {
                 request,
                 account: AccountId::new(self.account_id),
                 key: KeyId::new(self.key_id),
+                made: None,
                 model: Cow::Owned(self.model),
                 served_model: Cow::Owned(self.served_model),
                 provider: Cow::Owned(self.provider),

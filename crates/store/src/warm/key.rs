@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{
-    AccountId, ApiKey, Histories, Limits, Meters, Unusable,
+    AccountId, ApiKey, Histories, Limits, Made, Meters, Unusable,
     charge::Multiplier,
     limits::{Bounded, Funds, InFlight, Owner},
     spending::Spending,
@@ -22,6 +22,8 @@ pub struct WarmKey {
     /// First moment at which the text that was presented is of no more use.
     pub(super) text_ends: Option<Timestamp>,
     pub account: AccountId,
+    /// When both were made.
+    pub made: Made,
     pub(super) account_limits: Limits,
     /// What the account was given, less corrections; `None`: it may spend what it does not have.
     pub(super) account_credit: Option<Money>,

@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use tollgate_store::{LedgerEntry, Store};
+use tollgate_catalog::money::Money;
+use tollgate_store::{LedgerEntry, MissingAccount, Store};
 
 use super::value::seconds;
 use crate::{config::Config, csv, error::CliError, print};
@@ -59,6 +60,9 @@ async fn verify(store: &Store) -> Result<(), CliError> {
             wrong.account, wrong.charge_by_days, wrong.charge_by_entries
         ))?;
     }
+    for missing in &verified.missing {
+        print::remark(&note(missing));
+    }
     if !verified.holds() {
         return Err(CliError::LedgerDiffers);
     }
@@ -66,6 +70,30 @@ async fn verify(store: &Store) -> Result<(), CliError> {
         "{} entries, {} accounts: every balance is the sum of its entries, and every charge is its record's",
         verified.entries, verified.accounts
     ))
+}
+
+/// What nobody is charged for is no fault of the books, and the operator's to decide about.
+fn note(missing: &MissingAccount) -> String {
+    let MissingAccount {
+        number,
+        requests,
+        charge,
+    } = missing;
+    let are = match requests {
+        1 => "1 request is".to_owned(),
+        many => format!("{many} requests are"),
+    };
+    let note = format!(
+        "Note: {are} charged to nobody, for ${charge}. The account had the number {number} and is not in this database, \
+         which was restored from a copy that is older than it."
+    );
+    match *charge > Money::ZERO {
+        true => format!(
+            "{note} To charge it, make it again and run:\n  \
+             tollgate accounts credit --name NAME --amount -{charge} --note \"requests before the restore\""
+        ),
+        false => note,
+    }
 }
 
 async fn export(asked: &Export, store: &Store) -> Result<(), CliError> {

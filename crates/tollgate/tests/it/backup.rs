@@ -9,7 +9,8 @@ use tollgate_testkit::{
 };
 
 use crate::{
-    credit::{balance, run},
+    credit::{balance, eventually, run},
+    restored::{OWED, requests_of, used_by},
     stage::{MODEL, question, setup},
 };
 
@@ -91,4 +92,92 @@ async fn what_the_spool_alone_holds_is_named() {
     assert!(began.elapsed() < Duration::from_secs(20));
     let named = output.stderr.contains("1 requests that have ended are not in it");
     assert_eq!(named, !booked, "{output:?}");
+}
+
+/// A gate that was stopped and whose database is a copy from before the account `late` had credit and a key and made two
+/// requests.
+async fn restored() -> (FakeProvider, Gate) {
+    let (provider, mut gate, key) = stage().await;
+    assert_eq!(gate.post_with(&key, &question()).await.status, 200);
+    let folder = gate.data_dir().join("backups");
+    let copy = run(&gate, &["backup", folder.to_str().unwrap()]).await;
+    run(&gate, &["accounts", "create", "--name", "late"]).await;
+    run(&gate, &["accounts", "credit", "--name", "late", "--amount", "5"]).await;
+    let late = gate.create_key(&["--name", "late", "--account", "late"]).await;
+    for _ in 0..2 {
+        assert_eq!(gate.post_with(&late, &question()).await.status, 200);
+    }
+    gate.signal(Signal::Kill);
+    gate.ended().await;
+
+    let database = gate.data_dir().join("tollgate.db");
+    for beside in ["db-wal", "db-shm"] {
+        let _ = fs::remove_file(database.with_extension(beside));
+    }
+    fs::copy(copy.trim(), &database).unwrap();
+    run(&gate, &["ledger", "verify"]).await;
+    (provider, gate)
+}
+
+/// An account with $10, and its key.
+async fn innocent(gate: &Gate) -> String {
+    run(gate, &["accounts", "create", "--name", "innocent"]).await;
+    run(
+        gate,
+        &["accounts", "credit", "--name", "innocent", "--amount", "10"],
+    )
+    .await;
+    gate.create_key(&["--name", "innocent", "--account", "innocent"])
+        .await
+}
+
+async fn left(gate: &Gate, account: &str) -> String {
+    let shown = run(gate, &["accounts", "show", "--name", account]).await;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    shown["balance"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn who_is_made_after_a_restore_sees_and_pays_nothing_of_who_was_made_after_the_copy() {
+    let (_provider, mut gate) = restored().await;
+
+    gate.start_again().await;
+    let key = innocent(&gate).await;
+
+    assert_eq!(requests_of(&gate, &key).await, 0, "they are another customer's");
+    assert_eq!(gate.post_with(&key, &question()).await.status, 200);
+    eventually("9.9955".to_owned(), async || left(&gate, "innocent").await).await;
+    assert_eq!(requests_of(&gate, &key).await, 1);
+    let verified = gate.command(&["ledger", "verify"]).await;
+    assert!(verified.success(), "{verified:?}");
+    let note = "2 requests are charged to nobody, for $0.009";
+    assert!(verified.stderr.contains(note), "{verified:?}");
+    assert_eq!(balance(&gate).await, "0.9955", "what was in the copy stays");
+}
+
+#[tokio::test]
+async fn who_is_made_between_restore_and_start_pays_nothing_of_who_was_made_after_the_copy() {
+    let (_provider, mut gate) = restored().await;
+
+    let key = innocent(&gate).await;
+    gate.start_again().await;
+
+    gate.logged(OWED).await;
+    eventually(2, async || used_by(&gate, "(not in this database: 3)").await).await;
+    assert_eq!(left(&gate, "innocent").await, "10.00");
+    assert_eq!(requests_of(&gate, &key).await, 0);
+    let verified = gate.command(&["ledger", "verify"]).await;
+    assert!(verified.success(), "{verified:?}");
+
+    // The operator makes the account again, and does as the note says.
+    run(&gate, &["accounts", "create", "--name", "late"]).await;
+    let amount = ["--amount", "-0.009", "--note", "requests before the restore"];
+    let line = [&["accounts", "credit", "--name", "late"][..], &amount].concat();
+    let note = verified.stderr;
+    assert!(
+        note.contains("--name NAME --amount -0.009 --note \"requests"),
+        "{note}"
+    );
+    run(&gate, &line).await;
+    assert_eq!(left(&gate, "late").await, "-0.009");
 }

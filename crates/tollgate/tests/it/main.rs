@@ -81,6 +81,7 @@ mod reserve;
 mod reserve_counted;
 mod reserve_media;
 mod reserve_sent;
+mod restored;
 mod rolling_restart;
 mod routing;
 mod sandbox;

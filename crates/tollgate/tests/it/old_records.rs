@@ -22,6 +22,7 @@ pub fn days_ago(days: i64, number: u32) -> UsageRecord<'static> {
         request: RequestId::new(millis, 1, number),
         account: AccountId::new(1),
         key: KeyId::new(1),
+        made: None,
         model: "gpt-4o".into(),
         served_model: "gpt-4o".into(),
         provider: "openai".into(),

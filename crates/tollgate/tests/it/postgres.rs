@@ -54,7 +54,7 @@ fn gate_with_prices(server: &Postgres, provider: &FakeProvider, prices: &str) ->
 }
 
 /// Tests whose promises do not depend on which database it is.
-const ON_BOTH: [&str; 23] = [
+const ON_BOTH: [&str; 24] = [
     "abandoned::",
     "admin",
     "bill::",
@@ -72,6 +72,7 @@ const ON_BOTH: [&str; 23] = [
     "permissions::",
     "price_tiers::",
     "reserve",
+    "restored::",
     "service_tier::",
     "slow_body::",
     "stored_channels::",

@@ -12,6 +12,7 @@ pub(crate) fn record(number: u32) -> UsageRecord<'static> {
         request: RequestId::from_bytes(id),
         account: AccountId::new(1),
         key: KeyId::new(1),
+        made: None,
         model: "gpt-4o".into(),
         served_model: "gpt-4o-2024-08-06".into(),
         provider: "openai".into(),
@@ -63,6 +64,10 @@ pub(crate) fn any_record() -> impl Strategy<Value = UsageRecord<'static>> {
     let text = || "[a-zA-Z0-9./:é-]{0,40}".prop_map(Cow::<'static, str>::from);
     let money = || any::<i64>().prop_map(Money::from_nanos);
     let time = || any::<u64>().prop_map(Duration::from_micros);
+    let moment = || {
+        (-377_000_000_000_000_000..253_000_000_000_000_000_i64)
+            .prop_map(|micros| Timestamp::from_microsecond(micros).unwrap())
+    };
     let texts = (
         text(),
         text(),
@@ -80,11 +85,13 @@ pub(crate) fn any_record() -> impl Strategy<Value = UsageRecord<'static>> {
         any::<i64>(),
         any::<i64>(),
         any::<[u64; COUNTS]>(),
+        option::of((moment(), moment())),
     );
     (texts, moneys, times, flags, numbers).prop_map(|(texts, moneys, times, flags, numbers)| UsageRecord {
         request: RequestId::from_bytes(numbers.0),
         account: AccountId::new(numbers.1),
         key: KeyId::new(numbers.2),
+        made: numbers.4.map(|(account, key)| Made { account, key }),
         model: texts.0,
         served_model: texts.1,
         provider: texts.2,
@@ -243,6 +250,17 @@ const SECOND_VERSION: &str = "
     6169086f70656e61692d310764656661756c74026f6b0a00323032362d31312d3031
 ";
 
+/// A frame of the second version that says when account and key were made, likewise.
+const SECOND_VERSION_WITH_MOMENTS: &str = "
+    1a0100005e252ff00200000000000000000000000000000007fd0100000000000000010000000000000001501bc08b60
+    0600d007000000000000dc05000000000000e803000000000000000000000000000087d6120000000000479403000000
+    0000a0860100000000001027000000000000204e000000000000581b000000000000b80b000000000000f82a00000000
+    00001405000000000000a4060000000000006c07000000000000e6000000000000000a050000000000001d0000000000
+    00001f00000000000000881300000000000002ac87e98a600600037ed1548b600600066770742d346f116770742d346f
+    2d323032342d30382d3036066f70656e6169086f70656e61692d310764656661756c74026f6b0a00323032362d31312d
+    3031
+";
+
 /// The bytes of such a text.
 fn bytes_of(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text
@@ -267,4 +285,29 @@ fn what_each_version_wrote_is_still_read() {
         Found::Record(with_all.clone(), second.len())
     );
     assert_eq!(frame(&with_all), second, "this gate writes the second");
+
+    let with_moments = bytes_of(SECOND_VERSION_WITH_MOMENTS);
+    let made = UsageRecord {
+        made: Some(Made {
+            account: "2026-11-18T11:00:00.000002Z".parse().unwrap(),
+            key: "2026-11-18T11:30:00.000003Z".parse().unwrap(),
+        }),
+        ..with_all
+    };
+    assert_eq!(
+        read_frame(&with_moments, 0),
+        Found::Record(made.clone(), with_moments.len())
+    );
+    assert_eq!(frame(&made), with_moments);
+}
+
+#[test]
+fn the_first_version_has_no_moments() {
+    let mut frame = bytes_of(FIRST_VERSION);
+    frame[HEAD + 1 + 16] |= MADE;
+    let length = u32::try_from(frame.len() - HEAD).unwrap();
+    let sum = checksum(length, &frame[HEAD..]);
+    frame[4..HEAD].copy_from_slice(&sum.to_le_bytes());
+
+    assert_eq!(read_frame(&frame, 0), Found::Broken);
 }

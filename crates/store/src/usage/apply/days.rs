@@ -86,13 +86,14 @@ fn days<'a>(book: &Book, new: &'a [NewRecord<'a>]) -> BTreeMap<DayKey<'a>, Day> 
     let mut days: BTreeMap<DayKey<'_>, Day> = BTreeMap::new();
     // Most requests of a batch are of one day.
     let mut names: HashMap<Date, String> = HashMap::new();
-    for NewRecord { record, charge, .. } in new {
+    for row in new {
+        let NewRecord { record, charge, .. } = row;
         let date = book.zone.to_datetime(record.started).date();
         let day = names.entry(date).or_insert_with(|| date.to_string()).clone();
         let key = (
-            record.key.get(),
+            row.key.get(),
             day,
-            record.account.get(),
+            row.account.get(),
             &*record.model,
             &*record.channel,
         );

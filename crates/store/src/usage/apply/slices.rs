@@ -56,9 +56,16 @@ type Slice = (String, i64, String, String);
 /// The charges of each slice that there could be.
 fn charges(book: &Book, new: &[NewRecord<'_>]) -> HashMap<Slice, i64> {
     let mut charges = HashMap::new();
-    for NewRecord { record, charge, .. } in new {
+    for NewRecord {
+        record,
+        account,
+        key,
+        charge,
+        ..
+    } in new
+    {
         let came = book.zone.to_datetime(record.started).date();
-        for payer in [Payer::Key(record.key), Payer::Account(record.account)] {
+        for payer in [Payer::Key(*key), Payer::Account(*account)] {
             let (owner, id) = payer.columns();
             for per in [Period::Total, Period::Day, Period::Month] {
                 let since = first_day(per, came).to_string();

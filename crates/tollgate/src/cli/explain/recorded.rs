@@ -1,6 +1,7 @@
 //! What the books have of a request that no gate remembers: its usage record.
 
 use serde::Serialize;
+use tollgate_admin::usage_sums::called;
 use tollgate_catalog::money::Money;
 use tollgate_store::{Store, StoredUsage};
 
@@ -20,6 +21,9 @@ pub struct Recorded {
     /// Null where the key is no longer there; so is the account.
     key: Option<String>,
     account: Option<String>,
+    /// The number of a key that is not in this database, which was restored from an older copy, and of such an account.
+    missing_key: Option<u64>,
+    missing_account: Option<u64>,
     model: String,
     stream: bool,
     outcome: String,
@@ -79,6 +83,8 @@ impl Recorded {
             arrived: record.started.to_string(),
             key: key.map(|listed| listed.key.name),
             account: account.map(|account| account.name),
+            missing_key: record.key.had_number(),
+            missing_account: record.account.had_number(),
             model: record.model.to_string(),
             stream: record.stream,
             outcome: record.outcome.to_string(),
@@ -110,7 +116,6 @@ impl Recorded {
 
     /// As people read it.
     pub fn written(&self) -> String {
-        let gone = || "(gone)".to_owned();
         let mut lines = vec![
             ("request", self.request_id.clone()),
             (
@@ -122,8 +127,8 @@ impl Recorded {
                 format!(
                     "{}, key {}, account {}",
                     self.arrived,
-                    self.key.clone().unwrap_or_else(gone),
-                    self.account.clone().unwrap_or_else(gone),
+                    called(self.key.clone(), self.missing_key),
+                    called(self.account.clone(), self.missing_account),
                 ),
             ),
             (
@@ -194,6 +199,9 @@ impl Recorded {
             (Some(charge), None) => format!("${charge}"),
             (None, _) => "no price was known, nothing was charged".to_owned(),
         }];
+        if self.missing_account.is_some() {
+            parts.push("charged to nobody".to_owned());
+        }
         if let Some(cost) = self
             .cost
             .as_ref()
