@@ -106,7 +106,8 @@ impl Postgres {
         self.keeper = Some(Keeper::start(self.prepared(command)));
         let start = Instant::now();
         let read = || fs::read_to_string(&log).unwrap_or_default();
-        while !read().contains("ready to accept connections") {
+        // Of a standby it says that these are read-only.
+        while !read().contains("ready to accept ") {
             let log = read();
             // Clients that come too early are told so, and that is fatal to them alone.
             let gives_up = |line: &str| line.contains("FATAL") && !line.contains("the database system is ");
@@ -116,6 +117,36 @@ impl Postgres {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Keeps a copy of all that is there now, as a standby that hears nothing from then on.
+    ///
+    /// # Panics
+    /// Where it cannot be copied, or the server does not come up again.
+    pub fn keep_copy(&mut self) {
+        self.stop();
+        Self::copy(&self.data(), &self.copied());
+        self.start_again();
+    }
+
+    /// Puts the copy in the place of what is there, as a failover to that standby does.
+    ///
+    /// # Panics
+    /// Without a copy, or where the server does not come up with it.
+    pub fn fail_over_to_copy(&mut self) {
+        self.stop();
+        fs::remove_dir_all(self.data()).expect("a folder in our own");
+        Self::copy(&self.copied(), &self.data());
+        self.start_again();
+    }
+
+    fn copy(from: &Path, to: &Path) {
+        let copied = Command::new("cp").arg("-a").args([from, to]).status();
+        assert!(copied.is_ok_and(|status| status.success()), "{to:?} is not made");
+    }
+
+    fn copied(&self) -> PathBuf {
+        self.dir.path().join("copy")
     }
 
     fn data(&self) -> PathBuf {

@@ -32,6 +32,7 @@ use crate::{
 
 pub(crate) mod connection;
 mod lock;
+mod session;
 
 static OF_SQLITE: Migrator = sqlx::migrate!("src/migration/sqlite");
 static OF_POSTGRES: Migrator = sqlx::migrate!("src/migration/postgres");
@@ -217,10 +218,10 @@ async fn connect_postgres(url: &PostgresUrl) -> Result<PgConnection, OpenError> 
 }
 
 fn postgres_pool(url: &PostgresUrl) -> sqlx::PgPool {
-    PgPoolOptions::new()
+    let options = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_lazy_with(url.options())
+        .acquire_timeout(ACQUIRE_TIMEOUT);
+    session::set(options).connect_lazy_with(url.options())
 }
 
 /// Applies what is missing, in one transaction. The migrator takes an advisory lock of the database first, but

@@ -6,7 +6,7 @@
 //! spool's own syncs what was written ten times a second: a power cut may take the last tenth.
 //!
 //! Another applies the records to the database, in their order, each once ([`Applier`]); files of which all is
-//! applied are removed. Files left by another run are looked through when the spool is opened, and applied
+//! applied are removed after a while. Files left by another run are looked through when the spool is opened, and applied
 //! before anything else, to the database that they are for ([`Owner`]).
 //! Not here: what a record says (`tollgate_ledger::usage_record`), and what applying means ([`crate::usage`]).
 
@@ -46,6 +46,8 @@ pub struct Limits {
     /// Room for records that is made before it is asked for.
     ahead_bytes: u64,
     segment_bytes: u64,
+    /// Of files that are in the database already.
+    kept_bytes: u64,
 }
 
 impl Limits {
@@ -58,6 +60,8 @@ impl Limits {
     pub const DEFAULT_MB: u32 = 1_024;
     /// Below this there is no room for many requests at once.
     pub const LEAST_MB: u32 = 8;
+    /// About 160,000 requests, which are looked through at a start.
+    const KEPT_MB_MAX: u64 = 64;
     /// Below this fewer requests may be under way at once.
     const USUAL_MB: u32 = 32;
 
@@ -75,6 +79,7 @@ impl Limits {
             max_bytes: u64::from(mb) * MIB,
             ahead_bytes: ahead * MIB,
             segment_bytes: segment * MIB,
+            kept_bytes: (u64::from(mb) * MIB / 4).min(Self::KEPT_MB_MAX * MIB),
         }
     }
 
@@ -124,6 +129,8 @@ pub struct Standing {
     pub max_bytes: u64,
     /// Records that could not be written so far.
     pub in_memory: usize,
+    /// How often the database was found to lack records that it had and that are not here any more.
+    pub gaps: u64,
     /// Whether there is room for a request.
     pub has_room: bool,
 }

@@ -118,6 +118,11 @@ fn spool(gate: &Gate, page: &mut Page) {
         "1 while requests are taken; 0 while they are refused since nothing could be booked",
     );
     page.value(&[], u64::from(standing.has_room));
+    page.counter(
+        "tollgate_spool_gaps_total",
+        "How often the database was found to lack requests that it had and that the spool has no more",
+    );
+    page.value(&[], standing.gaps);
 }
 
 fn channels(gate: &Gate, page: &mut Page) {

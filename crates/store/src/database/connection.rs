@@ -16,6 +16,8 @@ use sqlx::{
 };
 use tokio::time;
 
+use super::session;
+
 /// How long a statement may take at a server, which may be gone without a word. `ledger verify` adds up everything.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -96,7 +98,7 @@ impl Pool {
             }
             Self::Postgres(pool) => {
                 let options = (*pool.connect_options()).clone();
-                Self::Postgres(one(acquire_timeout).connect_lazy_with(options))
+                Self::Postgres(session::set(one(acquire_timeout)).connect_lazy_with(options))
             }
         }
     }

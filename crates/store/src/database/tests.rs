@@ -321,3 +321,46 @@ async fn what_is_written_after_a_transaction_that_was_given_up_at_its_begin_is_k
     let after: i64 = store.pool.query(SEEN).fetch_scalar().await.unwrap();
     assert_eq!(after, before + 40);
 }
+
+#[tokio::test]
+async fn what_is_committed_lasts_and_is_seen_whatever_the_server_is_set_to() {
+    for (is_set, lasts) in [
+        ("off", "on"),
+        ("local", "on"),
+        ("remote_write", "on"),
+        ("on", "on"),
+        ("remote_apply", "remote_apply"),
+    ] {
+        let database = TestDatabase::new().await;
+        let DatabaseUrl::Postgres(url) = &database.url else {
+            return;
+        };
+        let name = url.database();
+        tamper(
+            &database.open().await,
+            &format!(
+                "ALTER DATABASE {name} SET synchronous_commit = {is_set};
+                 ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'"
+            ),
+        )
+        .await;
+
+        let store = database.open().await;
+
+        for store in [store.for_applier(), store] {
+            let seen: Vec<(String, String)> = store
+                .pool
+                .query(
+                    "SELECT current_setting('synchronous_commit'), current_setting('default_transaction_isolation')",
+                )
+                .fetch_all()
+                .await
+                .unwrap();
+            assert_eq!(
+                seen,
+                [(lasts.to_owned(), "read committed".to_owned())],
+                "{is_set}"
+            );
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! that is written to and the empty ones behind it, so whoever was given room finds it in a file.
 
 use std::{
+    cmp,
     collections::VecDeque,
     io, mem,
     path::PathBuf,
@@ -22,10 +23,12 @@ use super::{
     record::MAX_FRAME,
     segment::{FIRST_FRAME, Segment},
 };
-use tracing::debug;
+use tracing::{debug, error};
 
 /// Full segments that are kept open until they are applied, of which there may be hundreds.
 const OPEN_MAX: usize = 8;
+/// How long files are kept of which all is in the database: for one that comes back without what it had last.
+const KEEP_APPLIED_FOR: Duration = Duration::from_secs(600);
 /// How often it is looked whether room has come.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -65,6 +68,10 @@ pub(super) struct State {
     pub(super) kept: VecDeque<Vec<u8>>,
     /// Everything before this is in the database.
     pub(super) applied: Position,
+    /// Where the last one ended that was removed.
+    pub(super) removed_to: Position,
+    /// How often the database was found to be behind what is left.
+    pub(super) gaps: u64,
     pub(super) disk_bytes: u64,
     /// Why there is no further segment.
     pub(super) cannot_grow: Option<io::Error>,
@@ -80,6 +87,8 @@ pub(super) struct Closed {
     pub(super) end: u64,
     /// Of the file.
     pub(super) bytes: u64,
+    /// Since when all of it is in the database.
+    pub(super) applied_at: Option<Instant>,
     /// Of this run and new: it can be read also where it has lost its name.
     pub(super) open: Option<Arc<Segment>>,
 }
@@ -114,6 +123,7 @@ impl Shared {
         limits: Limits,
         mut segments: VecDeque<Segment>,
         closed: VecDeque<Closed>,
+        removed_to: Position,
     ) -> Self {
         let room = limits.capacity() * segments.len() as u64;
         let of_closed: u64 = closed.iter().map(|closed| closed.bytes).sum();
@@ -135,6 +145,8 @@ impl Shared {
                 dirty: false,
                 kept: VecDeque::new(),
                 applied: Position::default(),
+                removed_to,
+                gaps: 0,
                 disk_bytes,
                 cannot_grow: None,
                 closing: false,
@@ -145,8 +157,11 @@ impl Shared {
     }
 
     pub(super) fn is_for(&self, owner: &Owner) -> Result<(), SpoolError> {
-        let applied = self.lock().applied;
-        let file = OwnerFile::write(&self.dir, owner, applied)?;
+        let (applied, removed_to) = {
+            let state = self.lock();
+            (state.applied, state.removed_to)
+        };
+        let file = OwnerFile::write(&self.dir, owner, applied, removed_to)?;
         // What was applied meanwhile is noted by what comes after it.
         let _ = self.owner.set(file);
         Ok(())
@@ -245,6 +260,7 @@ impl Shared {
             path: full.path.clone(),
             end,
             bytes: self.limits.segment_bytes,
+            applied_at: None,
             open: Some(Arc::clone(&full)),
         });
         if let Some(before) = state.closed.len().checked_sub(OPEN_MAX + 1) {
@@ -253,18 +269,54 @@ impl Shared {
         state.unsynced.push((full, end));
     }
 
-    /// Notes that everything before `position` is in the database, for good.
+    /// Where the database was found at the start of a run. One that was never told of this spool begins.
+    pub(super) fn begin_at(&self, found: Position) {
+        if found != Position::default() {
+            self.look_for_gap(found);
+        }
+    }
+
+    /// Whether records are gone that a database lacks which is at `found`: that is said loudly.
+    pub(super) fn look_for_gap(&self, found: Position) {
+        let mut state = self.lock();
+        let current = state.current.as_ref().map(|current| current.number);
+        let numbers = state.closed.iter().map(|closed| closed.number).chain(current);
+        let is_there = numbers.clone().any(|number| number == found.segment);
+        if is_there || found >= state.removed_to {
+            return;
+        }
+        error!(
+            segment = found.segment,
+            offset = found.offset,
+            removed_to_segment = state.removed_to.segment,
+            removed_to_offset = state.removed_to.offset,
+            oldest_segment = numbers.min(),
+            "the database lacks requests that it had, and the spool has only later ones: charges in between are lost"
+        );
+        state.gaps += 1;
+    }
+
+    /// Notes that everything before `position` is in the database. What it has may become less again, so files of which
+    /// all is applied are kept for a while, as long as they are in nobody's way.
     pub(super) fn applied(&self, position: Position) {
         let mut state = self.lock();
         let is_news = state.applied != position;
         state.applied = position;
-        while state
-            .closed
-            .front()
-            .is_some_and(|closed| closed.ends_before(position))
+        let now = Instant::now();
+        let mut kept_bytes = 0;
+        for closed in &mut state.closed {
+            closed.applied_at = match closed.ends_before(position) {
+                true => Some(closed.applied_at.unwrap_or(now)),
+                false => None,
+            };
+            kept_bytes += closed.applied_at.map_or(0, |_| closed.bytes);
+        }
+        while let Some(oldest) = state.closed.front()
+            && let Some(applied_at) = oldest.applied_at
+            && (kept_bytes > self.limits.kept_bytes || applied_at.elapsed() >= KEEP_APPLIED_FOR)
         {
-            let closed = state.closed.pop_front();
-            state.removable.extend(closed);
+            kept_bytes -= oldest.bytes;
+            self.take_out(&mut state);
         }
         state
             .unsynced
@@ -283,12 +335,44 @@ impl Shared {
         }
     }
 
+    /// Removes the oldest file of which all is applied, for one that has to be made. `false`: there is none.
+    pub(super) fn let_go(&self) -> bool {
+        let mut state = self.lock();
+        let is_kept = state
+            .closed
+            .front()
+            .is_some_and(|oldest| oldest.applied_at.is_some());
+        if is_kept {
+            self.take_out(&mut state);
+        }
+        is_kept
+    }
+
+    /// Hands the oldest file to whoever removes it, once it is noted that it goes.
+    fn take_out(&self, state: &mut State) {
+        let Some(closed) = state.closed.pop_front() else {
+            return;
+        };
+        state.removed_to = Position {
+            segment: closed.number,
+            offset: closed.end,
+        };
+        if let Some(owner) = self.owner.get()
+            && let Err(error) = owner.note_removed(state.removed_to)
+        {
+            // A gap before it is not noticed after a restart.
+            debug!(%error, "it is not noted how far the spool's files are removed");
+        }
+        state.removable.push(closed);
+    }
+
     pub(super) fn standing(&self) -> Standing {
         let state = self.lock();
         let applied = state.applied;
-        let waiting = |number: u64, end: u64| match number == applied.segment {
-            true => end.saturating_sub(applied.offset),
-            false => end - FIRST_FRAME,
+        let waiting = |number: u64, end: u64| match number.cmp(&applied.segment) {
+            cmp::Ordering::Less => 0,
+            cmp::Ordering::Equal => end.saturating_sub(applied.offset),
+            cmp::Ordering::Greater => end - FIRST_FRAME,
         };
         let of_closed: u64 = state
             .closed
@@ -302,6 +386,7 @@ impl Shared {
             disk_bytes: state.disk_bytes,
             max_bytes: self.limits.max_bytes,
             in_memory: state.kept.len(),
+            gaps: state.gaps,
             has_room: !self.in_trouble.load(Ordering::Acquire) && self.free() >= MAX_FRAME as i64,
         }
     }

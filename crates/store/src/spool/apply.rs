@@ -6,17 +6,21 @@
 //! Batches in the order in which they were written, each in one transaction with the position after it. While
 //! the database is away the spool grows, and requests go on being served as long as it may grow; afterwards
 //! what is there is applied without a pause.
+//!
+//! The database says up to where it has everything, and is asked again after a failure, every few seconds while there is
+//! nothing to do, and by each batch: a server that lags may have taken the place of one that had more. What it lacks is
+//! applied once more then, from files that are kept for a while for that ([`super::append`]).
 
 use std::{
     io,
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::tz::TimeZone;
 use tokio::{runtime, sync::watch, time};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{
     Spool, SpoolError,
@@ -32,6 +36,8 @@ const APPLY_EVERY: Duration = Duration::from_millis(500);
 /// How much less than a request's thread this one asks for. A fifth of a core is more than it needs while requests
 /// take the rest.
 const NICE: i32 = 5;
+/// How often the database is asked where it is, while there is nothing to apply.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Longest pause after a failure.
 const RETRY_AT_MOST: Duration = Duration::from_secs(5);
 
@@ -79,7 +85,8 @@ impl Applier {
         zone: TimeZone,
     ) -> Result<Self, StartError> {
         let shared = Arc::clone(&spool.0.shared);
-        let position = store.spool_position(&gate).await?;
+        let in_database = store.spool_position(&gate).await?;
+        shared.begin_at(in_database);
         let replayed = shared.end();
         let (stop, stopped) = watch::channel(Stop::No);
         let (progress, applied) = watch::channel(Position::default());
@@ -91,7 +98,9 @@ impl Applier {
                 zone,
                 has_leases: store.is_shared(),
             }),
-            position,
+            position: in_database,
+            in_database,
+            looked: Some(Instant::now()),
             progress,
             stopped,
         };
@@ -158,8 +167,12 @@ fn be_nice() {
 struct Run {
     shared: Arc<Shared>,
     book: Arc<Book>,
-    /// Up to where everything is in the database.
+    /// From where it is read next: where the database is, or the oldest record's place where there is none such.
     position: Position,
+    /// Where the database has said it is.
+    in_database: Position,
+    /// When it said so. `None`: it may be elsewhere by now.
+    looked: Option<Instant>,
     progress: watch::Sender<Position>,
     stopped: watch::Receiver<Stop>,
 }
@@ -197,6 +210,8 @@ impl Run {
                     APPLY_EVERY
                 }
                 Err(error) => {
+                    // What was said before may be lost with the server that said it.
+                    self.looked = None;
                     if failures == 0 {
                         error!(%error, "the spool cannot be applied to the database; requests go on as long as it has room");
                     }
@@ -214,16 +229,47 @@ impl Run {
 
     /// How many records that were.
     async fn apply_one(&mut self, store: &Store, bytes: &mut Vec<u8>) -> Result<usize, ApplyError> {
-        let Batch { records, next } = self.shared.read(self.position, BATCH, bytes)?;
-        if !records.is_empty() {
-            store.apply_usage(&self.book, &records, next).await?;
+        loop {
+            self.look(store).await?;
+            let Batch { records, next } = self.shared.read(self.position, BATCH, bytes)?;
+            if !records.is_empty() {
+                let applied = store.apply_batch(&self.book, &records, self.in_database, next);
+                if applied.await?.is_none() {
+                    self.looked = None;
+                    continue;
+                }
+                (self.in_database, self.looked) = (next, Some(Instant::now()));
+            }
+            self.position = next;
+            self.shared.applied(next);
+            // Where no file is left the next record has no place yet: what was applied stays so.
+            self.progress
+                .send_modify(|applied| *applied = (*applied).max(next));
+            return Ok(records.len());
         }
-        self.position = next;
-        self.shared.applied(next);
-        // Where no file is left the next record has no place yet: what was applied stays so.
-        self.progress
-            .send_modify(|applied| *applied = (*applied).max(next));
-        Ok(records.len())
+    }
+
+    /// Asks the database where it is, where that is not known or was said a while ago, and goes there.
+    async fn look(&mut self, store: &Store) -> Result<(), StoreError> {
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
+            return Ok(());
+        }
+        let found = store.spool_position(&self.book.gate).await?;
+        if found < self.in_database {
+            warn!(
+                segment = found.segment,
+                offset = found.offset,
+                was_segment = self.in_database.segment,
+                was_offset = self.in_database.offset,
+                "the database lacks what it had; the spool is applied again from there"
+            );
+            self.shared.look_for_gap(found);
+        }
+        if found != self.in_database {
+            (self.in_database, self.position) = (found, found);
+        }
+        self.looked = Some(Instant::now());
+        Ok(())
     }
 }
 

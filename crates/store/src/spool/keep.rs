@@ -105,6 +105,10 @@ impl Shared {
                 (state.newest(), state.disk_bytes)
             };
             if disk_bytes + self.limits.segment_bytes > self.limits.max_bytes {
+                if self.let_go() {
+                    self.remove_applied();
+                    continue;
+                }
                 if !told.full {
                     warn!(
                         disk_bytes,
@@ -124,6 +128,7 @@ impl Shared {
                     drop(state);
                     self.add_room(self.limits.capacity());
                 }
+                Err(_) if self.let_go() => self.remove_applied(),
                 Err(error) => {
                     if !told.no_segment {
                         error!(%error, "the spool cannot grow; when its room is used up, requests are refused");

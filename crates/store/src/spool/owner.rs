@@ -5,7 +5,8 @@
 //! charge behind, and charges nobody there for what others did.
 //!
 //! A line with the database's name ([`crate::Store::installation`]), one with the place up to which it has everything,
-//! of fixed length and with a checksum, and one for people with the database's URL.
+//! of fixed length and with a checksum, one for people with the database's URL, and one with the place up to which files
+//! were removed, in the same form.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -23,6 +24,8 @@ use super::{
 
 const FILE: &str = "database.id";
 const NAME_BYTES: usize = 16;
+/// Of a place as it is written.
+const PLACE_BYTES: usize = 50;
 
 /// A database, as the spools of its gates know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +94,11 @@ impl Owner {
             fs::remove_file(segment::path_of(dir, *number)).map_err(failed)?;
         }
         match found {
-            Some((owner, _)) => Ok(TakenOver::BegunAnew(owner)),
+            Some((owner, _)) => {
+                // How far the other database is says nothing of this one.
+                fs::remove_file(dir.join(FILE)).map_err(failed)?;
+                Ok(TakenOver::BegunAnew(owner))
+            }
             None => Ok(TakenOver::Own),
         }
     }
@@ -108,23 +115,36 @@ pub enum TakenOver {
 
 /// The file, open, to be told how far the database is.
 #[derive(Debug)]
-pub(super) struct OwnerFile(File);
+pub(super) struct OwnerFile {
+    file: File,
+    /// Where in it the last line begins.
+    removed_at: u64,
+}
 
 impl OwnerFile {
     /// Says whose the spool in `dir` is, on disk when this returns.
-    pub(super) fn write(dir: &Path, owner: &Owner, applied: Position) -> Result<Self, SpoolError> {
+    pub(super) fn write(
+        dir: &Path,
+        owner: &Owner,
+        applied: Position,
+        removed_to: Position,
+    ) -> Result<Self, SpoolError> {
         let path = dir.join(FILE);
         let failed = |source| unusable(&path, source);
+        let removed_at = (NAME_BYTES + 1 + PLACE_BYTES + 1 + owner.url.len() + 1) as u64;
         if read(dir)
             .map_err(failed)?
             .is_some_and(|(found, _)| found == *owner)
         {
-            let file = Self(OpenOptions::new().write(true).open(&path).map_err(failed)?);
+            let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+            let file = Self { file, removed_at };
             file.note(applied).map_err(failed)?;
+            file.note_removed(removed_to).map_err(failed)?;
             return Ok(file);
         }
         let unfinished = path.with_extension("new");
-        let text = format!("{}\n{}\n{}\n", owner.name, line_of(applied), owner.url);
+        let [applied, removed_to] = [applied, removed_to].map(line_of);
+        let text = format!("{}\n{applied}\n{}\n{removed_to}\n", owner.name, owner.url);
         let made = File::create(&unfinished).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
@@ -132,14 +152,30 @@ impl OwnerFile {
             sync_folder(dir)?;
             Ok(file)
         });
-        made.map(Self).map_err(failed)
+        made.map(|file| Self { file, removed_at }).map_err(failed)
     }
 
     /// Notes that the database has everything before `applied`. What a power cut leaves of it counts as nothing.
     pub(super) fn note(&self, applied: Position) -> io::Result<()> {
-        self.0
+        self.file
             .write_all_at(line_of(applied).as_bytes(), NAME_BYTES as u64 + 1)
     }
+
+    /// Notes that what stood before `removed_to` is in no file any more.
+    pub(super) fn note_removed(&self, removed_to: Position) -> io::Result<()> {
+        let line = format!("{}\n", line_of(removed_to));
+        self.file.write_all_at(line.as_bytes(), self.removed_at)
+    }
+}
+
+/// Up to where files of `dir` were removed; the beginning where nobody has said so.
+pub(super) fn removed_to(dir: &Path) -> io::Result<Position> {
+    let text = match fs::read_to_string(dir.join(FILE)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Position::default()),
+        Err(error) => return Err(error),
+    };
+    Ok(text.lines().nth(3).and_then(position_in).unwrap_or_default())
 }
 
 fn read(dir: &Path) -> io::Result<Option<(Owner, Position)>> {

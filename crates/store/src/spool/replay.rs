@@ -15,6 +15,7 @@ use super::{
     Left, Limits, OnDamage, SpoolError,
     append::{Closed, Position, Shared},
     keep::next_number,
+    owner,
     record::{Found, MAX_FRAME, read_frame},
     segment::{self, Damage, FIRST_FRAME, ScanError, Segment},
     unusable,
@@ -64,7 +65,11 @@ impl Shared {
                 Err(error) => return Err(failed(error)),
             }
         }
-        Ok((Self::new(dir.to_owned(), limits, segments, closed), left))
+        let removed_to = owner::removed_to(dir).map_err(failed)?;
+        Ok((
+            Self::new(dir.to_owned(), limits, segments, closed, removed_to),
+            left,
+        ))
     }
 
     /// At most so many records from a place on; from the oldest that is there, where there is no such place.
@@ -162,6 +167,7 @@ impl Shared {
             path: current.path.clone(),
             end: state.end,
             bytes: self.limits.segment_bytes,
+            applied_at: None,
             open: Some(Arc::clone(current)),
         });
         state.closed.iter().cloned().chain(current).collect()
@@ -221,6 +227,7 @@ fn look_through(
         path,
         end,
         bytes: end,
+        applied_at: None,
         open: None,
     }))
 }

@@ -22,6 +22,17 @@ pub(crate) fn limits(kib: u64) -> Limits {
         max_bytes: kib * 1_024,
         ahead_bytes: 8 * 1_024,
         segment_bytes: 8 * 1_024,
+        kept_bytes: 0,
+    }
+}
+
+impl Limits {
+    /// With so many KiB of files that are applied.
+    pub(crate) fn keeping(self, kib: u64) -> Self {
+        Self {
+            kept_bytes: kib * 1_024,
+            ..self
+        }
     }
 }
 
@@ -473,4 +484,17 @@ fn a_closed_spool_is_synced_to_its_end() {
         segment::scan(&path, number),
         Err(segment::ScanError::Damaged(_))
     ));
+}
+
+#[test]
+fn files_that_are_kept_though_they_are_applied_are_in_nobodys_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = open(dir.path(), limits(64).keeping(64));
+    for number in 0..1_000 {
+        assert_eq!(append(&spool, number), Kept::InFile);
+        spool.0.shared.applied(spool.0.shared.end());
+        let standing = spool.standing();
+        assert!(standing.disk_bytes <= standing.max_bytes, "{standing:?}");
+        assert_eq!(standing.waiting_bytes, 0);
+    }
 }

@@ -74,33 +74,37 @@ impl Store {
         Ok(self.spool_position(gate).await? != Position::default())
     }
 
-    /// Books records, each once, and notes that everything before `next` is booked.
+    /// Books records, each once, and notes that everything before `next` is booked. `from` is up to where everything was
+    /// booked before, as the database has said it. `None`: it says something else by now, and nothing is booked.
     ///
     /// Cancel safety: nothing is booked unless everything is.
-    pub(crate) async fn apply_usage(
+    pub(crate) async fn apply_batch(
         &self,
         book: &Book,
         records: &[UsageRecord<'_>],
+        from: Position,
         next: Position,
-    ) -> Result<Applied, StoreError> {
-        match self.try_apply(book, records, next, Expect::New).await? {
-            Some(applied) => Ok(applied),
+    ) -> Result<Option<Applied>, StoreError> {
+        let mut tried = self.try_apply(book, records, from, next, Expect::New).await?;
+        if tried == Tried::NotNew {
             // Some were there: after a crash, or with a position that was lost.
-            None => Ok(self
-                .try_apply(book, records, next, Expect::Any)
-                .await?
-                .unwrap_or_default()),
+            tried = self.try_apply(book, records, from, next, Expect::Any).await?;
         }
+        Ok(match tried {
+            Tried::Done(applied) => Some(applied),
+            Tried::NotNew | Tried::Moved => None,
+        })
     }
 
-    /// `None`: it was expected that all records are new, some are not, and nothing is done.
+    /// Nothing is done unless it is [`Tried::Done`].
     async fn try_apply(
         &self,
         book: &Book,
         records: &[UsageRecord<'_>],
+        from: Position,
         next: Position,
         expect: Expect,
-    ) -> Result<Option<Applied>, StoreError> {
+    ) -> Result<Tried, StoreError> {
         let mut transaction = self.pool.begin().await?;
         // First, since this is the row that makes writers wait for each other.
         transaction
@@ -113,7 +117,7 @@ impl Store {
             .map(|record| NewRecord::of(record, &whose))
             .collect();
         let Some(mut new) = insert_records(&mut transaction, book, rows, expect).await? else {
-            return Ok(None);
+            return Ok(Tried::NotNew);
         };
         tell_missing(&new);
         let bookable = accounts_with_reach(&mut transaction, &new).await?;
@@ -142,25 +146,58 @@ impl Store {
         let (charged, mut counted): (Vec<_>, Vec<_>) = new.into_iter().partition(|record| record.charge > 0);
         // One that was charged before its record was pruned is not counted again.
         let Some(entered) = insert_entries(&mut transaction, charged, expect).await? else {
-            return Ok(None);
+            return Ok(Tried::NotNew);
         };
         lower_balances(&mut transaction, &entered).await?;
         book_slices(&mut transaction, book, &entered).await?;
         counted.extend(entered);
         add_to_days(&mut transaction, book, &counted).await?;
-        transaction
-            .query(
-                "INSERT INTO spool_positions (gate, segment, byte_offset) VALUES ($1, $2, $3)
-             ON CONFLICT (gate) DO UPDATE SET segment = excluded.segment, byte_offset = excluded.byte_offset",
-            )
-            .bind(&book.gate)
-            .bind(next.segment.cast_signed())
-            .bind(next.offset.cast_signed())
-            .execute()
-            .await?;
+        if !move_position(&mut transaction, &book.gate, from, next).await? {
+            return Ok(Tried::Moved);
+        }
         transaction.commit().await?;
-        Ok(Some(applied))
+        Ok(Tried::Done(applied))
     }
+}
+
+/// What became of records.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    Done(Applied),
+    /// It was expected that all of them are new, and some are not.
+    NotNew,
+    /// The database does not say that everything up to their beginning is booked.
+    Moved,
+}
+
+/// `false`: the database is not at `from`, as after a failover to a server that lacks what the last one had said.
+async fn move_position(
+    transaction: &mut Transaction,
+    gate: &str,
+    from: Position,
+    next: Position,
+) -> Result<bool, sqlx::Error> {
+    let text = match from == Position::default() {
+        true => {
+            "INSERT INTO spool_positions (gate, segment, byte_offset) VALUES ($1, $2, $3)
+             ON CONFLICT (gate) DO UPDATE SET segment = excluded.segment, byte_offset = excluded.byte_offset
+             WHERE spool_positions.segment = $4 AND spool_positions.byte_offset = $5"
+        }
+        false => {
+            "UPDATE spool_positions SET segment = $2, byte_offset = $3
+             WHERE gate = $1 AND segment = $4 AND byte_offset = $5"
+        }
+    };
+    let moved = transaction
+        .query(text)
+        .bind(gate.to_owned())
+        .bind(next.segment.cast_signed())
+        .bind(next.offset.cast_signed())
+        .bind(from.segment.cast_signed())
+        .bind(from.offset.cast_signed())
+        .execute()
+        .await?;
+    Ok(moved == 1)
 }
 
 /// What is expected of records before they are inserted.

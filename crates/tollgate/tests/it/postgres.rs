@@ -341,3 +341,30 @@ async fn while_the_server_is_away_requests_go_on_and_all_are_booked_afterwards()
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+#[tokio::test]
+async fn charges_that_the_server_had_and_lost_are_booked_again() {
+    let Some(mut server) = Postgres::start("a failover to a server that lags is not tried") else {
+        return;
+    };
+    let provider = provider().await;
+    let gate = gate_on(&server, &provider).start().await;
+    let key = key_with_credit(&gate, "100").await;
+    let ask = async |times: u32| {
+        for _ in 0..times {
+            let answer = gate.post_with(&key, &modest()).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+    };
+    ask(5).await;
+    eventually("99.9775".to_owned(), async || balance(&gate).await).await;
+    server.keep_copy();
+    ask(20).await;
+    eventually("99.8875".to_owned(), async || balance(&gate).await).await;
+
+    server.fail_over_to_copy();
+
+    // Also where nobody asks for anything that would be booked.
+    eventually("99.8875".to_owned(), async || balance(&gate).await).await;
+    run(&gate, &["ledger", "verify"]).await;
+}

@@ -198,3 +198,96 @@ async fn an_applier_that_is_dropped_at_any_moment_books_nothing_twice() {
         record(0)
     );
 }
+
+/// Spools whose files of which all is applied are kept, up to so many KiB.
+fn open_keeping(dir: &Path, kib: u64) -> Spool {
+    let limits = limits(4_096).keeping(kib);
+    Spool::open(dir, limits, OnDamage::Refuse).unwrap().0
+}
+
+/// What a database loses that comes back as it was before anything was applied.
+const ALL_OF_THE_BOOKS: &str =
+    "DELETE FROM ledger_entries; DELETE FROM usage_days; DELETE FROM usage_records;
+    UPDATE accounts SET balance_nanos = 0;";
+
+#[tokio::test]
+async fn a_database_that_lost_what_it_had_is_given_it_again() {
+    for (is_idle, position) in [
+        (false, "DELETE FROM spool_positions"),
+        (false, "UPDATE spool_positions SET byte_offset = 1024"),
+        (true, "UPDATE spool_positions SET byte_offset = 1024"),
+    ] {
+        let (dir, store) = store().await;
+        let spool = open(&dir.path().join("spool"));
+        let applier = start(&store, &spool).await;
+        for number in 0..12 {
+            append(&spool, number);
+        }
+        until_booked(&store, 12).await;
+
+        tamper(&store, &format!("{ALL_OF_THE_BOOKS} {position}")).await;
+        if !is_idle {
+            append(&spool, 12);
+        }
+
+        until_booked(&store, if is_idle { 12 } else { 13 }).await;
+        applier.finish(SOON).await;
+    }
+}
+
+#[tokio::test]
+async fn files_are_kept_for_a_database_that_may_come_back_without_what_they_say() {
+    let (dir, store) = store().await;
+    let folder = dir.path().join("spool");
+    let spool = open_keeping(&folder, 1_024);
+    let applier = start(&store, &spool).await;
+    for number in 0..200 {
+        append(&spool, number);
+    }
+    until_booked(&store, 200).await;
+
+    tamper(&store, &format!("{ALL_OF_THE_BOOKS} DELETE FROM spool_positions")).await;
+
+    until_booked(&store, 200).await;
+    assert_eq!(spool.standing().gaps, 0);
+    drop((applier, spool));
+    // Nor is anything lost by a start in between.
+    tamper(&store, &format!("{ALL_OF_THE_BOOKS} DELETE FROM spool_positions")).await;
+    let spool = open_keeping(&folder, 1_024);
+    let applier = start(&store, &spool).await;
+    until_booked(&store, 200).await;
+    applier.finish(SOON).await;
+}
+
+#[tokio::test]
+async fn a_database_that_lacks_more_than_is_kept_is_told_of() {
+    let (dir, store) = store().await;
+    let spool = open_keeping(&dir.path().join("spool"), 16);
+    let applier = start(&store, &spool).await;
+    for number in 0..200 {
+        append(&spool, number);
+    }
+    until_booked(&store, 200).await;
+    // The applier has to hear that it is booked before files go.
+    let waited = time::timeout(SOON, async {
+        while spool.standing().disk_bytes > 64 * 1_024 {
+            time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    waited.await.expect("files beyond what is kept go");
+
+    tamper(&store, &format!("{ALL_OF_THE_BOOKS} DELETE FROM spool_positions")).await;
+
+    let told = time::timeout(SOON, async {
+        while spool.standing().gaps == 0 {
+            time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    told.await
+        .expect("charges are lost, which an operator has to know");
+    applier.finish(SOON).await;
+    assert!(
+        (1..200).contains(&booked(&store).await),
+        "what is kept is booked again"
+    );
+}

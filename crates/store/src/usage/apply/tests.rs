@@ -31,6 +31,20 @@ pub(crate) fn place(offset: u64) -> Position {
     Position { segment: 7, offset }
 }
 
+impl Store {
+    /// Books records from wherever the database is.
+    pub(crate) async fn apply_usage(
+        &self,
+        book: &Book,
+        records: &[UsageRecord<'_>],
+        next: Position,
+    ) -> Result<Applied, StoreError> {
+        let from = self.spool_position(&book.gate).await?;
+        let applied = self.apply_batch(book, records, from, next).await?;
+        Ok(applied.expect("nobody else applies"))
+    }
+}
+
 async fn balance(store: &Store) -> Money {
     store.account(Account::DEFAULT).await.unwrap().balance
 }
@@ -399,4 +413,19 @@ async fn credit_and_charges_meet_in_one_balance() {
     let (_, spent) = store.spent(of_key, day, day).await.unwrap();
     assert_eq!(spent.ever, Money::from_nanos(6_000));
     assert_eq!(store.verify_ledger().await.unwrap().entries, 5);
+}
+
+#[tokio::test]
+async fn nothing_is_booked_from_where_the_database_is_not() {
+    let (_dir, store) = store().await;
+    store.apply_usage(&book(), &[record(1)], place(1)).await.unwrap();
+    let before = books(&store).await;
+
+    for from in [Position::default(), place(2)] {
+        let applied = store.apply_batch(&book(), &[record(2)], from, place(3)).await;
+
+        assert_eq!(applied.unwrap(), None, "{from:?}");
+        assert_eq!(books(&store).await, before);
+    }
+    assert_eq!(store.spool_position("gate-1").await.unwrap(), place(1));
 }
