@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_dialects::serving_for;
-use tollgate_ledger::limits::{self, Expected, HeldTokens, Places, Refusal, Taken};
+use tollgate_ledger::limits::{self, Expected, HeldRequests, HeldTokens, Places, Refusal, Taken};
 use tollgate_store::{WarmKey, spool::Room};
 
 pub use self::money::HeldMoney;
@@ -79,10 +79,15 @@ pub async fn admit(
     let of_gate = Arc::clone(&gate.in_flight)
         .try_acquire_owned()
         .map_err(|_| GateError::TooManyInFlight)?;
-    let Taken { places, tokens } = match key.is_limited() {
+    let Taken {
+        places,
+        requests,
+        tokens,
+    } = match key.is_limited() {
         false => Taken {
             // Without a limit it does not matter when.
             places: [key.in_flight().enter(None, Duration::ZERO).ok(), None],
+            requests: HeldRequests::default(),
             tokens: HeldTokens::default(),
         },
         true => {
@@ -118,7 +123,9 @@ pub async fn admit(
             states
         }
         Err(refusal) => {
-            held.tokens.settle(0, gate.keys.now());
+            let now = gate.keys.now();
+            requests.give_back(now);
+            held.tokens.settle(0, now);
             return Err(refusal);
         }
     };

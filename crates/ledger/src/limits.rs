@@ -12,8 +12,8 @@ pub mod funds;
 pub mod rate;
 
 pub use admission::{
-    Bounded, Expected, HeldTokens, Limit, Meters, Owner, Places, Refusal, Standings, Taken, Unleased, admit,
-    standings,
+    Bounded, Expected, HeldRequests, HeldTokens, Limit, Meters, Owner, Places, Refusal, Standings, Taken,
+    Unleased, admit, standings,
 };
 pub use concurrency::{InFlight, InFlightGuard, NoPlace};
 pub use funds::{Fund, Funds, NoMoney};

@@ -113,11 +113,16 @@ pub enum Unleased {
 #[must_use = "the places are given back as soon as they are dropped"]
 pub struct Taken {
     pub places: Places,
+    pub requests: HeldRequests,
     pub tokens: HeldTokens,
 }
 
 /// Places among the requests under way, of the key and of its account; dropping them gives them back.
 pub type Places = [Option<InFlightGuard>; 2];
+
+/// What a request took of the requests a minute. It counts, unless it is given back.
+#[derive(Debug, Default)]
+pub struct HeldRequests(Vec<Held>);
 
 /// Tokens that are held for a request. They count as they were expected until [`HeldTokens::settle`], also
 /// where they are dropped.
@@ -139,14 +144,17 @@ pub struct Standings {
 pub fn admit(owners: &[Bounded<'_>; 2], expected: Expected, now: Duration) -> Result<Taken, Refusal> {
     let [key, account] = owners;
     let places = [key.place(now)?, account.place(now)?];
-    let mut requests = Vec::new();
+    let mut requests = HeldRequests::default();
     let mut tokens = HeldTokens::default();
-    match take_rates(owners, expected, now, &mut requests, &mut tokens.0) {
-        Ok(()) => Ok(Taken { places, tokens }),
+    match take_rates(owners, expected, now, &mut requests.0, &mut tokens.0) {
+        Ok(()) => Ok(Taken {
+            places,
+            requests,
+            tokens,
+        }),
         Err(refusal) => {
-            for held in requests.into_iter().chain(tokens.0) {
-                held.correct(0, now);
-            }
+            requests.give_back(now);
+            tokens.settle(0, now);
             Err(refusal)
         }
     }
@@ -172,6 +180,15 @@ fn take_rates(
         }
     }
     Ok(())
+}
+
+impl HeldRequests {
+    /// For a request that does not begin after all, since something else refused it.
+    pub fn give_back(self, now: Duration) {
+        for held in self.0 {
+            held.correct(0, now);
+        }
+    }
 }
 
 impl HeldTokens {

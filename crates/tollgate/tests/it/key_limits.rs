@@ -9,7 +9,10 @@ use tollgate_testkit::{
     provider::{FakeProvider, answer, answers, says, streams},
 };
 
-use crate::stage::{question, question_to, question_with, setup, stage, with};
+use crate::{
+    credit::run,
+    stage::{MODEL, question, question_to, question_with, setup, stage, with},
+};
 
 /// Whole numbers in the headers that tell of a limit on `what`: the limit, and what is left.
 fn told(answer: &Answer, what: &str) -> (u64, u64) {
@@ -375,5 +378,38 @@ async fn limits_are_changed_within_a_second() {
             );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_for_money_takes_none_of_the_requests_a_minute() {
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let prices = r#"{ gpt-4o = { input = "3", output = "15" } }"#;
+    let channel = Channel::to(&provider).models([MODEL]).set("prices", prices);
+    let gate = setup().channel(channel).start().await;
+    run(&gate, &["accounts", "create", "--name", "poor"]).await;
+    let limited = [
+        "--account",
+        "poor",
+        "--requests-per-minute",
+        "2",
+        "--tokens-per-minute",
+        "9000",
+    ];
+    let key = gate
+        .create_key(&[&["--name", "app"][..], &limited].concat())
+        .await;
+
+    for _ in 0..5 {
+        let refused = gate.post_with(&key, &question()).await;
+
+        assert_eq!(
+            refused.error_code().as_deref(),
+            Some("account_credit_exceeded"),
+            "it is money that lacks: {refused:?}"
+        );
+        assert_eq!(refused.status, 402);
+        assert_eq!(told(&refused, "requests"), (2, 2));
+        assert_eq!(told(&refused, "tokens"), (9_000, 9_000));
     }
 }

@@ -191,3 +191,18 @@ fn meters_are_idle_when_nobody_holds_them_and_all_is_paid_off() {
     assert!(!meters.are_idle(NOW), "the request would be forgotten");
     assert!(meters.are_idle(NOW + Duration::from_secs(1)));
 }
+
+#[test]
+fn what_a_request_took_that_does_not_begin_after_all_is_there_again() {
+    let case = Case::new(limits(2, 1_000, 9), limits(3, 5_000, 9));
+    let before = case.left();
+
+    for _ in 0..5 {
+        let mut taken = case.admit(100, 0).expect("the one before took nothing");
+        taken.requests.give_back(NOW);
+        taken.tokens.settle(0, NOW);
+        drop(taken.places);
+    }
+
+    assert_eq!(case.left(), before);
+}
