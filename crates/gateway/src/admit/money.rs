@@ -4,6 +4,8 @@
 
 mod prompt;
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use tollgate_catalog::{contract::ValidRequest, money::Money};
 use tollgate_dialects::serving_for;
@@ -130,8 +132,9 @@ async fn hold_what_is_leased(
     mut refused: NoMoney,
     now: Timestamp,
 ) -> Result<Vec<Hold>, GateError> {
+    let since = Instant::now();
     for _ in 0..LEASES_MAX {
-        let leased = gate.keys.lease(key, &refused, now).await;
+        let leased = gate.keys.lease(key, &refused, now, since).await;
         if let Err(short) = leased.map_err(GateError::NoLease)? {
             return Err(GateError::NoMoney(NoMoney { short, ..refused }));
         }

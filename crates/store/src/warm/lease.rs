@@ -1,6 +1,9 @@
 //! What gates take ahead of need, and give back: money of the database, rates and places of Redis.
 
-use std::{sync::PoisonError, time::Duration};
+use std::{
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
@@ -22,7 +25,8 @@ impl WarmKeys {
     }
 
     /// Sees to it that what was refused because it is not leased can be held; somebody else may be faster in holding
-    /// it. Inside: why it cannot.
+    /// it. Inside: why it cannot. `since`: when the request began to ask, for whatever it was; it waits for some seconds
+    /// from then.
     ///
     /// Cancel safety: what was leased meanwhile stays, or is leased again the next time.
     pub async fn lease(
@@ -30,6 +34,7 @@ impl WarmKeys {
         key: &WarmKey,
         refused: &NoMoney,
         now: Timestamp,
+        since: Instant,
     ) -> Result<Result<(), Short>, StoreError> {
         let Some(leases) = &self.shared.leases else {
             return Ok(Ok(()));
@@ -40,7 +45,7 @@ impl WarmKeys {
         };
         let per = refused.fund.period();
         let purse = spending.purse(per, now);
-        leases.ask(payer, per, purse, refused.wanted, now).await
+        leases.ask(payer, per, purse, refused.wanted, now, since).await
     }
 
     /// Sees to it that what was refused because this gate has no part of the limit can be taken; somebody else may be

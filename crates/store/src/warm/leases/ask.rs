@@ -16,13 +16,17 @@ use super::{
 };
 use crate::{error::StoreError, leases::Payer};
 
+/// For how long a request asks in all, for each of its budgets and its credit, before it is told that the database does
+/// not answer.
+const ASK_ALL_WITHIN: Duration = Duration::from_secs(9);
 /// For how long after a failure nobody else tries.
 const FAILED_FOR: Duration = Duration::from_secs(1);
 
 impl Leases {
     /// Sees to it that `need` can be held of the purse, which is that of `payer` for this time at `now`. Inside: why it
-    /// cannot. Somebody else may be faster in holding it. Waits for what other gates do not use, for a second and a half
-    /// at most.
+    /// cannot. Somebody else may be faster in holding it. Waits for what other gates do not use, until a second and a half
+    /// after `since` at most, when the request began to ask for anything; and for the database, however slow it is, until
+    /// [`ASK_ALL_WITHIN`] after that.
     ///
     /// Cancel safety: what was granted meanwhile may stay unused until the next time.
     pub(in crate::warm) async fn ask(
@@ -32,16 +36,29 @@ impl Leases {
         purse: Purse,
         need: Money,
         now: Timestamp,
+        since: Instant,
     ) -> Result<Result<(), Short>, StoreError> {
         let slice = self.slice(payer, per, purse, now);
         let _waiting = Waiting::at(&slice);
-        let (began, patience) = (Instant::now(), slice.known().patience());
-        let mut came = began;
+        let asking = self.ask_patiently(&slice, need, since);
+        time::timeout_at((since + ASK_ALL_WITHIN).into(), asking)
+            .await
+            .unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()))
+    }
+
+    async fn ask_patiently(
+        &self,
+        slice: &Slice,
+        need: Money,
+        since: Instant,
+    ) -> Result<Result<(), Short>, StoreError> {
+        let patient_until = since + slice.known().patience();
+        let mut came = Instant::now();
         loop {
-            let Some(refused) = self.ask_in_turn(&slice, need, came).await? else {
+            let Some(refused) = self.ask_in_turn(slice, need, came, patient_until).await? else {
                 return Ok(Ok(()));
             };
-            if !refused.is_elsewhere || began.elapsed() + ASK_AGAIN > patience {
+            if !refused.is_elsewhere || Instant::now() + ASK_AGAIN > patient_until {
                 return Ok(Err(refused.short));
             }
             time::sleep(ASK_AGAIN).await;
@@ -49,15 +66,27 @@ impl Leases {
         }
     }
 
-    /// Asks once, unless somebody has since `came`. `Some`: it was refused.
+    /// Asks once, unless somebody has since `came`. `Some`: it was refused. Where those before it take until
+    /// `patient_until`, the last one's refusal counts.
     async fn ask_in_turn(
         &self,
         slice: &Slice,
         need: Money,
         came: Instant,
+        patient_until: Instant,
     ) -> Result<Option<Refused>, StoreError> {
+        let turn = match time::timeout_at(patient_until.into(), slice.turn.acquire()).await {
+            Ok(turn) => turn,
+            Err(_) => {
+                let refused = slice.known().refused;
+                if let Some(refused) = refused.filter(|last| last.is_elsewhere && last.need <= need) {
+                    return Ok(Some(refused));
+                }
+                slice.turn.acquire().await
+            }
+        };
         // It is closed by nobody.
-        let turn = slice.turn.acquire().await.map_err(|_| StoreError::Overloaded)?;
+        let turn = turn.map_err(|_| StoreError::Overloaded)?;
         let asked = Instant::now();
         if slice.free() >= need {
             return Ok(None);

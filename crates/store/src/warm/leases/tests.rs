@@ -55,12 +55,12 @@ async fn key(keys: &WarmKeys) -> Arc<WarmKey> {
 
 /// Holds as a request does.
 async fn hold(keys: &WarmKeys, key: &Arc<WarmKey>, amount: i64) -> Result<Vec<Hold>, Short> {
-    let now = Timestamp::now();
+    let (now, since) = (Timestamp::now(), Instant::now());
     loop {
         match funds::hold(&key.funds(), nanos(amount), now) {
             Ok(holds) => return Ok(holds),
             Err(refused) if refused.short == Short::Unleased => {
-                keys.lease(key, &refused, now).await.unwrap()?
+                keys.lease(key, &refused, now, since).await.unwrap()?
             }
             Err(NoMoney { short, .. }) => return Err(short),
         }
@@ -483,7 +483,7 @@ async fn nobody_waits_for_a_database_that_failed_a_moment_ago() {
     assert_eq!((refused.owner, refused.short), (Owner::Account, Short::Unleased));
 
     for _ in 0..1_000 {
-        assert!(keys.lease(&key, &refused, now).await.is_err());
+        assert!(keys.lease(&key, &refused, now, Instant::now()).await.is_err());
     }
 }
 

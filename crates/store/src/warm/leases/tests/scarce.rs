@@ -68,9 +68,47 @@ async fn a_gate_alone_calls_nothing_scarce() {
         wanted: nanos(60),
         is_used_up: false,
     };
-    let leased = keys.lease(&key, &refused, Timestamp::now()).await.unwrap();
+    let leased = keys
+        .lease(&key, &refused, Timestamp::now(), Instant::now())
+        .await
+        .unwrap();
 
     assert_eq!(leased.unwrap_err(), Short::Held);
     assert_eq!(store.wanted_money().await.unwrap(), before);
     assert!(!leases(&keys).is_anything_scarce());
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_database_behind_others_who_wait_for_it() {
+    let (_dir, store) = with_credit(100).await;
+    let (a, b) = (keys_of("a", &store), keys_of("b", &store));
+    let (at_a, at_b) = (key(&a).await, key(&b).await);
+    let _held = hold(&a, &at_a, 60).await.unwrap();
+    assert_eq!(hold(&b, &at_b, 80).await.unwrap_err(), Short::Held);
+    left_alone([&a, &b]).await;
+    // Nobody gets an answer for a while.
+    let mut slow = store.pool.begin().await.unwrap();
+    slow.query("UPDATE versions SET value = value + 1 WHERE name = 'leases'")
+        .execute()
+        .await
+        .unwrap();
+    let began = Instant::now();
+    let took = async || {
+        assert_eq!(hold(&b, &at_b, 80).await.unwrap_err(), Short::Held);
+        began.elapsed()
+    };
+    let end = async {
+        time::sleep(Duration::from_secs(4)).await;
+        drop(slow);
+    };
+
+    let (first, second, third, ()) = tokio::join!(took(), took(), took(), end);
+
+    let mut took = [first, second, third];
+    took.sort();
+    assert!(
+        took[1] < Duration::from_millis(2_500),
+        "a second and a half: {took:?}"
+    );
+    assert!(took[2] < Duration::from_secs(9), "the one who asks: {took:?}");
 }
