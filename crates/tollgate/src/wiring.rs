@@ -69,7 +69,12 @@ impl Running {
         let gate_name = data_dir.gate(random.to_be_bytes())?;
         // Before anything is done by that name.
         let claim = store
-            .claim(&config.database, &gate_name, &config.server.data_dir)
+            .claim(
+                &config.database,
+                &gate_name,
+                &config.accounting.time_zone,
+                &config.server.data_dir,
+            )
             .await?;
         let (spool, applier) = books(config, on_damage, &store, gate_name.clone(), random).await?;
         let listener = bind("server.listen", config.server.listen).await?;

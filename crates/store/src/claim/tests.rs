@@ -15,7 +15,9 @@ const GATE: &str = "00000000000000ab";
 const SOON: Duration = Duration::from_secs(20);
 
 async fn claim(database: &TestDatabase, store: &Store) -> Result<Claim, ClaimError> {
-    store.claim(&database.url, GATE, Path::new("data")).await
+    store
+        .claim(&database.url, GATE, &TimeZone::UTC, Path::new("data"))
+        .await
 }
 
 /// Ends the connections that have gates' names, as a server does that starts again.
@@ -85,7 +87,12 @@ async fn a_gate_that_lost_its_name_to_another_leases_nothing_until_it_has_it_aga
     let other = database.open().await;
     let taking = tokio::spawn({
         let (other, url) = (other.clone(), database.url.clone());
-        async move { other.claim(&url, GATE, Path::new("data")).await.unwrap() }
+        async move {
+            other
+                .claim(&url, GATE, &TimeZone::UTC, Path::new("data"))
+                .await
+                .unwrap()
+        }
     });
     // The one that comes first has it, and the other asks four times as often.
     let taken = time::timeout(SOON, async {
@@ -112,4 +119,26 @@ async fn a_gate_that_lost_its_name_to_another_leases_nothing_until_it_has_it_aga
         }
     });
     waited.await.expect("it has its name again");
+}
+
+#[tokio::test]
+async fn gates_that_count_days_in_unlike_zones_do_not_run_together() {
+    let (database, store) = store().await;
+    if !store.is_shared() {
+        return;
+    }
+    let berlin = TimeZone::get("Europe/Berlin").unwrap();
+    let claims =
+        async |gate: &str, zone: &TimeZone| store.claim(&database.url, gate, zone, Path::new("data")).await;
+    let first = claims(GATE, &TimeZone::UTC).await.unwrap();
+    let second = claims("00000000000000ac", &TimeZone::UTC).await.unwrap();
+
+    let refused = claims("00000000000000ad", &berlin).await.unwrap_err();
+
+    let expected = "gates run on this database whose [accounting] time_zone is UTC, and here it is Europe/Berlin: each \
+        would count days of budgets by itself; stop all gates of one zone before one with another starts";
+    assert_eq!(refused.to_string(), expected);
+    // Once nobody runs, the new one holds.
+    drop((first, second));
+    let _third = claims("00000000000000ad", &berlin).await.unwrap();
 }
