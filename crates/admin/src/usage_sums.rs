@@ -36,6 +36,7 @@ pub struct UsageRow {
     pub completion_tokens: u64,
     pub reasoning_tokens: u64,
     pub completion_image_tokens: u64,
+    pub completion_audio_tokens: u64,
     /// What clients were charged.
     pub charge: String,
     /// What providers ask of the operator, lost attempts included.
@@ -72,6 +73,7 @@ impl From<&UsageGroup> for UsageRow {
             completion_tokens: sums.usage.completion,
             reasoning_tokens: sums.usage.reasoning,
             completion_image_tokens: sums.usage.completion_image,
+            completion_audio_tokens: sums.usage.completion_audio,
             charge: sums.charge.to_string(),
             cost: sums.cost.to_string(),
         }

@@ -58,8 +58,8 @@ pub struct HourSpan {
 }
 
 /// Dollars per million tokens of each class. A class without a figure of its own costs what the
-/// class around it costs: cached, written and spoken input like `input`, reasoning and images like
-/// `output`.
+/// class around it costs: cached, written and spoken input like `input`; reasoning, images and spoken output
+/// like `output`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rates {
@@ -71,6 +71,7 @@ pub struct Rates {
     pub reasoning: Option<PerMillion>,
     pub audio_input: Option<PerMillion>,
     pub image_output: Option<PerMillion>,
+    pub audio_output: Option<PerMillion>,
 }
 
 /// Dollars per million tokens: not negative, below a million, at most nine decimal places.
@@ -104,6 +105,7 @@ pub enum TokenClass {
     Output,
     Reasoning,
     ImageOutput,
+    AudioOutput,
 }
 
 /// Why an answer's cost cannot be told.
@@ -167,7 +169,7 @@ impl Price {
     }
 
     /// What the cost is the sum of, classes without a token included.
-    pub fn lines(&self, spent: &Spent<'_>, at: Timestamp) -> Result<[Line; 8], CostUnknown> {
+    pub fn lines(&self, spent: &Spent<'_>, at: Timestamp) -> Result<[Line; 9], CostUnknown> {
         self.rates(spent, at)
             .ok_or(CostUnknown::NoRow)?
             .lines(&spent.usage)
@@ -189,6 +191,12 @@ impl Price {
     /// Whether the tier has a price of its own, or needs none.
     pub fn has_price(&self, spent: &Spent<'_>, at: Timestamp) -> bool {
         self.place(spent.usage.prompt, spent.service_tier, at).is_some()
+    }
+
+    /// Whether spoken output has a figure of its own wherever a row can decide at `at`. It costs several times what
+    /// text does, so what lacks one says nothing of it.
+    pub fn tells_audio_output(&self, at: Timestamp) -> bool {
+        self.rows_at(at).all(|row| row.rates.audio_output.is_some())
     }
 
     /// Whether it says at `at` what an answer costs, at the standard service tier.
@@ -260,7 +268,7 @@ impl Rates {
     ///
     /// Classes lie inside their total (OpenAI's meaning); parts that exceed it are charged each at
     /// its own rate, and the rest counts as nothing.
-    pub fn lines(&self, usage: &Usage) -> Result<[Line; 8], CostUnknown> {
+    pub fn lines(&self, usage: &Usage) -> Result<[Line; 9], CostUnknown> {
         let cache_write_5m = usage.cache_write.saturating_sub(usage.cache_write_1h);
         let fresh_prompt = usage
             .prompt
@@ -276,7 +284,8 @@ impl Rates {
         let plain_completion = usage
             .completion
             .saturating_sub(usage.reasoning)
-            .saturating_sub(usage.completion_image);
+            .saturating_sub(usage.completion_image)
+            .saturating_sub(usage.completion_audio);
         let cache_write = self.cache_write_5m.unwrap_or(self.input);
         let line = |class, tokens, rate: Option<PerMillion>, otherwise| Line {
             class,
@@ -312,6 +321,12 @@ impl Rates {
                 self.image_output,
                 self.output,
             ),
+            line(
+                TokenClass::AudioOutput,
+                usage.completion_audio,
+                self.audio_output,
+                self.output,
+            ),
         ];
         match lines.iter().find(|line| line.tokens > MOST_TOKENS) {
             Some(line) => Err(CostUnknown::TooManyTokens { tokens: line.tokens }),
@@ -331,6 +346,7 @@ impl TokenClass {
             Self::Output => "output",
             Self::Reasoning => "reasoning",
             Self::ImageOutput => "image_output",
+            Self::AudioOutput => "audio_output",
         }
     }
 
@@ -345,6 +361,7 @@ impl TokenClass {
             Self::Output => "out",
             Self::Reasoning => "reasoning",
             Self::ImageOutput => "image",
+            Self::AudioOutput => "audio_out",
         }
     }
 }
@@ -361,6 +378,7 @@ impl fmt::Display for Rates {
             (TokenClass::Output, Some(self.output)),
             (TokenClass::Reasoning, self.reasoning),
             (TokenClass::ImageOutput, self.image_output),
+            (TokenClass::AudioOutput, self.audio_output),
         ];
         let figures = figures
             .into_iter()

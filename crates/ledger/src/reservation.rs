@@ -84,7 +84,8 @@ fn prompt_rates(rates: &Rates) -> impl Iterator<Item = Decimal> {
 }
 
 fn output_rates(rates: &Rates) -> impl Iterator<Item = Decimal> {
-    dollars(rates.output, [rates.reasoning, rates.image_output])
+    let named = [rates.reasoning, rates.image_output, rates.audio_output];
+    dollars(rates.output, named)
 }
 
 fn dollars<const N: usize>(

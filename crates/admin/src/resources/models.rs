@@ -79,6 +79,7 @@ pub(crate) struct PriceShown {
     reasoning: Option<String>,
     audio_input: Option<String>,
     image_output: Option<String>,
+    audio_output: Option<String>,
     /// Prompts that are longer than this alone.
     above_prompt_tokens: u64,
     service_tier: Option<String>,
@@ -113,6 +114,7 @@ impl From<&PriceRow> for PriceShown {
             reasoning: rates.reasoning.map(dollars),
             audio_input: rates.audio_input.map(dollars),
             image_output: rates.image_output.map(dollars),
+            audio_output: rates.audio_output.map(dollars),
             above_prompt_tokens: *above_prompt_tokens,
             service_tier: service_tier.as_deref().map(str::to_owned),
             hours_utc: hours_utc.iter().map(span).collect(),

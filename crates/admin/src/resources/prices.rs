@@ -74,6 +74,7 @@ pub(crate) struct RatesWrite {
     reasoning: Option<String>,
     audio_input: Option<String>,
     image_output: Option<String>,
+    audio_output: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -118,6 +119,7 @@ fn written(rates: &Rates) -> Map<String, Value> {
         ("reasoning", rates.reasoning),
         ("audio_input", rates.audio_input),
         ("image_output", rates.image_output),
+        ("audio_output", rates.audio_output),
     ];
     let dollars = |rate: PerMillion| Value::String(rate.dollars().to_string());
     classes

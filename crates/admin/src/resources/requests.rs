@@ -54,6 +54,7 @@ pub(crate) struct RecordShown {
     completion_tokens: u64,
     reasoning_tokens: u64,
     completion_image_tokens: u64,
+    completion_audio_tokens: u64,
     /// Whether the gate counted the tokens.
     estimated: bool,
     /// The rates that it was charged by, after how many times that the account paid, where that was not once; where there
@@ -78,6 +79,7 @@ impl From<StoredUsage> for RecordShown {
             prompt_audio,
             cached_audio,
             completion_image,
+            completion_audio,
             ..
         } = record.usage;
         let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
@@ -105,6 +107,7 @@ impl From<StoredUsage> for RecordShown {
             completion_tokens: completion,
             reasoning_tokens: reasoning,
             completion_image_tokens: completion_image,
+            completion_audio_tokens: completion_audio,
             estimated: record.estimated,
             price_version: record.price_version.map(|version| version.into_owned()),
             held: record.held.to_string(),

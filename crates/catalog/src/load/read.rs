@@ -284,6 +284,7 @@ fn rates(table: &mut Fields<'_, '_>) -> Option<Rates> {
         reasoning: rate("reasoning"),
         audio_input: rate("audio_input"),
         image_output: rate("image_output"),
+        audio_output: rate("audio_output"),
         input: input?.value,
         output: output?.value,
     };

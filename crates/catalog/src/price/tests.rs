@@ -14,6 +14,7 @@ fn rates(input: &str, output: &str) -> Rates {
         reasoning: None,
         audio_input: None,
         image_output: None,
+        audio_output: None,
     }
 }
 

@@ -60,7 +60,7 @@ pub async fn hold(
     let has_channels = !candidates.is_empty();
     payable::keep(candidates, request, story, now);
     if has_channels && candidates.is_empty() {
-        return Err(no_price(gate, request));
+        return Err(no_price(gate, request, now));
     }
     let mut behind: Vec<_> = route::may_lead_to(gate, request, &key.key.settings.models, pin).collect();
     for (request, servers) in &mut behind {
@@ -148,11 +148,11 @@ async fn hold_what_is_leased(
 }
 
 /// Why none of the model's channels can be paid.
-fn no_price(gate: &Gate, request: &ValidRequest) -> GateError {
+fn no_price(gate: &Gate, request: &ValidRequest, now: Timestamp) -> GateError {
     let channels = gate.channels.load();
     let field = channels.servers(&request.model.id).iter().find_map(|server| {
         let price = server.serving.price.as_ref()?;
-        payable::unpriced_field(server, price, request)
+        payable::unpriced_field(server, price, request, now)
     });
     GateError::NoPrice {
         model: request.model.id.to_string(),

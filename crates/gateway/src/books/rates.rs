@@ -14,7 +14,7 @@ use tollgate_chat::usage::Usage;
 struct Share<'p> {
     version: &'p Arc<str>,
     rates: &'p Rates,
-    lines: [Line; 8],
+    lines: [Line; 9],
 }
 
 /// The rates of all that was `spent`. `all`: what it came to together, as it is told.
@@ -49,7 +49,7 @@ pub fn told(price: &Price, all: &Usage, spent: &[Spent<'_>], at: Timestamp) -> O
 }
 
 impl Share<'_> {
-    fn add(&mut self, lines: &[Line; 8]) {
+    fn add(&mut self, lines: &[Line; 9]) {
         for (sum, line) in self.lines.iter_mut().zip(lines) {
             sum.tokens = sum.tokens.saturating_add(line.tokens);
         }

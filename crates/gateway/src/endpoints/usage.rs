@@ -180,6 +180,7 @@ struct Row<'a> {
     completion_tokens: u64,
     reasoning_tokens: u64,
     completion_image_tokens: u64,
+    completion_audio_tokens: u64,
     charge: String,
 }
 
@@ -201,6 +202,7 @@ impl<'a> Row<'a> {
             completion_tokens: sums.usage.completion,
             reasoning_tokens: sums.usage.reasoning,
             completion_image_tokens: sums.usage.completion_image,
+            completion_audio_tokens: sums.usage.completion_audio,
             charge: charge.to_string(),
         }
     }

@@ -5,6 +5,8 @@
 
 use jiff::Timestamp;
 use tollgate_catalog::{contract::ValidRequest, price::Price};
+use tollgate_chat::object::items;
+use tollgate_dialects::Dialect;
 
 use super::Candidate;
 use crate::{
@@ -30,11 +32,16 @@ pub fn is_payable(server: &Server, request: &ValidRequest, now: Timestamp) -> bo
             .serving
             .price
             .as_ref()
-            .is_some_and(|price| price.holds(now) && unpriced_field(server, price, request).is_none())
+            .is_some_and(|price| price.holds(now) && unpriced_field(server, price, request, now).is_none())
 }
 
-/// A member of the request for which the provider asks money that the price does not tell.
-pub fn unpriced_field(server: &Server, price: &Price, request: &ValidRequest) -> Option<String> {
+/// A member of the request for which the provider asks money that the price does not tell at `now`.
+pub fn unpriced_field(
+    server: &Server,
+    price: &Price,
+    request: &ValidRequest,
+    now: Timestamp,
+) -> Option<String> {
     let said = |name: &str| {
         let value = request.request.get(name)?;
         (!matches!(value, "false" | "[]")).then_some(value)
@@ -42,6 +49,11 @@ pub fn unpriced_field(server: &Server, price: &Price, request: &ValidRequest) ->
     let surcharged = server.channel.settings.provider.surcharged.iter();
     if let Some(name) = surcharged.map(|name| &**name).find(|name| said(name).is_some()) {
         return Some(name.to_owned());
+    }
+    // Where it can be asked for sound at all: the other dialects refuse it for what it is.
+    let may_speak = || server.for_request(request).dialect() == Dialect::OpenaiChat;
+    if asks_for_audio(request) && !price.tells_audio_output(now) && may_speak() {
+        return Some("modalities".to_owned());
     }
     let tier = said("service_tier")?.trim_matches('"');
     let is_priced = matches!(
@@ -52,4 +64,14 @@ pub fn unpriced_field(server: &Server, price: &Price, request: &ValidRequest) ->
         .iter()
         .any(|row| row.when.service_tier.as_deref() == Some(tier));
     (!is_priced).then(|| "service_tier".to_owned())
+}
+
+/// Whether the answer is to be spoken too.
+fn asks_for_audio(request: &ValidRequest) -> bool {
+    let kinds = request
+        .request
+        .get("modalities")
+        .and_then(|json| items(json).ok());
+    let is_audio = |kind: &&str| serde_json::from_str::<String>(kind).is_ok_and(|kind| kind == "audio");
+    kinds.unwrap_or_default().iter().any(is_audio)
 }

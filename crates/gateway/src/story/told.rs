@@ -93,6 +93,8 @@ pub struct ToldUsage {
     pub reasoning_tokens: u64,
     #[serde(default)]
     pub completion_image_tokens: u64,
+    #[serde(default)]
+    pub completion_audio_tokens: u64,
 }
 
 /// Amounts are in dollars.
@@ -343,6 +345,7 @@ impl ToldUsage {
             completion_tokens: usage.completion,
             reasoning_tokens: usage.reasoning,
             completion_image_tokens: usage.completion_image,
+            completion_audio_tokens: usage.completion_audio,
         }
     }
 }

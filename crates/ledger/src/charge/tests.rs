@@ -19,6 +19,7 @@ fn price(input: &str, output: &str) -> Price {
         reasoning: None,
         audio_input: None,
         image_output: None,
+        audio_output: None,
     })
 }
 

@@ -20,6 +20,7 @@ fn flat(input: u32, output: u32) -> Price {
         reasoning: None,
         audio_input: None,
         image_output: None,
+        audio_output: None,
     })
 }
 
@@ -170,9 +171,9 @@ fn nothing_is_held_for_rates_that_cannot_decide_at_that_moment() {
 prop_compose! {
     fn rates()(
         plain in prop::array::uniform2(0_u32..100_000),
-        named in prop::array::uniform6(prop::option::of(0_u32..200_000)),
+        named in prop::array::uniform7(prop::option::of(0_u32..200_000)),
     ) -> Rates {
-        let [cached, write_5m, write_1h, reasoning, audio, image] = named.map(|rate| rate.map(per_million));
+        let [cached, write_5m, write_1h, reasoning, audio, image, spoken] = named.map(|rate| rate.map(per_million));
         Rates {
             input: per_million(plain[0]),
             output: per_million(plain[1]),
@@ -182,6 +183,7 @@ prop_compose! {
             reasoning,
             audio_input: audio,
             image_output: image,
+            audio_output: spoken,
         }
     }
 }
@@ -209,20 +211,21 @@ prop_compose! {
     /// Counts whose classes lie inside their totals.
     fn usage()(
         prompt in prop::array::uniform5(0_u64..300_000),
-        output in prop::array::uniform3(0_u64..100_000),
+        output in prop::array::uniform4(0_u64..100_000),
         hour in 0_u64..=100,
     ) -> Usage {
         let [plain, cached, cache_write, audio, _] = prompt;
-        let [words, reasoning, image] = output;
+        let [words, reasoning, image, spoken] = output;
         Usage {
             prompt: plain + cached + cache_write + audio,
-            completion: words + reasoning + image,
+            completion: words + reasoning + image + spoken,
             cached,
             cache_write,
             cache_write_1h: cache_write * hour / 100,
             prompt_audio: audio,
             reasoning,
             completion_image: image,
+            completion_audio: spoken,
             ..Usage::default()
         }
     }

@@ -156,6 +156,7 @@ fn summary(story: &ToldStory) -> String {
         let completion = parts(&[
             (usage.reasoning_tokens, "reasoning"),
             (usage.completion_image_tokens, "of images"),
+            (usage.completion_audio_tokens, "of audio"),
         ]);
         let (read, written) = (usage.prompt_tokens, usage.completion_tokens);
         lines.push((

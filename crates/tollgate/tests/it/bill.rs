@@ -77,6 +77,76 @@ async fn tokens_of_audio_and_images_and_how_many_times_the_price_are_told() {
     assert_eq!(tokens(&own["data"][0]), all, "{own}");
 }
 
+/// A model of one's own that speaks, by its provider's preset.
+const SPEAKER: &str = "gpt-4o-audio-preview";
+
+#[tokio::test]
+async fn spoken_output_has_a_price_of_its_own_and_is_told_wherever_tokens_are() {
+    let mut counted = answer("Hello");
+    counted["usage"] = json!({
+        "prompt_tokens": 100,
+        "prompt_tokens_details": {"audio_tokens": 60, "cached_tokens": 0},
+        "completion_tokens": 220,
+        "completion_tokens_details": {"audio_tokens": 200, "text_tokens": 20},
+        "total_tokens": 320,
+    });
+    let provider = FakeProvider::start_with(answers(counted)).await;
+    let prices = r#"{ "gpt-4o-audio-preview" = { input = "2.5", output = "10", audio_input = "40", audio_output = "80" } }"#;
+    let channel = Channel::of("openai", &provider).models([SPEAKER]);
+    let mut gate = setup().channel(channel.set("prices", prices)).start().await;
+    let key = key_with_credit(&gate, "5").await;
+    let request = json!({
+        "model": SPEAKER,
+        "messages": [{"role": "user", "content": "Hi"}],
+        "modalities": ["text", "audio"],
+        "audio": {"voice": "alloy", "format": "wav"},
+        "max_tokens": 1_000,
+    });
+
+    let answer = gate.post_with(&key, &request).await;
+
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let id = answer.header(ID).unwrap().to_owned();
+    let live = story(&gate, Some(&id)).await;
+    // (40 × 2.5 + 60 × 40 + 20 × 10 + 200 × 80) ÷ 1,000,000.
+    let (charge, rates) = ("0.0187", "in=2.5 audio=40 out=10 audio_out=80");
+    assert_eq!(live["bill"]["charge"], charge, "{live}");
+    assert_eq!(live["bill"]["rates"], rates, "{live}");
+    let held: f64 = live["bill"]["held"].as_str().unwrap().parse().unwrap();
+    assert!(held >= 0.08, "each of the thousand tokens may be spoken: {held}");
+    let told = |of: &Value| of["completion_audio_tokens"].as_u64();
+    let spoken = Some(200);
+    assert_eq!(told(&live["answer"]["usage"]), spoken, "{live}");
+    let admin = Operator::admin(&gate).await;
+    let record = async || admin.seen(&format!("/requests/{id}")).await["record"].clone();
+    eventually(spoken, async || told(&record().await)).await;
+    let record = record().await;
+    assert_eq!(cost_and_charge(&record, rates, "ok").1, charge, "{record}");
+    let sums = admin.seen("/usage").await;
+    assert_eq!(told(&sums["data"][0]), spoken, "{sums}");
+    let priced = admin.seen(&format!("/models/{SPEAKER}")).await.to_string();
+    assert!(priced.contains(r#""audio_output":"80""#), "{priced}");
+    let lines = run(&gate, &["usage", "--csv"]).await;
+    assert!(lines.contains("completion_audio_tokens"), "{lines}");
+    let own = Request::get("/v1/usage")
+        .header("authorization", format!("Bearer {key}"))
+        .body(String::new())
+        .unwrap();
+    let own = gate.send(own).await.json();
+    assert_eq!(told(&own["data"][0]), spoken, "{own}");
+
+    // when no gate remembers it any more
+    gate.restart().await;
+
+    let text = run(&gate, &["explain", &id]).await;
+    let words = "100 prompt, 60 of audio, 220 completion, 200 of them of audio";
+    assert!(text.contains(words), "{text}");
+    assert!(text.contains(&format!("${charge} at {rates}")), "{text}");
+    let kept = run(&gate, &["explain", "--json", &id]).await;
+    let kept: Value = serde_json::from_str(&kept).expect("JSON");
+    assert_eq!(told(&kept["usage"]), spoken, "{kept}");
+}
+
 /// Answers of Gemini that have heard 300 tokens of audio, a third of it in its cache.
 fn heard() -> Value {
     let of = |kind: &str, tokens: u64| json!({"modality": kind, "tokenCount": tokens});

@@ -18,7 +18,7 @@ use tollgate_testkit::{
 use crate::{
     credit::{balance, eventually, key_with_credit, run},
     sandbox::{gate_with_model, short},
-    stage::{MODEL, question, question_with, setup, stage_with, with},
+    stage::{MODEL, get_from_admin, question, question_to, question_with, setup, stage_with, with},
 };
 
 /// $3 and $15 a million tokens.
@@ -291,6 +291,51 @@ async fn a_field_that_changes_the_price_is_refused_where_it_has_none() {
     assert!(provider.requests().is_empty());
     let usual = question_with(json!({"service_tier": "default"}));
     assert_eq!(gate.post_with(&key, &usual).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_that_nobody_knows_is_not_asked_for_what_costs_more_elsewhere() {
+    let provider = FakeProvider::start_with(used(1_000, 100)).await;
+    let channel = Channel::of("openai-compatible", &provider).models(["my-own"]);
+    let prices = r#"{ my-own = { input = "3", output = "15" } }"#;
+    let gate = setup().channel(channel.set("prices", prices)).start().await;
+    let key = key_with_credit(&gate, "5").await;
+    let asked = |member: Value| with(question_to("my-own"), member);
+    for (field, value) in [
+        ("enable_search", json!(true)),
+        ("search_options", json!({"search_strategy": "pro"})),
+        ("search_parameters", json!({"mode": "on"})),
+        ("web_search_options", json!({})),
+        ("modalities", json!(["text", "audio"])),
+    ] {
+        let refused = gate.post_with(&key, &asked(json!({field: value}))).await;
+        assert_refused(&refused, 403, "permission_error", "model_price_missing");
+        assert_eq!(refused.error_param().as_deref(), Some(field));
+    }
+    assert!(provider.requests().is_empty());
+    for usual in [json!({"enable_search": false}), json!({"modalities": ["text"]})] {
+        let answer = gate.post_with(&key, &asked(usual)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn spoken_output_without_a_price_is_asked_for_where_the_operator_lets_it_be() {
+    let spoken = with(question_to("my-own"), json!({"modalities": ["text", "audio"]}));
+    for (allow_unpriced, status) in [("false", 403), ("true", 200)] {
+        let provider = FakeProvider::start_with(used(1_000, 100)).await;
+        let prices = r#"{ my-own = { input = "3", output = "15", audio_input = "40" } }"#;
+        let channel = Channel::of("openai", &provider).models(["my-own"]);
+        let channel = channel
+            .set("prices", prices)
+            .set("allow_unpriced", allow_unpriced);
+        let gate = setup().channel(channel).start().await;
+        let key = key_with_credit(&gate, "5").await;
+
+        let answer = gate.post_with(&key, &spoken).await;
+
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The names of a class: of its figure among the rates, of its tokens, and of the figure that holds where it has none.
-const CLASSES: [(&str, &str); 8] = [
+const CLASSES: [(&str, &str); 9] = [
     ("in", ""),
     ("cached", "in"),
     ("write5m", "in"),
@@ -29,10 +29,11 @@ const CLASSES: [(&str, &str); 8] = [
     ("out", ""),
     ("reasoning", "out"),
     ("image", "out"),
+    ("audio_out", "out"),
 ];
 
 /// Tokens by the names of the figures. `of`: what is told of a request, with each class inside its total.
-fn tokens(of: &Value) -> [u64; 8] {
+fn tokens(of: &Value) -> [u64; 9] {
     let told = |name: &str| {
         let tokens = of[name].as_u64();
         tokens.unwrap_or_else(|| panic!("`{name}` is not told: {of}"))
@@ -40,6 +41,7 @@ fn tokens(of: &Value) -> [u64; 8] {
     let (prompt, cached) = (told("prompt_tokens"), told("cached_tokens"));
     let (written, for_an_hour) = (told("cache_write_tokens"), told("cache_write_1h_tokens"));
     let (reasoning, image) = (told("reasoning_tokens"), told("completion_image_tokens"));
+    let spoken = told("completion_audio_tokens");
     let fresh = prompt - cached - written;
     let audio = (told("prompt_audio_tokens") - told("cached_audio_tokens")).min(fresh);
     [
@@ -48,9 +50,10 @@ fn tokens(of: &Value) -> [u64; 8] {
         written - for_an_hour,
         for_an_hour,
         audio,
-        told("completion_tokens") - reasoning - image,
+        told("completion_tokens") - reasoning - image - spoken,
         reasoning,
         image,
+        spoken,
     ]
 }
 
@@ -62,7 +65,7 @@ fn number(text: &str, places: u32) -> u128 {
 }
 
 /// What tokens cost at rates such as `in=3 cached=0.3 out=15`, in millionths of a nano-dollar.
-fn cost(rates: &str, tokens: [u64; 8]) -> u128 {
+fn cost(rates: &str, tokens: [u64; 9]) -> u128 {
     let figure = |name: &str| {
         let figures = rates.split(' ').filter_map(|figure| figure.split_once('='));
         figures

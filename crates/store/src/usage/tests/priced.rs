@@ -17,6 +17,7 @@ fn price(rate_of: impl Fn(&str) -> String) -> Price {
         "output",
         "reasoning",
         "image_output",
+        "audio_output",
     ];
     let rates = classes.map(|class| (class.to_owned(), json!(rate_of(class))));
     let rates = serde_json::Value::Object(rates.into_iter().collect());

@@ -59,6 +59,7 @@ struct RecordedUsage {
     completion_tokens: u64,
     reasoning_tokens: u64,
     completion_image_tokens: u64,
+    completion_audio_tokens: u64,
 }
 
 impl Recorded {
@@ -102,6 +103,7 @@ impl Recorded {
                 completion_tokens: usage.completion,
                 reasoning_tokens: usage.reasoning,
                 completion_image_tokens: usage.completion_image,
+                completion_audio_tokens: usage.completion_audio,
             },
             estimated: record.estimated,
             held: record.held.to_string(),
@@ -181,6 +183,7 @@ impl Recorded {
             (usage.completion_tokens, "completion"),
             (usage.reasoning_tokens, "of them reasoning"),
             (usage.completion_image_tokens, "of them of images"),
+            (usage.completion_audio_tokens, "of them of audio"),
         ];
         let always = |class: &str| matches!(class, "prompt" | "completion");
         let shown = parts
