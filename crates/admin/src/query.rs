@@ -11,6 +11,9 @@ use crate::{body::from_serde, error::AdminError, server::Shared};
 
 const NOT_UTF8: &str = "is not UTF-8 where its `%` escapes are read";
 
+/// What no database is asked for: PostgreSQL has no text with this character, and nothing here has a name with it.
+pub(crate) const HAS_NUL: &str = "has the character U+0000 in it, which nothing here has";
+
 /// The parameters of an address, each of them once.
 pub(crate) struct Query<T>(pub(crate) T);
 
@@ -27,6 +30,9 @@ fn read<T: DeserializeOwned>(query: &str) -> Result<T, AdminError> {
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         if members.contains_key(&*name) {
             return Err(AdminError::value(name, "stands there more than once"));
+        }
+        if value.contains('\0') {
+            return Err(AdminError::value(name, HAS_NUL));
         }
         members.insert(name.into_owned(), Value::String(value.into_owned()));
     }
@@ -49,7 +55,7 @@ impl FromRequestParts<Arc<Shared>> for TwoNames {
         let Path((first, second)) = Path::<(String, String)>::from_request_parts(parts, shared)
             .await
             .map_err(|_| AdminError::value("name", NOT_UTF8))?;
-        Ok(Self(first, second))
+        Ok(Self(without_nul(first)?, without_nul(second)?))
     }
 }
 
@@ -63,6 +69,13 @@ impl FromRequestParts<Arc<Shared>> for Name {
         let Path(name) = Path::<String>::from_request_parts(parts, shared)
             .await
             .map_err(|_| AdminError::value("name", NOT_UTF8))?;
-        Ok(Self(name))
+        without_nul(name).map(Self)
+    }
+}
+
+fn without_nul(name: String) -> Result<String, AdminError> {
+    match name.contains('\0') {
+        true => Err(AdminError::value("name", HAS_NUL)),
+        false => Ok(name),
     }
 }

@@ -227,6 +227,51 @@ async fn what_is_wrong_with_a_write_names_its_field_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_nul_is_refused_where_it_stands_whatever_the_database_is() {
+    let (_provider, gate) = start().await;
+    let admin = Operator::admin(&gate).await;
+    let wrong = (400, "invalid_value".to_owned());
+    for (path, field) in [
+        ("/keys/%00", "name"),
+        ("/accounts/a%00b", "name"),
+        ("/accounts/%00/ledger", "name"),
+        ("/requests/%00", "name"),
+        ("/operators/%00", "name"),
+        ("/channels/%00", "name"),
+        ("/models/%00", "name"),
+        ("/keys?account=%00", "account"),
+        ("/usage?key=%00", "key"),
+        ("/ledger?account=a%00", "account"),
+        ("/audit?name=%00", "name"),
+    ] {
+        let refused = admin.get(path).await;
+        assert_eq!(refusal(&refused), wrong, "{path}");
+        assert_eq!(param(&refused), field, "{path}");
+    }
+    for (path, body, field) in [
+        ("/keys", json!({"name": "k", "account": "a\0"}), "account"),
+        (
+            "/keys",
+            json!({"name": "k", "channels": ["main", "a\0"]}),
+            "channels[1]",
+        ),
+        (
+            "/accounts/default/credit",
+            json!({"amount": "1", "note": "x\0"}),
+            "note",
+        ),
+    ] {
+        let refused = admin.post(path, body).await;
+        assert_eq!(refusal(&refused), wrong, "{path}");
+        assert_eq!(param(&refused), field, "{path}");
+    }
+    let signs_in = json!({"name": "anna\0", "password": "correct horse battery"});
+    let refused = Operator::nobody(&gate).post("/sessions", signs_in).await;
+    assert_eq!(refusal(&refused), wrong);
+    assert_eq!(param(&refused), "name");
+}
+
+#[tokio::test]
 async fn what_is_no_object_is_told_what_to_write_instead() {
     let (_provider, gate) = start().await;
     let admin = Operator::admin(&gate).await;
