@@ -20,7 +20,10 @@ use tollgate_catalog::{
     price::{Conditions, Price, PriceRow, Rates},
 };
 use tollgate_gateway::{Configured, Gate};
-use tollgate_store::{ChannelsVersion, Store, StoreError, StoredChannel, StoredPrice, sealed::SealingKeys};
+use tollgate_store::{
+    ChannelsVersion, Store, StoreError, StoredChannel, StoredPrice,
+    sealed::{SealError, SealingKeys},
+};
 use tracing::{info, warn};
 
 use crate::{
@@ -200,6 +203,8 @@ pub struct Listed {
     pub enabled: bool,
     /// Or why it cannot be used.
     pub settings: Result<ChannelSettings, String>,
+    /// Why the secrets are not among the settings: the key here does not open them, which a gate's may.
+    pub unopened: Option<SealError>,
 }
 
 /// The channels of the database, whether they are used or not. A database is neither made nor migrated for it.
@@ -210,14 +215,20 @@ pub async fn listed(config: &Config) -> Result<Vec<Listed>, CliError> {
     let channels = store.stored_channels().await;
     store.close().await;
     let listed = channels?.into_iter().map(|channel| {
+        let rules = &config.channel_rules;
+        let opened = secrets::opened(&channel, &config.sealing);
+        let unopened = opened.as_ref().err().copied();
+        let unopened = unopened.filter(|cause| matches!(cause, SealError::NoKey | SealError::OtherKey));
         let resolved = match is_of_file(&config.channels, &channel) {
             true => Err(TWICE.to_owned()),
-            false => resolved(&channel, &config.channel_rules, &config.sealing),
+            false if unopened.is_some() => looked_at::resolved(&channel, rules),
+            false => resolved(&channel, rules, &config.sealing),
         };
         Listed {
             enabled: resolved.as_ref().map_or(true, |resolved| resolved.enabled),
             settings: resolved.map(|resolved| resolved.settings),
             name: channel.name,
+            unopened,
         }
     });
     Ok(listed.collect())

@@ -100,7 +100,8 @@ impl LookedAt {
     }
 }
 
-fn resolved(channel: &StoredChannel, rules: &ChannelRules) -> Result<Resolved, String> {
+/// A stored channel without what is sealed of it.
+pub(super) fn resolved(channel: &StoredChannel, rules: &ChannelRules) -> Result<Resolved, String> {
     let mut settings = channel.settings.clone();
     settings.insert("name".to_owned(), channel.name.clone().into());
     let resolved = match channel.sealed {

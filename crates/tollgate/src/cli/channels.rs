@@ -7,6 +7,7 @@ use tollgate_catalog::{
     model::ModelId,
 };
 use tollgate_gateway::{ChannelTest, test_channel};
+use tollgate_store::sealed::SealError;
 
 use super::Listing;
 use crate::{
@@ -65,14 +66,15 @@ async fn test(
     config: &Config,
 ) -> Result<(), CliError> {
     let (gate, channels) = wiring::gate(config).await?;
+    let is_chosen = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
     let channels = channels.iter().map(|channel| &channel.name);
-    let chosen: Vec<_> = channels
-        .filter(|name| names.is_empty() || names.iter().any(|wanted| wanted == name.as_str()))
-        .collect();
-    if let Some(unknown) = names
-        .iter()
-        .find(|name| !chosen.iter().any(|chosen| chosen.as_str() == *name))
-    {
+    let chosen: Vec<_> = channels.filter(|name| is_chosen(name.as_str())).collect();
+    let mut unopened = channel_book::listed(config).await?;
+    unopened.retain(|channel| channel.enabled && channel.unopened.is_some() && is_chosen(&channel.name));
+    if let Some(unknown) = names.iter().find(|name| {
+        let is_tested = chosen.iter().any(|chosen| chosen.as_str() == *name);
+        !is_tested && unopened.iter().all(|channel| channel.name != **name)
+    }) {
         return Err(CliError::NoSuchChannel(unknown.clone()));
     }
     let tests = chosen.iter().map(|name| test_channel(&gate, name, model));
@@ -81,6 +83,7 @@ async fn test(
         .iter()
         .zip(&tests)
         .map(|(name, test)| Tested::of(name, test.as_ref()))
+        .chain(unopened.iter().map(Tested::unopened))
         .collect();
     if listing.json {
         print::json(&rows)?;
@@ -119,6 +122,22 @@ struct Tested<'a> {
 }
 
 impl<'a> Tested<'a> {
+    /// Nothing was asked: its credential is not known here.
+    fn unopened(channel: &'a Listed) -> Self {
+        Self {
+            channel: &channel.name,
+            model: None,
+            outcome: "not_opened",
+            told: channel.unopened.map(|cause| match cause {
+                SealError::NoKey => {
+                    "its secrets are sealed, and TOLLGATE_SEALING_KEY, which opens them, is not set here"
+                }
+                _ => "its secrets are sealed by another key than the TOLLGATE_SEALING_KEY that is set here",
+            }),
+            took_ms: 0,
+        }
+    }
+
     fn of(channel: &'a ChannelName, test: Option<&'a ChannelTest>) -> Self {
         let Some(test) = test else {
             return Self {
@@ -158,7 +177,10 @@ async fn list(listing: &Listing, config: &Config) -> Result<(), CliError> {
         }
     };
     let made = stored.iter().map(|listed| match &listed.settings {
-        Ok(settings) => Row::of(settings, listed.enabled, "api", health),
+        Ok(settings) => Row {
+            opened: listed.unopened.is_none(),
+            ..Row::of(settings, listed.enabled, "api", health)
+        },
         Err(problem) => Row::unusable(listed, problem),
     });
     let mut rows: Vec<Row<'_>> = of_file.chain(made).collect();
@@ -182,10 +204,34 @@ async fn list(listing: &Listing, config: &Config) -> Result<(), CliError> {
         ]
     });
     print::table(head, rows)?;
+    tell_unopened(&stored);
     if running.is_none() {
         print::remark("No gate runs with this configuration, so nothing is known of the channels' health.");
     }
     Ok(())
+}
+
+/// Says which channels are listed without their secrets.
+fn tell_unopened(stored: &[Listed]) {
+    let of_cause = |cause| {
+        let channels = stored.iter().filter(|channel| channel.unopened == Some(cause));
+        channels
+            .map(|channel| &*channel.name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let (without_key, by_other_key) = (of_cause(SealError::NoKey), of_cause(SealError::OtherKey));
+    if !without_key.is_empty() {
+        print::remark(&format!(
+            "Not opened here, for want of TOLLGATE_SEALING_KEY, which the gate may have: the secrets of {without_key}."
+        ));
+    }
+    if !by_other_key.is_empty() {
+        print::remark(&format!(
+            "Sealed by another key than the TOLLGATE_SEALING_KEY that is set here, which the gate may have: the secrets of \
+             {by_other_key}."
+        ));
+    }
 }
 
 /// What the running gate says of a channel.
@@ -218,6 +264,8 @@ struct Row<'a> {
     enabled: bool,
     /// `file`, or `api` for those that the admin API made.
     managed_by: &'static str,
+    /// Whether its secrets could be read here. The gate may have another key.
+    opened: bool,
     /// Why it cannot be used; null where it can.
     problem: Option<&'a str>,
     /// Null where no gate runs with this configuration.
@@ -240,6 +288,7 @@ impl<'a> Row<'a> {
             weight: channel.weight,
             enabled,
             managed_by,
+            opened: true,
             problem: None,
             health: running.iter().find(|health| health.name == channel.name.as_str()),
         }
@@ -255,6 +304,7 @@ impl<'a> Row<'a> {
             weight: 0,
             enabled: listed.enabled,
             managed_by: "api",
+            opened: listed.unopened.is_none(),
             problem: Some(problem),
             health: None,
         }
@@ -267,6 +317,7 @@ impl<'a> Row<'a> {
         }
         match self.health {
             _ if !self.enabled => "disabled".to_owned(),
+            None if !self.opened => "enabled, not opened here".to_owned(),
             None => "enabled".to_owned(),
             Some(health) if health.rests_for_ms > 0 => {
                 format!("resting for {} s", health.rests_for_ms.div_ceil(1_000))

@@ -100,6 +100,52 @@ per million tokens:
 }
 
 #[tokio::test]
+async fn channels_list_shows_them_and_says_that_it_cannot_open_what_is_sealed() {
+    let (_provider, gate) = gate().await;
+    let folder = Folder::new();
+
+    let list = run(&folder, &gate, &["channels", "list"]);
+    let rows = run(&folder, &gate, &["channels", "list", "--json"]);
+
+    assert!(!list.stdout.contains("cannot be used"), "{list:?}");
+    assert!(list.stdout.contains("http://127.0.0.1:9001/v1"), "{list:?}");
+    let told = "Not opened here, for want of TOLLGATE_SEALING_KEY, which the gate may have: the secrets of made, spare.";
+    assert!(list.stderr.contains(told), "{list:?}");
+    let rows: Value = serde_json::from_str(&rows.stdout).unwrap_or_else(|_| panic!("{rows:?}"));
+    assert_eq!(rows[0]["name"], "made");
+    assert_eq!(rows[0]["models"], json!(["my-own", "my-priced"]));
+    assert_eq!(
+        (&rows[0]["opened"], &rows[0]["problem"]),
+        (&json!(false), &Value::Null)
+    );
+    assert_eq!(
+        (&rows[1]["name"], &rows[1]["enabled"]),
+        (&json!("spare"), &json!(false))
+    );
+}
+
+#[tokio::test]
+async fn channels_test_names_the_key_that_it_lacks() {
+    let (_provider, gate) = gate().await;
+    let folder = Folder::new();
+
+    let named = run(&folder, &gate, &["channels", "test", "made"]);
+    let all = run(&folder, &gate, &["channels", "test"]);
+    let unknown = run(&folder, &gate, &["channels", "test", "nobody"]);
+
+    for tested in [&named, &all] {
+        assert_eq!(tested.code, Some(1), "{tested:?}");
+        let told = "its secrets are sealed, and TOLLGATE_SEALING_KEY, which opens them, is not set here";
+        assert!(tested.stdout.contains(told), "{tested:?}");
+        assert!(!tested.stdout.contains("spare"), "it is not enabled: {tested:?}");
+    }
+    assert!(
+        unknown.stderr.contains("no enabled channel is called `nobody`"),
+        "{unknown:?}"
+    );
+}
+
+#[tokio::test]
 async fn what_is_told_of_a_missing_price_can_be_sent_once_it_has_figures() {
     let (_provider, gate) = gate().await;
     let admin = Operator::with(&gate, Operator::of(&gate, "ben", "admin").await.token());
