@@ -18,7 +18,7 @@ use tollgate_testkit::{
 use crate::{
     credit::{balance, eventually, key_with_credit, run},
     sandbox::{gate_with_model, short},
-    stage::{MODEL, get_from_admin, question, question_to, question_with, setup, stage_with, with},
+    stage::{MODEL, question, question_to, question_with, setup, stage_with, with},
 };
 
 /// $3 and $15 a million tokens.

@@ -86,8 +86,8 @@ fn cost(rates: &str, tokens: [u64; 9]) -> u128 {
 }
 
 /// The tokens of one price, such as `in:100 out:20`.
-fn named(text: &str) -> [u64; 8] {
-    let mut tokens = [0; 8];
+fn named(text: &str) -> [u64; 9] {
+    let mut tokens = [0; 9];
     for part in text.split(' ') {
         let (class, number) = part
             .split_once(':')
