@@ -41,6 +41,8 @@ pub struct Decoder {
     open: BTreeMap<u64, Block>,
     stop: Stop,
     counts: Counts,
+    /// What was said of them since the opening.
+    counted: Vec<EventKind>,
     /// Bytes held in blocks may not outgrow this.
     held_limit: usize,
     held: usize,
@@ -86,6 +88,7 @@ impl Decoder {
             open: BTreeMap::new(),
             stop: Stop::default(),
             counts: Counts::new(estimated_prompt),
+            counted: Vec::new(),
             held_limit: event_limit,
             held: 0,
         }
@@ -161,7 +164,7 @@ impl Decoder {
             "content_block_start" => self.block_start(&data, events)?,
             "content_block_delta" => self.block_delta(&data, events)?,
             "content_block_stop" => self.block_stop(&data, events),
-            "message_delta" => self.message_delta(&data),
+            "message_delta" => self.message_delta(&data, events),
             "message_stop" => self.finish(events)?,
             "error" => return Err(fault::in_event(&data)),
             // `ping`, and what is new.
@@ -313,9 +316,16 @@ impl Decoder {
         self.turn.block_end(events);
     }
 
-    fn message_delta(&mut self, data: &Object<'_>) {
+    fn message_delta(&mut self, data: &Object<'_>, events: &mut Vec<EventKind>) {
         if let Some(usage) = inner(data, "usage") {
             self.counts.take(&usage);
+            // Said once more at the end, where all that was held back has been said. Who leaves or breaks off before that
+            // has been counted all the same.
+            let counts: Vec<EventKind> = self.counts.events().collect();
+            if self.stage == Stage::Answering && counts != self.counted {
+                events.extend(counts.iter().cloned());
+                self.counted = counts;
+            }
         }
         let Some(delta) = inner(data, "delta") else { return };
         let said = stop_of(&delta);

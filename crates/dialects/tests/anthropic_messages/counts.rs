@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tollgate_chat::event::EventKind;
 
-use super::fixtures::{answer, events, sse};
+use super::fixtures::{answer, events, read, sse};
 
 #[test]
 fn later_counts_are_the_whole_and_override_with_zeros_too() {
@@ -34,6 +34,33 @@ fn later_counts_are_the_whole_and_override_with_zeros_too() {
     let nulls = json!({"input_tokens": null, "output_tokens": null});
     assert_eq!(usage_of(Value::Null, nulls), None);
     assert_eq!(usage_of(json!({}), Value::Null), None);
+}
+
+#[test]
+fn the_last_counts_are_told_when_they_come_and_not_with_the_last_word() {
+    let counted = |output: u64| json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": output}});
+    let mut stream = vec![
+        json!({"type": "message_start", "message": {"usage": {"input_tokens": 10, "output_tokens": 1}}}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Hi"}}),
+        json!({"type": "content_block_stop", "index": 0}),
+        counted(50),
+    ];
+    let completions = |stream: &[Value]| {
+        let (events, _, end) = read([sse(stream)]);
+        let counts = events.into_iter().filter_map(|event| match event {
+            EventKind::Usage(usage) => Some(usage.completion),
+            _ => None,
+        });
+        (counts.collect::<Vec<_>>(), end.is_ok())
+    };
+    assert_eq!(completions(&stream), (vec![1, 50], false), "it is cut there");
+
+    stream.push(counted(60));
+    stream.push(json!({"type": "message_stop"}));
+
+    let (counts, is_whole) = completions(&stream);
+    assert!(is_whole);
+    assert_eq!(counts.last(), Some(&60), "a later count still holds: {counts:?}");
 }
 
 #[test]

@@ -97,6 +97,34 @@ async fn who_leaves_before_the_first_word_pays_what_the_provider_had_counted() {
     }
 }
 
+/// An answer of [`begins`] that has been said and counted, and whose last word does not come.
+fn counts_and_stalls() -> Script {
+    let usage = json!({"input_tokens": 100, "output_tokens": 3});
+    let message = json!({"id": "m", "type": "message", "role": "assistant", "content": [], "usage": usage});
+    let text = json!({"type": "text_delta", "text": "Hello"});
+    let stop = json!({"stop_reason": "end_turn", "stop_sequence": null});
+    let counted = json!({"output_tokens": 1_835, "output_tokens_details": {"thinking_tokens": 1_167}});
+    let events = [
+        json!({"type": "message_start", "message": message}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+        json!({"type": "content_block_delta", "index": 0, "delta": text}),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "message_delta", "delta": stop, "usage": counted}),
+    ];
+    streams_raw(events.iter().map(event)).then_stalls()
+}
+
+#[tokio::test]
+async fn what_the_provider_has_counted_at_last_holds_though_its_last_word_does_not_come() {
+    let (provider, gate, key) = stage("anthropic", CLAUDE, counts_and_stalls()).await;
+    let request = with(question_to(CLAUDE), json!({"stream": true}));
+
+    leaves(&gate, &key, &request, &provider, 1).await;
+
+    // 100 and 1,835, the thoughts that nobody was shown among them.
+    assert_eq!(booked(&gate).await, ["\"0.027825\"", "\"0.027825\"", "0"]);
+}
+
 #[tokio::test]
 async fn where_nothing_was_counted_yet_the_prompt_is_estimated() {
     let opens = streams_events([chunk(json!({"role": "assistant", "content": ""}), None)]).then_stalls();

@@ -54,7 +54,7 @@ fn gate_with_prices(server: &Postgres, provider: &FakeProvider, prices: &str) ->
 }
 
 /// Tests whose promises do not depend on which database it is.
-const ON_BOTH: [&str; 24] = [
+const ON_BOTH: [&str; 25] = [
     "abandoned::",
     "admin",
     "bill::",
@@ -65,7 +65,8 @@ const ON_BOTH: [&str; 24] = [
     "key_limits::",
     "keys::",
     "kill::",
-    "left_",
+    "left_choices::",
+    "left_stream::",
     "lost_",
     "money::",
     "money_told::",
