@@ -140,6 +140,16 @@ impl Postgres {
         self.start_again();
     }
 
+    /// Starts the server again as a standby, which can only be read.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub fn become_standby(&mut self) {
+        self.stop();
+        fs::write(self.data().join("standby.signal"), "").expect("a file in our own folder");
+        self.start_again();
+    }
+
     fn copy(from: &Path, to: &Path) {
         let copied = Command::new("cp").arg("-a").args([from, to]).status();
         assert!(copied.is_ok_and(|status| status.success()), "{to:?} is not made");

@@ -123,6 +123,18 @@ impl Store {
         Ok(())
     }
 
+    /// Whether it answers, and takes what is written: a server that stands by for another one does not.
+    pub async fn is_writable(&self) -> Result<bool, StoreError> {
+        const ASK: &str = "SELECT CAST(CASE current_setting('transaction_read_only') WHEN 'on' THEN 0 ELSE 1 END AS BIGINT)";
+        match self.pool {
+            Pool::Sqlite(_) => self.ping().await.map(|()| true),
+            Pool::Postgres(_) => {
+                let is_writable: i64 = self.pool.query(ASK).fetch_scalar().await?;
+                Ok(is_writable == 1)
+            }
+        }
+    }
+
     /// The same database by a connection of its own, which is made by whoever asks it first, on their thread.
     pub(crate) fn for_applier(&self) -> Self {
         Self {

@@ -15,15 +15,17 @@ pub fn healthz() -> Response {
     answer(StatusCode::OK, r#"{"status":"ok"}"#)
 }
 
-/// 200 when the database answers, requests can be booked and something can answer requests: a channel, or the embedded model
+/// 200 when the database answers and can be written, requests can be booked and something can answer requests: a channel, or the embedded model
 /// where the sandbox is on. Else 503 with the list of what is missing. What requests go on without is only noted.
 pub async fn readyz(gate: &Gate) -> Response {
     let mut missing: Vec<String> = Vec::new();
     if gate.is_leaving.load(Ordering::Relaxed) {
         missing.push("the gate is shutting down".to_owned());
     }
-    if gate.store.ping().await.is_err() {
-        missing.push("the database does not answer".to_owned());
+    match gate.store.is_writable().await {
+        Ok(true) => {}
+        Ok(false) => missing.push("the database cannot be written: it is read-only".to_owned()),
+        Err(_) => missing.push("the database does not answer".to_owned()),
     }
     if gate
         .spool

@@ -20,7 +20,7 @@ use tollgate_testkit::{
 
 use crate::{
     credit::{balance, eventually, key_with_credit, run},
-    stage::{MODEL, question_with, setup},
+    stage::{MODEL, get_from_admin, question_with, setup},
 };
 
 /// With the usage of [`provider`], $0.0045 an answer.
@@ -368,4 +368,26 @@ async fn charges_that_the_server_had_and_lost_are_booked_again() {
     // Also where nobody asks for anything that would be booked.
     eventually("99.8875".to_owned(), async || balance(&gate).await).await;
     run(&gate, &["ledger", "verify"]).await;
+}
+
+#[tokio::test]
+async fn a_gate_whose_server_became_a_standby_is_not_ready_and_says_why() {
+    let Some(mut server) = Postgres::start("a PostgreSQL that is read-only is not tried") else {
+        return;
+    };
+    let provider = provider().await;
+    let gate = gate_on(&server, &provider).start().await;
+
+    server.become_standby();
+
+    let lacks = "the database cannot be written: it is read-only".to_owned();
+    let missing = async || {
+        let answer = get_from_admin(&gate, "/readyz").await;
+        let lack = answer.json()["missing"][0]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        (answer.status, lack)
+    };
+    eventually((503, lacks), missing).await;
 }
