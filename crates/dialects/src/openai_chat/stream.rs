@@ -158,7 +158,21 @@ impl Decoder {
         if let Some(fault) = fault::in_answer(object) {
             return Err(fault);
         }
-        self.note_usage(object, events);
+        let mut counts = Vec::new();
+        self.note_usage(object, &mut counts);
+        let said = self.choices_of(data, object, events, &mut counts);
+        // What a chunk counts is of all that it says.
+        events.append(&mut counts);
+        said
+    }
+
+    fn choices_of(
+        &mut self,
+        data: &Bytes,
+        object: &Object<'_>,
+        events: &mut Vec<Event>,
+        counts: &mut Vec<Event>,
+    ) -> Result<(), Fault> {
         let choices = object.present("choices").map(member_items).transpose();
         let choices = choices
             .map_err(|_| malformed("`choices` is not an array"))?
@@ -178,7 +192,7 @@ impl Decoder {
         for (position, choice) in choices.into_iter().enumerate() {
             let choice = Object::parse_member(choice).map_err(|_| malformed("a choice is not an object"))?;
             if let Some(json) = choice.present("usage") {
-                self.push_usage(json, events);
+                self.push_usage(json, counts);
             }
             let said = self.choice(&choice, (position as u32, is_alone), &mut kinds, &mut edits)?;
             opens |= said.opens;

@@ -442,7 +442,7 @@ async fn what_a_call_said_behind_its_last_count_is_paid_for_where_it_breaks_off(
     assert_eq!(prompt, 100 + 100 + 90);
     assert_eq!(
         completion,
-        300 + 300 + 3,
-        "ten bytes, of which two tokens were counted as it opened"
+        300 + 300 + 2 + 2,
+        "two tokens that were counted, and five bytes"
     );
 }

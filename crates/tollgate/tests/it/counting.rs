@@ -339,3 +339,23 @@ async fn thoughts_that_are_told_in_two_ways_are_counted_once_whole_or_streamed()
     assert_eq!(whole.completion_tokens, 41);
     assert_eq!(streamed.summary().usage.as_ref(), Some(&whole));
 }
+
+#[tokio::test]
+async fn a_count_that_comes_with_the_text_is_of_that_text() {
+    // given a text of many more bytes than four a token, all in one chunk with its count
+    let mut all = chunk(json!({"content": "-".repeat(4_000)}), Some("stop"));
+    all["usage"] = json!({"prompt_tokens": 50, "completion_tokens": 100, "total_tokens": 150});
+    let (_provider, gate) = stage(streams_events([all])).await;
+
+    let streamed = stream_as(&gate, gate.key(), &asked()).await;
+
+    let usage = streamed.summary().usage.clone().unwrap();
+    assert_eq!((usage.prompt_tokens, usage.completion_tokens), (50, 100));
+    let estimated = async || {
+        let sums = run(&gate, &["usage", "--by", "nothing", "--json"]).await;
+        let sums: Value = serde_json::from_str(&sums).unwrap();
+        sums[0]["estimated"].clone()
+    };
+    eventually(json!(0), estimated).await;
+    assert!(!metrics(&gate).await.contains("unbelieved_counts_total{"));
+}
