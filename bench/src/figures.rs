@@ -16,6 +16,8 @@ pub(crate) enum Figure {
     PacedCpu,
     /// The same as `SyncCpu`, of a key that has every limit, of an account with credit.
     LimitedCpu,
+    /// The same of a key that has none, right before and after.
+    UnlimitedCpu,
     /// Requests a second.
     Throughput,
     /// Milliseconds.

@@ -9,6 +9,8 @@ use clap::ValueEnum;
 pub(crate) enum Load {
     /// Connections that ask again as soon as they are answered: CPU for a request.
     Closed,
+    /// As closed, of the gate alone: with a key whose money nobody counts, and with one that has every limit.
+    Limits,
     /// Requests at a rate that all bear easily: CPU for a request.
     Paced,
     /// Requests at a low rate: latency.

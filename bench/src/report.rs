@@ -40,7 +40,7 @@ struct Row {
     judged: Judged,
 }
 
-const ROWS: [Row; 19] = [
+const ROWS: [Row; 20] = [
     row(
         Figure::SyncCpu,
         "CPU for a request",
@@ -60,7 +60,14 @@ const ROWS: [Row; 19] = [
         "CPU for a request with limits, budget and credit",
         "µs",
         1,
-        Judged::TimesOwn(1.2, Figure::SyncCpu),
+        Judged::TimesOwn(1.2, Figure::UnlimitedCpu),
+    ),
+    row(
+        Figure::UnlimitedCpu,
+        "CPU for a request without them, right beside",
+        "µs",
+        1,
+        Judged::Not,
     ),
     row(
         Figure::Throughput,

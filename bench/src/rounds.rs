@@ -1,6 +1,9 @@
 //! Measures everything of every target, round after round.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -11,7 +14,8 @@ use tollgate_testkit::redis::Redis;
 use crate::cores::Cores;
 use crate::error::BenchError;
 use crate::figures::{Figure, Figures};
-use crate::load::open::Until;
+use crate::load::open::{Latencies, Until};
+use crate::load::request::RequestBytes;
 use crate::load::{busy, closed, open, overload, request, streams};
 use crate::plan::{Load, Plan};
 use crate::process::Account;
@@ -19,6 +23,9 @@ use crate::stand::{Binaries, Providers, Stand, Target, gate};
 
 /// What starts has finished starting by then, and memory is at rest.
 const SETTLING: Duration = Duration::from_secs(1);
+
+/// In how many parts the time is cut that targets are asked by turns.
+const TURNS: u32 = 4;
 
 /// How much more than it can bear a gate is asked.
 const OVERLOAD: f64 = 1.5;
@@ -79,10 +86,8 @@ struct Round<'a> {
 
 impl Round<'_> {
     async fn run(&self, figures: &mut Figures) -> Result<(), BenchError> {
-        match self.plan.only {
-            Some(Load::Outages) => return self.outages(figures).await,
-            Some(load) => return self.only(load, figures).await,
-            None => {}
+        if let Some(load) = self.plan.only {
+            return self.only(load, figures).await;
         }
         // Memory first: what large requests leave behind is another figure.
         tokio::time::sleep(SETTLING).await;
@@ -96,16 +101,14 @@ impl Round<'_> {
         for target in self.order {
             self.paced(target, figures).await?;
         }
-        for target in self.order {
-            self.latency(target, figures).await?;
-        }
+        self.latency(figures).await?;
         for target in self.order {
             self.first_token(target, figures).await?;
         }
         for target in self.order {
             self.image(target, figures).await?;
         }
-        self.limited(figures).await?;
+        self.limits(figures).await?;
         self.outages(figures).await?;
         self.overload(figures).await?;
         // Last, since the model stays in memory.
@@ -115,17 +118,29 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// This load alone, of each target, whose process is named first.
+    /// This load alone; the processes are named first.
     async fn only(&self, load: Load, figures: &mut Figures) -> Result<(), BenchError> {
         for target in self.order {
             if let Some(process) = self.stand.process(target) {
                 eprintln!("process {} is {}", process.id(), target.name());
             }
-            match load {
-                Load::Closed => self.sync(target, figures).await?,
-                Load::Paced => self.paced(target, figures).await?,
-                Load::Open | Load::Outages => self.latency(target, figures).await?,
+        }
+        match load {
+            Load::Closed => {
+                for target in self.order {
+                    eprintln!("asking {}", target.name());
+                    self.sync(target, figures).await?;
+                }
             }
+            Load::Paced => {
+                for target in self.order {
+                    eprintln!("asking {}", target.name());
+                    self.paced(target, figures).await?;
+                }
+            }
+            Load::Limits => self.limits(figures).await?,
+            Load::Open => self.latency(figures).await?,
+            Load::Outages => self.outages(figures).await?,
         }
         Ok(())
     }
@@ -187,20 +202,37 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// As [`Self::sync`], with a key for which all is counted that can be.
-    async fn limited(&self, figures: &mut Figures) -> Result<(), BenchError> {
-        let Some(key) = self.stand.limited_key() else {
+    /// As [`Self::sync`], of the gate alone: with a key whose money nobody counts, and with one for which all is counted
+    /// that can be. Each goes first as often as the other, so that what the machine does meanwhile hits both.
+    async fn limits(&self, figures: &mut Figures) -> Result<(), BenchError> {
+        let target = Target::Gate;
+        let (Some(limited_key), Some(process)) = (self.stand.limited_key(), self.stand.process(target))
+        else {
             return Ok(());
         };
-        let target = Target::Gate;
-        let address = self.stand.fast(target);
-        let request = request::sync(address, key);
-        let counted = self
-            .closed(target, address, request, self.plan.connections)
-            .await?;
-        if let Some(cpu) = counted.cpu {
-            let each = cpu.as_secs_f64() / counted.requests as f64;
-            figures.add(Figure::LimitedCpu, target, each * 1e6);
+        if self.plan.only.is_some() {
+            eprintln!("process {} is {}", process.id(), target.name());
+        }
+        let (usual, limited) = (
+            (Figure::UnlimitedCpu, self.stand.key(target)),
+            (Figure::LimitedCpu, limited_key),
+        );
+        let (mut cpu, mut requests) = (BTreeMap::new(), BTreeMap::new());
+        for (figure, key) in [usual, limited, limited, usual] {
+            let request = request::sync(self.stand.fast(target), key);
+            let counted = self
+                .closed(target, self.stand.fast(target), request, self.plan.connections)
+                .await?;
+            *cpu.entry(figure).or_default() += counted.cpu.unwrap_or_default();
+            *requests.entry(figure).or_default() += counted.requests;
+        }
+        for (figure, cpu) in cpu {
+            let requests: u64 = requests[&figure];
+            figures.add(
+                figure,
+                target,
+                Duration::as_secs_f64(&cpu) / requests as f64 * 1e6,
+            );
         }
         Ok(())
     }
@@ -245,23 +277,44 @@ impl Round<'_> {
         let Some(key) = &gate.limited_key else {
             return Ok(());
         };
-        let (rate, window) = (self.plan.rate, self.plan.open);
-        let name = Target::Gate.name();
+        let (rate, name) = (self.plan.rate, Target::Gate.name());
         let request = request::sync(gate.address, key);
         // So that the gate knows the key, and has its part of the credit.
         let warm_up = self.plan.warm_up;
         open::run(name, gate.address, request.clone(), rate, warm_up, Until::End).await?;
         strike();
-        let of_gate = open::run(name, gate.address, request, rate, window, Until::End).await?;
-        let target = Target::Direct;
-        let address = self.stand.fast(target);
-        let request = request::sync(address, key);
-        let direct = open::run(target.name(), address, request, rate, window, Until::End).await?;
-        for (target, latencies) in [(Target::Gate, of_gate), (target, direct)] {
+        let of_gate = (Target::Gate, gate.address, request);
+        let [nginx, direct] = [Target::Nginx, Target::Direct].map(|target| {
+            let address = self.stand.fast(target);
+            (target, address, request::sync(address, key))
+        });
+        for (target, latencies) in self.in_turns([of_gate, nginx, direct]).await? {
             let p99 = latencies.percentile(99).as_secs_f64() * 1e3;
             figures.add(figure, target, p99);
         }
         Ok(())
+    }
+
+    /// Latencies of each, a part of the time at once and by turns: what the machine does meanwhile hits all of them.
+    async fn in_turns<const COUNT: usize>(
+        &self,
+        asked: [(Target, SocketAddr, RequestBytes); COUNT],
+    ) -> Result<BTreeMap<Target, Latencies>, BenchError> {
+        let window = self.plan.open / TURNS;
+        let mut all: BTreeMap<Target, Latencies> = BTreeMap::new();
+        for _ in 0..TURNS {
+            for (target, address, request) in &asked {
+                let request = Rc::clone(request);
+                let rate = self.plan.rate;
+                let part = open::run(target.name(), *address, request, rate, window, Until::End).await?;
+                let latencies = match all.remove(target) {
+                    Some(before) => before.and(part),
+                    None => part,
+                };
+                all.insert(*target, latencies);
+            }
+        }
+        Ok(all)
     }
 
     async fn image(&self, target: Target, figures: &mut Figures) -> Result<(), BenchError> {
@@ -290,14 +343,16 @@ impl Round<'_> {
         closed::run(name, address, request, connections, times, account.as_ref()).await
     }
 
-    async fn latency(&self, target: Target, figures: &mut Figures) -> Result<(), BenchError> {
-        let address = self.stand.fast(target);
-        let request = request::sync(address, self.stand.key(target));
-        let (rate, window) = (self.plan.rate, self.plan.open);
-        let latencies = open::run(target.name(), address, request, rate, window, Until::End).await?;
-        let milliseconds = |percent| latencies.percentile(percent).as_secs_f64() * 1e3;
-        figures.add(Figure::LatencyP50, target, milliseconds(50));
-        figures.add(Figure::LatencyP99, target, milliseconds(99));
+    async fn latency(&self, figures: &mut Figures) -> Result<(), BenchError> {
+        let asked = self.order.map(|target| {
+            let address = self.stand.fast(target);
+            (target, address, request::sync(address, self.stand.key(target)))
+        });
+        for (target, latencies) in self.in_turns(asked).await? {
+            let milliseconds = |percent| latencies.percentile(percent).as_secs_f64() * 1e3;
+            figures.add(Figure::LatencyP50, target, milliseconds(50));
+            figures.add(Figure::LatencyP99, target, milliseconds(99));
+        }
         Ok(())
     }
 

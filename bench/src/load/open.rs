@@ -37,6 +37,14 @@ impl Latencies {
         (!latencies.is_empty()).then_some(Self { sorted: latencies })
     }
 
+    /// These, and those of another time.
+    #[must_use]
+    pub(crate) fn and(mut self, others: Self) -> Self {
+        self.sorted.extend(others.sorted);
+        self.sorted.sort_unstable();
+        self
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.sorted.len()
     }
