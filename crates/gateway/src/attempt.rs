@@ -93,7 +93,7 @@ impl Asked {
 
     /// The request, as one that may itself be the cause of what it meets.
     fn witness(&self) -> Witness {
-        Witness::of(self.caller.key, self.request.request.body())
+        Witness::of(self.caller.holder.key, self.request.request.body())
     }
 }
 

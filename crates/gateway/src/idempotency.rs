@@ -28,7 +28,7 @@ use http_body::Frame;
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 use tollgate_chat::sse::write::event as write_event;
-use tollgate_ledger::KeyId;
+use tollgate_ledger::Holder;
 
 use elsewhere::Claim;
 pub use elsewhere::ReplaysElsewhere;
@@ -73,13 +73,13 @@ pub struct IdempotencySettings {
 /// What a client calls a request that it may send again. Nobody else's request has that name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Name {
-    key: KeyId,
+    holder: Holder,
     text: Box<[u8]>,
 }
 
 impl Name {
     /// The name in these headers, where there is one. Fails where it cannot be one.
-    pub fn of(headers: &HeaderMap, key: KeyId) -> Result<Option<Self>, GateError> {
+    pub fn of(headers: &HeaderMap, holder: Holder) -> Result<Option<Self>, GateError> {
         let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
         let Some(value) = values.next() else {
             return Ok(None);
@@ -90,7 +90,7 @@ impl Name {
             return Err(GateError::IdempotencyKey { limit: KEY_BYTES });
         }
         Ok(Some(Self {
-            key,
+            holder,
             text: text.into(),
         }))
     }

@@ -37,7 +37,7 @@ pub async fn chat_completions(
 ) -> Result<Response, GateError> {
     let mut key = authenticate(&gate, http.headers(), story.client).await?;
     story.asked_by(&key);
-    let name = Name::of(http.headers(), key.key.id)?;
+    let name = Name::of(http.headers(), key.holder())?;
     // Who is given the answer of an earlier request needs no place.
     if !name.as_ref().is_some_and(|name| gate.replays.knows(name)) {
         has_room(&gate)?;

@@ -217,7 +217,7 @@ pub fn fallbacks<'a>(
         let passed_over = |why| story.passes_over_model(id, why);
         let asked = of_model(gate, request, id, &caller.models);
         let request = asked.map_err(passed_over).ok()?;
-        let mut candidates = match route(gate, &request, caller.key, pin, story) {
+        let mut candidates = match route(gate, &request, caller.holder.key, pin, story) {
             Ok(Route::Channels(candidates)) => candidates,
             Ok(Route::Sandbox) | Err(_) => Vec::new(),
         };

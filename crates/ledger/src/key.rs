@@ -7,6 +7,7 @@
 
 use std::{fmt, str::FromStr};
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::account::below_zero;
@@ -220,7 +221,7 @@ impl fmt::Display for KeyPrefix {
 }
 
 /// A key's number in the database: above zero, of no other key of it, and the same after a rename. A database that was
-/// restored from a copy gives the numbers of later keys once more ([`crate::Made`]).
+/// restored from a copy gives the numbers of later keys once more ([`crate::Made`], [`Holder`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(i64);
 
@@ -248,6 +249,32 @@ impl KeyId {
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// For whom something is kept that may outlast its key in the database: a key that is given the number of one that was
+/// lost with a restore is another holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Holder {
+    pub key: KeyId,
+    /// When it was made, in microseconds since 1970.
+    made_us: i64,
+}
+
+impl Holder {
+    pub fn new(key: KeyId, made: Timestamp) -> Self {
+        Self {
+            key,
+            made_us: made.as_microsecond(),
+        }
+    }
+
+    /// The same in every gate, and that of no other key.
+    pub fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.key.get().to_le_bytes());
+        bytes[8..].copy_from_slice(&self.made_us.to_le_bytes());
+        bytes
     }
 }
 

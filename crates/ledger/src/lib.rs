@@ -23,7 +23,7 @@ pub mod usage_record;
 pub use account::{Account, AccountId};
 pub use api_key::{AllowedChannels, AllowedModels, AllowedNetworks, ApiKey, KeySettings, Reserve, Unusable};
 pub use charge::{Charge, Multiplier};
-pub use key::{KeyHash, KeyId, KeyPrefix, KeyText, NotAKey, OperatorText};
+pub use key::{Holder, KeyHash, KeyId, KeyPrefix, KeyText, NotAKey, OperatorText};
 pub use limits::{Budget, Limits, Meters, PerMinute, Period};
 pub use output_history::Histories;
 pub use usage_record::{Made, RequestId, UsageRecord};

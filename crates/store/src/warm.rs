@@ -286,10 +286,11 @@ impl Shared {
         // The table may have changed since the last look; then what was read before is stale now.
         self.version.fetch_max(version.0, Ordering::AcqRel);
         let now = self.began.elapsed();
-        let counted = self.of_keys.of(key.key.id, now, || self.books.are_complete());
+        let are_booked = || self.books.are_complete();
+        let counted = self.of_keys.of(key.key.id, key.made.key, now, are_booked);
         let of_account = self
             .of_accounts
-            .of(key.account, now, || self.books.are_complete());
+            .of(key.account, key.made.account, now, are_booked);
         let spending = self.spending(&counted, UsageOf::Key(key.key.id)).await?;
         let account_spending = self.spending(&of_account, UsageOf::Account(key.account)).await?;
         let key = Arc::new(WarmKey {

@@ -121,7 +121,7 @@ async fn kept_states(
     if asked.iter().any(has_no_bound) {
         return Err(GateError::UnboundedPrompt { by_url: true });
     }
-    Ok(HeldStates::look_up(&gate.reasoning, key.key.id, asked).await)
+    Ok(HeldStates::look_up(&gate.reasoning, key.holder(), asked).await)
 }
 
 /// Leases what this gate lacks, and holds it then.
@@ -180,7 +180,7 @@ fn on(
         prompt_tokens: tally::about(request),
         prompt_most: match states {
             None => 0,
-            Some(states) => prompt::most(gate, key.key.id, request, server, states)?,
+            Some(states) => prompt::most(gate, key.holder(), request, server, states)?,
         },
         output_limit: most_output(request, &serving),
         output_expected: key.histories.of(&request.model.id).expected(),

@@ -85,7 +85,7 @@ async fn ask_channel(
         true => Box::pin(media.fetch(gate, request, dialect, quirks)).await?,
         false => Vec::new(),
     };
-    let owner = Owner::of(caller.key, server);
+    let owner = Owner::of(caller.holder, server);
     let known = gate.reasoning.known(held);
     let states = known.find(&owner, request, quirks).await;
     let departure = departure.filter(|_| server.bills_on());

@@ -1,13 +1,14 @@
 //! Who asks, as far as attempts have to know.
 
+use jiff::Timestamp;
 use tollgate_dialects::{Note, Unsupported};
-use tollgate_ledger::{AllowedModels, KeyId};
+use tollgate_ledger::{AllowedModels, Holder, KeyId};
 use tollgate_store::WarmKey;
 
 /// An API key's part in how its request is tried.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    pub key: KeyId,
+    pub holder: Holder,
     /// What it may call.
     pub models: AllowedModels,
     /// Whether its money is counted, so that it may not go where no price is known.
@@ -18,10 +19,10 @@ pub struct Caller {
 
 impl Caller {
     pub fn of(key: &WarmKey) -> Self {
-        let pays = key.counts_money();
+        let (holder, pays) = (key.holder(), key.counts_money());
         let key = &key.key;
         Self {
-            key: key.id,
+            holder,
             models: key.settings.models.clone(),
             pays,
             strict_parameters: key.settings.strict_parameters,
@@ -31,7 +32,7 @@ impl Caller {
     /// No key: nothing is kept for it, and what it asks is the gate's own question.
     pub fn nobody() -> Self {
         Self {
-            key: KeyId::new(0),
+            holder: Holder::new(KeyId::new(0), Timestamp::UNIX_EPOCH),
             models: AllowedModels::default(),
             pays: false,
             strict_parameters: false,

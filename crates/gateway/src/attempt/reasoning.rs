@@ -27,7 +27,7 @@ use tollgate_dialects::{
     Dialect, conversation,
     turn_state::{Binding, KeptTurn, TurnKey, TurnState, TurnStates},
 };
-use tollgate_ledger::KeyId;
+use tollgate_ledger::Holder;
 use tollgate_store::{Redis, redis::reasoning::Place};
 use tracing::debug;
 
@@ -233,16 +233,16 @@ fn wants_state(dialect: Dialect, quirks: &Quirks) -> bool {
 /// To whom state belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
-    pub key: KeyId,
+    pub holder: Holder,
     pub account: ProviderAccount,
     pub dialect: Dialect,
 }
 
 impl Owner {
     /// Of what this key is given by this server, as it serves the request.
-    pub fn of(key: KeyId, server: &Server) -> Self {
+    pub fn of(holder: Holder, server: &Server) -> Self {
         Self {
-            key,
+            holder,
             account: server.channel.account,
             dialect: server.dialect(),
         }
@@ -250,7 +250,7 @@ impl Owner {
 
     fn place(&self, key: &TurnKey, binding: Binding) -> Place {
         let mut hash = Sha256::new();
-        hash.update(self.key.get().to_le_bytes());
+        hash.update(self.holder.to_bytes());
         hash.update(self.account.0);
         hash.update([self.dialect as u8]);
         hash.update(binding.0);

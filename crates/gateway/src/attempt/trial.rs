@@ -156,7 +156,7 @@ impl Trial<'_> {
                         .history(self.request.stream)
                         .observe(began.elapsed());
                 }
-                let witness = || Witness::roughly(self.asked.caller.key, self.request.request.body());
+                let witness = || Witness::roughly(self.asked.caller.holder.key, self.request.request.body());
                 Ok(attempted.at(&self.candidates[candidate], probe, place, witness))
             }
             Ok(Err(failed)) => Err(lost(probe, LostBy::Failed(failed), notes)),

@@ -235,7 +235,7 @@ fn read_head(bytes: &[u8]) -> Option<(WrittenHead, &[u8])> {
 
 fn place(name: &Name) -> replays::Name {
     let mut hash = Sha256::new();
-    hash.update(name.key.get().to_le_bytes());
+    hash.update(name.holder.to_bytes());
     hash.update(&name.text);
     hash.finalize().into()
 }

@@ -15,7 +15,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep},
 };
-use tollgate_ledger::KeyId;
+use tollgate_ledger::Holder;
 
 use super::{
     Fingerprint, IdempotencySettings, Name,
@@ -46,7 +46,7 @@ pub struct Replays {
 struct Book {
     tapes: HashMap<Name, Arc<Tape>>,
     /// Those that have ended, by who may ask for them.
-    shelves: HashMap<KeyId, Shelf>,
+    shelves: HashMap<Holder, Shelf>,
     is_swept: bool,
 }
 
@@ -170,7 +170,7 @@ impl Replays {
 
     fn keep(replays: &Arc<Self>, name: Name, bytes: usize) {
         let mut book = replays.book();
-        let shelf = book.shelves.entry(name.key).or_default();
+        let shelf = book.shelves.entry(name.holder).or_default();
         shelf.bytes += bytes;
         shelf.kept.push_back(Kept {
             name,
@@ -211,11 +211,11 @@ impl Book {
 
     /// Lets one answer go, of who has most. It is given back so that it is freed outside of the lock.
     fn give_way(&mut self) -> Option<Option<Arc<Tape>>> {
-        let (key, shelf) = self.shelves.iter_mut().max_by_key(|(_, shelf)| shelf.bytes)?;
-        let key = *key;
+        let (holder, shelf) = self.shelves.iter_mut().max_by_key(|(_, shelf)| shelf.bytes)?;
+        let holder = *holder;
         let kept = shelf.take_first();
         if shelf.kept.is_empty() {
-            self.shelves.remove(&key);
+            self.shelves.remove(&holder);
         }
         Some(kept.and_then(|kept| self.tapes.remove(&kept.name)))
     }

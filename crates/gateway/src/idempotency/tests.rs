@@ -1,12 +1,14 @@
 #![allow(clippy::unwrap_used)]
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use proptest::prelude::*;
 use tokio::{
     runtime,
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
+use tollgate_ledger::KeyId;
 
 use super::{tape::Tape, *};
 use crate::{request_id::RequestId, route::Pin};
@@ -24,7 +26,7 @@ fn settings(size: usize, answer: usize) -> IdempotencySettings {
 
 fn name(key: i64, text: &str) -> Name {
     Name {
-        key: KeyId::new(key),
+        holder: Holder::new(KeyId::new(key), Timestamp::UNIX_EPOCH),
         text: text.as_bytes().into(),
     }
 }

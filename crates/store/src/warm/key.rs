@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{
-    AccountId, ApiKey, Histories, Limits, Made, Meters, Unusable,
+    AccountId, ApiKey, Histories, Holder, Limits, Made, Meters, Unusable,
     charge::Multiplier,
     limits::{Bounded, Funds, InFlight, Owner},
     spending::Spending,
@@ -48,6 +48,11 @@ impl WarmKey {
             Some(end) if end <= now => Err(Unusable::Replaced),
             _ => Ok(()),
         }
+    }
+
+    /// Who it is to whatever outlasts the database.
+    pub fn holder(&self) -> Holder {
+        Holder::new(self.key.id, self.made.key)
     }
 
     /// Whether a limit on rates or on requests at once bounds it, its own or its account's.

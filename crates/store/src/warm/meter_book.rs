@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tokio::sync::OnceCell;
 use tollgate_ledger::{Histories, Meters, limits::Sharing, spending::Spending};
 
@@ -34,7 +35,8 @@ pub(super) struct Counted {
 
 #[derive(Debug)]
 struct Held<I> {
-    counted: HashMap<I, Counted>,
+    /// By number, with the moment at which the owner was made.
+    counted: HashMap<I, (Timestamp, Counted)>,
     /// Number of owners at which the next sweep is due.
     sweep_at: usize,
 }
@@ -60,23 +62,34 @@ impl<I> MeterBook<I> {
 }
 
 impl<I: Eq + Hash> MeterBook<I> {
-    /// What is counted of one owner: the same as long as anybody holds it or something depends on it.
+    /// What is counted of one owner: the same as long as anybody holds it or something depends on it. Where another one
+    /// had its number, which the database has lost, it begins anew; `made` tells them apart.
     /// `are_booked`: all that was ever spent is in the books, so that it can be read there again.
     ///
     /// Called when a key is read from the database, never on the hot path.
-    pub(super) fn of(&self, id: I, now: Duration, are_booked: impl FnOnce() -> bool) -> Counted {
+    pub(super) fn of(
+        &self,
+        id: I,
+        made: Timestamp,
+        now: Duration,
+        are_booked: impl FnOnce() -> bool,
+    ) -> Counted {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.counted.len() >= held.sweep_at {
             let are_booked = are_booked();
             held.counted
-                .retain(|_, counted| !counted.is_of_no_more_use(now, are_booked));
+                .retain(|_, (_, counted)| !counted.is_of_no_more_use(now, are_booked));
             // Twice what is in use, so that a sweep's cost is spread over as many new keys.
             held.sweep_at = SWEEP_FROM.max(held.counted.len() * 2);
         }
-        let counted = held.counted.entry(id).or_insert_with(|| Counted {
+        let new = || Counted {
             meters: self.sharing.as_ref().map(Meters::shared).unwrap_or_default(),
             ..Counted::default()
-        });
+        };
+        let (of, counted) = held.counted.entry(id).or_insert_with(|| (made, new()));
+        if *of != made {
+            (*of, *counted) = (made, new());
+        }
         counted.clone()
     }
 
@@ -88,14 +101,15 @@ impl<I: Eq + Hash> MeterBook<I> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let counted = held.counted.iter();
         counted
-            .map(|(id, counted)| (*id, counted.meters.clone()))
+            .map(|(id, (_, counted))| (*id, counted.meters.clone()))
             .collect()
     }
 
     /// What one owner has spent, where that is counted.
     pub(super) fn spending(&self, id: &I) -> Option<Arc<Spending>> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.counted.get(id)?.spending.get().cloned()
+        let (_, counted) = held.counted.get(id)?;
+        counted.spending.get().cloned()
     }
 }
 

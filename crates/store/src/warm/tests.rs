@@ -8,11 +8,11 @@ use tollgate_ledger::{Unusable, limits::Funds};
 
 use super::*;
 use crate::{
-    ChangeAccountError, ChangeKeyError,
+    ChangeAccountError, ChangeKeyError, NewKey,
     accounts::tests::new_account,
     keys::tests::{at, new_key, text, text_of},
     spool::record::tests::record,
-    test_database::store,
+    test_database::{store, tamper},
     usage::apply::{Book, tests::place},
 };
 
@@ -251,6 +251,31 @@ async fn the_count_of_requests_under_way_outlives_a_change_of_the_key() {
 
     assert!(!Arc::ptr_eq(&before, &after), "it was read anew");
     assert_eq!(after.in_flight().count(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_is_given_the_number_of_a_lost_one_is_counted_from_the_beginning() {
+    let (_dir, store) = store().await;
+    store.create_key(new_key("lost", &text(1))).await.unwrap();
+    let keys = WarmKeys::start(store.clone(), books());
+    let lost = keys.find(&text(1).hash()).await.unwrap().unwrap();
+    let _request = lost.in_flight().enter(None, Duration::ZERO);
+    for funds in lost.funds() {
+        funds.spending.spend(Money::from_nanos(1_500), Timestamp::now());
+    }
+
+    // Another server took over, which did not have it yet.
+    tamper(&store, "DELETE FROM api_key_texts; DELETE FROM api_keys").await;
+    let next = NewKey {
+        created: at(2_000),
+        ..new_key("next", &text(2))
+    };
+    store.create_key(next).await.unwrap();
+    let next = keys.find(&text(2).hash()).await.unwrap().unwrap();
+
+    assert_eq!(next.key.id, lost.key.id);
+    assert_eq!(next.in_flight().count(), 0);
+    assert_eq!(spent(&next), [0, 1_500], "the account is the same one");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Gates that share a PostgreSQL and a Redis: rates, reasoning, replays, and a Redis that is away.
 
+mod given_again;
 mod kept;
 mod places;
 mod rates;

@@ -2,7 +2,7 @@
 
 use tollgate_catalog::{contract::ValidRequest, serving::Serving};
 use tollgate_dialects::{Context, encode, request::Fetched, turn_state::TurnStates};
-use tollgate_ledger::KeyId;
+use tollgate_ledger::Holder;
 
 use crate::{
     attempt::{
@@ -29,13 +29,13 @@ pub fn is_named_by_url(request: &ValidRequest) -> bool {
 /// Fails where media have no bound, as nobody knows the context, and where there is no memory to translate it.
 pub fn most(
     gate: &Gate,
-    key: KeyId,
+    holder: Holder,
     request: &ValidRequest,
     server: &Server,
     states: &HeldStates,
 ) -> Result<u64, GateError> {
     let server = server.for_request(request);
-    let states = states.of(&Owner::of(key, &server), &server.serving.quirks);
+    let states = states.of(&Owner::of(holder, &server), &server.serving.quirks);
     let sent = sent(gate, request, &server, &states)?;
     most_of(request, &server.serving, sent)
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tollgate_catalog::{contract::ValidRequest, quirks::Quirks};
 use tollgate_dialects::turn_state::TurnStates;
-use tollgate_ledger::KeyId;
+use tollgate_ledger::Holder;
 
 use super::{Owner, ReasoningStore, wants_state};
 use crate::channel::Server;
@@ -19,12 +19,12 @@ pub struct HeldStates(Mutex<Vec<(Owner, TurnStates)>>);
 
 impl HeldStates {
     /// Looks up what would go out with each of these requests at its server, here and, in one question, at other gates.
-    pub async fn look_up(store: &ReasoningStore, key: KeyId, asked: &[(&ValidRequest, &Server)]) -> Self {
+    pub async fn look_up(store: &ReasoningStore, holder: Holder, asked: &[(&ValidRequest, &Server)]) -> Self {
         let mut looked: Vec<Looked<'_>> = Vec::new();
         let mut elsewhere = Vec::new();
         for (request, server) in asked {
             let server = server.for_request(request);
-            let owner = Owner::of(key, &server);
+            let owner = Owner::of(holder, &server);
             let quirks = &server.serving.quirks;
             let is_known = looked.iter().any(|known| known.owner == owner);
             if is_known || !wants_state(owner.dialect, quirks) {

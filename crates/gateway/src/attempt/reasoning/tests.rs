@@ -2,19 +2,26 @@
 
 use std::sync::LazyLock;
 
+use jiff::Timestamp;
 use tollgate_catalog::contract::{self, check::CheckLimits};
 use tollgate_chat::{
     event::{Place as PlaceInTurn, State},
     request::ChatRequest,
 };
+use tollgate_ledger::KeyId;
 
 use super::*;
 
 const MODEL: &str = "claude-sonnet-4-6";
 
+/// A key of this number that was made in this second.
+fn holder(key: i64, made: i64) -> Holder {
+    Holder::new(KeyId::new(key), Timestamp::from_second(made).unwrap())
+}
+
 fn owner() -> Owner {
     Owner {
-        key: KeyId::new(1),
+        holder: holder(1, 7),
         account: ProviderAccount([7; 32]),
         dialect: Dialect::AnthropicMessages,
     }
@@ -128,7 +135,14 @@ fn state_is_not_found_under_another_key_account_or_dialect() {
         (
             "API key",
             Owner {
-                key: KeyId::new(2),
+                holder: holder(2, 7),
+                ..owner()
+            },
+        ),
+        (
+            "API key that was given its number",
+            Owner {
+                holder: holder(1, 8),
                 ..owner()
             },
         ),

@@ -19,32 +19,47 @@ fn held(book: &MeterBook<KeyId>) -> usize {
 fn a_key_keeps_its_count_when_it_is_read_anew() {
     let book = MeterBook::default();
     let request = book
-        .of(KeyId::new(1), NOW, || true)
+        .of(KeyId::new(1), Timestamp::UNIX_EPOCH, NOW, || true)
         .meters
         .in_flight
         .enter(None, Duration::ZERO);
 
-    assert_eq!(book.of(KeyId::new(1), NOW, || true).meters.in_flight.count(), 1);
+    assert_eq!(
+        book.of(KeyId::new(1), Timestamp::UNIX_EPOCH, NOW, || true)
+            .meters
+            .in_flight
+            .count(),
+        1
+    );
     drop(request);
-    assert_eq!(book.of(KeyId::new(1), NOW, || true).meters.in_flight.count(), 0);
+    assert_eq!(
+        book.of(KeyId::new(1), Timestamp::UNIX_EPOCH, NOW, || true)
+            .meters
+            .in_flight
+            .count(),
+        0
+    );
 }
 
 #[test]
 fn meters_of_keys_that_are_gone_do_not_pile_up() {
     let book = MeterBook::default();
     let request = book
-        .of(KeyId::new(-1), NOW, || true)
+        .of(KeyId::new(-1), Timestamp::UNIX_EPOCH, NOW, || true)
         .meters
         .in_flight
         .enter(None, Duration::ZERO);
 
     for id in 0..100_000 {
-        drop(book.of(KeyId::new(id), NOW, || true));
+        drop(book.of(KeyId::new(id), Timestamp::UNIX_EPOCH, NOW, || true));
     }
 
     assert!(held(&book) <= SWEEP_FROM, "{} are held", held(&book));
     assert_eq!(
-        book.of(KeyId::new(-1), NOW, || true).meters.in_flight.count(),
+        book.of(KeyId::new(-1), Timestamp::UNIX_EPOCH, NOW, || true)
+            .meters
+            .in_flight
+            .count(),
         1,
         "one with a request under way stays"
     );
@@ -59,7 +74,9 @@ fn a_rate_is_not_forgotten_with_the_copy_of_its_key() {
         ..Limits::default()
     };
     let ask = || {
-        let meters = book.of(KeyId::new(-1), NOW, || true).meters;
+        let meters = book
+            .of(KeyId::new(-1), Timestamp::UNIX_EPOCH, NOW, || true)
+            .meters;
         let none = (Limits::default(), Meters::default());
         let owners = [
             Bounded {
@@ -78,7 +95,7 @@ fn a_rate_is_not_forgotten_with_the_copy_of_its_key() {
     assert!(ask());
 
     for id in 0..10_000 {
-        drop(book.of(KeyId::new(id), NOW, || true));
+        drop(book.of(KeyId::new(id), Timestamp::UNIX_EPOCH, NOW, || true));
     }
 
     assert!(
@@ -90,21 +107,21 @@ fn a_rate_is_not_forgotten_with_the_copy_of_its_key() {
 #[test]
 fn what_is_not_in_the_books_yet_is_not_forgotten() {
     let book = MeterBook::default();
-    let counted = book.of(KeyId::new(-1), NOW, || true);
+    let counted = book.of(KeyId::new(-1), Timestamp::UNIX_EPOCH, NOW, || true);
     let spending = Spending::new(Spent::default(), Timestamp::UNIX_EPOCH, TimeZone::UTC);
     counted.spending.set(Arc::new(spending)).expect("it is set once");
     drop(counted);
     let is_known = |book: &MeterBook<KeyId>| {
-        let counted = book.of(KeyId::new(-1), NOW, || false);
+        let counted = book.of(KeyId::new(-1), Timestamp::UNIX_EPOCH, NOW, || false);
         counted.spending.get().is_some()
     };
 
     for id in 0..10_000 {
-        drop(book.of(KeyId::new(id), NOW, || false));
+        drop(book.of(KeyId::new(id), Timestamp::UNIX_EPOCH, NOW, || false));
     }
     assert!(is_known(&book), "its charges are only in the spool");
     for id in 0..10_000 {
-        drop(book.of(KeyId::new(id), NOW, || true));
+        drop(book.of(KeyId::new(id), Timestamp::UNIX_EPOCH, NOW, || true));
     }
     assert!(!is_known(&book), "it can be read again");
 }

@@ -16,17 +16,22 @@ use crate::{
 };
 
 /// A model whose provider wants the text of its thoughts back with the calls that they led to.
-const THINKER: &str = "deepseek-v4-flash";
+pub const THINKER: &str = "deepseek-v4-flash";
+
+/// Two gates that know of each other and serve [`THINKER`].
+pub async fn two_thinkers(servers: &Servers, provider: &FakeProvider) -> Vec<Gate> {
+    let setups = ["one", "two"].map(|name| {
+        let channel = Channel::to(provider).provider("deepseek").models([THINKER]);
+        setup().config(&servers.tables()).channel(channel).key_named(name)
+    });
+    servers.started(setups).await
+}
 
 #[tokio::test]
 async fn the_second_turn_of_a_tool_exchange_at_another_gate_has_its_thoughts() {
     let Some(servers) = servers() else { return };
     let provider = FakeProvider::start().await;
-    let setups = ["one", "two"].map(|name| {
-        let channel = Channel::to(&provider).provider("deepseek").models([THINKER]);
-        setup().config(&servers.tables()).channel(channel).key_named(name)
-    });
-    let gates = servers.started(setups).await;
+    let gates = two_thinkers(&servers, &provider).await;
     let usual = gates[0].key().to_owned();
     run(&gates[0], &["accounts", "create", "--name", "team"]).await;
     let credit = ["accounts", "credit", "--name", "team", "--amount", "1"];
@@ -45,40 +50,55 @@ async fn thoughts_go_from_gate_to_gate(
     gates: &[Gate],
     key: &str,
 ) {
-    let function = json!({"name": "weather", "parameters": {"type": "object"}});
-    let tools = json!({"tools": [{"type": "function", "function": function}]});
-    let call = json!({"index": 0, "id": "call-1", "type": "function",
-        "function": {"name": "weather", "arguments": "{}"}});
-    provider.next(streams_events([
-        chunk(
-            json!({"role": "assistant", "reasoning_content": "I should look it up."}),
-            None,
-        ),
-        chunk(json!({"tool_calls": [call]}), None),
-        chunk(json!({}), Some("tool_calls")),
-    ]));
-    let mut first = with(question_to(THINKER), tools);
-    first["stream"] = true.into();
-    let names = || servers.redis.ask(&["KEYS", "tollgate:*:reasoning:*"]);
-    let before = names();
-    let request = gates[0].chat_request(key, first.to_string());
-    gates[0].open_stream_of(request).await.rest().await;
-    eventually(true, async || names() != before).await;
+    think(servers, provider, &gates[0], key).await;
 
     provider.always(says("It is 31 degrees."));
-    let call =
-        json!({"id": "call-1", "type": "function", "function": {"name": "weather", "arguments": "{}"}});
-    let mut second = first;
-    second["stream"] = false.into();
-    let messages = second["messages"].as_array_mut().unwrap();
-    messages.push(json!({"role": "assistant", "content": null, "tool_calls": [call]}));
-    messages.push(json!({"role": "tool", "tool_call_id": "call-1", "content": "31 degrees"}));
-    let answer = gates[1].post_with(key, &second).await;
+    let answer = gates[1].post_with(key, &second_turn()).await;
 
     assert_eq!(answer.status, 200, "{answer:?}");
     let requests = provider.requests();
     let sent = requests.last().unwrap().json();
-    assert_eq!(sent["messages"][1]["reasoning_content"], "I should look it up.");
+    assert_eq!(sent["messages"][1]["reasoning_content"], THOUGHT);
+}
+
+/// What the provider thinks before it calls a function in the first turn.
+pub const THOUGHT: &str = "I should look it up.";
+
+/// A question in whose first turn [`THINKER`] is to call a function.
+fn first_turn() -> Value {
+    let function = json!({"name": "weather", "parameters": {"type": "object"}});
+    with(
+        question_to(THINKER),
+        json!({"stream": true, "tools": [{"type": "function", "function": function}]}),
+    )
+}
+
+/// What a client sends when the function has answered, without the thought.
+pub fn second_turn() -> Value {
+    let call =
+        json!({"id": "call-1", "type": "function", "function": {"name": "weather", "arguments": "{}"}});
+    let mut second = first_turn();
+    second["stream"] = false.into();
+    let messages = second["messages"].as_array_mut().unwrap();
+    messages.push(json!({"role": "assistant", "content": null, "tool_calls": [call]}));
+    messages.push(json!({"role": "tool", "tool_call_id": "call-1", "content": "31 degrees"}));
+    second
+}
+
+/// The first turn at this gate, until its thought is kept for the others.
+pub async fn think(servers: &Servers, provider: &FakeProvider, gate: &Gate, key: &str) {
+    let call = json!({"index": 0, "id": "call-1", "type": "function",
+        "function": {"name": "weather", "arguments": "{}"}});
+    provider.next(streams_events([
+        chunk(json!({"role": "assistant", "reasoning_content": THOUGHT}), None),
+        chunk(json!({"tool_calls": [call]}), None),
+        chunk(json!({}), Some("tool_calls")),
+    ]));
+    let names = || servers.redis.ask(&["KEYS", "tollgate:*:reasoning:*"]);
+    let before = names();
+    let request = gate.chat_request(key, first_turn().to_string());
+    gate.open_stream_of(request).await.rest().await;
+    eventually(true, async || names() != before).await;
 }
 
 /// How often gates have asked this Redis for several values at once.
@@ -142,7 +162,7 @@ fn streamed() -> Value {
 }
 
 /// Waits until no request is under way whose answer other gates may wait for.
-async fn answers_are_kept(servers: &Servers, count: usize) {
+pub async fn answers_are_kept(servers: &Servers, count: usize) {
     let kept = async || {
         let names = servers.redis.ask(&["KEYS", "tollgate:*:replay:*"]);
         // Each name, and before all of them their number.
