@@ -8,6 +8,7 @@
 //! writer reads after that is what the one before it left, at PostgreSQL's usual level (read committed) as well.
 
 use std::{
+    cmp::Ordering,
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
@@ -115,6 +116,66 @@ impl Store {
             actor: Arc::default(),
             name_is_taken: Arc::default(),
         }))
+    }
+
+    /// Opens the database for a trial run, which asks for all that this version has and leaves nothing behind: nothing is
+    /// made or migrated. Where there is no such file, an empty database in memory stands for it.
+    ///
+    /// Fails with [`OpenError::Older`] where tables are lacking.
+    pub async fn open_for_trial(url: &DatabaseUrl) -> Result<Self, OpenError> {
+        let Some(store) = Self::open_as_it_is(url).await? else {
+            return Self::in_memory().await;
+        };
+        let name = match url {
+            DatabaseUrl::Sqlite(path) => path.display().to_string(),
+            DatabaseUrl::Postgres(url) => url.to_string(),
+        };
+        let judged = store.has_this_version(&name).await;
+        if judged.is_err() {
+            store.close().await;
+        }
+        judged.map(|()| store)
+    }
+
+    async fn has_this_version(&self, name: &str) -> Result<(), OpenError> {
+        let migrator = match self.pool {
+            Pool::Sqlite(_) => &OF_SQLITE,
+            Pool::Postgres(_) => &OF_POSTGRES,
+        };
+        let newest = migrator.iter().map(|migration| migration.version).max();
+        let found: i64 = self
+            .pool
+            .query("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+            .fetch_scalar()
+            .await
+            .map_err(|error| OpenError::unusable(name, error))?;
+        let database = name.to_owned();
+        match found.cmp(&newest.unwrap_or_default()) {
+            Ordering::Less => Err(OpenError::Older { database }),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => Err(OpenError::Newer { database }),
+        }
+    }
+
+    /// A new database that nobody else sees and that is gone when it is closed.
+    async fn in_memory() -> Result<Self, OpenError> {
+        let unusable = |error| OpenError::unusable("in memory", error);
+        // It is gone with its connection as well.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(SqliteConnectOptions::new().in_memory(true).foreign_keys(true))
+            .await
+            .map_err(unusable)?;
+        migrate_sqlite(&pool)
+            .await
+            .map_err(|error| OpenError::not_migrated("in memory", error))?;
+        Ok(Self {
+            pool: Pool::Sqlite(pool),
+            actor: Arc::default(),
+            name_is_taken: Arc::default(),
+        })
     }
 
     /// Whether the database answers.
@@ -274,6 +335,8 @@ pub enum OpenError {
     Missing { server: String, database: String },
     #[error("the database {database} was made by a newer tollgate")]
     Newer { database: String },
+    #[error("the database {database} is of an earlier version, and is left as it is")]
+    Older { database: String },
 }
 
 impl OpenError {

@@ -136,6 +136,9 @@ impl Diagnostic for CliError {
                  `tollgate serve` makes it"
                     .to_owned()
             }
+            Self::Open(OpenError::Older { .. }) => {
+                "`tollgate serve` brings it up to date, and so does the same command for good".to_owned()
+            }
             Self::Claim(ClaimError::InUse { file, .. }) => {
                 format!(
                     "remove {} in the copy, which then gets a name of its own; a gate that is cut off from the server loses \

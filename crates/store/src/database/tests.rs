@@ -139,6 +139,34 @@ async fn records_from_before_audio_of_a_cache_was_kept_stay_as_they_are_and_go_o
 }
 
 #[tokio::test]
+async fn a_trial_run_finds_a_database_as_it_is_or_not_at_all() {
+    let database = TestDatabase::new().await;
+    database.open().await;
+    let trial = Store::open_for_trial(&database.url).await.unwrap();
+    let newest = "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+    tamper(&trial, newest).await;
+
+    for _ in 0..2 {
+        let older = Store::open_for_trial(&database.url).await.unwrap_err();
+        assert!(matches!(older, OpenError::Older { .. }), "{older}");
+    }
+}
+
+#[tokio::test]
+async fn a_trial_run_where_no_database_is_has_an_empty_one_and_makes_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite(dir.path().join("data/tollgate.db"));
+
+    let trial = Store::open_for_trial(&url).await.unwrap();
+
+    let accounts = trial.accounts().await.unwrap();
+    let names: Vec<_> = accounts.iter().map(|account| account.name.as_str()).collect();
+    assert_eq!(names, [Account::DEFAULT]);
+    assert!(trial.keys().await.unwrap().is_empty());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn a_database_made_by_a_newer_version_is_refused_as_such() {
     let database = TestDatabase::new().await;
     let store = database.open().await;

@@ -111,10 +111,16 @@ pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
         Command::Import(asked) => asked.text()?,
         _ => String::new(),
     };
-    let store = match command {
+    let store = match &command {
+        Command::Import(asked) if asked.is_dry() => Store::open_for_trial(&config.database).await?,
         Command::Create(_) | Command::Import(_) => Store::open(&config.database).await?,
         _ => Store::open_existing(&config.database).await?,
     };
+    if let Command::Import(_) = &command
+        && let Err(none) = Store::is_there(&config.database)
+    {
+        print::remark(&format!("Note: {none}; an import makes one."));
+    }
     let done = match command {
         Command::Create(create) => self::create(create, config, &store).await,
         Command::Show(shown) => show(&shown.name, &store).await,

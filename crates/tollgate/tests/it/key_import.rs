@@ -142,3 +142,77 @@ fn a_dry_run_says_what_would_be_and_an_unknown_column_is_named() {
     let accounts = json_of(&folder.run(&["accounts", "list", "--json"]));
     assert_eq!(accounts.as_array().unwrap().len(), 1, "{accounts}");
 }
+
+/// What lies in a folder, by name.
+fn names(folder: &Folder) -> Vec<String> {
+    let entries = std::fs::read_dir(folder.path()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_dry_run_without_a_database_judges_as_by_an_empty_one_and_makes_none() {
+    let folder = Folder::new();
+    let twice = [
+        json!({"name": "app", "key": SHORT, "account": "team", "balance": "5"}),
+        json!({"name": "app", "key": LONG}),
+        json!({"name": "poor", "key": HASHED, "account": "default", "balance": "5", "channels": ["gone"]}),
+    ];
+    folder.write("keys.jsonl", &twice.map(|line| line.to_string()).join("\n"));
+    folder.write("right.csv", &format!("key,name\n{SHORT},app\n"));
+
+    let dry = folder.run(&["keys", "import", "keys.jsonl", "--dry-run"]);
+    let right = folder.run(&["keys", "import", "right.csv", "--dry-run"]);
+
+    assert_eq!(names(&folder), ["keys.jsonl", "right.csv"]);
+    assert_eq!((dry.code, right.code), (Some(1), Some(0)), "{dry:?}");
+    let told: Vec<&str> = dry.stdout.lines().collect();
+    assert_eq!(
+        told,
+        [
+            "line 1: right: key `app` (sk-Xk2…) of `team`, an account that is made for it",
+            "line 2: WRONG: there is a key of this name already",
+            "line 3: WRONG: `balance` is for accounts that are made by this line, and `default` is there already",
+        ]
+    );
+    assert!(dry.stderr.contains("no channel is called `gone`"), "{dry:?}");
+    assert!(right.stderr.contains("1 keys would be imported"), "{right:?}");
+    let note = "there is no database at data/tollgate.db";
+    assert!(
+        right.stderr.contains(note),
+        "in a wrong folder all would seem well: {right:?}"
+    );
+    let done = folder.run(&["keys", "import", "keys.jsonl"]);
+    assert_eq!(done.stdout, dry.stdout);
+}
+
+#[test]
+fn a_dry_run_leaves_a_database_of_an_earlier_version_as_it_is() {
+    const OLDER: &str = "import sqlite3\n\
+        c = sqlite3.connect('data/tollgate.db')\n\
+        c.executescript('ALTER TABLE api_keys DROP COLUMN created_at_us;' \\\n\
+        'ALTER TABLE accounts DROP COLUMN created_at_us;' \\\n\
+        'DELETE FROM _sqlx_migrations WHERE version >= 10')\n";
+    const NEWEST: &str = "import sqlite3\n\
+        c = sqlite3.connect('data/tollgate.db')\n\
+        print(c.execute('SELECT max(version) FROM _sqlx_migrations').fetchone()[0])\n";
+    let folder = Folder::new();
+    folder.write("keys.csv", &format!("key,name\n{SHORT},app\n"));
+    folder.run(&["keys", "create", "--name", "here"]);
+    let python = |program: &str| {
+        let mut command = std::process::Command::new("python3");
+        let output = command.args(["-c", program]).current_dir(folder.path()).output();
+        let output = output.expect("Python is needed to build this");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    python(OLDER);
+
+    let dry = folder.run(&["keys", "import", "keys.csv", "--dry-run"]);
+
+    assert_eq!(python(NEWEST).trim(), "9");
+    assert_eq!(dry.code, Some(1), "{dry:?}");
+    assert!(dry.stderr.contains("is of an earlier version"), "{dry:?}");
+}

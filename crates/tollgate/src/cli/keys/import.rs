@@ -31,6 +31,10 @@ pub struct Import {
 }
 
 impl Import {
+    pub fn is_dry(&self) -> bool {
+        self.dry_run
+    }
+
     /// What the file says.
     pub fn text(&self) -> Result<String, CliError> {
         let unreadable = |cause| CliError::ImportFile {
