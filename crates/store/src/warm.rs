@@ -417,8 +417,17 @@ impl Shared {
         Ok(())
     }
 
+    /// Nothing that was read counts any more. A database that has gone back to an earlier state counts its states anew, so
+    /// what was read of a state that it has lost would count again as soon as there is another one of that number.
+    fn forget(&self) {
+        self.known.invalidate_all();
+    }
+
     fn changed(&self, version: KeysVersion) {
         let before = self.version.swap(version.0, Ordering::AcqRel);
+        if version.0 < before {
+            self.forget();
+        }
         if before != version.0 {
             self.unknown.invalidate_all();
             if let Some(leases) = &self.leases {
@@ -439,6 +448,8 @@ async fn poll(shared: Arc<Shared>) {
         match looked.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into())) {
             Ok(()) => {
                 if !reachable {
+                    // Another server may have taken its place, and have changed since.
+                    shared.forget();
                     info!("database answers again");
                 }
                 reachable = true;
