@@ -239,6 +239,11 @@ impl Gate {
         RawConnection::open(self.data).await
     }
 
+    /// The same to the admin listener.
+    pub async fn raw_to_admin(&self) -> RawConnection {
+        RawConnection::open(self.admin_address()).await
+    }
+
     /// The chat request that the client methods send, to be changed.
     pub fn chat_request(&self, key: &str, body: String) -> Request<String> {
         Request::builder()

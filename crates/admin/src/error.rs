@@ -166,31 +166,21 @@ impl AdminError {
             _ => None,
         }
     }
+}
 
-    /// The answer, whole.
-    pub(crate) fn answer(&self) -> http::Response<Bytes> {
-        if let Self::Database(error) = self {
+impl IntoResponse for AdminError {
+    fn into_response(self) -> Response {
+        if let Self::Database(error) = &self {
             error!(%error, "a request to the admin API failed");
         }
-        let mut answer = http::Response::new(self.body());
-        *answer.status_mut() = self.row().status;
-        let headers = answer.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut response = json(self.row().status, self.body());
+        let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.row().status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        answer
-    }
-}
-
-impl IntoResponse for AdminError {
-    fn into_response(self) -> Response {
-        let (head, body) = self.answer().into_parts();
-        let mut response = json(head.status, body);
-        response.headers_mut().extend(head.headers);
         response
     }
 }

@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    body::Body,
     extract::{DefaultBodyLimit, Request},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
-use http_body_util::BodyExt;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use tokio::time;
@@ -37,7 +37,7 @@ mod description;
 const BASE: &str = "/admin/v1";
 /// Largest body of a request.
 const BODY_LIMIT: usize = 1024 * 1024;
-/// How long a request may take, its body included.
+/// How long a request may take, its body included, until its answer begins.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 const DESCRIPTION: &str = "What operators see and change while the gate runs. Amounts are dollars, written as text so \
     that no digit is lost; moments are RFC 3339 in UTC. Lists come in pages: `next` of one is `after` of the following \
@@ -90,8 +90,9 @@ impl Admin {
         }
     }
 
-    /// Answers one request.
-    pub async fn answer(&self, asked: OperatorRequest) -> http::Response<Bytes> {
+    /// Answers one request. What is longer than a page comes while it is sent, and fails where it cannot be read to its
+    /// end.
+    pub async fn answer(&self, asked: OperatorRequest) -> Response {
         let OperatorRequest {
             mut request,
             client,
@@ -108,13 +109,11 @@ impl Admin {
             };
             let (mut head, body) = response.into_parts();
             plain_allow(&mut head);
-            // Our own bodies are whole from the start.
-            let body = body.collect().await.map(|body| body.to_bytes());
-            http::Response::from_parts(head, body.unwrap_or_default())
+            Response::from_parts(head, body)
         };
         match time::timeout(TIME_LIMIT, answering).await {
             Ok(response) => response,
-            Err(_) => AdminError::Timeout.answer(),
+            Err(_) => AdminError::Timeout.into_response(),
         }
     }
 }
@@ -168,7 +167,7 @@ async fn wrong_method(request: Request) -> AdminError {
 
 /// An answer whose body is JSON.
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(axum::body::Body::from(body.into()));
+    let mut response = Response::new(Body::from(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

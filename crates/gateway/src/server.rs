@@ -4,6 +4,7 @@ mod connections;
 
 use std::{
     convert::Infallible,
+    error::Error,
     future::ready,
     net::{IpAddr, SocketAddr},
     pin::Pin,
@@ -13,6 +14,8 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header};
+use http_body::Body;
+use http_body_util::Either;
 use hyper::{body::Incoming, service::service_fn};
 use tokio::{net::TcpListener, time::sleep};
 use tollgate_ledger::limits::standings;
@@ -108,11 +111,11 @@ pub struct OperatorRequest {
 }
 
 /// Serves health, metrics and the state of the channels for operators until `shutdown`. `metrics` writes Prometheus'
-/// text, and `api` answers what is asked of the admin API.
+/// text, and `api` answers what is asked of the admin API; an answer of it whose body fails is broken off.
 ///
 /// The channels in use and the stories of requests are told on this machine without a credential, as health and
 /// metrics are everywhere; from elsewhere, or with a credential, they are the admin API's.
-pub async fn serve_admin<A, F>(
+pub async fn serve_admin<A, F, B>(
     gate: Arc<Gate>,
     listener: TcpListener,
     metrics: impl Fn() -> String + Clone + Send + Sync + 'static,
@@ -120,7 +123,8 @@ pub async fn serve_admin<A, F>(
     shutdown: impl Future<Output = ()>,
 ) where
     A: Fn(OperatorRequest) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = http::Response<Bytes>> + Send + 'static,
+    F: Future<Output = http::Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let limits = Limits::of(&gate.settings);
     let service = move |peer: SocketAddr| {
@@ -143,9 +147,9 @@ pub async fn serve_admin<A, F>(
                             id: id.as_str().to_owned(),
                             request,
                         };
-                        let mut response = api(asked).await.map(whole);
+                        let mut response = api(asked).await;
                         id.write(response.headers_mut());
-                        response
+                        return Ok(response.map(Either::Right));
                     }
                     (&Method::GET, "/metrics") => {
                         let page = metrics() + &looked_at::page(&gate).await;
@@ -166,7 +170,7 @@ pub async fn serve_admin<A, F>(
                     }
                     .into_response(),
                 };
-                Ok::<_, Infallible>(response)
+                Ok::<_, Infallible>(response.map(Either::Left))
             }
         })
     };

@@ -1,13 +1,16 @@
 //! What was used and what it cost, added up.
 
+use std::future::ready;
+
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{HeaderValue, StatusCode, header};
 use jiff::{Timestamp, ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
 use tollgate_ledger::day::Day;
 use tollgate_store::{Store, StoreError, UsageBy, UsageFilter, UsageGroup, UsageOf};
+use tracing::error;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{ErrorShown, ok};
@@ -160,18 +163,22 @@ pub(crate) async fn get(reader: Reader, Query(asked): Query<UsageQuery>) -> Resu
 /// All of it, page by page: the books may have more than there is memory for. What fails behind the first page breaks
 /// the answer off, so that nobody takes a part of it for a bill.
 async fn as_csv(store: Store, filter: UsageFilter, by: UsageBy) -> Result<Response, AdminError> {
-    let first = store.usage(&filter, by, ROWS_MAX).await?;
-    let pages = stream::try_unfold(
-        (store, filter, first, true),
-        move |(store, filter, page, is_first)| async move {
-            let Some(last) = page.last() else {
+    let mut first = store.usage(&filter, by, ROWS_MAX).await?;
+    let names_and_first = page_as_csv(&first, true);
+    let rest = stream::try_unfold(
+        (store, filter, first.pop()),
+        move |(store, filter, last)| async move {
+            let Some(last) = last else {
                 return Ok(None);
             };
-            let text = page_as_csv(&page, is_first);
-            let next = store.usage_after(&filter, by, Some(last), ROWS_MAX).await?;
-            Ok::<_, StoreError>(Some((text, (store, filter, next, false))))
+            let page = store.usage_after(&filter, by, Some(&last), ROWS_MAX).await;
+            let mut page =
+                page.inspect_err(|error| error!(%error, "a report to an operator was broken off"))?;
+            let text = page_as_csv(&page, false);
+            Ok::<_, StoreError>(page.pop().map(|last| (text, (store, filter, Some(last)))))
         },
     );
+    let pages = stream::once(ready(Ok(names_and_first))).chain(rest);
     let mut response = json(StatusCode::OK, Bytes::new());
     *response.body_mut() = Body::from_stream(pages);
     let content_type = HeaderValue::from_static("text/csv; charset=utf-8");

@@ -4,6 +4,7 @@
 
 use std::{
     convert::Infallible,
+    error::Error,
     net::SocketAddr,
     pin::pin,
     sync::{
@@ -13,7 +14,9 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
 use hyper::{body::Incoming, server::conn::http1::Builder};
 use hyper_util::rt::{TokioIo, TokioTimer};
 #[cfg(target_os = "linux")]
@@ -26,7 +29,7 @@ use tokio::{
 use tracing::{debug, warn};
 
 use super::HEADER_COUNT;
-use crate::{body::Response, gate::GateSettings};
+use crate::gate::GateSettings;
 
 /// How long a connection may be silent before a request, or in the middle of its headers. HTTP/1.1 alone:
 /// a proxy in front speaks it, and an idle HTTP/2 connection would have no such bound.
@@ -64,7 +67,7 @@ impl Limits {
 
 /// Accepts connections until `shutdown`, then waits for those that are open and for what goes on `beside` them, for as
 /// long as the drain may take. Those that are left then are told so by `cut_off`, and have a moment for their last words.
-pub(super) async fn accept<S>(
+pub(super) async fn accept<S, B>(
     listener: TcpListener,
     service: impl Fn(SocketAddr) -> S,
     limits: Limits,
@@ -72,8 +75,11 @@ pub(super) async fn accept<S>(
     beside: impl Future<Output = ()>,
     cut_off: impl FnOnce(),
 ) where
-    S: hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible> + Send + 'static,
+    S: hyper::service::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Send
+        + 'static,
     S::Future: Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let mut builder = Builder::new();
     builder
@@ -158,15 +164,18 @@ fn prepare(stream: &TcpStream, send_timeout: Duration) {
 }
 
 /// Serves one connection, which knows by `stage` when it has to end.
-fn serve_connection<S>(
+fn serve_connection<S, B>(
     stream: TcpStream,
     builder: &Builder,
     service: S,
     mut stage: watch::Receiver<Stage>,
     place: Option<OwnedSemaphorePermit>,
 ) where
-    S: hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible> + Send + 'static,
+    S: hyper::service::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Send
+        + 'static,
     S::Future: Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let began = Arc::new(Began::default());
     let service = Noticing {

@@ -16,24 +16,29 @@ const PAGE: usize = 10_000;
 
 /// A gate whose first key was used on that many days.
 async fn gate() -> Gate {
-    const FILL: &str = "import sqlite3, sys\n\
-        c = sqlite3.connect(sys.argv[1], timeout=30)\n\
+    const FILL: &str = "\
         names = [row[1] for row in c.execute('PRAGMA table_info(usage_days)')]\n\
         values = {'key_id': '1', 'account_id': '1', 'model': \"'gpt-4o'\", 'channel': \"'main'\", 'requests': '1', \
                   'day': \"date('1950-01-01', '+' || n || ' days')\", 'charge_nanos': '10000000'}\n\
         c.execute('WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < ' + sys.argv[2] + ') '\n\
                   'INSERT INTO usage_days (' + ','.join(names) + ') SELECT '\n\
-                  + ','.join(values.get(name, '0') for name in names) + ' FROM n')\n\
-        c.commit()\n";
+                  + ','.join(values.get(name, '0') for name in names) + ' FROM n')\n";
     let gate = setup().start().await;
-    let filled = Command::new("python3")
-        .args(["-c", FILL])
+    change(&gate, FILL, DAYS);
+    gate
+}
+
+/// Changes the database `c` of the gate by these lines of Python.
+fn change(gate: &Gate, lines: &str, number: usize) {
+    let script =
+        format!("import sqlite3, sys\nc = sqlite3.connect(sys.argv[1], timeout=30)\n{lines}c.commit()\n");
+    let changed = Command::new("python3")
+        .args(["-c", &script])
         .arg(gate.data_dir().join("tollgate.db"))
-        .arg(DAYS.to_string())
+        .arg(number.to_string())
         .status()
         .expect("Python is needed to build this");
-    assert!(filled.success());
-    gate
+    assert!(changed.success());
 }
 
 /// The sum of the column `charge` of a CSV, in cents, and how many rows there are.
@@ -111,4 +116,33 @@ async fn the_holder_of_a_key_is_told_where_usage_ends() {
     assert_eq!(all["truncated"], true);
     assert_eq!(few["data"].as_array().unwrap().len(), 31);
     assert_eq!(few["truncated"], false);
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_read_to_its_end_is_not_taken_for_a_whole_one() {
+    // given a row of the second page whose day nobody can read
+    const SPOIL: &str = "c.execute(\"UPDATE usage_days SET day = substr(day, 1, 8) || '99' WHERE day = \"\n\
+                         \"date('1950-01-01', '+' || ? || ' days')\", [sys.argv[2]])\n";
+    let gate = gate().await;
+    change(&gate, SPOIL, PAGE + PAGE / 2);
+    let admin = Operator::admin(&gate).await;
+
+    for form in ["--csv", "--json"] {
+        let told = gate.command(&["usage", "--by", "day", form]).await;
+        assert!(!told.success(), "{form}: a part of a bill is no success");
+    }
+    let mut connection = gate.raw_to_admin().await;
+    let path = "/admin/v1/usage?by=day&from=1950-01-01&format=csv";
+    let token = admin.token();
+    let asked = format!(
+        "GET {path} HTTP/1.1\r\nhost: gate\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
+    connection.write(asked.as_bytes()).await;
+    let told = String::from_utf8(connection.read_to_end().await).unwrap();
+
+    let (head, body) = told.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(head.contains("transfer-encoding: chunked"), "{head}");
+    assert_eq!(body.matches("\"0.01\"").count(), PAGE, "the first page");
+    assert!(!body.ends_with("0\r\n\r\n"), "a client takes it for whole");
 }
