@@ -142,3 +142,28 @@ async fn gates_that_count_days_in_unlike_zones_do_not_run_together() {
     drop((first, second));
     let _third = claims("00000000000000ad", &berlin).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_gate_of_another_zone_that_waits_for_the_others_to_end_keeps_none_of_them_from_starting() {
+    let (database, store) = store().await;
+    if !store.is_shared() {
+        return;
+    }
+    let berlin = TimeZone::get("Europe/Berlin").unwrap();
+    let claims =
+        async |gate: &str, zone: &TimeZone| store.claim(&database.url, gate, zone, Path::new("data")).await;
+    let _first = claims(GATE, &TimeZone::UTC).await.unwrap();
+    let starts = async {
+        time::sleep(ASK_EVERY * 2).await;
+        let began = time::Instant::now();
+        let _second = claims("00000000000000ac", &TimeZone::UTC).await.unwrap();
+        began.elapsed()
+    };
+
+    let took = tokio::select! {
+        took = starts => took,
+        waited = claims("00000000000000ad", &berlin) => panic!("the first runs: {waited:?}"),
+    };
+
+    assert!(took < WAIT / 2, "{took:?}");
+}

@@ -269,6 +269,25 @@ async fn a_gate_on_a_copied_data_directory_does_not_start_beside_the_first() {
 }
 
 #[tokio::test]
+async fn a_gate_that_counts_days_in_another_zone_does_not_start_beside_the_others() {
+    let Some(server) = Postgres::start("gates of unlike time zones are not tried") else {
+        return;
+    };
+    let provider = provider().await;
+    let one = gate_on(&server, &provider).start().await;
+    let zone = "[accounting]\ntime_zone = \"Europe/Berlin\"\n";
+    let other = gate_on(&server, &provider).config(zone).written();
+
+    let refused = other.command(&["serve"]).await;
+
+    assert!(!refused.success(), "each would count days by itself: {refused:?}");
+    for part in ["time_zone is UTC", "Europe/Berlin"] {
+        assert!(refused.stderr.contains(part), "{part}: {refused:?}");
+    }
+    assert_eq!(one.post(&modest()).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_gate_that_ends_leaves_what_it_held_to_the_others() {
     let Some(server) = Postgres::start("a gate that ends beside another is not tried") else {
         return;
