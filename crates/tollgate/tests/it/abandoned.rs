@@ -11,7 +11,7 @@ use tollgate_testkit::{
 
 use crate::{
     counting::uncounted,
-    credit::{eventually, run},
+    credit::sums_of_one,
     stage::{get_from_admin, question_to, setup, with},
 };
 
@@ -330,14 +330,7 @@ async fn left_at_once(scripts: [Script; 3], choices: usize, stream: bool) -> (u6
 
     settled(&gate, "complete").await;
     let (prompt, completion) = settled_with(&gate).await;
-    let estimates = async || {
-        let sums = run(&gate, &["usage", "--by", "nothing", "--json"]).await;
-        let sums: Value = serde_json::from_str(&sums).unwrap();
-        (sums[0]["requests"].clone(), sums[0]["estimated"].clone())
-    };
-    let booked = async || estimates().await.0;
-    eventually(json!(1), booked).await;
-    let is_estimated = estimates().await.1 == 1;
+    let is_estimated = sums_of_one(&gate).await["estimated"] == 1;
     (prompt.parse().unwrap(), completion.parse().unwrap(), is_estimated)
 }
 

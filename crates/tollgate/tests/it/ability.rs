@@ -6,7 +6,7 @@ use tollgate_testkit::{
     provider::{FakeProvider, says},
 };
 
-use crate::stage::{MODEL, get_from_admin, question_to, question_with, setup};
+use crate::stage::{MODEL, get_from_admin, question_to, question_with, setup, setup_with_models};
 
 const IMAGE: &str = "data:image/png;base64,iVBORw0KGgo=";
 
@@ -120,9 +120,8 @@ async fn where_no_channel_can_the_part_is_named() {
 
 #[tokio::test]
 async fn a_file_of_the_operators_says_it_for_one_provider() {
-    let own = tempfile::tempdir().expect("a folder");
-    let file = own.path().join("models.toml");
-    let text = r#"
+    let (setup, _own) = setup_with_models(
+        r#"
 [[model]]
 id = "my-model"
 owner = "own"
@@ -136,12 +135,11 @@ reads = ["text"]
 
 [[model.serving]]
 provider = "local"
-"#;
-    std::fs::write(&file, text).expect("a file in our own folder");
+"#,
+    );
     let small = FakeProvider::start_with(says("small")).await;
     let large = FakeProvider::start_with(says("large")).await;
-    let gate = setup()
-        .config(&format!("[catalog]\nfiles = [\"{}\"]\n", file.display()))
+    let gate = setup
         .channel(Channel::to(&small).named("small").models(["my-model"]))
         .channel(
             Channel::to(&large)

@@ -12,7 +12,7 @@ use tollgate_testkit::{
 };
 
 use crate::{
-    credit::{balance, eventually, key_with_credit, run},
+    credit::{balance, eventually, key_with_credit, sums, sums_of_one},
     stage::{get_from_admin, question_to, question_with, stage_of, stage_with, with},
 };
 
@@ -117,10 +117,9 @@ async fn who_leaves_pays_for_what_was_said_in_tokens_and_not_in_bytes() {
 
     // $0.001 for each of 6 tokens, and $0.01 for each of 40.
     eventually("0.594".to_owned(), async || balance(&gate).await).await;
-    let records = run(&gate, &["usage", "--by", "nothing", "--json"]).await;
-    let sums: Value = serde_json::from_str(&records).unwrap();
-    assert_eq!(sums[0]["estimated"], 1, "{sums}");
-    assert_eq!(sums[0]["completion_tokens"], 40, "{sums}");
+    let sums = sums(&gate).await;
+    assert_eq!(sums["estimated"], 1, "{sums}");
+    assert_eq!(sums["completion_tokens"], 40, "{sums}");
 }
 
 #[tokio::test]
@@ -131,14 +130,9 @@ async fn a_stream_that_breaks_costs_the_operator_what_was_said() {
     let broken = stream_as(&gate, &key, &asked()).await;
 
     assert!(broken.error_code().is_some());
-    let sums = async || {
-        let records = run(&gate, &["usage", "--by", "nothing", "--json"]).await;
-        let sums: Value = serde_json::from_str(&records).unwrap();
-        let sum = &sums[0];
-        [&sum["charge"], &sum["cost"], &sum["completion_tokens"]].map(Value::to_string)
-    };
-    let wanted = ["\"0.00\"", "\"0.406\"", "40"].map(str::to_owned);
-    eventually(wanted, sums).await;
+    let sum = sums_of_one(&gate).await;
+    let booked = ["charge", "cost", "completion_tokens"].map(|name| sum[name].to_string());
+    assert_eq!(booked, ["\"0.00\"", "\"0.406\"", "40"]);
     assert_eq!(balance(&gate).await, "1.00");
 }
 
@@ -304,12 +298,11 @@ async fn one_choice_without_a_count_leaves_the_others_theirs_whole_or_streamed()
             // The third: "Hello!" and what is around a message, and 28 bytes.
             let told = (usage.prompt_tokens, usage.completion_tokens);
             assert_eq!(told, (10_006, 227), "stream: {stream}");
-            let sums = async || {
-                let sums = run(&gate, &["usage", "--by", "nothing", "--json"]).await;
-                let sums: Value = serde_json::from_str(&sums).unwrap();
-                [&sums[0]["estimated"], &sums[0]["prompt_tokens"]].map(Value::to_string)
-            };
-            eventually(["1", "10006"].map(str::to_owned), sums).await;
+            let sum = sums_of_one(&gate).await;
+            assert_eq!(
+                (&sum["estimated"], &sum["prompt_tokens"]),
+                (&json!(1), &json!(10_006))
+            );
         }
     }
 }
@@ -351,11 +344,6 @@ async fn a_count_that_comes_with_the_text_is_of_that_text() {
 
     let usage = streamed.summary().usage.clone().unwrap();
     assert_eq!((usage.prompt_tokens, usage.completion_tokens), (50, 100));
-    let estimated = async || {
-        let sums = run(&gate, &["usage", "--by", "nothing", "--json"]).await;
-        let sums: Value = serde_json::from_str(&sums).unwrap();
-        sums[0]["estimated"].clone()
-    };
-    eventually(json!(0), estimated).await;
+    assert_eq!(sums_of_one(&gate).await["estimated"], 0);
     assert!(!metrics(&gate).await.contains("unbelieved_counts_total{"));
 }

@@ -13,7 +13,7 @@ use tollgate_testkit::{
 
 use crate::{
     abandoned::settled_with,
-    credit::{eventually, run},
+    credit::sums_of_one,
     money::used,
     stage::{get_from_admin, question_to, setup, with},
 };
@@ -73,13 +73,7 @@ async fn reads_to(stream: &mut OpenStream, wanted: &str) {
 /// What the request was charged, and what it cost beyond that, in millionths of a dollar; and whether its count is an
 /// estimate.
 async fn booked(gate: &Gate) -> (u64, u64, bool) {
-    let sums = async || {
-        let sums = run(gate, &["usage", "--by", "nothing", "--json"]).await;
-        let sums: Value = serde_json::from_str(&sums).expect("JSON");
-        sums[0].clone()
-    };
-    eventually(json!(1), async || sums().await["requests"].clone()).await;
-    let sum = sums().await;
+    let sum = sums_of_one(gate).await;
     let millionths = |name: &str| {
         let dollars: f64 = sum[name].as_str().expect("an amount").parse().expect("a number");
         (dollars * 1e6).round() as u64

@@ -12,7 +12,7 @@ use tollgate_testkit::{
 };
 
 use crate::{
-    credit::{balance, eventually, key_with_credit, run},
+    credit::{balance, eventually, key_with_credit, run, sums_of_one},
     stage::{MODEL, question_to, setup, with},
 };
 
@@ -63,13 +63,7 @@ async fn leaves(gate: &Gate, key: &str, request: &Value, provider: &FakeProvider
 
 /// Charge, cost and estimates, as the books have them, once there is a record.
 async fn booked(gate: &Gate) -> [String; 3] {
-    let sums = async || {
-        let sums = run(gate, &["usage", "--by", "nothing", "--json"]).await;
-        let sums: Value = serde_json::from_str(&sums).expect("JSON");
-        sums[0].clone()
-    };
-    eventually(json!(1), async || sums().await["requests"].clone()).await;
-    let sum = sums().await;
+    let sum = sums_of_one(gate).await;
     ["charge", "cost", "estimated"].map(|name| sum[name].to_string())
 }
 

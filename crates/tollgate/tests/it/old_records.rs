@@ -12,7 +12,7 @@ use tollgate_store::{
 };
 use tollgate_testkit::gate::Gate;
 
-use crate::stage::setup;
+use crate::{credit::sums, stage::setup};
 
 /// A request of the account `default` that came so many days ago and was charged $0.002.
 pub fn days_ago(days: i64, number: u32) -> UsageRecord<'static> {
@@ -64,10 +64,8 @@ async fn store_of(gate: &Gate) -> Store {
 }
 
 async fn requests_and_charge(gate: &Gate) -> (Value, Value) {
-    let output = gate.command(&["usage", "--by", "nothing", "--json"]).await;
-    assert!(output.success(), "{output:?}");
-    let rows: Value = serde_json::from_str(&output.stdout).unwrap();
-    (rows[0]["requests"].clone(), rows[0]["charge"].clone())
+    let sums = sums(gate).await;
+    (sums["requests"].clone(), sums["charge"].clone())
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tollgate_testkit::{
 };
 
 use crate::{
-    credit::{key_with_credit, run},
+    credit::{full_key, key_with_credit},
     stage::{MODEL, question, question_to, question_with, setup, with},
 };
 
@@ -32,20 +32,6 @@ async fn falling_back(asked: Channel, other: Channel, from: &str, on: &str) -> G
         .config(&tables)
         .start()
         .await
-}
-
-/// A key that holds the most of what its requests can cost, with so much credit.
-async fn full_key(gate: &Gate, dollars: &str) -> String {
-    full_key_with(gate, dollars, &[]).await
-}
-
-async fn full_key_with(gate: &Gate, dollars: &str, settings: &[&str]) -> String {
-    run(gate, &["accounts", "create", "--name", "team"]).await;
-    let credit = ["accounts", "credit", "--name", "team", "--amount", dollars];
-    run(gate, &credit).await;
-    let mut key = vec!["--name", "app", "--account", "team", "--reserve", "full"];
-    key.extend(settings);
-    gate.create_key(&key).await
 }
 
 /// Whether the key's money covers it: the status of its answer, and what is said instead of one.

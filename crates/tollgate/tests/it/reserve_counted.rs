@@ -9,7 +9,7 @@ use tollgate_testkit::{
 
 use crate::{
     counting::uncounted,
-    credit::{balance, eventually, run},
+    credit::{balance, full_key, run, sums_of_one},
     stage::{question_to, setup, with},
 };
 
@@ -25,24 +25,9 @@ fn to(provider: &FakeProvider, preset: &str) -> Channel {
         .set("prices", &prices)
 }
 
-/// A key that holds the most of what its requests can cost, with so much credit.
-async fn full_key(gate: &Gate, dollars: &str) -> String {
-    run(gate, &["accounts", "create", "--name", "team"]).await;
-    let credit = ["accounts", "credit", "--name", "team", "--amount", dollars];
-    run(gate, &credit).await;
-    let key = ["--name", "app", "--account", "team", "--reserve", "full"];
-    gate.create_key(&key).await
-}
-
 /// Prompt and completion, as the books have them once there is a record.
 async fn counted(gate: &Gate) -> (u64, u64) {
-    let sums = async || {
-        let sums = run(gate, &["usage", "--by", "nothing", "--json"]).await;
-        let sums: Value = serde_json::from_str(&sums).expect("JSON");
-        sums[0].clone()
-    };
-    eventually(json!(1), async || sums().await["requests"].clone()).await;
-    let sum = sums().await;
+    let sum = sums_of_one(gate).await;
     let tokens = |name: &str| sum[name].as_u64().expect("a count");
     (tokens("prompt_tokens"), tokens("completion_tokens"))
 }

@@ -8,7 +8,7 @@ use tollgate_testkit::{
 };
 
 use crate::{
-    credit::{balance, eventually, run},
+    credit::{balance, eventually, full_key},
     stage::{get_from_admin, question_to, setup, with},
 };
 
@@ -34,11 +34,7 @@ async fn stage_with(
         .models([model])
         .set("prices", &prices);
     let gate = setup().channel(channel).config(tables).start().await;
-    run(&gate, &["accounts", "create", "--name", "team"]).await;
-    let credit = ["accounts", "credit", "--name", "team", "--amount", dollars];
-    run(&gate, &credit).await;
-    let settings = ["--name", "app", "--account", "team", "--reserve", "full"];
-    let key = gate.create_key(&settings).await;
+    let key = full_key(&gate, dollars).await;
     (provider, gate, key)
 }
 

@@ -8,7 +8,7 @@ use tollgate_testkit::{
     provider::{FakeProvider, says},
 };
 
-use crate::stage::{MODEL, question, question_with, setup};
+use crate::stage::{MODEL, question, question_with, setup, setup_with_models};
 
 /// Two providers of one priority behind a gate as it is by default, which says so in `[routing]`.
 async fn pair(routing: &str, weights: [u32; 2]) -> ([FakeProvider; 2], Gate) {
@@ -190,8 +190,6 @@ async fn a_model_may_have_a_strategy_of_its_own() {
 
 #[tokio::test]
 async fn by_price_the_cheapest_is_first_and_an_unknown_price_last() {
-    let own = tempfile::tempdir().expect("a folder");
-    let file = own.path().join("prices.toml");
     let model = "my-model";
     let text = format!(
         r#"
@@ -215,12 +213,9 @@ price = [{{ input = "1.00", output = "5.00" }}]
 source = "ours"
 "#
     );
-    std::fs::write(&file, text).expect("a file in our own folder");
     let provider = FakeProvider::start_with(says("answer")).await;
-    let mut setup = setup().resilient().config(&format!(
-        "[routing]\nstrategy = \"price\"\n[catalog]\nfiles = [\"{}\"]\n",
-        file.display()
-    ));
+    let (setup, _own) = setup_with_models(&text);
+    let mut setup = setup.resilient().config("[routing]\nstrategy = \"price\"");
     for preset in ["openai-compatible", "openai", "xai"] {
         setup = setup.channel(
             Channel::to(&provider)

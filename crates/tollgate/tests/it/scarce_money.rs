@@ -10,7 +10,7 @@ use tollgate_testkit::{
 };
 
 use crate::{
-    credit::run,
+    credit::full_key,
     postgres::{exact_gate_on, modest, provider},
     stage::question_with,
 };
@@ -21,11 +21,7 @@ async fn three_gates(server: &Postgres, provider: &FakeProvider, dollars: &str) 
     for name in ["one", "two", "three"] {
         gates.push(exact_gate_on(server, provider).key_named(name).start().await);
     }
-    run(&gates[0], &["accounts", "create", "--name", "team"]).await;
-    let credit = ["accounts", "credit", "--name", "team", "--amount", dollars];
-    run(&gates[0], &credit).await;
-    let key = ["--name", "app", "--account", "team", "--reserve", "full"];
-    let key = gates[0].create_key(&key).await;
+    let key = full_key(&gates[0], dollars).await;
     (gates, key)
 }
 

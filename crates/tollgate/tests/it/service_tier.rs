@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tollgate_testkit::{
     gate::{Channel, Gate},
     provider::{FakeProvider, Script, answer, answers, decides, fails, says, streams, streams_raw},
@@ -13,7 +14,7 @@ use tollgate_testkit::{
 
 use crate::{
     credit::{balance, eventually, key_with_credit},
-    stage::{MODEL, get_from_admin, question, question_to, setup, with},
+    stage::{MODEL, get_from_admin, question, question_to, setup_with_models, with},
 };
 
 /// $3 and $15 a million tokens, and a third of it for those who wait.
@@ -45,20 +46,17 @@ price = [
 const SINGLE: &str = "claude-sonnet-4-6";
 
 /// The folder holds the prices, which every command reads.
-async fn stage() -> (FakeProvider, Gate, tempfile::TempDir) {
+async fn stage() -> (FakeProvider, Gate, TempDir) {
     let provider = FakeProvider::start().await;
     let (gate, own) = gate_to([Channel::to(&provider).models([MODEL])]).await;
     (provider, gate, own)
 }
 
-async fn gate_to<const N: usize>(channels: [Channel; N]) -> (Gate, tempfile::TempDir) {
-    let own = tempfile::tempdir().expect("a folder");
-    let file = own.path().join("own.toml");
-    std::fs::write(&file, PRICES).expect("a file in our own folder");
-    let config = format!("[catalog]\nfiles = [\"{}\"]\n", file.display());
+async fn gate_to<const N: usize>(channels: [Channel; N]) -> (Gate, TempDir) {
+    let (setup, own) = setup_with_models(PRICES);
     let setup = channels
         .into_iter()
-        .fold(setup().config(&config), |setup, channel| setup.channel(channel));
+        .fold(setup, |setup, channel| setup.channel(channel));
     (setup.start().await, own)
 }
 

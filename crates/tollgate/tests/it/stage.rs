@@ -2,6 +2,7 @@
 
 use http::Request;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tollgate_testkit::{
     gate::{Answer, Channel, Gate, GateSetup},
     provider::{FakeProvider, Script, Turn, speaks},
@@ -20,6 +21,16 @@ pub const SPEAKERS: [(&str, &str); 3] = [
 /// A gate without channels.
 pub fn setup() -> GateSetup {
     GateSetup::of(env!("CARGO_BIN_EXE_tollgate"))
+}
+
+/// A gate without channels that knows these models too, as a file of the catalogue has them. The folder holds it; every
+/// command reads it.
+pub fn setup_with_models(models: &str) -> (GateSetup, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("own.toml");
+    std::fs::write(&file, models).expect("a file in our own folder");
+    let config = format!("[catalog]\nfiles = [\"{}\"]\n", file.display());
+    (setup().config(&config), folder)
 }
 
 /// A fake provider that follows `script`, and a gate in front of it that serves [`MODEL`].

@@ -16,7 +16,7 @@ use crate::{
     credit::{eventually, key_with_credit, run},
     explain::ID,
     operator::Operator,
-    stage::{question_to, setup, with},
+    stage::{question_to, setup_with_models, with},
 };
 
 /// The names of a class: of its figure among the rates, of its tokens, and of the figure that holds where it has none.
@@ -189,13 +189,10 @@ fn caching() -> Script {
 
 #[tokio::test]
 async fn what_is_told_of_any_request_is_enough_to_work_out_what_it_cost() {
-    let own = tempfile::tempdir().expect("a folder");
-    let file = own.path().join("own.toml");
-    std::fs::write(&file, PRICES).expect("a file in our own folder");
+    let (setup, _own) = setup_with_models(PRICES);
     let chat = FakeProvider::start().await;
     let cache = FakeProvider::start_with(caching()).await;
-    let mut gate = setup()
-        .config(&format!("[catalog]\nfiles = [\"{}\"]\n", file.display()))
+    let mut gate = setup
         .channel(Channel::to(&chat).models(["gpt-4o", "gpt-4o-mini"]))
         .channel(
             Channel::of("anthropic", &cache)

@@ -13,7 +13,7 @@ use super::{
     plain, question, weather,
 };
 use crate::{
-    credit::run,
+    credit::key_with_credit_and,
     stage::{gate_to, setup},
 };
 
@@ -112,11 +112,7 @@ async fn thoughts_that_were_refused_stay_away_on_later_tries_whatever_the_key_ho
         let provider = FakeProvider::start_with(weather()).await;
         let channel = Channel::of(preset, &provider).models([model]);
         let gate = setup().channel(channel).resilient().start().await;
-        run(&gate, &["accounts", "create", "--name", "team"]).await;
-        let credit = ["accounts", "credit", "--name", "team", "--amount", "100"];
-        run(&gate, &credit).await;
-        let key = ["--name", "app", "--account", "team", "--reserve", reserve];
-        let key = gate.create_key(&key).await;
+        let key = key_with_credit_and(&gate, "100", &["--reserve", reserve]).await;
         let first = gate.post_with(&key, &question(model)).await.summary();
         // given that the thoughts are refused, and then the request without them fails once
         let (has_failed, answers) = (AtomicBool::new(false), weather());
