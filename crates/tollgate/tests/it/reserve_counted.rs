@@ -1,10 +1,12 @@
 //! What the gate counts in a provider's stead is no more than the request lets an answer have, so that what
 //! `--reserve full` holds covers it: a tokenizer that is not the model's own may see more tokens than it could write.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tollgate_testkit::{
     gate::{Channel, Gate},
-    provider::{FakeProvider, streams_raw},
+    provider::{FakeProvider, answer, answers, chunk, streams_events, streams_raw},
 };
 
 use crate::{
@@ -122,4 +124,75 @@ async fn no_prompt_is_counted_with_more_tokens_than_bytes() {
         (30_000..=bytes).contains(&prompt),
         "{prompt} tokens of {bytes} bytes"
     );
+}
+
+#[tokio::test]
+async fn of_an_answer_that_is_left_before_its_first_word_no_more_than_its_limit_is_charged() {
+    // given a model whose thoughts come as a stream only, and may be as long as its answer
+    let model = "qwen3-32b";
+    for choices in [1, 2] {
+        let thinks = chunk(json!({"reasoning_content": "a ".repeat(LIMIT as usize)}), None);
+        let provider = FakeProvider::start_with(streams_events([thinks]).then_stalls()).await;
+        let prices = format!(r#"{{ {model} = {{ input = "3", output = "1500" }} }}"#);
+        let channel = Channel::of("dashscope", &provider)
+            .models([model])
+            .set("prices", &prices);
+        let gate = setup()
+            .channel(channel)
+            .config("[limits]\nabandoned_ms = 1000\n")
+            .start()
+            .await;
+        let key = full_key(&gate, "3.10").await;
+        let thinking =
+            json!({"enable_thinking": true, "thinking_budget": 100, "max_tokens": 100, "n": choices});
+        let request = with(question_to(model), thinking).to_string();
+
+        let asked = gate.send(gate.chat_request(&key, request));
+        let left = async {
+            provider.received(choices).await;
+            tokio::time::sleep(Duration::from_millis(400)).await;
+        };
+        tokio::select! {
+            answer = asked => panic!("it thinks for ever: {answer:?}"),
+            () = left => {}
+        }
+
+        assert_eq!(counted(&gate).await.1, 200 * choices as u64, "{choices}");
+        is_covered(&gate).await;
+    }
+}
+
+#[tokio::test]
+async fn each_choice_that_nobody_counts_has_a_limit_of_its_own() {
+    let mut said = answer(&" a".repeat(LIMIT as usize));
+    said.as_object_mut().unwrap().remove("usage");
+    let mut second = said["choices"][0].clone();
+    second["index"] = json!(1);
+    said["choices"].as_array_mut().unwrap().push(second);
+    let provider = FakeProvider::start_with(answers(said)).await;
+    let gate = setup().channel(to(&provider, "openai-compatible")).start().await;
+    let key = full_key(&gate, "6.20").await;
+    let request = with(question_to(CLAUDE), json!({"max_tokens": LIMIT, "n": 2}));
+
+    let answer = gate.post_with(&key, &request).await;
+
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(counted(&gate).await.1, 2 * LIMIT);
+}
+
+#[tokio::test]
+async fn of_thoughts_that_nobody_counts_there_are_no_more_than_tokens_of_the_answer() {
+    let thinks = chunk(json!({"reasoning_content": " a".repeat(LIMIT as usize)}), None);
+    let says = chunk(json!({"content": "Hello"}), Some("stop"));
+    let provider = FakeProvider::start_with(streams_events([thinks, says])).await;
+    let gate = setup().channel(to(&provider, "openai-compatible")).start().await;
+    let key = full_key(&gate, "3.10").await;
+    let request = with(question_to(CLAUDE), json!({"max_tokens": LIMIT, "stream": true}));
+
+    let asked = gate.chat_request(&key, request.to_string());
+    gate.open_stream_of(asked).await.rest().await;
+
+    let sum = sums_of_one(&gate).await;
+    let tokens = ["completion_tokens", "reasoning_tokens"].map(|name| sum[name].clone());
+    assert_eq!(tokens, [json!(LIMIT), json!(LIMIT)], "{sum}");
 }
