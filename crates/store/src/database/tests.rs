@@ -3,6 +3,8 @@
 use std::{future::poll_fn, num::NonZeroU32, pin::pin, task::Poll};
 
 use jiff::Timestamp;
+use sqlx::SqliteConnection;
+use tempfile::TempDir;
 use tokio::task::{JoinSet, yield_now};
 use tollgate_ledger::{Account, KeyHash, KeySettings, RequestId};
 use tollgate_testkit::postgres::Postgres;
@@ -37,19 +39,24 @@ async fn several_processes_may_open_a_new_database_at_once() {
     }
 }
 
-#[tokio::test]
-async fn keys_of_the_first_version_go_on_working_in_the_account_that_is_always_there() {
-    let dir = tempfile::tempdir().unwrap();
+/// A file of a gate whose newest migration was this one.
+async fn of_version(version: i64, dir: &TempDir) -> (DatabaseUrl, SqliteConnection) {
     let path = dir.path().join("tollgate.db");
     let options = SqliteConnectOptions::new()
         .filename(&path)
         .create_if_missing(true);
-    let pool = SqlitePool::connect_with(options).await.unwrap();
-    let mut connection = pool.acquire().await.unwrap();
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     OF_SQLITE
-        .run_direct(Some(1), &mut *connection, false)
+        .run_direct(Some(version), &mut connection, false)
         .await
         .unwrap();
+    (DatabaseUrl::Sqlite(path), connection)
+}
+
+#[tokio::test]
+async fn keys_of_the_first_version_go_on_working_in_the_account_that_is_always_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (url, mut connection) = of_version(1, &dir).await;
     sqlx::query(
         "INSERT INTO api_keys (id, name, hash, prefix, created_at, expires_at, revoked_at, concurrency)
          VALUES (1, 'app', $1, 'sk-aaaaaa', 1000, 5000, NULL, 7),
@@ -57,13 +64,12 @@ async fn keys_of_the_first_version_go_on_working_in_the_account_that_is_always_t
     )
     .bind([1_u8; 32].as_slice())
     .bind([2_u8; 32].as_slice())
-    .execute(&mut *connection)
+    .execute(&mut connection)
     .await
     .unwrap();
-    drop(connection);
-    pool.close().await;
+    connection.close().await.unwrap();
 
-    let store = Store::open(&DatabaseUrl::Sqlite(path)).await.unwrap();
+    let store = Store::open(&url).await.unwrap();
 
     let keys = store.keys().await.unwrap();
     let names: Vec<_> = keys.iter().map(|listed| listed.key.name.as_str()).collect();
@@ -97,30 +103,20 @@ const WITHOUT_CACHED_AUDIO: [&str; 2] = [
 #[tokio::test]
 async fn records_from_before_audio_of_a_cache_was_kept_stay_as_they_are_and_go_on_being_written() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("tollgate.db");
-    let options = SqliteConnectOptions::new()
-        .filename(&path)
-        .create_if_missing(true);
-    let pool = SqlitePool::connect_with(options).await.unwrap();
-    let mut connection = pool.acquire().await.unwrap();
-    OF_SQLITE
-        .run_direct(Some(8), &mut *connection, false)
-        .await
-        .unwrap();
+    let (url, mut connection) = of_version(8, &dir).await;
     let [before, after] = [1, 2].map(|millis| RequestId::new(millis, 1, 1));
     let [record, day] = WITHOUT_CACHED_AUDIO;
     let write = [(record, before.to_string()), (day, "2026-11-18".to_owned())];
     for (text, name) in write {
         sqlx::query(text)
             .bind(name)
-            .execute(&mut *connection)
+            .execute(&mut connection)
             .await
             .unwrap();
     }
-    drop(connection);
-    pool.close().await;
+    connection.close().await.unwrap();
 
-    let store = Store::open(&DatabaseUrl::Sqlite(path)).await.unwrap();
+    let store = Store::open(&url).await.unwrap();
     // A gate that has not been started anew yet goes on.
     for (text, name) in [(record, after.to_string()), (day, "2026-11-19".to_owned())] {
         store.pool.query(text).bind(name).execute().await.unwrap();

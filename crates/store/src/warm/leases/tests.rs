@@ -98,6 +98,17 @@ async fn left_alone(gates: [&WarmKeys; 2]) {
     }
 }
 
+/// A gate with a slice of 100 that no request holds, which does not change by itself.
+async fn with_a_free_slice() -> (TestDatabase, Store, WarmKeys) {
+    let (database, store) = with_credit(800).await;
+    let keys = keys_of("a", &store);
+    drop(hold(&keys, &key(&keys).await, 1).await.unwrap());
+    keys.taken_lessee().unwrap().abort();
+    leases(&keys).look().await.unwrap();
+    assert_eq!(free(&keys), 100);
+    (database, store, keys)
+}
+
 /// Ends the time of what a gate holds, by the clock of the others.
 async fn outlive(store: &Store, gate: &str) {
     let now = Timestamp::now().as_second();
@@ -222,11 +233,7 @@ async fn what_is_not_used_is_given_back() {
 
 #[tokio::test]
 async fn what_is_not_used_is_kept_while_the_database_is_away_until_others_may_have_it() {
-    let (_dir, store) = with_credit(800).await;
-    let keys = keys_of("a", &store);
-    drop(hold(&keys, &key(&keys).await, 1).await.unwrap());
-    keys.taken_lessee().unwrap().abort();
-    leases(&keys).look().await.unwrap();
+    let (_dir, store, keys) = with_a_free_slice().await;
     store.close().await;
 
     slice(&keys).known().quiet_since -= IDLE_AFTER;
@@ -240,12 +247,7 @@ async fn what_is_not_used_is_kept_while_the_database_is_away_until_others_may_ha
 
 #[tokio::test]
 async fn a_machine_that_stood_still_uses_nothing_of_what_others_may_have_by_now() {
-    let (_dir, store) = with_credit(800).await;
-    let keys = keys_of("a", &store);
-    drop(hold(&keys, &key(&keys).await, 1).await.unwrap());
-    keys.taken_lessee().unwrap().abort();
-    leases(&keys).look().await.unwrap();
-    assert_eq!(free(&keys), 100);
+    let (_dir, _store, keys) = with_a_free_slice().await;
     let soon = Timestamp::now() + Duration::from_secs(10);
 
     // The steady clock did not go on with the wall's, and no look came between.
@@ -259,12 +261,7 @@ async fn a_machine_that_stood_still_uses_nothing_of_what_others_may_have_by_now(
 
 #[tokio::test]
 async fn a_gate_whose_name_another_has_uses_nothing_of_what_that_one_may_lease() {
-    let (_dir, store) = with_credit(800).await;
-    let keys = keys_of("a", &store);
-    drop(hold(&keys, &key(&keys).await, 1).await.unwrap());
-    keys.taken_lessee().unwrap().abort();
-    leases(&keys).look().await.unwrap();
-    assert_eq!(free(&keys), 100);
+    let (_dir, store, keys) = with_a_free_slice().await;
 
     store.name_is_taken.store(true, Ordering::Release);
     let looked = leases(&keys).look().await;
