@@ -101,7 +101,12 @@ fn named(gate: &Gate, key: &str, name: &str, body: &Value) -> Request<String> {
 }
 
 /// Tests whose promises do not depend on whether rates, reasoning and replays are shared.
-const WITH_REDIS_TOO: [&str; 3] = ["key_limits::", "idempotency::", "reasoning_state::"];
+const WITH_REDIS_TOO: [&str; 4] = [
+    "key_limits::",
+    "idempotency::",
+    "reasoning_state::",
+    "tool_exchange::lost::",
+];
 
 #[test]
 fn what_is_promised_of_limits_reasoning_and_replays_holds_with_redis_as_well() {
