@@ -20,6 +20,7 @@ mod anthropic_messages {
     mod recorded_requests;
     mod side_by_side;
     mod thinking;
+    mod told_thoughts;
     mod tools;
     mod turn_begins;
     mod unions;

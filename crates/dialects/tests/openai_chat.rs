@@ -10,12 +10,14 @@ mod openai_chat {
     mod fault;
     mod fixtures;
     mod history;
+    mod media;
     mod reasoning;
     mod recordings;
     mod request;
     mod shape;
     mod side_by_side;
     mod stream;
+    mod stream_fault;
     mod streamed;
     mod tool_calls;
     mod whole_in_stream;

@@ -93,6 +93,7 @@ mod scarce_money;
 mod secrecy;
 mod serve;
 mod service_tier;
+mod silence;
 mod slow_body;
 mod speed_floor;
 mod spool_folder;
