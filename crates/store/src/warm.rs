@@ -4,9 +4,9 @@
 //! is read from the database once, however many requests bring it at that moment; that a key is
 //! unknown is remembered for a second, so that a client with a wrong key does not become a load on
 //! the database. A task looks twice a second whether keys have changed; what was read before the
-//! change counts no more. Memory, waiting look-ups and the look-ups under way are bounded.
+//! change counts no more, and is read anew ([`known`]). Memory, waiting look-ups and the look-ups under way are bounded.
 //!
-//! While the database is away, keys that are here keep working.
+//! While the database is away, keys that are here keep working, as they were last.
 //!
 //! What a key has spent is counted here as well, from what the books said when it was first read. Where several gates
 //! share a database, what the others charge is added as it comes to the books ([`Shared::count_elsewhere`]), and what
@@ -18,13 +18,12 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use moka::sync::Cache;
 use tokio::{
     sync::{OnceCell, Semaphore, SemaphorePermit},
     task::JoinHandle,
@@ -40,12 +39,12 @@ use tracing::{info, warn};
 use crate::{
     database::Store,
     error::StoreError,
-    keys::KeysVersion,
     leases::Payer,
     redis::Redis,
     spool::Spool,
     usage::{UsageOf, elsewhere::Entry},
     warm::{
+        known::Known,
         leases::Leases,
         look_up::LookUp,
         meter_book::{Counted, MeterBook},
@@ -57,6 +56,7 @@ use crate::{
 pub use self::key::WarmKey;
 
 mod key;
+mod known;
 mod lease;
 mod leases;
 mod look_up;
@@ -65,16 +65,14 @@ mod moment;
 mod places;
 mod rates;
 
-/// Keys held at most, some 500 bytes each; the least used go first.
-const KEYS_MAX: u64 = 50_000;
-/// Hashes remembered as unknown at most.
-const UNKNOWN_MAX: u64 = 10_000;
-/// How long a hash is remembered as unknown.
-const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 /// Look-ups that may wait for the database at once; more are refused.
 const LOOK_UPS_MAX: usize = 1_024;
 /// Twice a second, so that a revoked key is refused within a second.
 const POLL_EVERY: Duration = Duration::from_millis(500);
+/// How long a request whose key is known waits for a database that may have more to say of it.
+const NEWS_WITHIN: Duration = Duration::from_secs(1);
+/// How many times as long as a look-up took nothing is read anew that nobody waits for.
+const REST: u32 = 9;
 /// Longest that a look waits for a database that says nothing.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -107,6 +105,7 @@ impl Books {
 pub struct WarmKeys {
     shared: Arc<Shared>,
     poller: JoinHandle<()>,
+    reader: JoinHandle<()>,
     /// Looks after what is leased; `None`: nothing is, or not any more.
     lessee: Mutex<Option<JoinHandle<()>>>,
     /// The same for rates.
@@ -127,13 +126,7 @@ impl WarmKeys {
             leases: gate.map(|gate| Leases::new(store.clone(), gate, books.time_zone.clone())),
             store,
             books,
-            // No state has this number, so nothing counts as fresh before the first look.
-            version: AtomicI64::new(i64::MIN),
-            known: Cache::new(KEYS_MAX),
-            unknown: Cache::builder()
-                .max_capacity(UNKNOWN_MAX)
-                .time_to_live(UNKNOWN_FOR)
-                .build(),
+            known: Known::new(),
             began: redis.map_or_else(Instant::now, |redis| redis.began()),
             of_keys: MeterBook::new(sharing.clone()),
             of_accounts: MeterBook::new(sharing),
@@ -144,6 +137,7 @@ impl WarmKeys {
             reads: AtomicU64::new(0),
         });
         let poller = tokio::spawn(poll(Arc::clone(&shared)));
+        let reader = tokio::spawn(read_anew(Arc::clone(&shared)));
         let lessee = shared.leases.is_some().then(|| {
             let shared = Arc::clone(&shared);
             tokio::spawn(async move {
@@ -171,6 +165,7 @@ impl WarmKeys {
         Self {
             shared,
             poller,
+            reader,
             lessee: Mutex::new(lessee),
             rate_lessee,
             place_lessee,
@@ -181,28 +176,38 @@ impl WarmKeys {
     ///
     /// `None` says nothing about whether there is such a key; ask [`Self::find`].
     pub fn get(&self, hash: &KeyHash) -> Option<Arc<WarmKey>> {
-        self.shared.get(hash)
+        self.shared.known.get(hash)
     }
 
-    /// The key with this hash, from memory or else from the database. `None`: there is none.
+    /// The key with this hash, from memory or else from the database. `None`: there is none. While the database cannot be
+    /// asked, or says nothing for a second, a key that was known is as it was last.
     ///
     /// Cancel safety: a look-up that is dropped is taken over by another that waits for the same
     /// key.
     pub async fn find(&self, hash: &KeyHash) -> Result<Option<Arc<WarmKey>>, StoreError> {
         let shared = &*self.shared;
-        if let Some(key) = shared.get(hash) {
-            return Ok(Some(key));
+        let known = &shared.known;
+        let Some(last) = known.get_last(hash) else {
+            return match known.is_unknown(hash) {
+                true => Ok(None),
+                false => shared.find(hash).await,
+            };
+        };
+        if known.is_fresh(&last) || known.is_away() {
+            return Ok(Some(last));
         }
-        if shared.unknown.contains_key(hash) {
-            return Ok(None);
+        match time::timeout(NEWS_WITHIN, shared.find(hash)).await {
+            Ok(Err(StoreError::Database(_))) | Err(_) => {
+                known.set_away(true);
+                Ok(Some(last))
+            }
+            Ok(answer) => answer,
         }
-        let look_up = LookUp::join(shared, *hash);
-        look_up.answer.get_or_init(|| shared.read(hash)).await.clone()
     }
 
     /// Whether the key is as the tables have it, as far as that is known. Synchronous and fast.
     pub fn is_fresh(&self, key: &WarmKey) -> bool {
-        self.shared.is_fresh(key)
+        self.shared.known.is_fresh(key)
     }
 
     /// The time by which the meters of keys go: since these keys were first watched.
@@ -219,6 +224,7 @@ impl WarmKeys {
 impl Drop for WarmKeys {
     fn drop(&mut self) {
         self.poller.abort();
+        self.reader.abort();
         if let Some(lessee) = self.taken_lessee() {
             lessee.abort();
         }
@@ -240,10 +246,7 @@ struct Shared {
     rates: Option<RateLeases>,
     /// `None`: nobody else counts the same requests under way.
     places: Option<PlaceLeases>,
-    /// The newest state of the table that anyone has seen.
-    version: AtomicI64,
-    known: Cache<KeyHash, Arc<WarmKey>>,
-    unknown: Cache<KeyHash, ()>,
+    known: Known,
     began: Instant,
     of_keys: MeterBook<KeyId>,
     of_accounts: MeterBook<AccountId>,
@@ -259,18 +262,16 @@ struct Shared {
 }
 
 impl Shared {
-    fn get(&self, hash: &KeyHash) -> Option<Arc<WarmKey>> {
-        self.known.get(hash).filter(|key| self.is_fresh(key))
-    }
-
-    fn is_fresh(&self, key: &WarmKey) -> bool {
-        key.version.0 == self.version.load(Ordering::Acquire)
+    /// Reads one key, unless somebody does already.
+    async fn find(&self, hash: &KeyHash) -> Answer {
+        let look_up = LookUp::join(self, *hash);
+        look_up.answer.get_or_init(|| self.read(hash)).await.clone()
     }
 
     /// Reads one key and keeps the answer.
     async fn read(&self, hash: &KeyHash) -> Answer {
         // A look-up for the same key may have ended since this request missed it in memory.
-        if let Some(key) = self.get(hash) {
+        if let Some(key) = self.known.get(hash) {
             return Ok(Some(key));
         }
         let _place = self
@@ -278,13 +279,13 @@ impl Shared {
             .try_acquire()
             .map_err(|_| StoreError::Overloaded)?;
         self.reads.fetch_add(1, Ordering::Relaxed);
+        let era = self.known.era();
         let (version, key) = self.store.find_key(hash).await?;
         let Some(key) = key else {
-            self.unknown.insert(*hash, ());
+            self.known.keep_unknown(*hash);
             return Ok(None);
         };
-        // The table may have changed since the last look; then what was read before is stale now.
-        self.version.fetch_max(version.0, Ordering::AcqRel);
+        let state = self.known.seen(version, era);
         let now = self.began.elapsed();
         let are_booked = || self.books.are_complete();
         let counted = self.of_keys.of(key.key.id, key.made.key, now, are_booked);
@@ -306,9 +307,9 @@ impl Shared {
             account_limits: key.account_limits,
             account_credit: key.account_credit,
             multiplier: key.multiplier,
-            version,
+            state,
         });
-        self.known.insert(*hash, Arc::clone(&key));
+        self.known.keep(*hash, Arc::clone(&key));
         Ok(Some(key))
     }
 
@@ -405,7 +406,10 @@ impl Shared {
 
     /// Looks at what changed in the database since the last look.
     async fn look(&self) -> Result<(), StoreError> {
-        self.changed(self.store.keys_version().await?);
+        let has_changed = self.known.is_at(self.store.keys_version().await?);
+        if let Some(leases) = self.leases.as_ref().filter(|_| has_changed) {
+            leases.outdate();
+        }
         if self.books.gate.is_some() {
             let turn = self.turn().await?;
             let newest = self.store.newest_entry().await?;
@@ -415,25 +419,6 @@ impl Shared {
             leases.hear(self.store.wanted_money().await?).await?;
         }
         Ok(())
-    }
-
-    /// Nothing that was read counts any more. A database that has gone back to an earlier state counts its states anew, so
-    /// what was read of a state that it has lost would count again as soon as there is another one of that number.
-    fn forget(&self) {
-        self.known.invalidate_all();
-    }
-
-    fn changed(&self, version: KeysVersion) {
-        let before = self.version.swap(version.0, Ordering::AcqRel);
-        if version.0 < before {
-            self.forget();
-        }
-        if before != version.0 {
-            self.unknown.invalidate_all();
-            if let Some(leases) = &self.leases {
-                leases.outdate();
-            }
-        }
     }
 }
 
@@ -449,17 +434,34 @@ async fn poll(shared: Arc<Shared>) {
             Ok(()) => {
                 if !reachable {
                     // Another server may have taken its place, and have changed since.
-                    shared.forget();
+                    shared.known.begin_anew();
                     info!("database answers again");
                 }
                 reachable = true;
+                shared.known.set_away(false);
             }
             Err(error) => {
                 if reachable {
                     warn!(%error, "database does not answer; known keys keep working, changes are not seen");
                 }
                 reachable = false;
+                shared.known.set_away(true);
             }
+        }
+    }
+}
+
+/// Reads anew what has changed, until it is aborted, so that an outage finds each key as it was last, also those that
+/// nobody has used since.
+async fn read_anew(shared: Arc<Shared>) {
+    loop {
+        for hash in shared.known.outdated().await {
+            let began = Instant::now();
+            // The next change, or the end of the outage, is the next occasion.
+            if shared.find(&hash).await.is_err() {
+                break;
+            }
+            time::sleep(began.elapsed() * REST).await;
         }
     }
 }

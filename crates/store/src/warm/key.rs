@@ -13,7 +13,7 @@ use tollgate_ledger::{
     spending::Spending,
 };
 
-use crate::keys::KeysVersion;
+use super::known::State;
 
 /// A key in use, with its account's limits and what is counted of both.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct WarmKey {
     /// How long the answers of each model were.
     pub histories: Arc<Histories>,
     /// The state of the tables that it was read from.
-    pub(super) version: KeysVersion,
+    pub(super) state: State,
 }
 
 impl WarmKey {

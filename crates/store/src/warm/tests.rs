@@ -16,6 +16,8 @@ use crate::{
     usage::apply::{Book, tests::place},
 };
 
+mod away;
+
 fn books() -> Books {
     Books {
         time_zone: TimeZone::UTC,
@@ -276,42 +278,6 @@ async fn a_key_that_is_given_the_number_of_a_lost_one_is_counted_from_the_beginn
     assert_eq!(next.key.id, lost.key.id);
     assert_eq!(next.in_flight().count(), 0);
     assert_eq!(spent(&next), [0, 1_500], "the account is the same one");
-}
-
-#[tokio::test]
-async fn a_key_that_was_lost_stays_unknown_when_as_many_changes_were_made_as_before() {
-    let (_dir, store) = store().await;
-    store.create_key(new_key("lost", &text(1))).await.unwrap();
-    let keys = WarmKeys::start(store.clone(), books());
-    let lost = text(1).hash();
-    keys.find(&lost).await.unwrap().unwrap();
-
-    // Another server took over, at the state before.
-    let state_before = "DELETE FROM api_key_texts; DELETE FROM api_keys;
-        UPDATE versions SET value = value - 1 WHERE name = 'api_keys'";
-    tamper(&store, state_before).await;
-    assert!(within_a_second(async || keys.get(&lost).is_none()).await);
-    store.create_key(new_key("next", &text(2))).await.unwrap();
-    keys.find(&text(2).hash()).await.unwrap().unwrap();
-
-    assert!(keys.find(&lost).await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn a_warm_key_works_while_the_database_is_away() {
-    let (_dir, store) = store().await;
-    store.create_key(new_key("app", &text(1))).await.unwrap();
-    let keys = WarmKeys::start(store.clone(), books());
-    keys.find(&text(1).hash()).await.unwrap();
-
-    store.close().await;
-
-    assert!(keys.find(&text(1).hash()).await.unwrap().is_some());
-    let cold = keys.find(&text(2).hash()).await;
-    assert!(
-        matches!(cold, Err(StoreError::Database(_))),
-        "not knowing is not the same as unknown"
-    );
 }
 
 #[tokio::test]

@@ -314,6 +314,10 @@ async fn while_the_server_is_away_requests_go_on_and_all_are_booked_afterwards()
     let provider = provider().await;
     let gate = gate_on(&server, &provider).start().await;
     let key = key_with_credit(&gate, "100").await;
+    let idle = gate.create_key(&["--name", "idle"]).await;
+    assert_eq!(gate.post_with(&idle, &modest()).await.status, 200);
+    // A change that has nothing to do with either, after which both have to be read again.
+    gate.create_key(&["--name", "other"]).await;
     let mut served = 0;
     let mut serve_for = async |span: Duration| {
         let began = Instant::now();
@@ -327,6 +331,7 @@ async fn while_the_server_is_away_requests_go_on_and_all_are_booked_afterwards()
     serve_for(Duration::from_millis(700)).await;
 
     server.stop();
+    assert_eq!(gate.post_with(&idle, &modest()).await.status, 200);
     serve_for(Duration::from_secs(3)).await;
     let check = gate.command(&["check"]).await;
     let other = gate.command(&["keys", "list"]).await;
