@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use tollgate_chat::error::ErrorBody;
 use tollgate_store::{
-    ChangeAccountError, ChangeChannelError, ChangeKeyError, ChangeOperatorError, ChangePriceError,
-    CreateAccountError, CreateKeyError, CreateOperatorError, StoreError, sealed::SealError,
+    AssignError, ChangeAccountError, ChangeChannelError, ChangeKeyError, ChangeOperatorError,
+    ChangePriceError, CreateAccountError, CreateKeyError, CreateOperatorError, StoreError, sealed::SealError,
 };
 use tracing::error;
 
@@ -210,6 +210,15 @@ impl From<ChangeAccountError> for AdminError {
             error @ ChangeAccountError::BeyondReach { .. } => Self::value("amount", error),
             error @ ChangeAccountError::IdTaken { .. } => Self::IdTaken(error.to_string()),
             ChangeAccountError::Store(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<AssignError> for AdminError {
+    fn from(error: AssignError) -> Self {
+        match error {
+            error @ AssignError::NothingMissing { .. } => Self::value("lost", error),
+            AssignError::Account(error) => error.into(),
         }
     }
 }

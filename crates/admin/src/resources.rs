@@ -34,6 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(accounts::list, accounts::create))
         .routes(routes!(accounts::get, accounts::update))
         .routes(routes!(ledger::credit))
+        .routes(routes!(ledger::assign))
         .routes(routes!(ledger::of_account))
         .routes(routes!(ledger::list))
         .routes(routes!(keys::list, keys::create))

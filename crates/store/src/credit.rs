@@ -40,7 +40,7 @@ pub struct Verified {
     /// Accounts whose usage by day is not what was charged to them: none where everything is right.
     pub miscounted: Vec<MiscountedAccount>,
     /// Accounts that are not in the database any more, since it was restored from a copy, and whose requests nobody is
-    /// charged for. The books hold all the same.
+    /// charged for ([`Store::assign_missing`]). The books hold all the same.
     pub missing: Vec<MissingAccount>,
 }
 

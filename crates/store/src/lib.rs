@@ -56,7 +56,7 @@ pub use retention::Retention;
 pub use spool::{Applier, Spool, SpoolError, StartError};
 pub use url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use usage::{
-    KeyCalled, Mischarge, MiscountedAccount, MissingAccount, Named, NamedKey, StoredUsage, UsageBy,
-    UsageFilter, UsageGroup, UsageOf, UsageSums,
+    AssignError, Assigned, KeyCalled, Mischarge, MiscountedAccount, MissingAccount, Named, NamedKey,
+    StoredUsage, UsageBy, UsageFilter, UsageGroup, UsageOf, UsageSums,
 };
 pub use warm::{WarmKey, WarmKeys};

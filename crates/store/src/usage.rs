@@ -12,7 +12,10 @@ use tollgate_ledger::{AccountId, KeyId, RequestId, UsageRecord};
 use self::row::{RecordRow, SumRow};
 use crate::{database::Store, error::StoreError};
 
-pub use self::{called::KeyCalled, missing::MissingAccount};
+pub use self::{
+    called::KeyCalled,
+    missing::{AssignError, Assigned, MissingAccount},
+};
 
 pub(crate) mod apply;
 mod called;
@@ -26,6 +29,8 @@ pub struct StoredUsage {
     /// The gate that served the request.
     pub gate: String,
     pub record: UsageRecord<'static>,
+    /// The entry of the ledger by which an account was charged for it in the stead of its own, which was lost.
+    pub settled_entry: Option<i64>,
 }
 
 /// Which requests are added up. The default is all of them.
@@ -303,7 +308,8 @@ impl Store {
              JOIN accounts ON accounts.id = records.account_id
              LEFT JOIN ledger_entries AS entries
                  ON entries.request_id = records.request_id AND entries.account_id = records.account_id
-             WHERE coalesce(records.charge_nanos, 0) <> -coalesce(entries.amount_nanos, 0)
+             WHERE records.settled_entry IS NULL
+               AND coalesce(records.charge_nanos, 0) <> -coalesce(entries.amount_nanos, 0)
              ORDER BY records.request_id LIMIT $1",
             )
             .bind(i64::from(most))

@@ -12,9 +12,9 @@ use tollgate_admin::password::NotPassword;
 use tollgate_engine::pull::PullError;
 use tollgate_gateway::TelemetryError;
 use tollgate_store::{
-    BackupError, ChangeAccountError, ChangeChannelError, ChangeKeyError, ChangeOperatorError, ClaimError,
-    CreateAccountError, CreateKeyError, CreateOperatorError, DataDirError, DatabaseLockError, OpenError,
-    SpoolError, StartError, StoreError,
+    AssignError, BackupError, ChangeAccountError, ChangeChannelError, ChangeKeyError, ChangeOperatorError,
+    ClaimError, CreateAccountError, CreateKeyError, CreateOperatorError, DataDirError, DatabaseLockError,
+    OpenError, SpoolError, StartError, StoreError,
     sealed::SealError,
     spool::{Owner, Unreadable},
 };
@@ -74,6 +74,8 @@ pub enum CliError {
     NotImported { wrong: usize },
     #[error("the books do not agree with themselves")]
     LedgerDiffers,
+    #[error(transparent)]
+    Assign(#[from] AssignError),
     #[error("there is more than these {told} rows, and nothing of it is in them")]
     MoreWasUsed { told: usize },
     #[error("`{field}`: cannot listen on {address}: {cause}")]
@@ -170,8 +172,12 @@ impl Diagnostic for CliError {
             }
             Self::CreateKey(CreateKeyError::NoSuchAccount { .. })
             | Self::ChangeKey(ChangeKeyError::NoSuchAccount { .. })
-            | Self::ChangeAccount(ChangeAccountError::NoSuchAccount { .. }) => {
+            | Self::ChangeAccount(ChangeAccountError::NoSuchAccount { .. })
+            | Self::Assign(AssignError::Account(ChangeAccountError::NoSuchAccount { .. })) => {
                 "the names are in: tollgate accounts list".to_owned()
+            }
+            Self::Assign(AssignError::NothingMissing { .. }) => {
+                "the numbers of such accounts are in the notes of: tollgate ledger verify".to_owned()
             }
             Self::ChangeOperator(ChangeOperatorError::NoSuchOperator { .. }) => {
                 "the names are in: tollgate operators list".to_owned()

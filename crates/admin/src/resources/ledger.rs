@@ -1,4 +1,5 @@
-//! The ledger: credit that is given or taken back, and every entry.
+//! The ledger: credit that is given or taken back, requests that are charged in the stead of a lost account, and every
+//! entry.
 
 use axum::response::Response;
 use http::StatusCode;
@@ -139,6 +140,52 @@ pub(crate) async fn credit(
         repeated: done.is_repeated,
     };
     Ok(answer(status, &shown))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LostRequests {
+    /// The number that the lost account had: below zero it is the `account_id` of its requests.
+    #[schema(example = 7)]
+    lost: u64,
+    /// For whoever reads the ledger.
+    note: Option<String>,
+}
+
+/// What an account was charged for.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Assigned {
+    requests: u64,
+    /// Dollars.
+    charge: String,
+    entry: EntryShown,
+    /// Of the account, after it.
+    balance: String,
+}
+
+/// Charge an account for the requests of one that was lost with a restore, for which nobody is charged yet.
+#[utoipa::path(post, path = "/accounts/{name}/lost-requests", tag = "accounts", operation_id = "assign_lost_requests",
+    params(("name" = String, Path)), request_body = LostRequests,
+    responses((status = 201, body = Assigned), (status = "4XX", body = ErrorShown)))]
+pub(crate) async fn assign(
+    writer: Writer,
+    Name(name): Name,
+    Body(asked): Body<LostRequests>,
+) -> Result<Response, AdminError> {
+    if let Some(text) = &asked.note {
+        note(text).map_err(|error| AdminError::value("note", error))?;
+    }
+    let done = writer
+        .store
+        .assign_missing(asked.lost, &name, asked.note.as_deref(), Timestamp::now())
+        .await?;
+    let shown = Assigned {
+        requests: done.requests,
+        charge: done.charge.to_string(),
+        balance: done.credited.account.balance.to_string(),
+        entry: done.credited.entry.into(),
+    };
+    Ok(answer(StatusCode::CREATED, &shown))
 }
 
 /// Which entries.

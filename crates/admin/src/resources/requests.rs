@@ -29,7 +29,7 @@ pub(crate) struct RequestShown {
 pub(crate) struct RecordShown {
     /// The gate that served it, by its name in the books.
     gate: String,
-    /// Below zero: an account that is not in this database, which was restored from an older copy; nobody is charged.
+    /// Below zero: an account that was lost when the database was restored; nobody is charged but by `settled_entry`.
     account_id: i64,
     /// Below zero: likewise a key.
     key_id: i64,
@@ -65,10 +65,17 @@ pub(crate) struct RecordShown {
     charge: Option<String>,
     cost: Option<String>,
     lost_cost: String,
+    /// The entry of the ledger by which an account was charged for it in the stead of one that is not in this database.
+    settled_entry: Option<i64>,
 }
 
 impl From<StoredUsage> for RecordShown {
-    fn from(StoredUsage { gate, record }: StoredUsage) -> Self {
+    fn from(stored: StoredUsage) -> Self {
+        let StoredUsage {
+            gate,
+            record,
+            settled_entry,
+        } = stored;
         let Usage {
             prompt,
             completion,
@@ -114,6 +121,7 @@ impl From<StoredUsage> for RecordShown {
             charge: dollars(record.charge),
             cost: dollars(record.cost),
             lost_cost: record.lost_cost.to_string(),
+            settled_entry,
         }
     }
 }

@@ -157,6 +157,7 @@ pub(super) struct RecordRow {
     charge_nanos: Option<i64>,
     cost_nanos: Option<i64>,
     lost_cost_nanos: i64,
+    settled_entry: Option<i64>,
 }
 
 impl RecordRow {
@@ -192,6 +193,7 @@ impl RecordRow {
                 cost: self.cost_nanos.map(Money::from_nanos),
                 lost_cost: Money::from_nanos(self.lost_cost_nanos),
             },
+            settled_entry: self.settled_entry,
         })
     }
 }

@@ -1,11 +1,12 @@
 //! `tollgate ledger`: the books.
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde::Serialize;
-use tollgate_catalog::money::Money;
+use tollgate_ledger::name::note;
 use tollgate_store::{LedgerEntry, MissingAccount, Store};
 
-use super::value::seconds;
+use super::value::{name, seconds};
 use crate::{config::Config, csv, error::CliError, print};
 
 /// Entries that are read at once.
@@ -17,6 +18,11 @@ pub enum Command {
     Verify,
     /// Print every entry of the ledger, the oldest first: top-ups, corrections and charges
     Export(Export),
+    /// Charge an account for the requests of one that was lost with a restore, for which nobody is charged yet
+    #[command(after_help = "\
+Example:
+  tollgate ledger assign --lost 7 --account research")]
+    Assign(Assign),
 }
 
 #[derive(Debug, Args)]
@@ -26,11 +32,25 @@ pub struct Export {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+pub struct Assign {
+    /// The number that the lost account had: `ledger verify` tells it
+    #[arg(long, value_name = "NUMBER")]
+    lost: u64,
+    /// The name of the account that is charged
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    account: String,
+    /// Why, for whoever reads the ledger; it says for how many requests where there is none
+    #[arg(long, value_parser = note)]
+    note: Option<String>,
+}
+
 pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
     let store = Store::open_existing(&config.database).await?;
     let done = match command {
         Command::Verify => verify(&store).await,
         Command::Export(asked) => export(&asked, &store).await,
+        Command::Assign(asked) => assign(&asked, &store).await,
     };
     store.close().await;
     done
@@ -61,7 +81,7 @@ async fn verify(store: &Store) -> Result<(), CliError> {
         ))?;
     }
     for missing in &verified.missing {
-        print::remark(&note(missing));
+        print::remark(&told(missing));
     }
     if !verified.holds() {
         return Err(CliError::LedgerDiffers);
@@ -73,7 +93,7 @@ async fn verify(store: &Store) -> Result<(), CliError> {
 }
 
 /// What nobody is charged for is no fault of the books, and the operator's to decide about.
-fn note(missing: &MissingAccount) -> String {
+fn told(missing: &MissingAccount) -> String {
     let MissingAccount {
         number,
         requests,
@@ -83,17 +103,32 @@ fn note(missing: &MissingAccount) -> String {
         1 => "1 request is".to_owned(),
         many => format!("{many} requests are"),
     };
-    let note = format!(
+    format!(
         "Note: {are} charged to nobody, for ${charge}. The account had the number {number} and is not in this database, \
-         which was restored from a copy that is older than it."
-    );
-    match *charge > Money::ZERO {
-        true => format!(
-            "{note} To charge it, make it again and run:\n  \
-             tollgate accounts credit --name NAME --amount -{charge} --note \"requests before the restore\""
-        ),
-        false => note,
-    }
+         which was restored from a copy that is older than it. To charge one, such as the same made again, run:\n  \
+         tollgate ledger assign --lost {number} --account NAME"
+    )
+}
+
+async fn assign(asked: &Assign, store: &Store) -> Result<(), CliError> {
+    let assigned = store
+        .assign_missing(
+            asked.lost,
+            &asked.account,
+            asked.note.as_deref(),
+            Timestamp::now(),
+        )
+        .await?;
+    let account = &assigned.credited.account;
+    let what = match assigned.requests {
+        1 => "1 request".to_owned(),
+        many => format!("{many} requests"),
+    };
+    print::remark(&format!(
+        "Account `{}` is charged ${} for {}, by entry {} of the ledger, and has a balance of ${}.",
+        account.name, assigned.charge, what, assigned.credited.entry.id, account.balance
+    ));
+    Ok(())
 }
 
 async fn export(asked: &Export, store: &Store) -> Result<(), CliError> {

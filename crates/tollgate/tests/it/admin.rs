@@ -25,6 +25,7 @@ fn writes() -> Vec<(&'static str, &'static str, Value)> {
         ("POST", "/accounts", json!({"name": "team"})),
         ("PATCH", "/accounts/default", json!({"unlimited": false})),
         ("POST", "/accounts/default/credit", json!({"amount": "1.00"})),
+        ("POST", "/accounts/default/lost-requests", json!({"lost": 7})),
         ("POST", "/keys", json!({"name": "app"})),
         ("PATCH", "/keys/test", json!({"enabled": false})),
         ("POST", "/keys/test/rotate", json!({"overlap_seconds": 0})),

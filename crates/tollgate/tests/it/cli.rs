@@ -37,6 +37,7 @@ fn help_tells_what_there_is() {
         "operators token",
         "operators password",
         "operators remove",
+        "ledger assign",
         "ledger verify",
         "backup",
         "channels list",
@@ -104,6 +105,7 @@ fn what_only_looks_makes_no_database_and_names_the_one_that_is_not_there() {
     for args in [
         &["ledger", "verify"][..],
         &["ledger", "export"],
+        &["ledger", "assign", "--lost", "7", "--account", "default"],
         &["usage"],
         &["usage", "--csv"],
         &["backup", "copies"],

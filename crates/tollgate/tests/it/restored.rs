@@ -3,7 +3,7 @@
 
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tollgate_ledger::{AccountId, KeyId, Made, UsageRecord};
 use tollgate_store::{
     Spool,
@@ -14,6 +14,7 @@ use tollgate_testkit::gate::{Gate, Signal};
 use crate::{
     credit::{balance, eventually, key_with_credit, run},
     old_records::days_ago,
+    operator::{Operator, refusal},
     stage::setup,
 };
 
@@ -86,6 +87,73 @@ async fn what_another_did_who_had_the_numbers_before_is_nobodys() {
         "{explained}"
     );
     assert!(explained.contains("charged to nobody"), "{explained}");
+
+    // The operator decides who pays, as the note says; the gate that runs knows of it.
+    let assign = ["ledger", "assign", "--lost", "2", "--account", "team"];
+    let assigned = gate.command(&assign).await;
+    assert!(
+        assigned
+            .stderr
+            .contains("`team` is charged $0.002 for 1 request,"),
+        "{assigned:?}"
+    );
+    let verified = gate.command(&["ledger", "verify"]).await;
+    assert!(
+        verified.success() && !verified.stderr.contains("Note"),
+        "{verified:?}"
+    );
+    assert_eq!(balance(&gate).await, "9.998");
+    let explained = run(&gate, &["explain", &record.request.to_string()]).await;
+    assert!(
+        explained.contains("charged to team by entry 2 of the ledger"),
+        "{explained}"
+    );
+    let again = gate.command(&assign).await;
+    assert!(!again.success(), "it would be paid for twice: {again:?}");
+    assert_eq!(balance(&gate).await, "9.998");
+}
+
+#[tokio::test]
+async fn requests_of_a_lost_account_are_charged_once_by_the_admin_api() {
+    let both = |before| {
+        Some(Made {
+            account: before,
+            key: before,
+        })
+    };
+    let (gate, _key, record) = gate_after(both).await;
+    gate.logged(OWED).await;
+    let admin = Operator::admin(&gate).await;
+    let to_team = "/accounts/team/lost-requests";
+
+    let assigned = admin.post(to_team, json!({"lost": 2, "note": "as agreed"})).await;
+
+    assert_eq!(assigned.status, 201, "{assigned:?}");
+    let told = assigned.json();
+    assert_eq!(
+        (&told["requests"], &told["charge"], &told["balance"]),
+        (&json!(1), &json!("0.002"), &json!("9.998"))
+    );
+    assert_eq!(
+        (&told["entry"]["kind"], &told["entry"]["note"]),
+        (&json!("correction"), &json!("as agreed"))
+    );
+    let seen = admin.seen(&format!("/requests/{}", record.request)).await;
+    assert_eq!(seen["record"]["settled_entry"], told["entry"]["id"]);
+    let again = admin.post(to_team, json!({"lost": 2})).await;
+    assert_eq!(refusal(&again), (400, "invalid_value".to_owned()));
+    assert_eq!(again.json()["error"]["param"], "lost");
+    let to_nobody = admin
+        .post("/accounts/nobody/lost-requests", json!({"lost": 2}))
+        .await;
+    assert_eq!(
+        to_nobody.status, 400,
+        "there is nothing left of it: {to_nobody:?}"
+    );
+    let log = admin
+        .seen("/audit?resource=account&name=team&action=correction")
+        .await;
+    assert_eq!(log["data"][0]["operator"], "anna");
 }
 
 #[tokio::test]

@@ -42,6 +42,9 @@ pub struct Recorded {
     charge: Option<String>,
     cost: Option<String>,
     lost_cost: String,
+    /// Who was charged in the stead of an account that is missing, and the entry of the ledger that says so.
+    settled_by: Option<String>,
+    settled_entry: Option<i64>,
     /// In dollars per million tokens, as they were then, after how many `times` that the account paid, where that is not once.
     rates: Option<String>,
     first_output_ms: Option<u64>,
@@ -68,8 +71,17 @@ impl Recorded {
         let Ok(request) = id.parse() else {
             return Ok(None);
         };
-        let Some(StoredUsage { gate, record }) = store.usage_record(request).await? else {
+        let Some(stored) = store.usage_record(request).await? else {
             return Ok(None);
+        };
+        let StoredUsage {
+            gate,
+            record,
+            settled_entry,
+        } = stored;
+        let settled_by = match settled_entry {
+            Some(entry) => store.ledger_entries(entry.saturating_sub(1), 1).await?.pop(),
+            None => None,
         };
         let keys = store.keys().await?;
         let key = keys.into_iter().find(|listed| listed.key.id == record.key);
@@ -110,6 +122,8 @@ impl Recorded {
             charge: record.charge.as_ref().map(Money::to_string),
             cost: record.cost.as_ref().map(Money::to_string),
             lost_cost: record.lost_cost.to_string(),
+            settled_by: settled_by.map(|entry| entry.account),
+            settled_entry,
             rates: record.price_version.as_deref().map(str::to_owned),
             first_output_ms: record.first_output.map(|span| span.as_millis() as u64),
             duration_ms: record.duration.as_millis() as u64,
@@ -202,8 +216,12 @@ impl Recorded {
             (Some(charge), None) => format!("${charge}"),
             (None, _) => "no price was known, nothing was charged".to_owned(),
         }];
-        if self.missing_account.is_some() {
-            parts.push("charged to nobody".to_owned());
+        match (&self.settled_by, self.settled_entry) {
+            (Some(account), Some(entry)) => {
+                parts.push(format!("charged to {account} by entry {entry} of the ledger"));
+            }
+            _ if self.missing_account.is_some() => parts.push("charged to nobody".to_owned()),
+            _ => {}
         }
         if let Some(cost) = self
             .cost
