@@ -129,9 +129,14 @@ proptest! {
     #[test]
     fn a_frame_cut_anywhere_is_not_taken_for_a_record(record in any_record(), cut in 1_usize..400) {
         let frame = frame(&record);
-        let cut = cut.min(frame.len() - 1);
+        let cut = &frame[..cut.min(frame.len() - 1)];
+        // The length of a body of 256 bytes begins with a zero, as room does that nothing was written to.
+        let expected = match cut.iter().all(|byte| *byte == 0) {
+            true => Found::Nothing,
+            false => Found::Broken,
+        };
 
-        prop_assert_eq!(read_frame(&frame[..cut], 0), Found::Broken);
+        prop_assert_eq!(read_frame(cut, 0), expected);
     }
 
     #[test]
