@@ -5,6 +5,9 @@
 //! silence as many go through at once as the limit says, and then one for each further share of a
 //! minute. There is no window that begins anew, at whose border twice the limit could pass.
 //!
+//! That moment is reckoned at a limit. When another is set, what was taken stays as many, and takes the time of the new
+//! limit ([`rescaled`]).
+//!
 //! What something truly counts may be known only later, as the tokens of an answer are. Then an
 //! estimate is held first and corrected afterwards.
 //!
@@ -14,9 +17,10 @@
 //! `now` is the time since any fixed moment, the same one for all calls on one rate.
 
 use std::{
+    num::NonZeroU32,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -24,10 +28,12 @@ use std::{
 use self::{shared::Shared, stretch::Pieces};
 use super::PerMinute;
 
+mod line;
 pub mod shared;
 mod stretch;
 
-pub use shared::{Asked, Granted, Line, Sharing};
+pub use line::{Asked, Granted, Line};
+pub use shared::Sharing;
 
 const MINUTE: u64 = 60_000_000_000;
 
@@ -39,6 +45,8 @@ pub struct Rate(Arc<Inner>);
 struct Inner {
     /// When what this gate counts by itself is paid off, in nanoseconds.
     paid_off: AtomicU64,
+    /// The limit at which that is reckoned; 0: none yet.
+    reckoned_at: AtomicU32,
     /// `None`: nobody else counts.
     shared: Option<Shared>,
 }
@@ -58,7 +66,7 @@ pub enum Full {
 pub struct Held {
     rate: Rate,
     limit: PerMinute,
-    cost: u64,
+    count: u64,
     of: HeldOf,
 }
 
@@ -88,6 +96,7 @@ impl Rate {
     pub fn shared(sharing: Arc<Sharing>) -> Self {
         Self(Arc::new(Inner {
             paid_off: AtomicU64::default(),
+            reckoned_at: AtomicU32::default(),
             shared: Some(Shared::new(sharing)),
         }))
     }
@@ -97,16 +106,17 @@ impl Rate {
     /// More than the limit never go through at once; the caller has to see to that.
     pub fn take(&self, count: u64, limit: PerMinute, now: Duration) -> Result<Held, Full> {
         let (now, cost) = (nanos(now), cost(count, limit));
+        self.heed(limit, now);
         let of = match &self.0.shared {
             None => self.take_of_itself(cost, 1, now).map_err(Full::For)?,
             Some(shared) => match shared.parts() {
                 None => {
-                    let taken = shared.take(cost, now);
+                    let taken = shared.take(cost, limit, now);
                     HeldOf::Shared(taken.ok_or(Full::Unleased(Duration::from_nanos(cost)))?)
                 }
                 Some(parts) => {
                     let held = self.take_of_itself(cost, parts, now).map_err(Full::For)?;
-                    shared.note_alone(cost);
+                    shared.note_alone(cost, limit, now);
                     held
                 }
             },
@@ -114,9 +124,36 @@ impl Rate {
         Ok(Held {
             rate: self.clone(),
             limit,
-            cost,
+            count,
             of,
         })
+    }
+
+    /// Reckons what this gate counts by itself at the limit that holds now.
+    fn heed(&self, limit: PerMinute, now: u64) {
+        let Inner {
+            paid_off,
+            reckoned_at,
+            ..
+        } = &*self.0;
+        if reckoned_at.load(Ordering::Relaxed) == limit.get() {
+            return;
+        }
+        // One of those who see the change is told what was before. What others take until it is done is off by the
+        // proportion of the two limits, once.
+        let before = reckoned_at.swap(limit.get(), Ordering::Relaxed);
+        let Some(before) = per_minute(before).filter(|before| *before != limit) else {
+            return;
+        };
+        let _ = paid_off.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |paid_off| {
+            let ahead = paid_off.checked_sub(now)?;
+            Some(now.saturating_add(rescaled(ahead, before, limit)))
+        });
+    }
+
+    /// The limit that holds now, as it was last told.
+    fn limit(&self) -> Option<PerMinute> {
+        per_minute(self.0.reckoned_at.load(Ordering::Relaxed))
     }
 
     /// Counts by itself, as if the limit were one part in so many. Something at least goes through once all before it
@@ -144,11 +181,12 @@ impl Rate {
     /// Where others count as well, it is as this gate knows it.
     pub fn standing(&self, limit: PerMinute, now: Duration) -> Standing {
         let now = nanos(now);
+        self.heed(limit, now);
         let paid_off = self.0.paid_off.load(Ordering::Relaxed);
         let shared = self.0.shared.as_ref();
         let (ahead, parts) = match shared.map(|shared| (shared, shared.parts())) {
             None => (paid_off.saturating_sub(now), 1),
-            Some((shared, None)) => (shared.ahead(now), 1),
+            Some((shared, None)) => (shared.ahead(limit, now), 1),
             Some((_, Some(parts))) => (paid_off.saturating_sub(now), parts),
         };
         let room = u128::from(MINUTE.saturating_sub(ahead)) * u128::from(limit.get());
@@ -184,26 +222,27 @@ impl Held {
     /// Too much held comes back as far as it was not paid off meanwhile, so that with one thing held at a
     /// time nothing goes through that would not have, had its count been known from the start. Several
     /// together may let through what they held too much, once. Too little held is made up for by whoever
-    /// comes next, who waits longer.
+    /// comes next, who waits longer. Where another limit holds meanwhile, it counts of that one.
     pub fn correct(self, truly: u64, now: Duration) {
         let now = nanos(now);
-        let cost = cost(truly, self.limit);
-        if cost == self.cost {
+        if truly == self.count {
             return;
         }
-        let Inner { paid_off, shared } = &*self.rate.0;
+        let Inner { paid_off, shared, .. } = &*self.rate.0;
         match self.of {
             HeldOf::Shared(pieces) => {
                 if let Some(shared) = shared {
-                    shared.correct(pieces, self.cost, cost, now);
+                    shared.correct(pieces, self.limit, self.count, truly, now);
                 }
             }
             HeldOf::Itself { parts, until } => {
-                let corrected = |paid_off: u64| match cost.checked_sub(self.cost) {
+                let limit = self.rate.limit().unwrap_or(self.limit);
+                let (held, truly) = (cost(self.count, limit), cost(truly, limit));
+                let corrected = |paid_off: u64| match truly.checked_sub(held) {
                     Some(more) => paid_off.max(now).saturating_add(more.saturating_mul(parts)),
                     None => {
-                        let unpaid = until.saturating_sub(now);
-                        let less = (self.cost - cost).saturating_mul(parts);
+                        let unpaid = at_limit(until.saturating_sub(now), self.limit, limit);
+                        let less = (held - truly).saturating_mul(parts);
                         paid_off.saturating_sub(less.min(unpaid))
                     }
                 };
@@ -211,7 +250,7 @@ impl Held {
                     Some(corrected(paid_off))
                 });
                 if let Some(shared) = shared {
-                    shared.correct_alone(self.cost, cost);
+                    shared.correct_alone(held, truly);
                 }
             }
         }
@@ -223,6 +262,22 @@ impl Held {
 fn cost(count: u64, limit: PerMinute) -> u64 {
     let cost = u128::from(count) * u128::from(MINUTE) / u128::from(limit.get());
     u64::try_from(cost).unwrap_or(u64::MAX)
+}
+
+/// As many of one limit, as time of another.
+fn at_limit(time: u64, from: PerMinute, to: PerMinute) -> u64 {
+    let time = u128::from(time) * u128::from(from.get()) / u128::from(to.get());
+    u64::try_from(time).unwrap_or(u64::MAX)
+}
+
+/// How long what was taken is still to be waited for when another limit is set: as many stay taken. A lower limit makes
+/// nobody wait longer than before, or than the minute in which all of it comes back: what was let through was allowed.
+fn rescaled(ahead: u64, from: PerMinute, to: PerMinute) -> u64 {
+    at_limit(ahead, from, to).min(ahead.max(MINUTE))
+}
+
+fn per_minute(count: u32) -> Option<PerMinute> {
+    NonZeroU32::new(count).map(PerMinute::new)
 }
 
 fn nanos(time: Duration) -> u64 {

@@ -15,6 +15,7 @@ impl Redis {
         }
         let Asked {
             now,
+            limit,
             line,
             debt,
             back,
@@ -25,7 +26,9 @@ impl Redis {
             .small
             .call(SMALL_WITHIN, async |connection| {
                 let mut call = inner.rates.key(inner.key("rate", key.as_bytes()));
-                for number in [now, Line::FURTHEST, line, debt, back, least, most] {
+                call.key(inner.key("rate-limit", key.as_bytes()));
+                let numbers = [now, Line::FURTHEST, line, debt, back, least, most];
+                for number in numbers.into_iter().chain([u64::from(limit), Line::SETTLES]) {
                     call.arg(number);
                 }
                 call.invoke_async::<(u64, u64, u64)>(connection).await

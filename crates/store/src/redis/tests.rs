@@ -70,20 +70,24 @@ fn asks() -> impl Strategy<Value = Vec<Asked>> {
         prop_oneof![4 => Just(0), 1 => 1_u64..20_000_000],
         0_u64..30_000_000,
         0_u64..30_000_000,
+        prop_oneof![Just(0_u32), Just(10), Just(1_000), Just(7_777_777)],
     );
     prop::collection::vec(ask, 1..30).prop_map(|asks| {
         let mut now = EPOCH;
-        let asked = asks.into_iter().map(|(pause, ahead, debt, back, least, more)| {
-            now += pause;
-            Asked {
-                now,
-                line: now + ahead,
-                debt,
-                back,
-                least,
-                most: least + more,
-            }
-        });
+        let asked = asks
+            .into_iter()
+            .map(|(pause, ahead, debt, back, least, more, limit)| {
+                now += pause;
+                Asked {
+                    now,
+                    limit,
+                    line: now + ahead,
+                    debt,
+                    back,
+                    least,
+                    most: least + more,
+                }
+            });
         asked.collect()
     })
 }

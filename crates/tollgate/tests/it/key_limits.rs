@@ -381,6 +381,69 @@ async fn limits_are_changed_within_a_second() {
     }
 }
 
+/// Sets a limit of the key.
+async fn set(gate: &Gate, limit: &str, count: &str) {
+    run(gate, &["keys", "update", "--name", "app", limit, count]).await;
+}
+
+#[tokio::test]
+async fn tokens_that_were_used_are_as_many_of_a_limit_that_is_raised() {
+    let (provider, gate, key) = key_with(&["--tokens-per-minute", "1000"]).await;
+    let mut counted = answer("Hello");
+    counted["usage"] = json!({"prompt_tokens": 10, "completion_tokens": 50_000, "total_tokens": 50_010});
+    provider.always(answers(counted));
+    assert_eq!(gate.post_with(&key, &question()).await.status, 200);
+    let refused = gate.post_with(&key, &question()).await;
+    assert_limited(&refused, "tokens_per_minute_exceeded", "1000 tokens a minute");
+    assert!(wait(&refused) > 40 * 60_000, "fifty minutes' worth are used");
+
+    set(&gate, "--tokens-per-minute", "10000000").await;
+
+    // They are 0.3 s of the new limit's worth.
+    let changed = Instant::now();
+    while gate.post_with(&key, &question()).await.status != 200 {
+        assert!(
+            changed.elapsed() < Duration::from_secs(2),
+            "what was used is still counted as time of the old limit"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn requests_that_were_sent_are_as_many_of_a_limit_that_is_raised_or_lowered() {
+    let (_provider, gate, key) = key_with(&["--requests-per-minute", "10"]).await;
+    for _ in 0..10 {
+        assert_eq!(gate.post_with(&key, &question()).await.status, 200);
+    }
+    let mut wrong = question();
+    wrong["temperature"] = json!("warm");
+    let told_of = async |limit: u64| {
+        let began = Instant::now();
+        loop {
+            // A request that is never sent is told, and takes none.
+            match told(&gate.post_with(&key, &wrong).await, "requests") {
+                (told, left) if told == limit => return left,
+                _ => assert!(began.elapsed() < Duration::from_secs(2), "{limit} does not hold"),
+            }
+        }
+    };
+
+    set(&gate, "--requests-per-minute", "1000").await;
+    let left = told_of(1_000).await;
+    assert!(
+        (985..1_000).contains(&left),
+        "ten of a thousand, and {left} are left"
+    );
+
+    set(&gate, "--requests-per-minute", "20").await;
+    let left = told_of(20).await;
+    assert!(
+        (8..=19).contains(&left),
+        "at most ten of twenty, and {left} are left"
+    );
+}
+
 #[tokio::test]
 async fn a_request_that_is_refused_for_money_takes_none_of_the_requests_a_minute() {
     let provider = FakeProvider::start_with(says("Hello")).await;

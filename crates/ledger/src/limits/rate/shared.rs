@@ -7,6 +7,8 @@
 //! to all anew at that time.
 //!
 //! While the line cannot be asked each gate counts by itself, with its part of the limit, and tells of it afterwards.
+//! When the limit changes, the line goes over to it once, with the first request that asks ([`super::line`]); a gate that
+//! hears of it gives back what it has, since that was granted at the limit before.
 //! Not here: when a gate asks for how much (`store`), and the script that keeps the line there.
 
 use std::{
@@ -18,11 +20,12 @@ use std::{
 };
 
 use super::{
-    MINUTE, Rate, nanos,
+    Asked, Granted, Rate, at_limit, cost,
+    line::MICRO,
+    nanos, rescaled,
     stretch::{Pieces, Stretch, Stretches},
 };
-
-const MICRO: u64 = 1_000;
+use crate::limits::PerMinute;
 
 /// What a gate knows of the others, for all its rates. Nobody can be asked at first.
 #[derive(Debug)]
@@ -79,59 +82,6 @@ impl Sharing {
     }
 }
 
-/// What a gate tells the line, and asks of it; in microseconds, which scripts can count exactly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Asked {
-    /// By the line's clock.
-    pub now: u64,
-    /// Up to where the line was taken when this gate last heard of it: that is where it goes on if it was lost.
-    pub line: u64,
-    /// What was used beyond what was granted.
-    pub debt: u64,
-    /// What was granted and is given back before its time.
-    pub back: u64,
-    /// So much at least is granted, or nothing.
-    pub least: u64,
-    pub most: u64,
-}
-
-/// What the line grants, in microseconds of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Granted {
-    pub from: u64,
-    /// The length of the stretch; 0: there is not as much.
-    pub given: u64,
-    /// Up to where the line is taken now.
-    pub line: u64,
-}
-
-/// The line itself. The script that keeps one for several gates does the same.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Line {
-    /// Up to where it is taken; `None`: that is not known.
-    taken_to: Option<u64>,
-}
-
-impl Line {
-    /// How far ahead it may be taken: a minute, and what is rounded up where single ones are asked for.
-    pub const FURTHEST: u64 = MINUTE / MICRO + 8;
-
-    pub fn exchange(&mut self, asked: &Asked) -> Granted {
-        let mut line = self.taken_to.unwrap_or(asked.line).saturating_sub(asked.back);
-        if asked.debt > 0 {
-            line = line.max(asked.now) + asked.debt;
-        }
-        let from = line.max(asked.now);
-        let given = asked.most.min((asked.now + Self::FURTHEST).saturating_sub(from));
-        let given = if given < asked.least { 0 } else { given };
-        if given > 0 {
-            line = from + given;
-        }
-        self.taken_to = Some(line);
-        Granted { from, given, line }
-    }
-}
-
 /// This gate's part in a rate.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -142,6 +92,8 @@ pub(super) struct Shared {
 
 #[derive(Debug, Default)]
 struct Slice {
+    /// The limit at which all of it is reckoned. `None`: nothing was taken yet.
+    limit: Option<PerMinute>,
     free: Stretches,
     /// All that was ever taken of stretches.
     used: u64,
@@ -149,8 +101,26 @@ struct Slice {
     debt: u64,
     /// What this gate counted by itself, and has not told yet.
     alone: u64,
+    /// What it had of the line and gives back, and has not told yet.
+    back: u64,
     /// Up to where the line was taken when it was last heard of.
     line: u64,
+}
+
+impl Slice {
+    /// Reckons at the limit that holds now. `now`: by the line's clock.
+    fn heed(&mut self, limit: PerMinute, now: u64) {
+        let Some(before) = self.limit.replace(limit).filter(|before| *before != limit) else {
+            return;
+        };
+        let free = std::mem::take(&mut self.free).length(now);
+        self.back = at_limit(self.back.saturating_add(free), before, limit);
+        self.debt = rescaled(self.debt, before, limit);
+        self.alone = rescaled(self.alone, before, limit);
+        if let Some(ahead) = self.line.checked_sub(now) {
+            self.line = now.saturating_add(rescaled(ahead, before, limit));
+        }
+    }
 }
 
 impl Shared {
@@ -166,16 +136,18 @@ impl Shared {
         self.sharing.is_away().then(|| u64::from(self.sharing.gates()))
     }
 
-    pub(super) fn take(&self, cost: u64, now: u64) -> Option<Pieces> {
+    pub(super) fn take(&self, cost: u64, limit: PerMinute, now: u64) -> Option<Pieces> {
         let now = self.sharing.on_the_line(now);
         let mut slice = self.slice();
+        slice.heed(limit, now);
         let taken = slice.free.take(cost, now)?;
         slice.used = slice.used.saturating_add(cost);
         Some(taken)
     }
 
-    pub(super) fn note_alone(&self, cost: u64) {
+    pub(super) fn note_alone(&self, cost: u64, limit: PerMinute, now: u64) {
         let mut slice = self.slice();
+        slice.heed(limit, self.sharing.on_the_line(now));
         slice.alone = slice.alone.saturating_add(cost);
     }
 
@@ -185,14 +157,21 @@ impl Shared {
         slice.alone = slice.alone.saturating_add(truly).saturating_sub(held);
     }
 
-    /// Corrects what was taken.
-    pub(super) fn correct(&self, taken: Pieces, held: u64, truly: u64, now: u64) {
+    /// Corrects what was taken at `limit`.
+    pub(super) fn correct(&self, taken: Pieces, limit: PerMinute, held: u64, truly: u64, now: u64) {
         let now = self.sharing.on_the_line(now);
         let mut slice = self.slice();
+        let current = slice.limit.unwrap_or(limit);
+        let (held, truly) = (cost(held, current), cost(truly, current));
         match truly.checked_sub(held) {
-            None => taken
+            None if current == limit => taken
                 .cut(held - truly)
                 .for_each(|stretch| slice.free.add(stretch)),
+            None => {
+                // It lay on the line as that was before.
+                let unpaid = at_limit(taken.length_after(now), limit, current);
+                slice.back = slice.back.saturating_add(unpaid.min(held - truly));
+            }
             Some(more) => {
                 let free = slice.free.length(now).min(more);
                 slice.free.take_up_to(free);
@@ -203,11 +182,13 @@ impl Shared {
     }
 
     /// How much of the minute is taken, but by this gate for what comes.
-    pub(super) fn ahead(&self, now: u64) -> u64 {
+    pub(super) fn ahead(&self, limit: PerMinute, now: u64) -> u64 {
         let now = self.sharing.on_the_line(now);
         let mut slice = self.slice();
+        slice.heed(limit, now);
         let taken = slice.line.saturating_sub(now).saturating_add(slice.debt);
-        taken.saturating_sub(slice.free.length(now))
+        let spare = slice.free.length(now).saturating_add(slice.back);
+        taken.saturating_sub(spare)
     }
 
     pub(super) fn is_settled(&self, now: u64) -> bool {
@@ -251,7 +232,7 @@ impl Rate {
     pub fn owes(&self) -> bool {
         self.0.shared.as_ref().is_some_and(|shared| {
             let slice = shared.slice();
-            slice.debt > 0 || slice.alone > 0
+            slice.debt > 0 || slice.alone > 0 || slice.back > 0
         })
     }
 
@@ -268,11 +249,14 @@ impl Rate {
         let alone = std::mem::take(&mut slice.alone).min(unpaid);
         let debt = std::mem::take(&mut slice.debt).saturating_add(alone);
         let beyond = slice.free.length(now).saturating_sub(nanos(keep));
+        let beyond = slice.free.take_last(beyond);
+        let back = std::mem::take(&mut slice.back).saturating_add(beyond);
         Some(Asked {
+            limit: slice.limit.map_or(0, PerMinute::get),
             now: now / MICRO,
             line: slice.line.div_ceil(MICRO),
             debt: debt.div_ceil(MICRO),
-            back: slice.free.take_last(beyond) / MICRO,
+            back: back / MICRO,
             least: nanos(least).div_ceil(MICRO),
             most: nanos(most).div_ceil(MICRO),
         })

@@ -41,6 +41,12 @@ impl Pieces {
         }
     }
 
+    /// What of it is still to come.
+    pub fn length_after(&self, now: u64) -> u64 {
+        let pieces = [&self.first].into_iter().chain(&self.more);
+        pieces.map(|piece| piece.after(now).length()).sum()
+    }
+
     /// Takes away `length` from the end.
     pub fn cut(mut self, mut length: u64) -> impl Iterator<Item = Stretch> {
         let mut cut = Vec::new();

@@ -140,7 +140,53 @@ fn a_limit_that_is_raised_gives_room_at_once() {
     burst(&rate, limit(10), seconds(0.0));
     assert_eq!(burst(&rate, limit(10), seconds(30.0)), 5);
 
-    assert_eq!(burst(&rate, limit(600), seconds(36.0)), 60);
+    // Nine of ten are not paid off yet, and nine are they of six hundred.
+    assert_eq!(burst(&rate, limit(600), seconds(36.0)), 591);
+}
+
+#[test]
+fn what_was_used_beyond_a_limit_is_waited_for_by_the_limit_that_is_set_since() {
+    let rate = Rate::default();
+    let held = rate.take(100, limit(1_000), seconds(0.0)).expect("there is room");
+    held.correct(50_000, seconds(0.0));
+
+    // 0.3 s of a minute.
+    let standing = rate.standing(limit(10_000_000), seconds(0.0));
+    assert_eq!((standing.remaining, standing.full_in), (9_950_000, seconds(0.3)));
+}
+
+#[test]
+fn what_is_corrected_after_a_change_counts_of_the_new_limit() {
+    for (truly, left) in [(50_000, 9_950_000), (40, 9_999_960)] {
+        let rate = Rate::default();
+        let held = rate.take(100, limit(1_000), seconds(0.0)).expect("there is room");
+        let raised = limit(10_000_000);
+        assert_eq!(rate.standing(raised, seconds(0.0)).remaining, 9_999_900);
+
+        held.correct(truly, seconds(0.0));
+
+        assert_eq!(rate.standing(raised, seconds(0.0)).remaining, left);
+    }
+}
+
+#[test]
+fn a_limit_that_is_lowered_has_as_many_used_and_makes_nobody_wait_for_more_than_a_minute() {
+    let rate = Rate::default();
+    rate.take(30, limit(1_000), seconds(0.0)).expect("there is room");
+    assert_eq!(rate.standing(limit(100), seconds(0.0)).remaining, 70);
+
+    rate.take(70, limit(100), seconds(0.0)).expect("there is room");
+    let standing = rate.standing(limit(10), seconds(0.0));
+    assert_eq!((standing.remaining, standing.full_in), (0, seconds(60.0)));
+}
+
+#[test]
+fn debts_are_not_longer_by_a_lower_limit() {
+    let rate = Rate::default();
+    let held = rate.take(100, limit(1_000), seconds(0.0)).expect("there is room");
+    held.correct(5_000, seconds(0.0));
+
+    assert_eq!(rate.standing(limit(10), seconds(0.0)).full_in, seconds(300.0));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Rates that hold for all gates together, and each gate's part of them while Redis is away.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use serde_json::json;
 use tollgate_testkit::{
     gate::Gate,
     provider::{FakeProvider, says},
@@ -12,7 +13,7 @@ use super::{all_find_it, servers};
 use crate::{
     credit::eventually,
     postgres::{modest, provider},
-    stage::question,
+    stage::{question, with},
 };
 
 /// Posts so many questions at each gate, all at once; how many were answered. Others hit a rate.
@@ -113,4 +114,41 @@ async fn while_redis_is_away_each_gate_has_its_part_of_a_rate() {
     assert!(again <= meanwhile, "{again} after {meanwhile} s");
     let code = async || gates[2].post_with(&key, &question()).await.status;
     eventually(200, code).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_that_were_used_are_as_many_of_a_limit_that_is_raised_at_all_gates() {
+    let Some(servers) = servers() else { return };
+    // 1,100 tokens an answer.
+    let provider = provider().await;
+    let gates = servers.three_gates(&provider).await;
+    let key = gates[0]
+        .create_key(&["--name", "app", "--tokens-per-minute", "100"])
+        .await;
+    let short = with(modest(), json!({"max_tokens": 1}));
+    assert_eq!(gates[0].post_with(&key, &short).await.status, 200);
+    for gate in &gates {
+        let code = async || gate.post_with(&key, &short).await.error_code();
+        eventually(Some("tokens_per_minute_exceeded".to_owned()), code).await;
+    }
+
+    let raised = [
+        "keys",
+        "update",
+        "--name",
+        "app",
+        "--tokens-per-minute",
+        "1000000",
+    ];
+    assert!(gates[0].command(&raised).await.success());
+
+    let changed = Instant::now();
+    for gate in &gates {
+        while gate.post_with(&key, &short).await.status != 200 {
+            assert!(
+                changed.elapsed() < Duration::from_secs(3),
+                "eleven minutes of the old limit are still waited for"
+            );
+        }
+    }
 }

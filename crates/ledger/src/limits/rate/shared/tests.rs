@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::limits::{
     PerMinute,
-    rate::{Full, Held, tests::no_span_has_more},
+    rate::{Full, Held, Line, tests::no_span_has_more},
 };
 
 const ALL: Duration = Duration::MAX;
@@ -222,6 +222,75 @@ fn the_standing_counts_what_is_free_here() {
     assert_eq!((standing.remaining, standing.full_in), (40, seconds(20.0)));
     gates.rate(0).take(5, limit, seconds(0.0)).expect("it is free");
     assert_eq!(gates.rate(0).standing(limit, seconds(0.0)).remaining, 35);
+}
+
+#[test]
+fn a_limit_that_is_raised_holds_at_all_gates_for_what_any_of_them_used() {
+    let mut gates = Gates::new(2);
+    let held = gates.take(0, 100, limit(1_000), seconds(5.0), seconds(100.0));
+    held.expect("there is room").correct(50_000, seconds(100.0));
+    gates.ask(0, Duration::ZERO, Duration::ZERO, seconds(100.0));
+    let refused = gates.take(1, 1, limit(1_000), Duration::ZERO, seconds(100.0));
+    assert!(refused.is_none());
+
+    let raised = limit(10_000_000);
+
+    for gate in [1, 0] {
+        let held = gates.take(gate, 1, raised, Duration::ZERO, seconds(100.0));
+        assert!(held.is_some(), "gate {gate} waits for the old limit's time");
+    }
+    let standing = gates.rate(0).standing(raised, seconds(100.0));
+    assert!(
+        (9_949_900..9_950_000).contains(&standing.remaining),
+        "{standing:?}"
+    );
+}
+
+#[test]
+fn a_gate_that_has_not_heard_of_a_limit_yet_does_not_bring_the_line_back_to_the_old_one() {
+    let (mut gates, old, lowered) = (Gates::new(2), limit(1_000), limit(10));
+    gates
+        .take(0, 1_000, old, Duration::ZERO, seconds(100.0))
+        .expect("all of it");
+    let mut passed = 0;
+
+    for turn in 0..10 {
+        let now = seconds(100.1 + f64::from(turn) / 10.0);
+        passed += gates.burst(0, lowered, now);
+        passed += gates.burst(1, old, now);
+    }
+
+    // A second's share of the old limit at most.
+    assert!(passed <= 20, "{passed}");
+}
+
+#[test]
+fn what_a_gate_tells_that_has_not_heard_yet_counts_as_many_of_the_new_limit() {
+    let (mut gates, old, raised) = (Gates::new(2), limit(1_000), limit(1_000_000));
+    let held = gates.take(0, 100, old, Duration::ZERO, seconds(100.0));
+    gates
+        .take(1, 1, raised, Duration::ZERO, seconds(100.0))
+        .expect("there is room");
+
+    held.expect("there is room").correct(50_000, seconds(130.0));
+    gates.ask(0, Duration::ZERO, Duration::ZERO, seconds(130.0));
+
+    // Three seconds of the new limit, not fifty minutes of the old one.
+    assert!(
+        gates
+            .take(1, 900_000, raised, Duration::ZERO, seconds(130.0))
+            .is_some()
+    );
+}
+
+#[test]
+fn what_a_gate_had_taken_ahead_is_everybodys_when_the_limit_changes() {
+    let (mut gates, old, lowered) = (Gates::new(2), limit(1_000), limit(100));
+    gates
+        .take(0, 10, old, seconds(5.0), seconds(100.0))
+        .expect("there is room");
+
+    assert_eq!(gates.burst(0, lowered, seconds(100.0)), 90, "ten were used");
 }
 
 proptest! {
