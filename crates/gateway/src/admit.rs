@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tollgate_catalog::contract::ValidRequest;
 use tollgate_dialects::serving_for;
-use tollgate_ledger::limits::{self, Expected, HeldRequests, HeldTokens, Places, Refusal, Taken};
+use tollgate_ledger::limits::{self, Expected, HeldTokens, Places, Refusal, Taken};
 use tollgate_store::{WarmKey, spool::Room};
 
 pub use self::money::HeldMoney;
@@ -84,12 +84,11 @@ pub async fn admit(
         requests,
         tokens,
     } = match key.is_limited() {
-        false => Taken {
-            // Without a limit it does not matter when.
-            places: [key.in_flight().enter(None, Duration::ZERO).ok(), None],
-            requests: HeldRequests::default(),
-            tokens: HeldTokens::default(),
-        },
+        // It is counted, and nothing can refuse it, whatever it uses.
+        false => {
+            let taken = limits::admit(&key.owners(), Expected::default(), Duration::ZERO);
+            taken.map_err(GateError::Limit)?
+        }
         true => {
             let expected = expected(key, request, route);
             match limits::admit(&key.owners(), expected, gate.keys.now()) {

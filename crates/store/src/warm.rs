@@ -64,6 +64,7 @@ mod meter_book;
 mod moment;
 mod places;
 mod rates;
+mod under_way;
 
 /// Look-ups that may wait for the database at once; more are refused.
 const LOOK_UPS_MAX: usize = 1_024;
@@ -158,7 +159,8 @@ impl WarmKeys {
             let shared = Arc::clone(&shared);
             tokio::spawn(async move {
                 if let Some(places) = &shared.places {
-                    places.look_after(|| shared.owing_places()).await;
+                    let look = places.look_after(|| shared.owing_places());
+                    tokio::join!(look, shared.tell_what_is_under_way(places));
                 }
             })
         });

@@ -118,7 +118,7 @@ pub struct Taken {
 }
 
 /// Places among the requests under way, of the key and of its account; dropping them gives them back.
-pub type Places = [Option<InFlightGuard>; 2];
+pub type Places = [InFlightGuard; 2];
 
 /// What a request took of the requests a minute. It counts, unless it is given back.
 #[derive(Debug, Default)]
@@ -206,16 +206,13 @@ impl HeldTokens {
 }
 
 impl Bounded<'_> {
-    /// A place among the requests under way. Those of a key are counted although it has no limit, so that
-    /// one set later holds at once; accounts have many keys, and are spared that.
-    fn place(&self, now: Duration) -> Result<Option<InFlightGuard>, Refusal> {
+    /// A place among the requests under way. They are counted although there is no limit, so that one set later holds at
+    /// once.
+    fn place(&self, now: Duration) -> Result<InFlightGuard, Refusal> {
         let limit = self.limits.concurrency;
-        if limit.is_none() && self.owner == Owner::Account {
-            return Ok(None);
-        }
         let most = limit.map_or(u32::MAX, NonZeroU32::get);
         let place = self.meters.in_flight.enter(limit, now);
-        place.map(Some).map_err(|none| Refusal {
+        place.map_err(|none| Refusal {
             unleased: (none == NoPlace::Unleased).then_some(Unleased::Place),
             ..self.refusal(Limit::Concurrency, most, Some(SHORTLY))
         })

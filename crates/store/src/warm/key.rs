@@ -9,7 +9,7 @@ use tollgate_catalog::money::Money;
 use tollgate_ledger::{
     AccountId, ApiKey, Histories, Holder, Limits, Made, Meters, Unusable,
     charge::Multiplier,
-    limits::{Bounded, Funds, InFlight, Owner},
+    limits::{Bounded, Funds, Owner},
     spending::Spending,
 };
 
@@ -102,10 +102,5 @@ impl WarmKey {
                 credit: self.account_credit,
             },
         ]
-    }
-
-    /// The key's requests under way.
-    pub fn in_flight(&self) -> &InFlight {
-        &self.meters.in_flight
     }
 }

@@ -242,6 +242,11 @@ impl PlaceLeases {
         }
     }
 
+    /// Tells Redis what is under way there, though no request asks for a place.
+    pub(super) fn tell(&self, payer: Payer, in_flight: &InFlight) {
+        self.slice(payer, in_flight);
+    }
+
     /// Looks after all places, without an end. `owing`: the counters of which something may have to be told.
     pub(super) async fn look_after(&self, owing: impl Fn() -> Vec<(Payer, InFlight)>) {
         let (mut heard_at, mut was_away) = (Instant::now(), true);
@@ -349,6 +354,10 @@ impl PlaceLeases {
         };
         let granted = self.redis.ask_places(&slice.name, &asked, LASTS).await?;
         slice.in_flight.granted(granted, now + USED_FOR);
+        if limit > 0 && granted.leased.saturating_add(granted.elsewhere) > limit {
+            // More are under way than it has, since it was set or lowered meanwhile: nobody is to keep one to spare.
+            slice.known().hear_scarce();
+        }
         slice.known().told = Some(Told {
             places: granted.leased,
             at,

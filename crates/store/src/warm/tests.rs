@@ -197,10 +197,10 @@ async fn both_texts_of_a_key_work_until_the_earlier_one_ends_and_count_together(
     let earlier = keys.find(&text(1).hash()).await.unwrap().unwrap();
     let newest = keys.find(&text(2).hash()).await.unwrap().unwrap();
 
-    let _request = earlier.in_flight().enter(None, Duration::ZERO);
+    let _request = earlier.meters.in_flight.enter(None, Duration::ZERO);
 
     assert_eq!(
-        newest.in_flight().count(),
+        newest.meters.in_flight.count(),
         1,
         "two texts would have twice the limits"
     );
@@ -245,14 +245,14 @@ async fn the_count_of_requests_under_way_outlives_a_change_of_the_key() {
     store.create_key(new_key("app", &text(1))).await.unwrap();
     let keys = WarmKeys::start(store.clone(), books());
     let before = keys.find(&text(1).hash()).await.unwrap().unwrap();
-    let _request = before.in_flight().enter(None, Duration::ZERO);
+    let _request = before.meters.in_flight.enter(None, Duration::ZERO);
 
     store.create_key(new_key("other", &text(2))).await.unwrap();
     keys.find(&text(2).hash()).await.unwrap();
     let after = keys.find(&text(1).hash()).await.unwrap().unwrap();
 
     assert!(!Arc::ptr_eq(&before, &after), "it was read anew");
-    assert_eq!(after.in_flight().count(), 1);
+    assert_eq!(after.meters.in_flight.count(), 1);
 }
 
 #[tokio::test]
@@ -261,7 +261,7 @@ async fn a_key_that_is_given_the_number_of_a_lost_one_is_counted_from_the_beginn
     store.create_key(new_key("lost", &text(1))).await.unwrap();
     let keys = WarmKeys::start(store.clone(), books());
     let lost = keys.find(&text(1).hash()).await.unwrap().unwrap();
-    let _request = lost.in_flight().enter(None, Duration::ZERO);
+    let _request = lost.meters.in_flight.enter(None, Duration::ZERO);
     for funds in lost.funds() {
         funds.spending.spend(Money::from_nanos(1_500), Timestamp::now());
     }
@@ -276,7 +276,7 @@ async fn a_key_that_is_given_the_number_of_a_lost_one_is_counted_from_the_beginn
     let next = keys.find(&text(2).hash()).await.unwrap().unwrap();
 
     assert_eq!(next.key.id, lost.key.id);
-    assert_eq!(next.in_flight().count(), 0);
+    assert_eq!(next.meters.in_flight.count(), 0);
     assert_eq!(spent(&next), [0, 1_500], "the account is the same one");
 }
 

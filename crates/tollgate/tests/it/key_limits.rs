@@ -445,6 +445,38 @@ async fn requests_that_were_sent_are_as_many_of_a_limit_that_is_raised_or_lowere
 }
 
 #[tokio::test]
+async fn a_limit_on_requests_at_once_counts_what_was_under_way_before_there_was_one() {
+    let (_provider, gate) = stage(streams(["Hel"]).then_stalls()).await;
+    account(&gate, &["--name", "team"]).await;
+    let mut keys = Vec::new();
+    for name in ["a", "b"] {
+        keys.push(gate.create_key(&["--name", name, "--account", "team"]).await);
+    }
+    let _open = [
+        opened(&gate, &keys[0], &question()).await,
+        opened(&gate, &keys[0], &question()).await,
+    ];
+
+    run(
+        &gate,
+        &["accounts", "update", "--name", "team", "--concurrency", "2"],
+    )
+    .await;
+
+    let began = Instant::now();
+    loop {
+        let asked = question();
+        let asking = gate.post_with(&keys[1], &asked);
+        // One that is let in says nothing.
+        if let Ok(refused) = tokio::time::timeout(Duration::from_millis(300), asking).await {
+            let limit = "this API key's account may have 2 requests under way at once";
+            return assert_limited(&refused, "account_concurrency_limit_exceeded", limit);
+        }
+        assert!(began.elapsed() < Duration::from_secs(3), "they are not counted");
+    }
+}
+
+#[tokio::test]
 async fn a_request_that_is_refused_for_money_takes_none_of_the_requests_a_minute() {
     let provider = FakeProvider::start_with(says("Hello")).await;
     let prices = r#"{ gpt-4o = { input = "3", output = "15" } }"#;

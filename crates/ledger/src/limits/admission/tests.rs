@@ -165,6 +165,23 @@ fn what_is_told_is_the_limit_that_is_reached_first() {
 }
 
 #[test]
+fn a_limit_on_requests_at_once_counts_those_that_began_before_there_was_one() {
+    for owner in [Owner::Key, Owner::Account] {
+        let mut case = Case::new(Limits::default(), Limits::default());
+        let _open = [case.admit(1, 1), case.admit(1, 1)];
+
+        let limited = match owner {
+            Owner::Key => &mut case.key.0,
+            Owner::Account => &mut case.account.0,
+        };
+        *limited = limits(0, 0, 2);
+
+        let refusal = case.admit(1, 1).expect_err("two are under way");
+        assert_eq!((refusal.owner, refusal.limit), (owner, Limit::Concurrency));
+    }
+}
+
+#[test]
 fn a_place_is_given_back_with_the_request() {
     let case = Case::new(limits(0, 0, 1), limits(0, 0, 1));
     let first = case.admit(1, 1).expect("the first one begins");

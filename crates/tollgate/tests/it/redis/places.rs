@@ -9,7 +9,10 @@ use tollgate_testkit::{
 };
 
 use super::{all_find_it, servers};
-use crate::stage::{question, with};
+use crate::{
+    credit::eventually,
+    stage::{question, with},
+};
 
 /// Requests that are under way, and stay so until these connections close.
 struct UnderWay(Vec<RawConnection>);
@@ -21,34 +24,41 @@ impl UnderWay {
 
     /// Sends requests to a gate, one after the other, until one is refused; how many are under way of it.
     async fn fill(&mut self, gate: &Gate, key: &str, provider: &FakeProvider) -> usize {
-        for count in 0.. {
-            let before = provider.requests().len();
-            let mut connection = gate.raw().await;
-            let body = with(question(), json!({"stream": false})).to_string();
-            let head = format!(
-                "POST /v1/chat/completions HTTP/1.1\r\nhost: gate\r\nauthorization: Bearer {key}\r\n\
-                 content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            );
-            connection.write(head.as_bytes()).await;
-            let limit = Duration::from_millis(10);
-            let began = Instant::now();
-            let mut read = Vec::new();
-            while provider.requests().len() == before {
-                assert!(
-                    began.elapsed() < Duration::from_secs(10),
-                    "neither sent nor refused"
-                );
-                read.extend(connection.read_until(b"\r\n\r\n", limit).await);
-                if !read.is_empty() {
-                    let read = String::from_utf8_lossy(&read);
-                    assert!(read.starts_with("HTTP/1.1 429"), "{read}");
-                    return count;
-                }
-            }
-            self.0.push(connection);
+        let mut count = 0;
+        while self.begin(gate, key, provider).await {
+            count += 1;
         }
-        unreachable!("it is refused at last")
+        count
+    }
+
+    /// Sends a request to a gate; whether it is under way, and not refused.
+    async fn begin(&mut self, gate: &Gate, key: &str, provider: &FakeProvider) -> bool {
+        let before = provider.requests().len();
+        let mut connection = gate.raw().await;
+        let body = with(question(), json!({"stream": false})).to_string();
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: gate\r\nauthorization: Bearer {key}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        connection.write(head.as_bytes()).await;
+        let limit = Duration::from_millis(10);
+        let began = Instant::now();
+        let mut read = Vec::new();
+        while provider.requests().len() == before {
+            assert!(
+                began.elapsed() < Duration::from_secs(10),
+                "neither sent nor refused"
+            );
+            read.extend(connection.read_until(b"\r\n\r\n", limit).await);
+            if !read.is_empty() {
+                let read = String::from_utf8_lossy(&read);
+                assert!(read.starts_with("HTTP/1.1 429"), "{read}");
+                return false;
+            }
+        }
+        self.0.push(connection);
+        true
     }
 
     async fn fill_all(&mut self, gates: &[Gate], key: &str, provider: &FakeProvider) -> usize {
@@ -183,5 +193,45 @@ async fn while_redis_is_away_each_gate_has_its_part_of_the_places() {
     while elsewhere.0.len() < 6 {
         elsewhere.fill(&gates[2], &key, &provider).await;
         assert!(began.elapsed() < Duration::from_secs(5), "{}", elsewhere.0.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_under_way_without_a_limit_counts_at_all_gates_when_one_is_set() {
+    let Some(servers) = servers() else { return };
+    let provider = FakeProvider::start_with(accepts_and_says_nothing()).await;
+    let gates = servers.three_gates(&provider).await;
+    assert!(
+        gates[0]
+            .command(&["accounts", "create", "--name", "team", "--unlimited"])
+            .await
+            .success()
+    );
+    let of_account = gates[0].create_key(&["--name", "app", "--account", "team"]).await;
+    let of_key = gates[0].create_key(&["--name", "own"]).await;
+    let mut under_way = UnderWay::new();
+    for key in [&of_account, &of_key] {
+        for gate in [&gates[0], &gates[0], &gates[1]] {
+            assert!(under_way.begin(gate, key, &provider).await);
+        }
+    }
+
+    for (whose, name) in [("accounts", "team"), ("keys", "own")] {
+        let limit = [whose, "update", "--name", name, "--concurrency", "3"];
+        assert!(gates[0].command(&limit).await.success());
+    }
+
+    // Without a further request the two gates say how many they have, of the account and of the key.
+    let books = "local n = 0 for _, book in ipairs(redis.call('KEYS', '*:places:*')) do \
+                 n = n + redis.call('HLEN', book) end return n";
+    eventually(":4\r\n".to_owned(), async || {
+        servers.redis.ask(&["EVAL", books, "0"])
+    })
+    .await;
+    for (key, expected) in [
+        (&of_account, "account_concurrency_limit_exceeded"),
+        (&of_key, "concurrency_limit_exceeded"),
+    ] {
+        assert_eq!(code(&gates[2], key).await.as_deref(), Some(expected));
     }
 }
