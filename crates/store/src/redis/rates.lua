@@ -56,4 +56,8 @@ redis.call('SET', KEYS[1], string.format('%.0f', line), 'PX', kept)
 if of > 0 then
   redis.call('SET', KEYS[2], string.format('%.0f %.0f', of, since), 'PX', kept)
 end
+-- By the limit that the gate told.
+if limit ~= of then
+  line = now + at_limit(math.max(line - now, 0), of, limit)
+end
 return {from, given, line}

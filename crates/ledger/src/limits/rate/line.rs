@@ -36,7 +36,7 @@ pub struct Granted {
     pub from: u64,
     /// The length of the stretch; 0: there is not as much.
     pub given: u64,
-    /// Up to where the line is taken now.
+    /// Up to where the line is taken now, by the limit that the gate told.
     pub line: u64,
 }
 
@@ -84,6 +84,9 @@ impl Line {
             line = from + given;
         }
         (self.taken_to, self.limit) = (Some(line), (of, since));
+        if limit != of {
+            line = asked.now + at_limit(line.saturating_sub(asked.now), of, limit);
+        }
         Granted { from, given, line }
     }
 }
