@@ -49,7 +49,7 @@ pub use keys::{
 };
 pub use operators::{
     ChangeOperatorError, CreateOperatorError, ListedOperator, NewOperatorToken, NotRole, Operator,
-    OperatorId, OperatorSettings, OperatorToken, Role, TokenKind,
+    OperatorId, OperatorSettings, OperatorToken, PasswordMark, Role,
 };
 pub use prices::{ChangePriceError, PriceSettings, StoredPrice};
 pub use retention::Retention;

@@ -6,6 +6,7 @@
 
 use std::{fmt, str::FromStr};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use sqlx::FromRow;
 use tollgate_ledger::KeyPrefix;
@@ -73,10 +74,32 @@ pub struct Operator {
     pub id: OperatorId,
     pub name: String,
     pub role: Role,
-    pub has_password: bool,
+    /// `None`: they have none.
+    pub password: Option<PasswordMark>,
     /// Switched off, an operator may do nothing.
     pub enabled: bool,
     pub created: Timestamp,
+}
+
+impl Operator {
+    pub fn has_password(&self) -> bool {
+        self.password.is_some()
+    }
+}
+
+/// Tells an operator's password from the one before it, and nothing of either: it is a piece of the SHA-256 of the slow
+/// hash, whose salt nobody knows who cannot read the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordMark([u8; PasswordMark::BYTES]);
+
+impl PasswordMark {
+    const BYTES: usize = 8;
+
+    fn of(hash: &str) -> Self {
+        let mut mark = [0; Self::BYTES];
+        mark.copy_from_slice(&digest(&SHA256, hash.as_bytes()).as_ref()[..Self::BYTES]);
+        Self(mark)
+    }
 }
 
 /// What an operator presents, as it is listed.
@@ -102,7 +125,7 @@ macro_rules! select_operators {
     ($rest:literal) => {
         concat!(
             "SELECT operators.id, operators.name, operators.role, operators.enabled, operators.created_at,
-                    CAST(CASE WHEN operators.password_hash IS NULL THEN 0 ELSE 1 END AS BIGINT) AS has_password
+                    operators.password_hash
              ",
             $rest
         )
@@ -113,7 +136,7 @@ mod changes;
 mod tokens;
 
 pub use changes::OperatorSettings;
-pub use tokens::{NewOperatorToken, TokenKind};
+pub use tokens::NewOperatorToken;
 
 impl Store {
     /// Makes an operator.
@@ -123,18 +146,45 @@ impl Store {
         role: Role,
         now: Timestamp,
     ) -> Result<Operator, CreateOperatorError> {
+        let mut transaction = self.pool.begin().await?;
+        let operator = self.write_operator(&mut transaction, name, role, now).await?;
+        transaction.commit().await?;
+        Ok(operator)
+    }
+
+    /// As [`Self::create_operator`], with a first token, in one: nobody else of that name can come to have it.
+    pub async fn create_operator_with_token(
+        &self,
+        name: &str,
+        role: Role,
+        token: &NewOperatorToken,
+        now: Timestamp,
+    ) -> Result<Operator, CreateOperatorError> {
+        let mut transaction = self.pool.begin().await?;
+        let operator = self.write_operator(&mut transaction, name, role, now).await?;
+        self.write_token(&mut transaction, &operator, token, now).await?;
+        transaction.commit().await?;
+        Ok(operator)
+    }
+
+    async fn write_operator(
+        &self,
+        transaction: &mut Transaction,
+        name: &str,
+        role: Role,
+        now: Timestamp,
+    ) -> Result<Operator, CreateOperatorError> {
         if name == Actor::COMMAND_LINE {
             return Err(CreateOperatorError::NameTaken {
                 name: name.to_owned(),
             });
         }
-        let mut transaction = self.pool.begin().await?;
-        raise_operators_version(&mut transaction).await?;
+        raise_operators_version(transaction).await?;
         let row: OperatorRow = transaction
             .query(
                 "INSERT INTO operators (id, name, role, created_at)
              SELECT coalesce(max(id), 0) + 1, $1, $2, $3 FROM operators
-             RETURNING id, name, role, enabled, CAST(0 AS BIGINT) AS has_password, created_at",
+             RETURNING id, name, role, enabled, created_at, password_hash",
             )
             .bind(name)
             .bind(role.as_str())
@@ -155,8 +205,7 @@ impl Store {
             before: None,
             after: Some(state::operator(&operator)),
         };
-        self.write_down(&mut transaction, change).await?;
-        transaction.commit().await?;
+        self.write_down(transaction, change).await?;
         Ok(operator)
     }
 
@@ -210,25 +259,19 @@ impl Store {
 
     /// The operator of this name with the hash of their password, where they have one.
     pub async fn operator_password(&self, name: &str) -> Result<Option<(Operator, String)>, StoreError> {
-        #[derive(FromRow)]
-        struct Row {
-            #[sqlx(flatten)]
-            operator: OperatorRow,
-            password_hash: Option<String>,
-        }
-        let row: Option<Row> = self
+        let row: Option<OperatorRow> = self
             .pool
-            .query(
-                "SELECT id, name, role, enabled, CAST(1 AS BIGINT) AS has_password, created_at, password_hash
-             FROM operators
-             WHERE name = $1 AND removed_at IS NULL AND enabled = 1 AND password_hash IS NOT NULL",
-            )
+            .query(select_operators!(
+                "FROM operators
+             WHERE name = $1 AND removed_at IS NULL AND enabled = 1 AND password_hash IS NOT NULL"
+            ))
             .bind(name)
             .fetch_optional()
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let operator = row.operator.read()?;
-        Ok(row.password_hash.map(|hash| (operator, hash)))
+        let hash = row.password_hash.clone();
+        let operator = row.read()?;
+        Ok(hash.map(|hash| (operator, hash)))
     }
 }
 
@@ -265,8 +308,8 @@ struct OperatorRow {
     name: String,
     role: String,
     enabled: i64,
-    has_password: i64,
     created_at: i64,
+    password_hash: Option<String>,
 }
 
 impl OperatorRow {
@@ -278,7 +321,7 @@ impl OperatorRow {
         Ok(Operator {
             id: OperatorId(self.id),
             role: reader.required("role", &self.role)?,
-            has_password: reader.flag("password_hash", self.has_password)?,
+            password: self.password_hash.as_deref().map(PasswordMark::of),
             enabled: reader.flag("enabled", self.enabled)?,
             created: reader.time("created_at", self.created_at)?,
             name: self.name,

@@ -5,7 +5,10 @@ use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tollgate_ledger::{KeyPrefix, name::name};
-use tollgate_store::{ListedOperator, NewOperatorToken, OperatorSettings, OperatorToken, Role, TokenKind};
+use tollgate_store::{
+    ListedOperator, NewOperatorToken, Operator, OperatorId, OperatorSettings, OperatorToken, PasswordMark,
+    Role,
+};
 use utoipa::ToSchema;
 
 use super::{ErrorShown, answer, ok};
@@ -65,11 +68,11 @@ impl From<OperatorToken> for TokenShown {
 impl From<ListedOperator> for OperatorShown {
     fn from(listed: ListedOperator) -> Self {
         Self {
-            name: listed.operator.name,
             role: listed.operator.role.as_str(),
             enabled: listed.operator.enabled,
             created: seconds(listed.operator.created),
-            has_password: listed.operator.has_password,
+            has_password: listed.operator.has_password(),
+            name: listed.operator.name,
             tokens: listed.tokens.into_iter().map(TokenShown::from).collect(),
         }
     }
@@ -142,7 +145,7 @@ pub(crate) async fn list(reader: Reader) -> Result<Response, AdminError> {
         (status = "4XX", body = ErrorShown)))]
 pub(crate) async fn get(reader: Reader, seen: Seen, Name(name): Name) -> Result<Response, AdminError> {
     let listed = reader.store().operator(&name).await?;
-    let settings = OperatorSettings::from(&listed.operator);
+    let settings = settable(&listed.operator);
     Ok(seen.tell(&settings, &OperatorShown::from(listed)))
 }
 
@@ -160,7 +163,7 @@ pub(crate) async fn create(
         .store
         .create_operator(&name, role, Timestamp::now())
         .await?;
-    let settings = OperatorSettings::from(&operator);
+    let settings = settable(&operator);
     let listed = ListedOperator {
         operator,
         tokens: Vec::new(),
@@ -186,8 +189,8 @@ pub(crate) async fn update(
         Some(password) => Some(writer.shared.passwords.hash(password).await?),
         None => None,
     };
-    let change = |settings: &mut OperatorSettings| {
-        seen.still(settings)?;
+    let change = |operator: &Operator, settings: &mut OperatorSettings| {
+        seen.still(&settable(operator))?;
         if let Some(Text(role)) = asked.role {
             settings.role = role;
         }
@@ -201,7 +204,7 @@ pub(crate) async fn update(
         .update_operator(&name, hash.as_deref(), Timestamp::now(), change)
         .await?;
     let listed = writer.store.operator(&name).await?;
-    let settings = OperatorSettings::from(&listed.operator);
+    let settings = settable(&listed.operator);
     Ok(tagged(StatusCode::OK, &settings, &OperatorShown::from(listed)))
 }
 
@@ -211,7 +214,7 @@ pub(crate) async fn update(
     responses((status = 200, body = OperatorShown), (status = "4XX", body = ErrorShown)))]
 pub(crate) async fn remove(writer: Writer, seen: Seen, Name(name): Name) -> Result<Response, AdminError> {
     let tokens = writer.store.operator(&name).await?.tokens;
-    let may = |settings: &OperatorSettings| seen.still(settings);
+    let may = |operator: &Operator| seen.still(&settable(operator));
     let operator = writer
         .store
         .remove_operator_if(&name, Timestamp::now(), may)
@@ -249,10 +252,7 @@ pub(crate) async fn create_token(
         expires: asked.expires.flatten().map(|Text(Second(moment))| moment),
     };
     let now = Timestamp::now();
-    writer
-        .store
-        .add_operator_token(&operator, TokenKind::Token, &new, now)
-        .await?;
+    writer.store.add_operator_token(&operator, &new, now).await?;
     let token = OperatorToken {
         name: new.name,
         prefix: new.prefix,
@@ -282,4 +282,9 @@ pub(crate) async fn revoke_token(
         .await?;
     let listed = writer.store.operator(&name).await?;
     Ok(ok(&OperatorShown::from(listed)))
+}
+
+/// What can be set of an operator, and who it is: the next one of that name is another.
+fn settable(operator: &Operator) -> (OperatorId, OperatorSettings, Option<PasswordMark>) {
+    (operator.id, OperatorSettings::from(operator), operator.password)
 }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tollgate_store::{NewOperatorToken, Operator, TokenKind};
+use tollgate_store::{NewOperatorToken, Operator};
 use tracing::{info, warn};
 use utoipa::ToSchema;
 
@@ -71,11 +71,11 @@ pub(crate) async fn sign_in(
         return Err(nobody(&shared, AdminError::WrongPassword).await?);
     }
     let attempt = shared.attempts.begin(&name, asked.client)?;
-    let (operator, hash) = shared.store.operator_password(&name).await?.unzip();
+    let known = shared.store.operator_password(&name).await?;
+    let hash = known.as_ref().map(|(_, hash)| hash.clone());
     let fits = shared.passwords.fit(password, hash).await?;
-    let Some(operator) = operator.filter(|_| fits) else {
-        warn!(client = %asked.client, "an operator's sign-in failed");
-        return Err(nobody(&shared, AdminError::WrongPassword).await?);
+    let Some((operator, hash)) = known.filter(|_| fits) else {
+        return Err(failed(&shared, &asked).await?);
     };
     attempt.succeeded();
     let text = secret::session()?;
@@ -87,10 +87,14 @@ pub(crate) async fn sign_in(
         prefix: text.prefix(),
         expires: Some(expires),
     };
-    shared
+    // The comparison takes its time, and the password that fitted may be none any more.
+    let begun = shared
         .store
-        .add_operator_token(&operator.name, TokenKind::Session, &token, now)
+        .begin_session(operator.id, &hash, &token, now)
         .await?;
+    let Some(operator) = begun else {
+        return Err(failed(&shared, &asked).await?);
+    };
     info!(operator = operator.name, client = %asked.client, "an operator signed in");
     let session = Session {
         token: text.reveal().to_owned(),
@@ -98,6 +102,11 @@ pub(crate) async fn sign_in(
         operator: Who::from(&operator),
     };
     Ok(answer(StatusCode::CREATED, &session))
+}
+
+async fn failed(shared: &Shared, asked: &Asked) -> Result<AdminError, AdminError> {
+    warn!(client = %asked.client, "an operator's sign-in failed");
+    nobody(shared, AdminError::WrongPassword).await
 }
 
 /// Say who asks, by token or session.

@@ -38,7 +38,7 @@ pub(crate) fn operator(operator: &Operator) -> Value {
     json!({
         "role": operator.role.as_str(),
         "enabled": operator.enabled,
-        "password": operator.has_password,
+        "password": operator.has_password(),
     })
 }
 

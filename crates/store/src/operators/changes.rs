@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{ChangeOperatorError, Operator, Role, operator_to_change, tokens};
+use super::{ChangeOperatorError, Operator, PasswordMark, Role, operator_to_change, tokens};
 use crate::{
     audit::{Change, Resource, state},
     database::{Store, connection::Transaction},
@@ -42,12 +42,12 @@ impl Store {
         name: &str,
         password_hash: Option<&str>,
         now: Timestamp,
-        change: impl FnOnce(&mut OperatorSettings) -> Result<(), E>,
+        change: impl FnOnce(&Operator, &mut OperatorSettings) -> Result<(), E>,
     ) -> Result<Operator, E> {
         let mut transaction = self.pool.begin().await.map_err(ChangeOperatorError::from)?;
         let before = operator_to_change(&mut transaction, name).await?;
         let mut settings = OperatorSettings::from(&before);
-        change(&mut settings)?;
+        change(&before, &mut settings)?;
         let writing = async {
             let mut after = before.clone();
             if settings != OperatorSettings::from(&before) {
@@ -108,7 +108,7 @@ impl Store {
             .await?;
         tokens::end_sessions(transaction, before.id, now).await?;
         let after = Operator {
-            has_password: true,
+            password: Some(PasswordMark::of(hash)),
             ..before.clone()
         };
         self.operator_changed(transaction, "set_password", before, Some(&after))
@@ -130,11 +130,11 @@ impl Store {
         &self,
         name: &str,
         now: Timestamp,
-        may: impl FnOnce(&OperatorSettings) -> Result<(), E>,
+        may: impl FnOnce(&Operator) -> Result<(), E>,
     ) -> Result<Operator, E> {
         let mut transaction = self.pool.begin().await.map_err(ChangeOperatorError::from)?;
         let operator = operator_to_change(&mut transaction, name).await?;
-        may(&OperatorSettings::from(&operator))?;
+        may(&operator)?;
         let writing = async {
             if operator.is_admin_in_use() {
                 another_admin(&mut transaction, &operator, now).await?;

@@ -26,10 +26,7 @@ async fn an_operator_is_found_by_a_token_until_it_ends() {
     let made = store.create_operator("anna", Role::Viewer, at(1)).await.unwrap();
     let (lasting, ending) = (token(1, None), token(2, Some(100)));
     for token in [&lasting, &ending] {
-        store
-            .add_operator_token("anna", TokenKind::Token, token, at(2))
-            .await
-            .unwrap();
+        store.add_operator_token("anna", token, at(2)).await.unwrap();
     }
 
     let found = async |token: &NewOperatorToken, second| {
@@ -61,10 +58,7 @@ async fn whoever_is_removed_can_do_nothing_more_and_leaves_the_name() {
     let (_dir, store) = store().await;
     let token = token(1, None);
     store.create_operator("anna", Role::Admin, at(1)).await.unwrap();
-    store
-        .add_operator_token("anna", TokenKind::Token, &token, at(2))
-        .await
-        .unwrap();
+    store.add_operator_token("anna", &token, at(2)).await.unwrap();
     store
         .set_operator_password("anna", "a hash", at(2))
         .await
@@ -97,14 +91,17 @@ async fn another_password_ends_sessions_and_no_token() {
     let (_dir, store) = store().await;
     store.create_operator("anna", Role::Admin, at(1)).await.unwrap();
     let (kept, session) = (token(1, None), token(2, Some(100)));
-    let add = async |kind, token| {
-        store
-            .add_operator_token("anna", kind, token, at(2))
-            .await
-            .unwrap()
-    };
-    add(TokenKind::Token, &kept).await;
-    add(TokenKind::Session, &session).await;
+    store.add_operator_token("anna", &kept, at(2)).await.unwrap();
+    let signed_in = store
+        .set_operator_password("anna", "the first hash", at(2))
+        .await
+        .unwrap();
+    let begun = store
+        .begin_session(signed_in.id, "the first hash", &session, at(2))
+        .await
+        .unwrap();
+    assert_eq!(begun, Some(signed_in));
+    assert!(store.operator_with(&session.hash, at(2)).await.unwrap().is_some());
 
     store
         .set_operator_password("anna", "a hash", at(3))
@@ -114,22 +111,80 @@ async fn another_password_ends_sessions_and_no_token() {
     assert!(store.operator_with(&kept.hash, at(4)).await.unwrap().is_some());
     assert!(store.operator_with(&session.hash, at(4)).await.unwrap().is_none());
     let (operator, hash) = store.operator_password("anna").await.unwrap().unwrap();
-    assert_eq!((operator.has_password, hash.as_str()), (true, "a hash"));
+    assert_eq!((operator.has_password(), hash.as_str()), (true, "a hash"));
+}
+
+#[tokio::test]
+async fn a_session_begins_only_for_whoever_still_is_who_had_the_password() {
+    let (_dir, store) = store().await;
+    store.create_operator("anna", Role::Admin, at(1)).await.unwrap();
+    let set = async |hash: &'static str| store.set_operator_password("anna", hash, at(1)).await.unwrap();
+    let first = set("the first hash").await;
+    let begin = async |hash: &'static str, seed| {
+        let token = token(seed, Some(100));
+        let begun = store.begin_session(first.id, hash, &token, at(2)).await.unwrap();
+        let works = store.operator_with(&token.hash, at(3)).await.unwrap();
+        assert_eq!(begun, works);
+        begun.is_some()
+    };
+    let switch = async |enabled| {
+        let change = |_: &Operator, settings: &mut OperatorSettings| {
+            settings.enabled = enabled;
+            Ok::<_, ChangeOperatorError>(())
+        };
+        store.update_operator("anna", None, at(2), change).await.unwrap();
+    };
+    store.create_operator("ben", Role::Admin, at(1)).await.unwrap();
+    store
+        .add_operator_token("ben", &token(9, None), at(1))
+        .await
+        .unwrap();
+
+    assert!(begin("the first hash", 1).await);
+    set("another hash").await;
+    assert!(!begin("the first hash", 2).await);
+    assert!(begin("another hash", 3).await);
+    switch(false).await;
+    assert!(!begin("another hash", 4).await);
+    switch(true).await;
+    assert!(begin("another hash", 5).await);
+    store.remove_operator("anna", at(4)).await.unwrap();
+    store.create_operator("anna", Role::Viewer, at(5)).await.unwrap();
+    assert!(!begin("another hash", 6).await);
+    // Not even where the next one of that name has what was a password of theirs.
+    set("another hash").await;
+    assert!(!begin("another hash", 7).await);
+}
+
+#[tokio::test]
+async fn each_password_has_another_mark_and_no_mark_shows_the_hash() {
+    let (_dir, store) = store().await;
+    let made = store.create_operator("anna", Role::Admin, at(1)).await.unwrap();
+    let mut marks = vec![made.password];
+    for hash in ["the first hash", "another hash"] {
+        let changed = store.set_operator_password("anna", hash, at(2)).await.unwrap();
+        let listed = store.operator("anna").await.unwrap().operator;
+        assert_eq!(listed, changed);
+        assert!(!marks.contains(&listed.password));
+        marks.push(listed.password);
+    }
 }
 
 #[tokio::test]
 async fn sessions_of_an_operator_are_bounded_and_those_that_ended_are_forgotten() {
     let (_dir, store) = store().await;
     store.create_operator("anna", Role::Admin, at(1)).await.unwrap();
+    let anna = store
+        .set_operator_password("anna", "a hash", at(1))
+        .await
+        .unwrap();
     let most = u8::try_from(SESSIONS_MAX).unwrap();
 
     for seed in 0..most + 3 {
         let made = at(10 + i64::from(seed));
         let token = token(seed, Some(1_000));
-        store
-            .add_operator_token("anna", TokenKind::Session, &token, made)
-            .await
-            .unwrap();
+        let begun = store.begin_session(anna.id, "a hash", &token, made).await;
+        assert!(begun.unwrap().is_some());
     }
 
     let works = async |seed| {
@@ -153,7 +208,7 @@ async fn neither_the_list_nor_the_log_has_a_hash() {
         .await
         .unwrap();
     store
-        .add_operator_token("anna", TokenKind::Token, &token(1, None), at(4))
+        .add_operator_token("anna", &token(1, None), at(4))
         .await
         .unwrap();
 

@@ -6,6 +6,7 @@ use tollgate_ledger::{KeyHash, KeyPrefix};
 
 use super::{
     ChangeOperatorError, Operator, OperatorId, OperatorRow, changes::some_admin, operator_to_change,
+    raise_operators_version,
 };
 use crate::{
     audit::{Change, Resource},
@@ -15,22 +16,6 @@ use crate::{
 
 /// Sessions of one operator at once; the oldest ends for another.
 pub(super) const SESSIONS_MAX: i64 = 20;
-
-/// Whether it is kept by the operator or is of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenKind {
-    Token,
-    Session,
-}
-
-impl TokenKind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Session => "session",
-        }
-    }
-}
 
 /// A text that an operator may present, as it is kept.
 #[derive(Debug, Clone)]
@@ -64,64 +49,85 @@ impl Store {
         row.map(OperatorRow::read).transpose()
     }
 
-    /// Gives an operator something to present. A session is no change, so it is not written down; sessions that have
-    /// ended are forgotten with it.
+    /// Gives an operator a token.
     pub async fn add_operator_token(
         &self,
         name: &str,
-        kind: TokenKind,
         token: &NewOperatorToken,
         now: Timestamp,
     ) -> Result<Operator, ChangeOperatorError> {
         let mut transaction = self.pool.begin().await?;
         let operator = operator_to_change(&mut transaction, name).await?;
-        if kind == TokenKind::Session {
-            transaction
-                .query(
-                    "DELETE FROM operator_tokens WHERE kind = 'session' AND (
+        self.write_token(&mut transaction, &operator, token, now).await?;
+        transaction.commit().await?;
+        Ok(operator)
+    }
+
+    pub(super) async fn write_token(
+        &self,
+        transaction: &mut Transaction,
+        operator: &Operator,
+        token: &NewOperatorToken,
+        now: Timestamp,
+    ) -> Result<(), sqlx::Error> {
+        insert(transaction, operator, "token", token, now).await?;
+        let change = Change {
+            resource: Resource::Operator,
+            name: &operator.name,
+            action: "create_token",
+            before: None,
+            after: Some(json!({
+                "token": token.name,
+                "prefix": token.prefix.as_str(),
+                "expires": token.expires.map(|end| end.to_string()),
+            })),
+        };
+        self.write_down(transaction, change).await
+    }
+
+    /// Begins a session of whoever has presented the password with this hash, and tells who they are by now. `None`: since
+    /// the hash was read it is another's, or they were switched off or removed, whoever may have their name now.
+    ///
+    /// A session is no change, so it is not written down; sessions that have ended are forgotten with it.
+    pub async fn begin_session(
+        &self,
+        operator: OperatorId,
+        password_hash: &str,
+        token: &NewOperatorToken,
+        now: Timestamp,
+    ) -> Result<Option<Operator>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        // Whoever changes or removes the operator has done so, which is seen, or waits, and then ends this session as well.
+        raise_operators_version(&mut transaction).await?;
+        let row: Option<OperatorRow> = transaction
+            .query(select_operators!(
+                "FROM operators
+             WHERE id = $1 AND password_hash = $2 AND enabled = 1 AND removed_at IS NULL"
+            ))
+            .bind(operator.get())
+            .bind(password_hash)
+            .fetch_optional()
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let operator = row.read()?;
+        transaction
+            .query(
+                "DELETE FROM operator_tokens WHERE kind = 'session' AND (
                      expires_at <= $1 OR revoked_at IS NOT NULL OR hash IN (
                          SELECT hash FROM operator_tokens WHERE kind = 'session' AND operator_id = $2
                          ORDER BY created_at DESC, hash LIMIT $3 OFFSET $4
                      )
                  )",
-                )
-                .bind(now.as_second())
-                .bind(operator.id.get())
-                .bind(i64::from(i32::MAX))
-                .bind(SESSIONS_MAX - 1)
-                .execute()
-                .await?;
-        }
-        transaction
-            .query(
-                "INSERT INTO operator_tokens (hash, operator_id, kind, name, prefix, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
-            .bind(token.hash.as_bytes().as_slice())
-            .bind(operator.id.get())
-            .bind(kind.as_str())
-            .bind(&token.name)
-            .bind(token.prefix.as_str())
             .bind(now.as_second())
-            .bind(token.expires.map(Timestamp::as_second))
+            .bind(operator.id.get())
+            .bind(i64::from(i32::MAX))
+            .bind(SESSIONS_MAX - 1)
             .execute()
             .await?;
-        if kind == TokenKind::Token {
-            let change = Change {
-                resource: Resource::Operator,
-                name,
-                action: "create_token",
-                before: None,
-                after: Some(json!({
-                    "token": token.name,
-                    "prefix": token.prefix.as_str(),
-                    "expires": token.expires.map(|end| end.to_string()),
-                })),
-            };
-            self.write_down(&mut transaction, change).await?;
-        }
+        insert(&mut transaction, &operator, "session", token, now).await?;
         transaction.commit().await?;
-        Ok(operator)
+        Ok(Some(operator))
     }
 
     /// Ends the use of an operator's tokens that begin like this.
@@ -197,6 +203,30 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+async fn insert(
+    transaction: &mut Transaction,
+    operator: &Operator,
+    kind: &'static str,
+    token: &NewOperatorToken,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    transaction
+        .query(
+            "INSERT INTO operator_tokens (hash, operator_id, kind, name, prefix, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(token.hash.as_bytes().as_slice())
+        .bind(operator.id.get())
+        .bind(kind)
+        .bind(&token.name)
+        .bind(token.prefix.as_str())
+        .bind(now.as_second())
+        .bind(token.expires.map(Timestamp::as_second))
+        .execute()
+        .await?;
+    Ok(())
 }
 
 /// Ends all sessions of an operator.

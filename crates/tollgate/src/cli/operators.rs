@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tollgate_admin::password;
 use tollgate_ledger::{KeyPrefix, KeyText, OperatorText};
-use tollgate_store::{ListedOperator, NewOperatorToken, OperatorToken, Role, Store, TokenKind};
+use tollgate_store::{ListedOperator, NewOperatorToken, OperatorToken, Role, Store};
 
 use super::{
     Listing,
@@ -96,10 +96,12 @@ pub async fn run(command: Command, config: &Config) -> Result<(), CliError> {
 }
 
 async fn create(asked: Create, store: &Store) -> Result<(), CliError> {
+    let now = Timestamp::now();
+    let (text, token) = new_token("token", asked.expires_in, now)?;
     let operator = store
-        .create_operator(&asked.name, asked.role, Timestamp::now())
+        .create_operator_with_token(&asked.name, asked.role, &token, now)
         .await?;
-    add_token(&asked.name, "token", asked.expires_in, store).await?;
+    print::line(text.reveal())?;
     print::remark(&format!(
         "Made operator `{}` ({}). The token is shown this once: keep it.",
         operator.name,
@@ -117,7 +119,10 @@ async fn token(asked: Token, store: &Store) -> Result<(), CliError> {
         print::remark(&format!("Revoked the token {prefix}… of `{}`.", asked.name));
         return Ok(());
     }
-    add_token(&asked.name, &asked.label, asked.expires_in, store).await?;
+    let now = Timestamp::now();
+    let (text, token) = new_token(&asked.label, asked.expires_in, now)?;
+    store.add_operator_token(&asked.name, &token, now).await?;
+    print::line(text.reveal())?;
     print::remark(&format!(
         "`{}` has another token, shown this once: keep it.",
         asked.name
@@ -125,17 +130,15 @@ async fn token(asked: Token, store: &Store) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Makes a token and prints it.
-async fn add_token(
-    name: &str,
+/// The text of a new token, and how it is kept.
+fn new_token(
     label: &str,
     expires_in: Option<SignedDuration>,
-    store: &Store,
-) -> Result<(), CliError> {
+    now: Timestamp,
+) -> Result<(OperatorText, NewOperatorToken), CliError> {
     let mut random = [0; KeyText::RANDOM_BYTES];
     getrandom::fill(&mut random).map_err(CliError::Random)?;
     let text = OperatorText::token(&random);
-    let now = Timestamp::now();
     let token = NewOperatorToken {
         name: label.to_owned(),
         hash: text.hash(),
@@ -143,10 +146,7 @@ async fn add_token(
         // Beyond the end of the calendar is without end.
         expires: expires_in.and_then(|time| now.checked_add(time).ok()),
     };
-    store
-        .add_operator_token(name, TokenKind::Token, &token, now)
-        .await?;
-    print::line(text.reveal())
+    Ok((text, token))
 }
 
 async fn password(name: &str, store: &Store) -> Result<(), CliError> {
@@ -190,7 +190,12 @@ async fn list(listing: &Listing, store: &Store) -> Result<(), CliError> {
                 true => listed.operator.role.as_str().to_owned(),
                 false => format!("{}, switched off", listed.operator.role.as_str()),
             },
-            if listed.operator.has_password { "yes" } else { "no" }.to_owned(),
+            if listed.operator.has_password() {
+                "yes"
+            } else {
+                "no"
+            }
+            .to_owned(),
             tokens.join(", "),
         ]
     });
@@ -231,7 +236,7 @@ impl<'a> Row<'a> {
             role: listed.operator.role.as_str(),
             enabled: listed.operator.enabled,
             created: seconds(listed.operator.created),
-            has_password: listed.operator.has_password,
+            has_password: listed.operator.has_password(),
             tokens: listed.tokens.iter().map(token).collect(),
         }
     }

@@ -1,5 +1,7 @@
 //! Operators by the admin API: made, changed and removed by admins, and never without one.
 
+use std::{future::Future, time::Duration};
+
 use serde_json::{Value, json};
 use tollgate_testkit::gate::Gate;
 
@@ -83,6 +85,67 @@ async fn a_password_that_is_set_signs_in_and_ends_the_sessions_before_it() {
         !audit.to_string().contains("argon2") && !audit.to_string().contains(other),
         "{audit}"
     );
+}
+
+/// Sign-ins with the right password that are under way while something else is done, and whose sessions work afterwards.
+async fn sign_ins_meanwhile(gate: &Gate, name: &str, meanwhile: impl Future<Output = ()>) -> Vec<Value> {
+    let sign_ins = futures_util::future::join_all((0..6).map(|_| sign_in(gate, name, PASSWORD)));
+    // As polled: what is done begins first, and its hash takes longer than the sign-ins take to be read.
+    let ((), sign_ins) = tokio::join!(meanwhile, sign_ins);
+    let mut work = Vec::new();
+    for (status, session) in sign_ins {
+        match status {
+            201 => {
+                let signed_in = Operator::with(gate, session["token"].as_str().unwrap());
+                let answer = signed_in.get("/sessions/current").await;
+                if answer.status == 200 {
+                    work.push(answer.json());
+                }
+            }
+            401 => assert_eq!(session["error"]["code"], "wrong_password"),
+            _ => panic!("{status}: {session}"),
+        }
+    }
+    work
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_under_way_does_not_outlast_its_password() {
+    let gate = gate().await;
+    let admin = Operator::admin(&gate).await;
+    made(&admin, &gate, "ben", "admin").await;
+    admin
+        .done("PATCH", "/operators/ben", json!({"password": PASSWORD}))
+        .await;
+
+    let work = sign_ins_meanwhile(&gate, "ben", async {
+        let change = json!({"password": "another horse battery staple"});
+        admin.done("PATCH", "/operators/ben", change).await;
+    })
+    .await;
+
+    assert_eq!(work, [Value::Null; 0], "sessions end with another password");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_under_way_is_not_of_whoever_has_the_name_next() {
+    let gate = gate().await;
+    let admin = Operator::admin(&gate).await;
+    made(&admin, &gate, "ben", "viewer").await;
+    admin
+        .done("PATCH", "/operators/ben", json!({"password": PASSWORD}))
+        .await;
+
+    let work = sign_ins_meanwhile(&gate, "ben", async {
+        // So that they have been read when the operator goes; their comparisons take longer.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(admin.delete("/operators/ben").await.status, 200);
+        let next = json!({"name": "ben", "role": "admin"});
+        admin.done("POST", "/operators", next).await;
+    })
+    .await;
+
+    assert_eq!(work, [Value::Null; 0], "they had the password of somebody else");
 }
 
 #[tokio::test]

@@ -144,6 +144,39 @@ async fn a_balance_that_moves_is_new_and_keeps_nobody_from_a_change() {
 }
 
 #[tokio::test]
+async fn another_password_is_a_change_of_an_operator_and_so_is_another_operator() {
+    let gate = gate().await;
+    let admin = Operator::admin(&gate).await;
+    let ben = json!({"name": "ben", "role": "viewer"});
+    let set = async |tag: &str, password: &str| {
+        let header = Some(("if-match", tag));
+        let body = json!({"password": password});
+        admin
+            .ask_with("PATCH", "/operators/ben", header, Some(&body))
+            .await
+    };
+    let first = tag(&admin.post("/operators", ben.clone()).await);
+    let second = set(&first, "correct horse battery").await;
+    assert_eq!(second.status, 200, "{second:?}");
+    let second = tag(&second);
+
+    let third = set(&second, "another horse battery").await;
+    let stale = set(&second, "a third horse battery").await;
+    let known = Some(("if-none-match", second.as_str()));
+    let told = admin.ask_with("GET", "/operators/ben", known, None).await;
+
+    assert_eq!(third.status, 200, "{third:?}");
+    assert_eq!(refusal(&stale), (412, "changed_meanwhile".to_owned()));
+    assert_eq!(told.status, 200, "it is new: {told:?}");
+    assert_eq!(tag(&told), tag(&third));
+    // The next one of that name is as the first was, and not the one that was seen.
+    admin.delete("/operators/ben").await;
+    admin.done("POST", "/operators", ben).await;
+    let refused = set(&first, "a fourth horse battery").await;
+    assert_eq!(refusal(&refused), (412, "changed_meanwhile".to_owned()));
+}
+
+#[tokio::test]
 async fn of_two_that_change_what_both_have_seen_one_succeeds() {
     let gate = gate().await;
     let admin = Operator::admin(&gate).await;
