@@ -3,14 +3,13 @@
 //! Sums come from the database, and what was used in the last second may be missing in them; what is left of budget
 //! and credit is as the gate counts it now.
 
-use std::str::FromStr;
-
 use http::{HeaderMap, StatusCode};
 use jiff::{Timestamp, ToSpan, civil::Date};
 use serde::Serialize;
 use tollgate_catalog::money::Money;
 use tollgate_ledger::{
     Period,
+    day::Day,
     limits::{Funds, funds::Standing},
 };
 use tollgate_store::{UsageBy, UsageFilter, UsageGroup, UsageOf};
@@ -98,10 +97,11 @@ impl Asked {
 }
 
 fn day(param: &str, text: &str) -> Result<Date, GateError> {
-    Date::from_str(text).map_err(|_| GateError::Query {
+    let Day(day) = text.parse().map_err(|_| GateError::Query {
         param: param.to_owned(),
         problem: "must be a day such as 2026-11-01",
-    })
+    })?;
+    Ok(day)
 }
 
 fn by(text: &str) -> Result<UsageBy, GateError> {

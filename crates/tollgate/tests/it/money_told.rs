@@ -7,7 +7,7 @@ use crate::{
     command::Folder,
     credit::{eventually, key_with_credit, run},
     money::{assert_refused, balance_becomes, priced, used},
-    stage::{MODEL, get_from_admin, question, question_with},
+    stage::{MODEL, get_from_admin, question, question_with, setup},
 };
 
 #[tokio::test]
@@ -35,6 +35,41 @@ async fn explain_tells_the_bill() {
     let here = ("TOLLGATE__SERVER__ADMIN_LISTEN", admin.as_str());
     let text = Folder::new().run_with(&["explain", id], &[here]);
     assert!(text.stdout.contains("$0.0045 at in=3 out=15"), "{text:?}");
+}
+
+#[tokio::test]
+async fn a_key_holder_names_days_in_one_way() {
+    let gate = setup().start().await;
+    let usage = async |query: String| {
+        let request = Request::get(format!("/v1/usage?{query}"))
+            .header("authorization", format!("Bearer {}", gate.key()))
+            .body(String::new())
+            .unwrap();
+        gate.send(request).await
+    };
+
+    for param in ["from", "until"] {
+        for text in [
+            "2026-11-01T12:00:00",
+            "20261101",
+            "%2B002026-11-01",
+            "2026-11-31",
+            "",
+        ] {
+            let answer = usage(format!("{param}={text}")).await;
+            assert_eq!(answer.status, 400, "{param}={text}: {answer:?}");
+            let error = &answer.json()["error"];
+            assert_eq!(
+                (&error["param"], &error["code"]),
+                (&json!(param), &json!("invalid_query"))
+            );
+        }
+    }
+    let told = usage("from=2026-11-01&until=2026-11-02".to_owned()).await.json();
+    assert_eq!(
+        (&told["from"], &told["until"]),
+        (&json!("2026-11-01"), &json!("2026-11-02"))
+    );
 }
 
 #[tokio::test]
