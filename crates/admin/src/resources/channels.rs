@@ -158,8 +158,8 @@ pub(crate) async fn update(
         seen.still(&Some(settable(channel)))?;
         let mut settings = match secrets::opened(channel, keeper.keys()) {
             Ok(settings) => settings,
-            // Whoever has lost the key gives the credential anew.
-            Err(_) if changes.contains_key("api_key") => {
+            Err(error) if touches_secrets => {
+                all_anew(&changes, error)?;
                 let unsealed = StoredChannel {
                     sealed: None,
                     ..channel.clone()
@@ -206,6 +206,25 @@ pub(crate) async fn delete(writer: Writer, seen: Seen, Name(name): Name) -> Resu
     let may = |channel: &StoredChannel| seen.still(&Some(settable(channel)));
     let channel = writer.store.delete_channel(&name, may).await?;
     Ok(ok(&ChannelShown::stored(channel, shared, None)))
+}
+
+/// Fails unless all that may be secret of a channel is given anew, where nobody can tell what was sealed: what is left out
+/// would be gone, and requests go to the provider without a proxy or a header that they had.
+fn all_anew(changes: &Map<String, Value>, error: SealError) -> Result<(), AdminError> {
+    let mut missing = secrets::NAMES.iter().filter(|name| !changes.contains_key(**name));
+    match (missing.next(), error) {
+        (None, _) => Ok(()),
+        // The key is what is to be given.
+        (Some(_), SealError::NoKey) => Err(error.into()),
+        (Some(name), _) => Err(AdminError::value(
+            *name,
+            format!(
+                "what is sealed of this channel cannot be read ({error}), so it cannot stay as it is: give {} anew, all of \
+                 them in one; null says that there is none",
+                secrets::NAMES.map(|name| format!("`{name}`")).join(", ")
+            ),
+        )),
+    }
 }
 
 /// What can be set of a channel.

@@ -362,11 +362,64 @@ async fn an_older_key_still_opens_and_a_lost_one_is_said() {
     assert!(resealed.success(), "{resealed:?}");
     comes_to(&lost, (200, Some("main"))).await;
     comes_to(&second, (200, Some("main"))).await;
+}
 
-    // So is what is given anew, where nothing could be opened.
-    let anew = json!({"api_key": "sk-another"});
-    there.done("PATCH", "/channels/main", anew).await;
-    comes_to(&second, (200, Some("main"))).await;
+#[tokio::test]
+async fn what_no_key_opens_is_given_anew_as_a_whole_and_nothing_of_it_goes_silently() {
+    let provider = FakeProvider::start_with(says("Hello")).await;
+    let Some(server) = Postgres::start("a channel whose sealing key was lost is not tried") else {
+        return;
+    };
+    let url = server.url("postgres?sslmode=disable");
+    let config = format!("[database]\nurl = \"{url}\"\n[sandbox]\nenabled = false");
+    let start = async |name: &str, key: &str| {
+        let setup = setup().config(&config).key_named(name);
+        setup.env("TOLLGATE_SEALING_KEY", key).start().await
+    };
+    let first = start("one", KEY).await;
+    let admin = Operator::admin(&first).await;
+    let mut channel = channel_to(&provider, "main");
+    channel["headers"] = json!({"x-team": "red"});
+    channel["proxy"] = json!("http://127.0.0.1:9");
+    admin.done("POST", "/channels", channel).await;
+    let lost = start("two", OTHER_KEY).await;
+    let there = Operator::with(&lost, admin.token());
+
+    let shown = there.seen("/channels/main").await;
+    let other = there.patch("/channels/main", json!({"weight": 2})).await;
+    let mut anew = json!({});
+    for (given, value, still) in [
+        ("api_key", json!("sk-another"), "headers"),
+        ("headers", json!({}), "proxy"),
+    ] {
+        anew[given] = value;
+        let refused = there.patch("/channels/main", anew.clone()).await;
+        assert_eq!(
+            (refused.status, param(&refused).as_str()),
+            (400, still),
+            "{refused:?}"
+        );
+        let message = refused.error_message().unwrap();
+        for name in ["`api_key`", "`headers`", "`proxy`", "null"] {
+            assert!(message.contains(name), "{message}");
+        }
+    }
+
+    assert_eq!(
+        shown["secrets"],
+        json!({"api_key": "unreadable", "proxy": "unreadable", "headers": null})
+    );
+    assert_eq!(refusal(&other), (409, "secrets_unreadable".to_owned()));
+    assert_eq!(there.seen("/channels/main").await, shown, "nothing has changed");
+    anew["proxy"] = Value::Null;
+    let mended = there.done("PATCH", "/channels/main", anew).await;
+    assert_eq!(
+        mended["secrets"],
+        json!({"api_key": "set", "proxy": "none", "headers": []})
+    );
+    comes_to(&lost, (200, Some("main"))).await;
+    let sent = provider.requests();
+    assert_eq!(sent[0].headers["authorization"], "Bearer sk-another");
 }
 
 #[tokio::test]

@@ -41,11 +41,12 @@ pub(crate) struct ChannelShown {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ChannelSecrets)]
 pub(crate) struct SecretsShown {
-    /// `set` or `none`; `unreadable`: no key opens what is sealed.
+    /// `set` or `none`; `unreadable`: no key opens what is sealed, so nobody knows whether it is in it.
     api_key: &'static str,
+    /// As `api_key`.
     proxy: &'static str,
-    /// Their names.
-    headers: Vec<String>,
+    /// Their names; null: no key opens what is sealed, so nobody knows whether there are any.
+    headers: Option<Vec<String>>,
 }
 
 /// How it is at this moment.
@@ -95,9 +96,11 @@ fn secrets_of(values: &Map<String, Value>) -> SecretsShown {
     SecretsShown {
         api_key: is_set("api_key"),
         proxy: is_set("proxy"),
-        headers: headers
-            .map(|headers| headers.keys().cloned().collect())
-            .unwrap_or_default(),
+        headers: Some(
+            headers
+                .map(|headers| headers.keys().cloned().collect())
+                .unwrap_or_default(),
+        ),
     }
 }
 
@@ -118,7 +121,7 @@ impl ChannelShown {
             secrets: SecretsShown {
                 api_key: if has_key { "set" } else { "none" },
                 proxy: if settings.proxy.is_some() { "set" } else { "none" },
-                headers: settings.headers.iter().map(|(name, _)| name.clone()).collect(),
+                headers: Some(settings.headers.iter().map(|(name, _)| name.clone()).collect()),
             },
             settings: None,
             health: state.map(HealthShown::from),
@@ -162,7 +165,7 @@ impl ChannelShown {
                 Err(_) => SecretsShown {
                     api_key: "unreadable",
                     proxy: "unreadable",
-                    headers: Vec::new(),
+                    headers: None,
                 },
             },
             health: state.map(HealthShown::from),
