@@ -37,6 +37,8 @@ pub(crate) enum AdminError {
     WrongPassword,
     #[error("too many attempts failed for this name or from this address; try again later")]
     TooManyAttempts { wait: Duration },
+    #[error("as many sign-ins for this name or from this address are under way as may be; try again shortly")]
+    AttemptsUnderWay,
     #[error("other operators are signing in at this moment; try again shortly")]
     SignInBusy,
     #[error("`{operator}` has the role `viewer`, which changes nothing; an admin can do it")]
@@ -110,7 +112,7 @@ impl AdminError {
             Self::MissingToken => row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "missing_token"),
             Self::UnknownToken => row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "invalid_token"),
             Self::WrongPassword => row(StatusCode::UNAUTHORIZED, AUTHENTICATION, "wrong_password"),
-            Self::TooManyAttempts { .. } => {
+            Self::TooManyAttempts { .. } | Self::AttemptsUnderWay => {
                 row(StatusCode::TOO_MANY_REQUESTS, RATE_LIMIT, "too_many_attempts")
             }
             Self::SignInBusy => row(StatusCode::SERVICE_UNAVAILABLE, SERVER, "sign_in_busy"),
@@ -161,8 +163,8 @@ impl AdminError {
 
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::TooManyAttempts { wait } => Some(wait.as_secs().max(1)),
-            Self::SignInBusy | Self::Database(_) => Some(1),
+            Self::TooManyAttempts { wait } => Some(wait.as_secs() + 1),
+            Self::AttemptsUnderWay | Self::SignInBusy | Self::Database(_) => Some(1),
             _ => None,
         }
     }

@@ -14,7 +14,7 @@ use tokio::{
     task, time,
 };
 
-use crate::error::AdminError;
+use crate::{attempts::Attempt, error::AdminError};
 
 /// Comparisons at once.
 const AT_ONCE: usize = 2;
@@ -80,14 +80,22 @@ impl Passwords {
 
     /// Whether the password is the one with this hash. Where there is none, it takes as long and is not, so that the
     /// time does not tell who has one.
-    pub(crate) async fn fit(&self, password: String, hash: Option<String>) -> Result<bool, AdminError> {
+    ///
+    /// The attempt fails with the comparison, whether or not somebody still waits for it: whoever hangs up has made it too.
+    pub(crate) async fn fit(
+        &self,
+        password: String,
+        hash: Option<String>,
+        attempt: Attempt,
+    ) -> Result<bool, AdminError> {
         if password.len() > MOST_BYTES {
+            attempt.failed();
             return Ok(false);
         }
         let place = self.place().await?;
         let comparing = task::spawn_blocking(move || {
             let _place = place;
-            match &hash {
+            let fits = match &hash {
                 Some(hash) => PasswordHash::new(hash).is_ok_and(|hash| {
                     Argon2::default()
                         .verify_password(password.as_bytes(), &hash)
@@ -97,7 +105,12 @@ impl Passwords {
                     let _ = Argon2::default().hash_password(password.as_bytes());
                     false
                 }
+            };
+            match fits {
+                true => drop(attempt),
+                false => attempt.failed(),
             }
+            fits
         });
         // It neither panics nor is it cancelled.
         Ok(comparing.await.unwrap_or(false))
@@ -109,6 +122,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::attempts::Attempts;
 
     #[tokio::test]
     async fn a_password_fits_its_own_hash_and_no_other() {
@@ -116,9 +130,11 @@ mod tests {
         let first = hash("correct horse battery").unwrap();
         let second = hash("correct horse battery").unwrap();
 
+        let attempts = Attempts::default();
         let fits = async |password: &str, hash: Option<&str>| {
+            let attempt = attempts.begin("anna", [192, 0, 2, 1].into()).unwrap();
             passwords
-                .fit(password.to_owned(), hash.map(str::to_owned))
+                .fit(password.to_owned(), hash.map(str::to_owned), attempt)
                 .await
                 .unwrap()
         };
@@ -134,5 +150,23 @@ mod tests {
     fn what_could_be_guessed_is_no_password() {
         assert_eq!(hash("short").unwrap_err(), NotPassword::Length);
         assert_eq!(hash(&"x".repeat(2_000)).unwrap_err(), NotPassword::Length);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_counts_though_nobody_waits_for_its_comparison() {
+        let (passwords, attempts) = (Passwords::default(), Attempts::default());
+        let begin = || attempts.begin("anna", [192, 0, 2, 1].into());
+        for _ in 0..10 {
+            let attempt = begin().unwrap();
+            let comparing = passwords.fit("wrong".to_owned(), None, attempt);
+            // Time for it to begin, and not to end.
+            let _ = time::timeout(Duration::from_millis(1), comparing).await;
+            // Whoever is given all places comes after it.
+            drop(passwords.places.acquire_many(2).await.unwrap());
+        }
+
+        let failed =
+            |begun: Result<Attempt, AdminError>| matches!(begun, Err(AdminError::TooManyAttempts { .. }));
+        assert!(failed(begin()));
     }
 }

@@ -73,11 +73,10 @@ pub(crate) async fn sign_in(
     let attempt = shared.attempts.begin(&name, asked.client)?;
     let known = shared.store.operator_password(&name).await?;
     let hash = known.as_ref().map(|(_, hash)| hash.clone());
-    let fits = shared.passwords.fit(password, hash).await?;
+    let fits = shared.passwords.fit(password, hash, attempt).await?;
     let Some((operator, hash)) = known.filter(|_| fits) else {
         return Err(failed(&shared, &asked).await?);
     };
-    attempt.succeeded();
     let text = secret::session()?;
     let now = Timestamp::now();
     let expires = now.checked_add(LASTS).unwrap_or(Timestamp::MAX);

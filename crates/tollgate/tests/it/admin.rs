@@ -1,7 +1,9 @@
 //! Who may use the admin API, and what is written down of what they do.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
-use tollgate_testkit::gate::Gate;
+use tollgate_testkit::{gate::Gate, postgres::Postgres};
 
 use crate::{
     operator::{Operator, refusal},
@@ -300,6 +302,59 @@ async fn sign_ins_that_fail_are_bounded() {
     );
     assert_eq!(refusal(&refused), (429, "too_many_attempts".to_owned()));
     assert!(refused.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn right_passwords_at_once_are_told_to_wait_a_moment_and_lock_nobody_out() {
+    let gate = gate().await;
+    Operator::admin(&gate).await;
+    set_password(&gate, "correct horse battery").await;
+    let nobody = Operator::nobody(&gate);
+    let sign_in = async || {
+        let body = json!({"name": "anna", "password": "correct horse battery"});
+        nobody.post("/sessions", body).await
+    };
+
+    let answers = futures_util::future::join_all((0..40).map(|_| sign_in())).await;
+    let next = sign_in().await;
+
+    let (signed_in, waiting): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert!(!signed_in.is_empty() && !waiting.is_empty(), "{answers:?}");
+    for answer in waiting {
+        assert!([429, 503].contains(&answer.status), "{answer:?}");
+        assert_eq!(answer.header("retry-after"), Some("1"), "{answer:?}");
+    }
+    assert_eq!(next.status, 201, "{next:?}");
+}
+
+#[tokio::test]
+async fn sign_ins_that_nobody_could_judge_are_no_failures() {
+    let Some(mut server) = Postgres::start("sign-ins without a database are not tried") else {
+        return;
+    };
+    let url = server.url("postgres?sslmode=disable");
+    let config = format!("[database]\nurl = \"{url}\"");
+    let gate = setup().config(&config).start().await;
+    Operator::admin(&gate).await;
+    set_password(&gate, "correct horse battery").await;
+    let nobody = Operator::nobody(&gate);
+    let sign_in = async || {
+        let body = json!({"name": "anna", "password": "correct horse battery"});
+        nobody.post("/sessions", body).await
+    };
+
+    server.stop();
+    let away = futures_util::future::join_all((0..10).map(|_| sign_in())).await;
+    server.start_again();
+    let began = Instant::now();
+    let mut back = sign_in().await;
+    while back.status >= 500 && began.elapsed() < Duration::from_secs(30) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        back = sign_in().await;
+    }
+
+    assert!(away.iter().all(|answer| answer.status >= 500), "{away:?}");
+    assert_eq!(back.status, 201, "{back:?}");
 }
 
 #[tokio::test]
