@@ -61,9 +61,21 @@ impl Known {
         }
     }
 
+    /// The newest state that anyone has seen.
+    pub(super) fn newest(&self) -> State {
+        State {
+            version: KeysVersion(self.version.load(Ordering::Acquire)),
+            era: self.era(),
+        }
+    }
+
     pub(super) fn is_fresh(&self, key: &WarmKey) -> bool {
-        key.state.version.0 == self.version.load(Ordering::Acquire)
-            && key.state.era == self.era.load(Ordering::Acquire)
+        key.state == self.newest()
+    }
+
+    /// All of them, as the tables had them last.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Arc<KeyHash>, Arc<WarmKey>)> {
+        self.keys.iter()
     }
 
     /// The key with this hash as the tables have it, where it was read.
@@ -133,7 +145,7 @@ impl Known {
     /// Waits for a change, and gives the hashes of keys that were read before it.
     pub(super) async fn outdated(&self) -> Vec<KeyHash> {
         self.changed.notified().await;
-        let stale = self.keys.iter().filter(|(_, key)| !self.is_fresh(key));
+        let stale = self.iter().filter(|(_, key)| !self.is_fresh(key));
         stale.map(|(hash, _)| *hash).collect()
     }
 }

@@ -6,7 +6,7 @@
 //! told.
 //! Not here: how it is told ([`super::places`]). What is under way counts at the account at which it began.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use tokio::time;
@@ -22,15 +22,15 @@ const TOGETHER: usize = 16;
 impl Shared {
     /// Without an end. By itself, so that a revoked key is refused in time however many have to be read.
     pub(super) async fn tell_what_is_under_way(&self, places: &PlaceLeases) {
-        let mut told_of = self.version.load(Ordering::Acquire);
+        let mut told_of = self.known.newest();
         loop {
             time::sleep(POLL_EVERY).await;
-            let version = self.version.load(Ordering::Acquire);
-            if version == told_of {
+            let newest = self.known.newest();
+            if newest == told_of {
                 continue;
             }
             match self.tell_limited(places).await {
-                Ok(()) => told_of = version,
+                Ok(()) => told_of = newest,
                 Err(error) => debug!(%error, "what is under way is told later"),
             }
         }
@@ -63,9 +63,9 @@ impl Shared {
 
     /// The key as the tables have it. `None`: it is gone.
     async fn newest(&self, hash: &KeyHash, key: &Arc<WarmKey>) -> Result<Option<Arc<WarmKey>>, StoreError> {
-        match self.is_fresh(key) {
+        match self.known.is_fresh(key) {
             true => Ok(Some(Arc::clone(key))),
-            false => self.read(hash).await,
+            false => self.find(hash).await,
         }
     }
 }
