@@ -189,6 +189,8 @@ impl ReasoningStore {
             self.states.invalidate(&place);
             if let Some(elsewhere) = &self.elsewhere {
                 elsewhere.redis.forget_state(place);
+                // That takes a moment, and the next try may come sooner.
+                elsewhere.unknown.insert(place, ());
             }
             None
         });
